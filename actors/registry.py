@@ -10,6 +10,7 @@ import dramatiq
 from actors.announce import PATIENCE_MS, announce
 from actors.bookings import bookings
 from actors.classify import classify
+from actors.console_jobs import console_job
 from actors.dead_letters import replay_asked
 from actors.notion_sync import notion_sync
 from actors.sending.send import send
@@ -45,6 +46,7 @@ REGISTRY = (
     ActorSpec("announce", announce, in_flight=1, retries=3),
     ActorSpec("reconcile_bookings", reconcile_bookings, in_flight=1),
     ActorSpec("replay", replay_asked, in_flight=1),
+    ActorSpec("console_job", console_job, in_flight=1),
 )
 
 THREADS = sum(spec.in_flight for spec in REGISTRY)

@@ -186,6 +186,10 @@ class Campaign:
         day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.compiled.timezone)).date().isoformat()
         return (self.compiled.opens or day) <= day <= (self.compiled.closes or day)
 
+    def as_in_force(self) -> Campaign:
+        """The same, once the store has its version."""
+        return replace(self, is_in_force=True)
+
     @cached_property
     def messages(self) -> Messages:
         """What it says to one person."""

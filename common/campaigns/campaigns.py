@@ -51,6 +51,20 @@ class Campaigns(dict[str, Campaign]):
         return [campaign.terms(pace) for campaign in self.values()]
 
 
+_preloaded: dict[tuple[tuple[str, ...], Path | None], tuple[Campaign, ...]] = {}
+
+
 def load_campaigns(keys: tuple[str, ...], *, directory: Path | None = None) -> Campaigns:
     """Raises CampaignError as `load_campaign` does."""
-    return Campaigns(*(load_campaign(key, directory=directory) for key in keys))
+    found = _preloaded.get((keys, directory))
+    return Campaigns(*(found or (load_campaign(key, directory=directory) for key in keys)))
+
+
+def preload_campaigns(keys: tuple[str, ...], *, directory: Path | None = None) -> Campaigns:
+    """
+    Likewise, before processes are forked: they share the memory, and one that is started again while somebody edits the
+    files does not read them half done.
+    """
+    campaigns = load_campaigns(keys, directory=directory)
+    _preloaded[keys, directory] = tuple(campaigns.values())
+    return campaigns

@@ -33,10 +33,18 @@ class TomlFile:
     def validated(self, kind: type[T], data: object = None, place: tuple[str | int, ...] = ()) -> T:
         """`data`, by default the whole file, as `kind`. Raises CampaignError with the first thing that is wrong."""
         try:
-            return TypeAdapter(kind).validate_python(self.data if data is None else data)
+            return _adapter(kind).validate_python(self.data if data is None else data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise self.error((*place, *first["loc"]), _cure(first["type"], first["msg"])) from None
+
+
+_ADAPTERS: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Made once each: a validator of its own for each file would cost megabytes."""
+    return _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
 
 
 def read_text(file: Path) -> str:

@@ -6,7 +6,9 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -15,21 +17,36 @@ from common.campaigns.campaign import Campaign
 from common.campaigns.facts import Identity
 from common.campaigns.messages import Rendered
 from common.campaigns.sms import price_of
+from common.clock import utc_datetime
+from common.domain.cadence import Pace
 from common.domain.enrollment import Enrollment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
-_KINDS = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
+READERS: Final = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
+"""Each kind of sample person in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which mails of a gallery; "" for all. `mail`: as `Page.mail_id`; `reader`: one of READERS."""
+
+    mail: str = ""
+    segment: str = ""
+    language: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """
     One mail of the gallery. `name`: of its files; `campaign`, `letter`, `segment`, `language`, `reader`: what it is
-    chosen by.
+    chosen by. `mail_id`: of the step, the name of a reminder or follow-up, or `sms-24h`. `kind`: of the reader.
     """
 
     name: str
+    mail_id: str
+    kind: str
     campaign: str
     letter: str
     segment: str
@@ -38,13 +55,20 @@ class Page:
     mail: Rendered
 
 
-def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
-    """Every mail in every language for every segment, for somebody of each kind."""
+def sample_pages(campaign: Campaign, identity: Identity, choice: Choice = Choice()) -> Iterator[Page]:
+    """Every mail in every language for every segment, for somebody of each kind; or those that are chosen."""
+    segments = [choice.segment] if choice.segment else ()
     for language in campaign.languages:
-        for kind, reader in _KINDS.items():
-            for sample in samples.mails(campaign, identity, kind=kind, language=language):
+        for kind, reader in READERS.items():
+            if choice.language not in ("", language) or choice.reader not in ("", kind):
+                continue
+            for sample in samples.mails(
+                campaign, identity, kind=kind, language=language, segments=segments, delivery=choice.mail or None
+            ):
                 yield Page(
                     name=f"{campaign.key}.{language}.{sample.name}",
+                    mail_id=sample.delivery,
+                    kind=kind,
                     campaign=campaign.key,
                     letter=sample.name.split(".")[0],
                     segment=sample.segment or "",
@@ -52,7 +76,9 @@ def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
                     reader=reader,
                     mail=sample.mail,
                 )
-            yield from _sms_pages(campaign, identity, language, kind)
+            for page in _sms_pages(campaign, identity, language, kind):
+                if choice.mail in ("", page.mail_id):
+                    yield page
 
 
 def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
@@ -62,31 +88,54 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
         bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
         yield Page(
             name=f"{campaign.key}.{language}.{letter}.{kind}",
+            mail_id=letter,
+            kind=kind,
             campaign=campaign.key,
             letter=letter,
             segment="",
             language=language,
-            reader=_KINDS[kind],
+            reader=READERS[kind],
             mail=Rendered(subject=f"SMS: {price_of(text, campaign.compiled.sms)}", html=bubble, text=text),
         )
 
 
-def contact_pages(campaign: Campaign, identity: Identity, enrollment: Enrollment) -> Iterator[Page]:
-    """The letters as this contact reads them."""
+def contact_pages(
+    campaign: Campaign, identity: Identity, enrollment: Enrollment, pace: Pace, choice: Choice = Choice()
+) -> Iterator[Page]:
+    """The letters as this contact reads them, each on its day; all, or the one that `choice` names."""
+    segment = enrollment.segment
+    if segment not in campaign.segments:
+        segment = campaign.segment_of(enrollment.assessment)
     language = enrollment.language or campaign.languages[0]
-    people = {enrollment.segment: enrollment.assessment}
-    for sample in samples.mails(
-        campaign, identity, kind="half", language=language, people=people, segments=[enrollment.segment]
-    ):
+    for number, step in enumerate(campaign.steps, 1):
+        if choice.mail not in ("", step.id):
+            continue
+        letter = f"{number}-{step.name.replace(' ', '-')}"
         yield Page(
-            name=f"{campaign.key}.{language}.{sample.name.rpartition('.')[0]}.contact",
+            name=f"{campaign.key}.{language}.{letter}.{segment.lower()}.contact",
+            mail_id=step.id,
+            kind="contact",
             campaign=campaign.key,
-            letter=sample.name.split(".")[0],
-            segment=enrollment.segment,
+            letter=letter,
+            segment=segment,
             language=language,
             reader=enrollment.assessment.email,
-            mail=sample.mail,
+            mail=campaign.messages.render(
+                step.id,
+                enrollment.assessment,
+                segment=segment,
+                identity=identity,
+                unsubscribe_url=samples.UNSUBSCRIBE_URL,
+                language=language,
+                today=_day_of(campaign, enrollment, step.after.at(pace)),
+            ),
         )
+
+
+def _day_of(campaign: Campaign, enrollment: Enrollment, after_ms: int) -> date | None:
+    """Where the reader is; None where no mail counts days."""
+    zone = campaign.zone_of(enrollment.assessment.timezone)
+    return utc_datetime(enrollment.anchor_ms + after_ms).astimezone(zone).date() if campaign.compiled.weeks else None
 
 
 def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:

@@ -91,13 +91,17 @@ def mails(
     people: Mapping[str, Person] | None = None,
     unsubscribe_url: str = UNSUBSCRIBE_URL,
     segments: Sequence[str] = (),
+    delivery: str | None = None,
 ) -> Iterator[Sample]:
     """
     Every step for every segment, and every reminder, for one kind of sample.
 
     `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
+    `delivery`: only this one, by the id of its step or its name.
     """
     for number, step in enumerate(campaign.steps, 1):
+        if delivery not in (None, step.id):
+            continue
         for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
             mail = campaign.messages.render(
@@ -115,6 +119,8 @@ def mails(
         reminders = [("reminder", reminder.name) for reminder in campaign.reminders]
         follow_ups = [("follow-up", follow_up.name) for follow_up in campaign.follow_ups]
         for what, name in reminders + follow_ups:
+            if delivery not in (None, name):
+                continue
             mail = campaign.messages.render_call_mail(name, MEETINGS[kind], identity, unsubscribe_url, language)
             yield Sample(f"{what}-{name}.{kind}", None, mail, name)
 

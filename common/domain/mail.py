@@ -49,3 +49,12 @@ class AcceptedMail:
     created_ms: int
     last_event: str = ""
     sender: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMail:
+    """One mail as the provider keeps it; `html`, `text`: "" for a part that it does not have."""
+
+    subject: str
+    html: str
+    text: str

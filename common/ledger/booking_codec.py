@@ -12,6 +12,7 @@ same with six letters or digits behind it:
 | `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
 | `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
 | `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
+| `decided` | as of an enrollment |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 | `/<trigger>/<name>` | the record of each follow-up; trigger: `no_show`, `completed`, `cancelled` |
 

@@ -215,3 +215,11 @@ def lengthened(text: str) -> str:
         return text.removeprefix("~") if text.startswith("~~") else text
     raw = urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))
     return str(uuid.UUID(bytes=raw)) if len(raw) == 16 else raw.hex()
+
+
+def versions_of(text: str) -> dict[str, str]:
+    """`@a1b2 step-1 step-2 @c3d4 step-3` → the version of each mail."""
+    found: dict[str, str] = {}
+    for version, names in re.findall(r"@(\w+)((?: [^@ ]+)*)", text):
+        found |= dict.fromkeys(names.split(), version)
+    return found

@@ -64,6 +64,15 @@ QUEUE_OF: Final = {MAIL: "send", TEXTS: "send_sms"}
 SENDING_QUEUES: Final = tuple(QUEUE_OF.values())
 """Those of all channels; `lua/lib/channel.lua` says which one a delivery waits in."""
 
-QUEUES: Final = ("classify", *SENDING_QUEUES, "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
+QUEUES: Final = (
+    "classify",
+    *SENDING_QUEUES,
+    "bookings",
+    "notion_sync",
+    "announce",
+    "reconcile_bookings",
+    "replay",
+    "console_job",
+)
 
 Outcome = Literal["accepted", "skipped", "dead", "retry", "defer"]

@@ -15,6 +15,7 @@ from common.ledger import keys
 from common.ledger.action_log import ActionLog
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
+from common.ledger.console_jobs import ConsoleJobs
 from common.ledger.contacts import Contacts
 from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
@@ -126,6 +127,7 @@ class Ledger:
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)
         self.failed_jobs = FailedJobs(store)
+        self.console_jobs = ConsoleJobs(store)
         self.holds = Holds(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from common.domain.delivery import Delivery
+from common.domain.delivery import Delivery, Record, delivery_of
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId
+from common.domain.ids import DeliveryId, EnrollmentId
 from common.domain.series import Booking
+from common.ledger import keys
 from common.ledger.booking_codec import read_booking
-from common.ledger.codec import read_enrollment
+from common.ledger.codec import read_enrollment, read_records, versions_of
+from common.ledger.store import Store
 
 Owner = Enrollment | Booking
 
@@ -52,3 +55,34 @@ def read_owner(owner_id: str, fields: Mapping[str, str]) -> tuple[Owner, Enrollm
     if owner_id.startswith("enr_"):
         return read_enrollment(owner_id, fields), EnrollmentId(owner_id), fields["email"]
     return read_booking(owner_id, fields), EnrollmentId(fields["contact"]), fields["email"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who gets, or got, a delivery. `record`: what became of it; `version`: of the campaign that rendered it."""
+
+    delivery: Delivery
+    owner: Owner
+    contact_id: EnrollmentId
+    address: str
+    campaign: str
+    record: Record | None
+    version: str | None
+
+
+async def read_recipient(store: Store, delivery_id: DeliveryId) -> Recipient | None:
+    """None when nobody knows whose it is. Raises ValueError for what is no delivery's id; as `Store.run` does."""
+    delivery = delivery_of(delivery_id)
+    fields = await store.read_hash(keys.owner(delivery.owner))
+    if "email" not in fields:
+        return None
+    owner, contact_id, address = read_owner(delivery.owner, fields)
+    return Recipient(
+        delivery=delivery,
+        owner=owner,
+        contact_id=contact_id,
+        address=address,
+        campaign=fields["campaign"],
+        record=read_records(fields).get(delivery.name),
+        version=versions_of(fields.get("versions", "")).get(delivery.name),
+    )

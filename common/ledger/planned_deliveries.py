@@ -1,11 +1,11 @@
-"""Mails that are still to come: skipped, or sent earlier, because a person of the team decided so."""
+"""Mails and SMS that are still to come: skipped, or sent earlier, because a person of the team decided so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import delivery_of
@@ -13,6 +13,8 @@ from common.domain.ids import DeliveryId
 from common.ledger import keys
 from common.ledger.deliveries import data, one_line, steps_after
 from common.ledger.store import Store
+
+BY_HAND: Final = "by hand: "
 
 Answer = Literal["done", "already", "sending", "over", "paused", "later", "another version"]
 
@@ -35,34 +37,41 @@ class Decided:
 
 
 class PlannedDeliveries:
-    """Of all campaigns. Raises as `Store.run` does; ValueError for what is no step of an enrollment."""
+    """Of all campaigns, kinds and channels. Raises as `Store.run` does; ValueError for what is no delivery."""
 
     def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
         self._store, self._campaigns = store, campaigns
 
     async def skip(self, delivery_id: DeliveryId, *, campaign: str, reason: str, by: str, now_ms: int) -> Decided:
-        """Never send it. `by`: who decided."""
-        return await self._decide("skip", delivery_id, campaign, by, now_ms, reason=one_line(reason))
+        """
+        Never send it. `by`: who decided.
+
+        Of a call the reason begins with BY_HAND: one that is a reason of planning would follow the booking.
+        """
+        given = one_line(reason) if delivery_of(delivery_id).step is not None else one_line(f"{BY_HAND}{reason}")
+        return await self._decide("skip", delivery_id, campaign, by, now_ms, reason=given)
 
     async def send_now(
         self, delivery_id: DeliveryId, *, campaign: str, ignores_gap: bool, by: str, now_ms: int
     ) -> Decided:
-        """Send it at once, or when the minimum gap to the last mail is kept. Sending windows apply."""
+        """
+        Send it at once; a step, unless `ignores_gap`, when the minimum gap to the last mail is kept.
+
+        Sending windows and quiet hours apply.
+        """
         return await self._decide("send_now", delivery_id, campaign, by, now_ms, ignores_gap=ignores_gap or None)
 
     async def _decide(
         self, entry: str, delivery_id: DeliveryId, campaign: str, by: str, now_ms: int, **more: Any
     ) -> Decided:
         delivery, terms = delivery_of(delivery_id), self._campaigns[campaign]
-        if delivery.step is None:
-            raise ValueError(f"{delivery_id} is no step of an enrollment")
         given = {
             **data(delivery, now_ms),
             "by": by,
             "call_id": token_hex(8),
             "version": terms.version,
             "gap_ms": terms.cadence.minimum_gap_ms,
-            "following": steps_after(terms.cadence, delivery.step),
+            "following": steps_after(terms.cadence, delivery.step) if delivery.step is not None else None,
             **more,
         }
         touched = [keys.owner(delivery.owner), keys.delivery(delivery_id)]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from common.ledger import keys
-from common.ledger.store import Store
+from common.ledger.store import Store, texts
 from common.normalization.address import AddressError, repaired_address
 
 RAW_BYTES_MAX = 64 * 1024
@@ -60,6 +60,13 @@ class UnreadBookings:
         bodies = await self._store.read_hash(keys.UNREAD_BOOKINGS_RAW)
         events = [UnreadBookingEvent(**json.loads(text)) for text in bodies.values()]
         return sorted(events, key=lambda event: (event.received_ms, event.id))
+
+    async def newest(self, *, first: int, number: int) -> list[UnreadBookingEvent]:
+        """A page of them, the newest first."""
+        client = self._store.client
+        ids = texts(await client.zrevrange(keys.UNREAD_BOOKINGS, first, first + number - 1))
+        bodies = texts(await client.hmget(keys.UNREAD_BOOKINGS_RAW, ids)) if ids else []
+        return [UnreadBookingEvent(**json.loads(body)) for body in bodies if body is not None]
 
     async def discard(self, ids: Sequence[str]) -> int:
         """Delete these; the number of those that were there."""

@@ -72,10 +72,14 @@ class Replanned:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`is_done`: this version is in force now. `instead`: the one that is, when it is another than was expected."""
+    """
+    `is_done`: this version is in force now. `instead`: the one that is, when it is another than was expected. `is_new`:
+    this call put it in force, and no earlier one.
+    """
 
     is_done: bool
     instead: str | None = field(default=None)
+    is_new: bool = field(default=False)
 
 
 class Versions:
@@ -134,7 +138,7 @@ class Versions:
         names = [keys.versions(campaign), keys.version_log(campaign), keys.UNVERSIONED]
         said = json.dumps(asdict(entry), ensure_ascii=False)
         answer, *rest = await self._store.run_json("versions.apply", names, given, compiled, said)
-        return Applied(answer in ("applied", "already"), rest[0] if rest else None)
+        return Applied(answer in ("applied", "already"), rest[0] if rest else None, answer == "applied")
 
     async def replan(
         self,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact_booking_status import Person
-from common.domain.mail import AcceptedMail, Mail
+from common.domain.mail import AcceptedMail, Mail, SentMail
 from common.domain.projection import BookingStanding
 from common.domain.suppression import ListedSuppression
 from common.domain.text import AcceptedText, Text
@@ -30,6 +30,10 @@ class Mailer(Protocol):
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """The same for all addresses."""
+        ...
+
+    async def read_sent(self, mail_id: str) -> SentMail:
+        """A mail as it was sent, by the provider's id of it. Raises a `Failure`, as listing does."""
         ...
 
 

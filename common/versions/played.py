@@ -63,7 +63,7 @@ class PlayedVersions:
     ) -> None:
         self._campaigns, self._ledger, self._settings, self._clock = campaigns, ledger, settings, clock
         self._on_change, self._replans = on_change, replans
-        self._files = {key: campaign.compiled for key, campaign in campaigns.items()}
+        self._files = dict(campaigns)
         self._copies = LocalCopies(settings.data_dir)
         self.differing: tuple[str, ...] = ()
         """The campaigns whose files are not what is in force."""
@@ -140,7 +140,10 @@ class PlayedVersions:
         log.info("campaign_version_loaded", campaign=key, version=version)
 
     def _play(self, key: str, stored: StoredVersion) -> None:
-        campaign = stored_campaign(stored.compiled, stored.version)
+        files = self._files[key]
+        # The name of a version tells its content: what is in the files is not read twice.
+        is_same = stored.version == files.version
+        campaign = files.as_in_force() if is_same else stored_campaign(stored.compiled, stored.version)
         self._ledger.replace(campaign.terms(self._settings.pace))
         self._campaigns.replace(campaign)
         self._copies.keep(key, stored)
@@ -148,7 +151,9 @@ class PlayedVersions:
 
     def _compare(self) -> None:
         before = self.differing
-        self.differing = tuple(key for key, files in self._files.items() if files != self._campaigns[key].compiled)
+        self.differing = tuple(
+            key for key, files in self._files.items() if files.compiled != self._campaigns[key].compiled
+        )
         for key in self._files:
             metrics.CAMPAIGN_FILES_DIFFER.labels(key).set(key in self.differing)
             if key in self.differing and key not in before:

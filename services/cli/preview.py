@@ -75,4 +75,4 @@ def _as_contact(campaigns: Campaigns, settings: Settings, email: str) -> Iterato
     for enrollment in with_ledger(enrollments):
         if enrollment is not None and enrollment.campaign in campaigns:
             campaign = campaigns[enrollment.campaign]
-            yield from contact_pages(campaign, campaign.identity(settings.identity), enrollment)
+            yield from contact_pages(campaign, campaign.identity(settings.identity), enrollment, settings.pace)

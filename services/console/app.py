@@ -25,21 +25,29 @@ from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.bulk_decisions import BulkDecisions
+from services.console.campaign_files import CampaignFiles
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
 from services.console.pages import (
     actions,
+    campaigns,
     dead_letters,
+    gallery,
     held_signups,
+    jobs,
     login,
     overview,
     people,
     person,
+    person_mail,
     queues,
     schedule,
+    unread_bookings,
+    versions,
 )
+from services.console.plan_counts import PlanCounts
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -89,6 +97,9 @@ def build_context(
         people=PeopleList(ledger),
         dead_letters=DeadLetterList(ledger),
         bulk_decisions=BulkDecisions(clock),
+        campaign_files=CampaignFiles(settings.campaigns_dir),
+        plan_counts=PlanCounts(ledger, settings.pace, clock),
+        background=BackgroundTasks(),
         campaigns=campaigns,
         versions=versions,
     )
@@ -110,12 +121,12 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = [context.status_cache.keep_current(), context.store_monitor.run(), _follow_people(context.people)]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
-    background = BackgroundTasks()
-    background.start(loops)
+    context.background.start(loops)
     yield
     context.store_monitor.stop()
     await context.bulk_decisions.stop()
-    await background.stop()
+    await context.plan_counts.stop()
+    await context.background.stop()
 
 
 async def _follow_people(people: PeopleList) -> None:
@@ -170,9 +181,21 @@ ROUTES = (
     web.get("/people.csv", people.download),
     web.post("/people.csv", people.download),
     web.get("/people/{id}", person.show),
-    web.get("/people/{id}/mails/{mail}", person.show_mail),
-    web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),
+    web.get("/people/{id}/mails/{mail:.+}", person_mail.show),
+    web.get("/people/{id}/bodies/{source}/{mail:.+}", person_mail.show_body),
     web.post("/people/{id}/{action}", person.act),
+    web.post("/send-test", jobs.send_test),
+    web.get("/jobs/{job}", jobs.show),
+    web.get("/campaigns", campaigns.show_all),
+    web.get("/campaigns/{name}", campaigns.show),
+    web.get("/campaigns/{name}/plan", versions.show_plan),
+    web.get("/campaigns/{name}/rollback", versions.show_rollback),
+    web.post("/campaigns/{name}/apply", versions.apply),
+    web.post("/campaigns/{name}/rollback", versions.roll_back),
+    web.get("/campaigns/{name}/gallery", gallery.show),
+    web.get("/campaigns/{name}/gallery/body", gallery.show_body),
+    web.get("/unread-bookings", unread_bookings.show),
+    web.post("/unread-bookings/discard", unread_bookings.discard),
     web.get("/schedule", schedule.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),

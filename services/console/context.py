@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jinja2
 from aiohttp import web
 
+from common.background import BackgroundTasks
 from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
@@ -20,6 +21,8 @@ from common.versions.played import PlayedVersions
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.bulk_decisions import BulkDecisions
+from services.console.campaign_files import CampaignFiles
+from services.console.plan_counts import PlanCounts
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
 
@@ -46,6 +49,9 @@ class ConsoleContext:
     people: PeopleList
     dead_letters: DeadLetterList
     bulk_decisions: BulkDecisions
+    campaign_files: CampaignFiles
+    plan_counts: PlanCounts
+    background: BackgroundTasks
     campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.clock import iso
-from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import DeliveryId, step_name
+from common.domain.enrollment import ExitReason
 from common.ledger.pauses import Pause
 from common.ledger.planned_deliveries import Decided
+from common.ledger.reads.contact_timeline import ContactTimeline
+from common.ledger.reads.person_mails import PersonMail
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
@@ -38,7 +39,7 @@ class Outcome:
 
 
 Fields = Mapping[str, str]
-Decide = Callable[[ConsoleContext, Enrollment, Fields], Awaitable[str]]
+Decide = Callable[[ConsoleContext, ContactTimeline, Fields], Awaitable[str]]
 """Answers with a key of MESSAGES, without the name of the action."""
 
 MESSAGES: Final[Mapping[str, str]] = {
@@ -63,6 +64,7 @@ _OF_A_MAIL: Final[Mapping[str, str]] = {
     "sending": "Nothing was done: a worker is handing that mail over just now.",
     "over": "Nothing was done: this person's sequence is over.",
     "paused": "Nothing was done: this person's mail is paused; resume it first.",
+    "call over": "Nothing was done: the call is not as it was any more, or has begun; the timeline shows it.",
     "later": "Nothing was done: another mail comes before that one.",
     "another version": "Nothing was done: the campaign has just changed; look at the page again.",
     "unknown": "Nothing was done: this campaign has no such mail.",
@@ -74,52 +76,52 @@ def message_of(action: str, answer: str) -> str:
     return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
 
 
-async def decide(context: ConsoleContext, action: str, enrollment: Enrollment, fields: Fields) -> Outcome:
+async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:
     """Raises KeyError for an unknown action; as `Store.run` does."""
-    answer = await ACTIONS[action](context, enrollment, fields)
+    answer = await ACTIONS[action](context, person, fields)
     return Outcome(answer, message_of(action, answer))
 
 
-async def _pause(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _pause(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX]
     pause = Pause(since_ms=context.clock.now_ms(), by=PRINCIPAL.get().name, reason=reason)
-    _, began = await context.ledger.pauses.start(enrollment.id, pause)
+    _, began = await context.ledger.pauses.start(person.enrollment_id, pause)
     if not began:
         return "already"
-    await record_action(context, "pause", [enrollment.id], before=enrollment.status, after="paused")
+    await record_action(context, "pause", [person.enrollment_id], before=person.status, after="paused")
     return "done"
 
 
-async def _resume(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
-    ended = await context.ledger.pauses.finish(enrollment.id, now_ms=context.clock.now_ms())
+async def _resume(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
+    ended = await context.ledger.pauses.finish(person.enrollment_id, now_ms=context.clock.now_ms())
     if ended is None:
         return "already"
-    await record_action(context, "resume", [enrollment.id], before=f"paused by {ended.by}", after=enrollment.status)
+    await record_action(context, "resume", [person.enrollment_id], before=f"paused by {ended.by}", after=person.status)
     return "done"
 
 
-async def _skip(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _skip(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX] or "skipped by hand"
     return await _of_mail(
         context,
-        enrollment,
+        person,
         "skip",
         fields,
-        lambda delivery, by: context.ledger.planned_deliveries.skip(
-            delivery, campaign=enrollment.campaign, reason=reason, by=by, now_ms=context.clock.now_ms()
+        lambda mail, by: context.ledger.planned_deliveries.skip(
+            mail.delivery.id, campaign=mail.campaign, reason=reason, by=by, now_ms=context.clock.now_ms()
         ),
     )
 
 
-async def _send_now(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _send_now(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     return await _of_mail(
         context,
-        enrollment,
+        person,
         "send-now",
         fields,
-        lambda delivery, by: context.ledger.planned_deliveries.send_now(
-            delivery,
-            campaign=enrollment.campaign,
+        lambda mail, by: context.ledger.planned_deliveries.send_now(
+            mail.delivery.id,
+            campaign=mail.campaign,
             ignores_gap=fields.get("ignore_gap") == "yes",
             by=by,
             now_ms=context.clock.now_ms(),
@@ -129,30 +131,28 @@ async def _send_now(context: ConsoleContext, enrollment: Enrollment, fields: Fie
 
 async def _of_mail(
     context: ConsoleContext,
-    enrollment: Enrollment,
+    person: ContactTimeline,
     what: str,
     fields: Fields,
-    act: Callable[[DeliveryId, str], Awaitable[Decided]],
+    act: Callable[[PersonMail, str], Awaitable[Decided]],
 ) -> str:
-    """`fields` name one of the steps of the campaign, `step-3`."""
-    name = fields.get("mail", "")
-    steps = context.ledger.cadence_of(enrollment.campaign).steps
-    if enrollment.campaign not in context.ledger.campaigns or name not in {step_name(step) for step in steps}:
+    """`fields` name one of their mails: `step-3`, or the id of what is sent about a call."""
+    mail = next((one for one in (*person.mails, *person.call_mails) if one.name == fields.get("mail")), None)
+    if mail is None or mail.campaign not in context.ledger.campaigns:
         return "unknown"
-    delivery = DeliveryId(f"{enrollment.id}/{name}")
-    decided = await act(delivery, PRINCIPAL.get().name)
+    decided = await act(mail, PRINCIPAL.get().name)
     if not decided.is_done:
-        return decided.answer
+        return "call over" if decided.answer == "over" and mail.delivery.step is None else decided.answer
     waits = decided.at_ms is not None and decided.at_ms > context.clock.now_ms()
     due = f"due {iso(decided.at_ms)}" if decided.at_ms is not None else "due at once"
     after = "skipped" if what == "skip" else due
-    await record_action(context, what, [delivery], before="planned", after=after)
+    await record_action(context, what, [mail.delivery.id], before="planned", after=after)
     return "waits" if waits else "done"
 
 
-async def _suppress(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _suppress(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     is_new = await context.ledger.suppressions.suppress(
-        enrollment.assessment.email,
+        person.email,
         ExitReason.SUPPRESSED,
         detail=f"by {PRINCIPAL.get().name}",
         now_ms=context.clock.now_ms(),
@@ -160,13 +160,13 @@ async def _suppress(context: ConsoleContext, enrollment: Enrollment, fields: Fie
     )
     if not is_new:
         return "already"
-    await record_action(context, "suppress", [enrollment.id], before=enrollment.status, after="suppressed")
+    await record_action(context, "suppress", [person.enrollment_id], before=person.status, after="suppressed")
     return "done"
 
 
-async def _unsuppress(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _unsuppress(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     consent = " ".join(fields.get("consent", "").split())[:CONSENT_LENGTH_MAX]
-    known = await context.ledger.suppressions.of(enrollment.assessment.email)
+    known = await context.ledger.suppressions.of(person.email)
     if known is None:
         return "already"
     if known.reason is ExitReason.COMPLAINED:
@@ -174,21 +174,21 @@ async def _unsuppress(context: ConsoleContext, enrollment: Enrollment, fields: F
     if not consent:
         return "no consent"
     detail = f"by {PRINCIPAL.get().name}; consent: {consent}"
-    await context.ledger.suppressions.request_unsuppress(enrollment.id, detail=detail)
+    await context.ledger.suppressions.request_unsuppress(person.enrollment_id, detail=detail)
     before = f"suppressed: {known.reason}"
     # The consent is in the person's timeline, which is erased with them; the action log is not.
-    await record_action(context, "unsuppress", [enrollment.id], before=before, after="asked for, with consent")
+    await record_action(context, "unsuppress", [person.enrollment_id], before=before, after="asked for, with consent")
     return "asked"
 
 
-async def _forget(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+async def _forget(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
     if fields.get("confirm") != "yes":
         return "not confirmed"
     if await secret_key_differs(context.ledger.client, context.settings.secret):
         raise Problem(409, SECRET_KEY_MISMATCH, title="Another SECRET_KEY")
-    address, now_ms = enrollment.assessment.email, context.clock.now_ms()
+    address, now_ms = person.email, context.clock.now_ms()
     traces = await context.ledger.contacts.forget_address(address, now_ms=now_ms)
-    await record_action(context, "forget", traces.owners, before=enrollment.status, after="erased and suppressed")
+    await record_action(context, "forget", traces.owners, before=person.status, after="erased and suppressed")
     return "done"
 
 

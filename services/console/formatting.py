@@ -37,6 +37,11 @@ def ago(ms: int, now_ms: int) -> str:
     return f"{duration(age_ms)} ago" if age_ms > 0 else f"in {duration(-age_ms)}"
 
 
+def percent(share: float, places: int = 1) -> str:
+    """`98 %`, `99.2 %`, with a space at which no line breaks."""
+    return f"{round(100 * share, places):g}\N{NO-BREAK SPACE}%"
+
+
 def delivery_name(delivery: DeliveryId) -> str:
     """`step 3`, `reminder 24h`, or `follow-up missed`."""
     return delivery_of(delivery).label
@@ -53,6 +58,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "ago": ago,
     "local": local,
+    "percent": percent,
     "iso": iso,
     "delivery_name": delivery_name,
     "code_spans": code_spans,

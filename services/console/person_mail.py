@@ -1,88 +1,116 @@
 """
-The mails of one person as the console shows them: name, subject, and the mail as it was or would be sent.
+The mails and SMS of one person as the console shows them: name, subject, and the text as it was or would be sent.
 
-What was sent is rendered again from the version of the campaign that rendered it. Values may have changed since: of a
-later signup, or of the sender's settings.
+What was sent is rendered again from the version of the campaign that rendered it, where the provider's copy is not at
+hand. Values may have changed since: of a later signup, or of the sender's settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from common.campaigns.campaign import Campaign, stored_campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
-from common.domain.enrollment import Enrollment
-from common.domain.ids import Step, step_name
+from common.domain.delivery import Delivery
+from common.domain.series import Booking
+from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.person_mails import PersonMail
+from common.shown_mails import UNSUBSCRIBE_URL, Reader, call_reader, render_shown, step_reader, subject_shown
 from services.console.context import ConsoleContext
 
-UNSUBSCRIBE_URL = "https://unsubscribe.invalid/shown-only"
-"""In a mail that is only looked at: the real link would end the person's mail."""
+GONE = "The version of the campaign in force has no such mail any more."
+NOT_PLAYED = "The campaign is not played here."
 
 
-async def campaign_for(context: ConsoleContext, enrollment: Enrollment, version: str | None) -> Campaign | None:
+@dataclass(frozen=True, slots=True)
+class ShownMail:
+    """`title`: what the team calls it. `subject`: "" for one that cannot be written; of an SMS its text."""
+
+    title: str
+    subject: str
+
+
+class NotShown(Exception):
+    """It cannot be rendered; the text says why."""
+
+
+async def shown_mails(context: ConsoleContext, person: ContactTimeline) -> dict[str, ShownMail]:
+    """By name, all of them; each version of a campaign is read once."""
+    campaigns: dict[tuple[str, str | None], Campaign | None] = {}
+    shown = {}
+    for mail in (*person.mails, *person.call_mails):
+        key = (mail.campaign, mail.version)
+        if key not in campaigns:
+            campaigns[key] = await campaign_of(context, *key)
+        subject = _subject(context, campaigns[key], person, mail)
+        shown[mail.name] = ShownMail(title_of(campaigns[key], mail.delivery), subject)
+    return shown
+
+
+async def campaign_of(context: ConsoleContext, key: str, version: str | None) -> Campaign | None:
     """The version that rendered a mail; the one in force where that is not kept, or None is given."""
-    played = context.played(enrollment.campaign)
+    played = context.played(key)
     if version is None or (played is not None and played.version == version):
         return played
-    text = await context.ledger.versions.text(enrollment.campaign, version)
+    text = await context.ledger.versions.text(key, version)
     try:
         return stored_campaign(text, version) if text else played
     except CampaignError:
         return played
 
 
-async def campaigns_for(
-    context: ConsoleContext, enrollment: Enrollment, mails: Iterable[PersonMail]
-) -> dict[str | None, Campaign | None]:
-    """By version, each read once."""
-    return {version: await campaign_for(context, enrollment, version) for version in {mail.version for mail in mails}}
+def person_time(context: ConsoleContext, person: ContactTimeline, at_ms: int) -> datetime:
+    """In their time zone: of the signup, of a call, else of the campaign."""
+    campaign, time = context.played(person.campaign), utc_datetime(at_ms)
+    signup = person.enrollment.assessment.timezone if person.enrollment else None
+    zones = [signup, *(call.booking.timezone for call in person.calls)]
+    return time.astimezone(campaign.zone_of(*zones)) if campaign else time
 
 
-def zone_time(campaign: Campaign | None, enrollment: Enrollment, at_ms: int) -> datetime:
-    """In the time zone of the person: of the signup, else of the campaign."""
-    time = utc_datetime(at_ms)
-    return time.astimezone(campaign.zone_of(enrollment.assessment.timezone)) if campaign else time
-
-
-def title_of(campaign: Campaign | None, step: Step) -> str:
+def title_of(campaign: Campaign | None, delivery: Delivery) -> str:
     """What the team calls this mail."""
     named = {one.id: one.name for one in campaign.steps} if campaign else {}
-    return named.get(step_name(step), f"step {step}")
+    label = delivery.label
+    return named.get(delivery.name) or (label if delivery.step is not None else label[:1].upper() + label[1:])
 
 
-def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: Enrollment, mail: PersonMail) -> str:
-    """ "" for a mail that the campaign does not have any more, or that cannot be written for this person."""
-    if campaign is None:
+async def render(
+    context: ConsoleContext, person: ContactTimeline, mail: PersonMail, *, version: str | None
+) -> Rendered:
+    """From that version, None: as it would be sent now. Raises NotShown."""
+    campaign = await campaign_of(context, mail.campaign, version)
+    reader = _reader(campaign, person, mail) if campaign else None
+    if campaign is None or reader is None:
+        raise NotShown(NOT_PLAYED)
+    at_ms = mail.at_ms if version or mail.is_to_come else context.clock.now_ms()
+    try:
+        return render_shown(context.settings, campaign, reader, unsubscribe_url=UNSUBSCRIBE_URL, at_ms=at_ms)
+    except CampaignError as error:
+        raise NotShown(str(error)) from None
+    except (IndexError, KeyError):
+        raise NotShown(GONE) from None
+
+
+def _subject(context: ConsoleContext, campaign: Campaign | None, person: ContactTimeline, mail: PersonMail) -> str:
+    reader = _reader(campaign, person, mail) if campaign else None
+    if campaign is None or reader is None:
         return ""
     try:
-        return campaign.messages.subject(
-            mail.step,
-            enrollment.assessment,
-            segment=enrollment.segment,
-            identity=campaign.identity(context.settings.identity),
-            language=enrollment.language,
-            today=_day(campaign, enrollment, mail),
-        )
+        return subject_shown(context.settings, campaign, reader, at_ms=mail.at_ms)
     except (CampaignError, IndexError, KeyError):
         return ""
 
 
-def render(context: ConsoleContext, campaign: Campaign, enrollment: Enrollment, mail: PersonMail) -> Rendered:
-    """Raises CampaignError when it cannot be written for this person; IndexError for a step there is not."""
-    return campaign.messages.render(
-        mail.step,
-        enrollment.assessment,
-        segment=enrollment.segment,
-        identity=campaign.identity(context.settings.identity),
-        unsubscribe_url=UNSUBSCRIBE_URL,
-        language=enrollment.language,
-        today=_day(campaign, enrollment, mail),
-    )
-
-
-def _day(campaign: Campaign, enrollment: Enrollment, mail: PersonMail) -> date | None:
-    return zone_time(campaign, enrollment, mail.at_ms).date() if campaign.compiled.weeks else None
+def _reader(campaign: Campaign, person: ContactTimeline, mail: PersonMail) -> Reader | None:
+    """None for what is sent about a call that is another person's by now."""
+    if mail.delivery.step is not None:
+        assert person.enrollment is not None, "who never signed up has no steps"
+        return step_reader(campaign, mail.delivery, person.enrollment)
+    bookings: Mapping[str, Booking] = {call.booking.id: call.booking for call in person.calls}
+    booking = bookings.get(mail.delivery.owner)
+    signups = [person.enrollment] if person.enrollment else []
+    return call_reader(campaign, mail.delivery, booking, signups) if booking else None

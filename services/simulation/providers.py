@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from common.clock import VirtualClock
 from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
-from common.domain.mail import AcceptedMail, Mail
+from common.domain.mail import AcceptedMail, Mail, SentMail
 from common.domain.projection import BookingStanding
 from common.domain.text import AcceptedText, Text
 from common.errors import Ambiguous, Failure, Permanent
@@ -26,7 +26,7 @@ class InMemoryMailer:
     refused.
 
     `failure`: asked before each mail is accepted; what it returns is raised, an `Ambiguous` one after the acceptance.
-    `list_failure`: raised when accepted mails are listed.
+    `list_failure`: raised when accepted mails are listed or read.
     """
 
     clock: VirtualClock
@@ -80,6 +80,12 @@ class InMemoryMailer:
             for number, (ms, mail) in reversed(list(enumerate(self.accepted_mails)))
             if ms >= since_ms
         ]
+
+    async def read_sent(self, mail_id: str) -> SentMail:
+        if self.list_failure is not None:
+            raise self.list_failure
+        _, mail = self.accepted_mails[int(mail_id.removeprefix("sim_"))]
+        return SentMail(subject=mail.subject, html=mail.html, text=mail.text)
 
     def inbox_of(self, address: str) -> list[Mail]:
         return [mail for _, mail in self.accepted_mails if mail.to == address]

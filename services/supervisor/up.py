@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import setproctitle
 
-from common.campaigns.campaigns import load_campaigns
+from common.campaigns.campaigns import preload_campaigns
 from common.campaigns.loader import Campaign
 from common.clock import SystemClock
 from common.migration.run import migrate_embedded
@@ -51,7 +51,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
     """
     settings = with_sandbox(with_generated_secrets(settings))
     check_access_settings(settings)
-    campaign = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir).home
+    campaign = preload_campaigns(settings.campaign_keys, directory=settings.campaigns_dir).home
     with Signals() as signals:
         run_dir = RunDirectory(settings.data_dir)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.campaigns.campaigns import load_campaigns, preload_campaigns
 from common.campaigns.loader import Campaign, CampaignError, load_campaign
 from common.domain.cadence import Pace
 
@@ -249,4 +250,16 @@ def test_a_body_that_is_not_utf8_is_refused(home: Path) -> None:
     (home / "christmas_2025" / RESULTS).write_bytes(b"---\nsubject: \xff")
 
     with pytest.raises(CampaignError, match="not UTF-8"):
+        load_campaign("christmas_2025", directory=home)
+
+
+def test_a_process_that_is_started_again_plays_what_its_parent_had_checked(
+    home: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.campaigns.campaigns._preloaded", {})
+    checked = preload_campaigns(("christmas_2025",), directory=home).home
+    spoil(TOML, 'name = "Christmas 2025"', "half a li")
+
+    assert load_campaigns(("christmas_2025",), directory=home).home is checked
+    with pytest.raises(CampaignError, match=r"line \d+"):
         load_campaign("christmas_2025", directory=home)

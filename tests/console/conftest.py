@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ import redis.asyncio
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+import common.campaigns
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
@@ -93,7 +95,8 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
     """`await opens(store_url, console_token=…)` starts a console."""
     async with AsyncExitStack() as stack:
 
-        async def open_console(store_url: str, **given: Any) -> Console:
+        async def open_console(store_url: str, *, is_versioned: bool = False, **given: Any) -> Console:
+            """`is_versioned`: the campaign of the tests is in force from now on, as after a first start."""
             # No gateway runs there.
             defaults = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
             settings = Settings(**{**defaults, **given})
@@ -103,13 +106,16 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
             campaigns = Campaigns(campaign)
+            versions = PlayedVersions(campaigns, ledger, settings, clock) if is_versioned else None
+            if versions is not None:
+                await versions.refresh()
             context = build_context(
                 settings,
                 clock=clock,
                 ledger=ledger,
                 campaign_name=campaign.name,
                 campaigns=campaigns,
-                versions=PlayedVersions(campaigns, ledger, settings, clock),
+                versions=versions,
             )
             app = build_app(context)
             runner = web.AppRunner(app, access_log=None)
@@ -156,3 +162,13 @@ def own_store() -> Iterator[EmbeddedStore]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture
+def edited_files(tmp_path: Path) -> Path:
+    """CAMPAIGNS_DIR of an author who has changed the subject of the fifth mail."""
+    folder = tmp_path / "campaigns_dir" / "christmas_2025"
+    shutil.copytree(Path(common.campaigns.__file__).parent / "christmas_2025", folder)
+    body = folder / "en-CA" / "emails" / "5-case-study.md"
+    body.write_text(body.read_text().replace("subject: ", "subject: New: ", 1))
+    return folder.parent

@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator
 
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.ledger.console_jobs import JobKind
 from common.settings.console_users import new_user
 from services.console.api.openapi import OPERATIONS, describe
 from services.console.app import ROUTES
@@ -18,16 +19,20 @@ from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console, Opener
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
+JOB = "job_aaaaaaaaaaaaaaaa"
 MIA, MIAS_TOKEN = new_user("mia", "full")
 RON, RONS_TOKEN = new_user("ron", "read")
 
 
 @pytest.fixture
 async def team(opens: Opener, store_url: str, simulation: Simulation, ada: Assessment) -> Console:
-    console = await opens(store_url, console_users=f"{MIA.line},{RON.line}")
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    console = await opens(store_url, is_versioned=True, console_users=f"{MIA.line},{RON.line}")
     await console.context.people.refresh()
+    await simulation.ledger.console_jobs.request(
+        JOB, JobKind.SEND_TEST, {"to": "sarah@businessx.example"}, by="mia", now_ms=simulation.clock.now_ms()
+    )
     return console
 
 
@@ -62,9 +67,17 @@ def fits(path: str, method: str, answer: Answer) -> bool:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method}-{one.path}")
 @pytest.mark.parametrize("who", ["mia", "ron", "nobody"])
 async def test_a_running_console_answers_as_described(team: Console, operation: Any, who: str) -> None:
-    action = "skip" if "people" in operation.path else "pause"
-    path = operation.path.replace("{id}", ADA).replace("{action}", action)
-    bodies = {"Decision": {"mail": "step-2"}, "DeadLetterChoice": {"all": True}, "ScopeChoice": {"scope": "everybody"}}
+    action = {"people": "skip", "campaigns": "apply"}.get(operation.path.split("/")[2], "pause")
+    path = operation.path.replace("{id}", JOB if "jobs" in operation.path else ADA)
+    path = path.replace("{action}", action).replace("{name}", "christmas_2025")
+    bodies = {
+        "Decision": {"mail": "step-2"},
+        "DeadLetterChoice": {"all": True},
+        "ScopeChoice": {"scope": "everybody"},
+        "TestMail": {"delivery": f"{ADA}/step-2", "to": "sarah@businessx.example"},
+        "VersionChoice": {"from": "a" * 12, "to": "b" * 12},
+        "UnreadBookingChoice": {"ids": ["unr_none"]},
+    }
     body = bodies[operation.body.__name__] if operation.body else None
 
     tokens = {"mia": MIAS_TOKEN, "ron": RONS_TOKEN, "nobody": "a guess"}

@@ -118,9 +118,9 @@ async def test_each_mail_has_its_name_and_why_it_comes_then(
 async def test_a_mail_is_shown_as_it_was_sent_and_as_it_would_be_sent(console: Console, signed_up: Simulation) -> None:
     sent = (await console.get(f"/people/{ADA}/mails/step-1")).text
     to_come = (await console.get(f"/people/{ADA}/mails/step-2")).text
-    body = await console.get(f"/people/{ADA}/mails/step-2/body")
+    body = await console.get(f"/people/{ADA}/bodies/now/step-2")
 
-    assert "Rendered again from version" in sent
+    assert "rendered again from the version in force" in " ".join(sent.split())
     assert "As it would be sent now" in to_come
     assert '<iframe class="mail"' in to_come
     assert "Ada" in body.text
@@ -148,7 +148,7 @@ async def test_a_version_is_read_once_for_all_mails_that_it_rendered(
 
 
 async def test_a_mail_that_is_looked_at_cannot_end_the_mails(console: Console, signed_up: Simulation) -> None:
-    body = (await console.get(f"/people/{ADA}/mails/step-1/body")).text
+    body = (await console.get(f"/people/{ADA}/bodies/version/step-1")).text
 
     assert "unsubscribe.invalid" in body
     assert "/unsubscribe/enr" not in body

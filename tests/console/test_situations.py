@@ -101,7 +101,7 @@ async def system(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     gateway.port = runner.addresses[0][1]
-    console = await opens(own_store.url, gateway_port=gateway.port)
+    console = await opens(own_store.url, is_versioned=True, gateway_port=gateway.port)
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
     given = {"REDIS_URL": own_store.url, "SECRET_KEY": SECRET_KEY, "GATEWAY_PORT": str(gateway.port)}
@@ -110,7 +110,6 @@ async def system(
     monkeypatch.chdir(tmp_path)
     system = System(own_store, gateway, console, campaign)
     await system.beat()
-    await console.context.versions.refresh()  # type: ignore[union-attr]
     yield system
     await runner.cleanup()
 

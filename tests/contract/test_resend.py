@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from common.domain.mail import Mail
+from common.domain.mail import Mail, SentMail
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.resend.mailer import PAGE, AcceptedMail, ResendMailer
 from tests.contract.scripted import Answer, Scripted, breaks_off, drips, hangs, hangs_up, nobody_listens, says, scripted
@@ -319,3 +319,31 @@ async def test_a_list_that_stays_away_is_never_ambiguous(answer: Answer, kind: t
             await mailer.list_accepted("ada@salon.example", 0)
 
     assert kind is type(raised.value)
+
+
+async def test_a_mail_is_read_as_it_was_sent() -> None:
+    kept = {"object": "email", "id": "49a3999c", "subject": "Your results", "html": "<p>Zoë</p>", "text": None}
+    async with resend(says(200, kept)) as (mailer, server):
+        found = await mailer.read_sent("49a3999c")
+
+    assert found == SentMail(subject="Your results", html="<p>Zoë</p>", text="")
+    assert (server.asked[0].method, server.asked[0].path) == ("GET", "/emails/49a3999c")
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (error(401, "restricted_api_key"), Misconfigured),
+        (error(404, "not_found"), Permanent),
+        (error(429, "rate_limit_exceeded"), Throttled),
+        (error(500, "internal_server_error"), Transient),
+        (says(200, ["no mail"]), Transient),
+        (hangs_up(), Transient),
+    ],
+)
+async def test_why_a_mail_cannot_be_read(answer: Answer, failure: type[Failure]) -> None:
+    async with resend(answer) as (mailer, _):
+        with pytest.raises(failure) as raised:
+            await mailer.read_sent("49a3999c")
+
+    assert not isinstance(raised.value, Ambiguous)

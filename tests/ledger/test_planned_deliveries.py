@@ -8,9 +8,11 @@ import pytest
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Status
+from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.pauses import Pause
+from tests.ledger.planned import PLAN, book, pause
 from tests.ledger.test_feedback import K, about, tell
 from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send, step
 
@@ -281,3 +283,79 @@ async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_
         assert answers["skip"].answer in ("sending", "already")
     assert await ledger.client.zscore(keys.delayed("send"), step(2)) is None
     assert (await ada_now(ledger)).next_step == 3
+
+
+@pytest.fixture(params=["reminder", "follow-up", "sms"])
+async def planned(request, ledger, clock):
+    """What is sent about a call, due now."""
+    return await PLAN[request.param](ledger, clock.now_ms())
+
+
+def about_call(planned, **more):
+    return {"campaign": planned.ledger.campaign, "by": "mia", "now_ms": planned.now_ms} | more
+
+
+async def test_what_is_sent_about_a_call_can_be_skipped(planned):
+    decided = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason="she rang"))
+
+    refused = await planned.ledger.deliveries.claim(planned.id, worker="w1", now_ms=planned.now_ms)
+    assert (decided.answer, refused.reason) == ("done", "already")
+    assert await planned.ledger.client.zscore(keys.delayed(planned.queue), planned.id) is None
+
+
+@pytest.mark.parametrize("reason", [str(BookingState.MOVED), str(BookingState.CANCELLED), "she rang"])
+async def test_a_skipped_reminder_stays_skipped_when_its_booking_is_looked_at_again(ledger, clock, reason):
+    planned = await PLAN["reminder"](ledger, clock.now_ms())
+    await ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=reason))
+
+    await book(ledger, planned.address, planned.now_ms, uid="uid-ada")
+
+    assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
+
+
+async def test_what_is_sent_about_a_call_goes_at_once(ledger, clock):
+    planned = await PLAN["reminder"](ledger, clock.now_ms())
+    early = planned.now_ms - 30 * 60_000
+    await ledger.client.zadd(keys.delayed("send"), {planned.id: planned.now_ms})
+
+    decided = await ledger.planned_deliveries.send_now(
+        planned.id, **about_call(planned, now_ms=early, ignores_gap=False)
+    )
+    await book(ledger, planned.address, planned.now_ms, uid="uid-ada")
+
+    assert (decided.answer, decided.at_ms) == ("done", early)
+    assert await ledger.client.zscore(keys.delayed("send"), planned.id) == early, "also when the booking is seen again"
+    assert isinstance(await planned.claimed(at_ms=early), ClaimGranted)
+
+
+async def test_nothing_is_decided_of_a_call_that_is_over(planned):
+    await planned.ends()
+
+    skipped = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=""))
+    sent = await planned.ledger.planned_deliveries.send_now(planned.id, **about_call(planned, ignores_gap=False))
+
+    assert {(skipped.answer, skipped.detail), (sent.answer, sent.detail)} == {("over", "cancelled")}
+
+
+async def test_a_reminder_of_a_call_that_has_begun_is_not_sent_now(ledger, clock):
+    planned = await PLAN["reminder"](ledger, clock.now_ms())
+    late = about_call(planned, now_ms=planned.now_ms + 24 * HOUR_MS, ignores_gap=False)
+
+    assert (await ledger.planned_deliveries.send_now(planned.id, **late)).detail == "expired"
+
+
+async def test_while_a_worker_has_it_at_the_provider_neither_is_done(planned):
+    await planned.frozen()
+
+    skipped = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=""))
+    sent = await planned.ledger.planned_deliveries.send_now(planned.id, **about_call(planned, ignores_gap=False))
+
+    assert (skipped.answer, sent.answer) == ("sending", "sending")
+
+
+async def test_what_is_sent_about_a_call_waits_while_its_contact_is_paused(planned):
+    await pause(planned.ledger, planned.contact, planned.now_ms)
+
+    sent = await planned.ledger.planned_deliveries.send_now(planned.id, **about_call(planned, ignores_gap=False))
+
+    assert sent.answer == "paused"

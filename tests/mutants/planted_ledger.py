@@ -126,6 +126,13 @@ FAULTS: tuple[Fault, ...] = (
     ("planned_deliveries", "  if call_id and call_id == given.call_id then return {'done', detail} end\n", ""),
     ("planned_deliveries", "call_id and call_id == given.call_id", "call_id"),
     ("planned_deliveries", "local sent_ms, provider_id = delivery.reported(KEYS[2])", "local sent_ms, provider_id"),
+    ("planned_deliveries", "given.ignores_gap or not owner.is_enrollment or", "given.ignores_gap or"),
+    ("planned_deliveries", "  if over then return {'over', over} end\n", ""),
+    # console_jobs
+    ("console_jobs", "  if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end\n", ""),
+    ("console_jobs", "or redis.call('HEXISTS', KEYS[1], 'ended_ms') == 1", ""),
+    ("console_jobs", "  redis.call('PEXPIRE', KEYS[1], given.life_ms)\n  queue", "  queue"),
+    ("console_jobs", "given.value)\n  redis.call('PEXPIRE', KEYS[1], given.life_ms)", "given.value)"),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (

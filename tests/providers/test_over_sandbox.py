@@ -18,7 +18,7 @@ from common.domain.contact import Assessment, Segment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
-from common.domain.mail import Mail
+from common.domain.mail import Mail, SentMail
 from common.domain.projection import CampaignColumns
 from common.errors import Ambiguous, Misconfigured, Permanent
 from common.providers.budget import Unlimited
@@ -133,6 +133,16 @@ async def test_what_was_accepted_can_be_listed_with_a_full_key_only(providers: P
 
     with pytest.raises(Misconfigured):
         await providers.mailer(SENDING_KEY).list_accepted("ada@salon.example", NOW_MS)
+
+
+async def test_what_was_sent_can_be_read_with_a_full_key_only(providers: Providers) -> None:
+    mailer = providers.mailer()
+    sent = await mailer.send(TO_ADA, idempotency_key=KEY)
+
+    assert await mailer.read_sent(sent) == SentMail(subject="Your results", html="<p>hello</p>", text="hello")
+    with pytest.raises(Misconfigured) as refused:
+        await providers.mailer(SENDING_KEY).read_sent(sent)
+    assert refused.value.code == "restricted_api_key"
 
 
 async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(providers: Providers) -> None:

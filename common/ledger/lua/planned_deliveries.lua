@@ -3,11 +3,11 @@
 --   following  [{name, after_ms: after the anchor}], the steps after it
 --   campaign, version  of the caller; another one in force is refused
 --   call_id    of this call, so that one whose answer was lost can be repeated
--- KEYS = [owner, delivery]: an enrollment, and HASH, see delivery.lua
+-- KEYS = [owner, delivery]: HASH, see owners.lua; HASH, see delivery.lua
 -- The answers of every entry point
 --   ['done', when it goes or ''] | ['already', status] | ['sending', ''] a worker has it at the provider just now
---   | ['over', status of the enrollment] | ['paused', reason] | ['later', ''] another mail comes first
---   | ['another version', version]
+--   | ['over', status of the enrollment, or why nothing more is sent of the call] | ['paused', reason]
+--   | ['later', ''] another mail comes first, or it was never planned | ['another version', version]
 -- uses: delivery, in_force, owners, pause, queue, records, sequence, timeline
 
 local planned_deliveries = {}
@@ -20,10 +20,17 @@ local function is_sending(key, now_ms)
   return in_progress == '1' and delivery.is_claimed(claim_id) and math.abs(now_ms - claimed_ms) < limits.lease_ms
 end
 
-local function refusal(fields, given)
+-- Why nothing more is sent to this owner; nil: something may be.
+local function why_over(owner, fields, given)
+  if not owner.is_enrollment then return owners.refusal(fields, given.requires, given.expires_ms, given.now_ms) end
+  if fields.status ~= 'active' then return fields.status or '' end
+end
+
+local function refusal(owner, fields, given)
   local line = fields['/' .. given.name]
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
-  if fields.status ~= 'active' then return {'over', fields.status or ''} end
+  local over = why_over(owner, fields, given)
+  if over then return {'over', over} end
   local version = in_force.of(fields.campaign)
   if given.version and version and version ~= given.version then return {'another version', version} end
   if is_sending(KEYS[2], given.now_ms) then return {'sending', ''} end
@@ -45,13 +52,13 @@ end
 
 -- skip(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
 --   JSON  also reason
--- It is never sent; the steps after it stay as they are. A worker that has claimed it finds its claim gone. It was sent all the
--- same where a webhook reported it before its worker died.
+-- It is never sent; the mails after it stay as they are. A worker that has claimed it finds its claim gone. It was sent all
+-- the same where a webhook reported it before its worker died.
 function planned_deliveries.skip()
   local given = cjson.decode(ARGV[1])
   local owner = owners.of(given.owner)
   local fields = owners.fields(owner)
-  local answer = done_before(fields, given) or refusal(fields, given)
+  local answer = done_before(fields, given) or refusal(owner, fields, given)
   if answer then return answer end
   local sent_ms, provider_id = delivery.reported(KEYS[2])
   if provider_id then
@@ -68,18 +75,20 @@ end
 -- When it goes: now, or once the minimum gap to the last mail is kept.
 local function departure(fields, given)
   local last_ms = tonumber(fields.last_sent_ms)
-  if given.ignores_gap or not last_ms or queue.is_too_far(last_ms, given.now_ms, JUMP_MS) then return given.now_ms end
+  if not given.paced or given.ignores_gap or not last_ms then return given.now_ms end
+  if queue.is_too_far(last_ms, given.now_ms, JUMP_MS) then return given.now_ms end
   return math.max(given.now_ms, last_ms + given.gap_ms)
 end
 
 -- send_now(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
 --   JSON  also gap_ms: the minimum gap; ignores_gap: a person confirmed that it goes all the same
--- Only what waits in the schedule; the steps after it keep their days.
+-- Only what waits in the schedule; the steps after it keep their days. What is sent about a call has a HASH from then on, so
+-- that a later look at the booking leaves it its time.
 function planned_deliveries.send_now()
   local given, key = cjson.decode(ARGV[1]), KEYS[2]
   local owner = owners.of(given.owner)
   local fields, id = owners.fields(owner), given.owner .. '/' .. given.name
-  local answer = done_before(fields, given) or refusal(fields, given)
+  local answer = done_before(fields, given) or refusal(owner, fields, given)
   if answer then return answer end
   local due_ms = records.due_ms(fields['/' .. given.name])
   if not due_ms then return {'later', ''} end
@@ -88,8 +97,9 @@ function planned_deliveries.send_now()
   local at_ms = departure(fields, given)
   records.plan(owner, given.name, math.min(due_ms, at_ms))
   if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end
-  if given.ignores_gap or redis.call('EXISTS', key) == 1 then delivery.defer(key, at_ms, given.now_ms) end
-  sequence.watch(owner.id, at_ms)
+  local is_kept = given.ignores_gap or not owner.is_enrollment or redis.call('EXISTS', key) == 1
+  if is_kept then delivery.defer(key, at_ms, given.now_ms) end
+  if owner.is_enrollment then sequence.watch(owner.id, at_ms) end
   note(owner, given, 'sent now by hand')
   return done(owner, given, string.format('%.0f', delivery.schedule(id, at_ms)))
 end

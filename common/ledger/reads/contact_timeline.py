@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact import Consent, SmsConsent
-from common.domain.delivery import DeliveryStatus, Record, delivery_of
+from common.domain.delivery import Delivery, DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, step_name
 from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
+from common.ledger.reads.call_mails import read_call_mails
 from common.ledger.reads.person_mails import PersonMail, read_person_mails
 
 NOTE = "note"
@@ -28,12 +29,12 @@ NOT_ENROLLED = "not enrolled"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, which one."""
+    """One line of a timeline: `what` happened at `at_ms`. `delivery`: to which, if to one."""
 
     at_ms: int
     what: str
     detail: str
-    step: Step | None = None
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class ContactTimeline:
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
     is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
-    of all mail; `campaign_paused`: of the campaign. `calls`: in no order.
+    of all mail; `campaign_paused`: of the campaign. `calls`: in no order. `mails`: the steps; `call_mails`: what is
+    sent about the calls.
     """
 
     enrollment_id: EnrollmentId
@@ -90,6 +92,7 @@ class ContactTimeline:
     next: list[Planned]
     not_sent: list[NotSent]
     mails: list[PersonMail]
+    call_mails: list[PersonMail]
     notes: list[FieldNote]
     consent: Consent | None
     sms_consent: SmsConsent | None
@@ -135,7 +138,8 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
     pauses = await ledger.pauses.active()
     mails = await read_person_mails(ledger, enrollment, pauses, now_ms=now_ms) if enrollment else []
     ended = enrollment.records if enrollment else {}
-    planned = [*_planned_of_calls(calls), *(_planned(mail) for mail in mails if mail.is_to_come)]
+    call_mails = await read_call_mails(ledger, contact, calls, pauses, now_ms=now_ms)
+    planned = [_planned(mail) for mail in [*call_mails, *mails] if mail.is_to_come]
     return ContactTimeline(
         enrollment_id=contact,
         enrollment=enrollment,
@@ -153,11 +157,12 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
         not_sent=[
-            NotSent(f"step {mail.step} not sent", mail.why)
+            NotSent(f"{mail.delivery.label} not sent", mail.why)
             for mail in mails
-            if not mail.is_to_come and mail.step not in ended
+            if not mail.is_to_come and mail.delivery.step not in ended
         ],
         mails=mails,
+        call_mails=call_mails,
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
         sms_consent=enrollment.assessment.sms_consent if enrollment else None,
@@ -200,10 +205,10 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
     entries: list[Entry] = []
     for name, record in records.items():
         delivery = delivery_of(DeliveryId(f"{owner}/{name}"))
-        entries += [replace(entry, step=delivery.step) for entry in _ended(delivery.label, record)]
+        entries += [replace(entry, delivery=delivery) for entry in _ended(delivery.label, record)]
     for one in await ledger.feedback.of(owner):
         delivery = delivery_of(DeliveryId(f"{owner}/{one.name}"))
-        entries.append(replace(_reported(delivery.label, one, records.get(one.name)), step=delivery.step))
+        entries.append(replace(_reported(delivery.label, one, records.get(one.name)), delivery=delivery))
     return entries
 
 
@@ -229,15 +234,7 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
 
 def _planned(mail: PersonMail) -> Planned:
     why = mail.why if mail.state in ("planned", "due") else f"{mail.state}: {mail.why}"
-    return Planned(mail.at_ms, f"step {mail.step} planned", why)
-
-
-def _planned_of_calls(calls: list[ReportedCall]) -> Iterator[Planned]:
-    for call in calls:
-        for name, record in call.records.items():
-            if record.final_status is DeliveryStatus.PLANNED:
-                label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
-                yield Planned(record.at_ms, f"{label} planned")
+    return Planned(mail.at_ms, f"{mail.delivery.label} planned", why)
 
 
 _WHAT = {

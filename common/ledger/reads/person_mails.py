@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.domain.delivery import DeliveryStatus, Record
+from common.domain.delivery import Channel, Delivery, DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import Step, step_name
+from common.domain.ids import EnrollmentId, Step, step_delivery_id, step_name
 from common.formatting import duration
 from common.ledger import keys
+from common.ledger.codec import versions_of
 from common.ledger.constants import MAIL, NOT_SENT
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import ActivePauses
@@ -21,13 +21,15 @@ from common.ledger.store import texts
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonMail:
     """
-    One step. `at_ms`: when it left or ended, or when it is to go. `state`: in words; `why`: the reason.
+    A step, or what is sent about a call. `campaign`: whose it is. `at_ms`: when it left or ended, or when it is to go.
+    `state`: in words; `why`: the reason.
 
     `may_skip`, `may_send_now`: what a person of the team can decide of it. `version`: of the campaign that rendered it.
     `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
     """
 
-    step: Step
+    delivery: Delivery
+    campaign: str
     at_ms: int
     state: str
     why: str
@@ -41,7 +43,12 @@ class PersonMail:
 
     @property
     def name(self) -> str:
-        return step_name(self.step)
+        """`step-3`; of a call, whose names repeat, the id: `bkg_…/1764856800000/24h`."""
+        return self.delivery.name if self.delivery.step is not None else self.delivery.id
+
+    @property
+    def is_sms(self) -> bool:
+        return self.delivery.channel is Channel.SMS
 
 
 async def read_person_mails(
@@ -56,37 +63,44 @@ async def read_person_mails(
         pipe.hgetall(keys.delivery(f"{enrollment.id}/{step_name(step)}"))
         pipe.zscore(keys.DEAD, f"{enrollment.id}/{step_name(step)}")
     (hold, last_sent, versions, others), circuit, *rest = texts(await pipe.execute())
-    stopped = await _why_all_wait(ledger, enrollment, pauses, hold=hold or "")
+    stopped = await _why_enrollment_waits(ledger, enrollment, pauses, hold=hold or "")
     gap_ends_ms = await _gap_end_ms(ledger, enrollment, last_sent_ms=int(last_sent or 0), others=others or "")
     known = _Known(ledger, enrollment, gap_ends_ms, circuit, stopped, now_ms)
     of_step = versions_of(versions or "")
     found = []
     for step, fields, dead_since in zip(steps, rest[::2], rest[1::2], strict=True):
-        record = enrollment.records.get(step)
+        record, delivery = enrollment.records.get(step), delivery_of(step_delivery_id(enrollment.id, step))
         if record is None:
-            found.append(known.to_come(step, fields))
+            found.append(known.to_come(delivery, step, fields))
         else:
-            found.append(_ended(step, record, of_step.get(step_name(step)), dead_since))
+            found.append(ended(delivery, enrollment.campaign, record, of_step.get(delivery.name), dead_since))
     return found
 
 
-async def _why_all_wait(ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, hold: str) -> str:
+async def _why_enrollment_waits(ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, hold: str) -> str:
     """In words; "" when mail goes on. `hold`: of the enrollment, one word for each reason."""
     if enrollment.status is Status.HELD:
         return "the signup is held"
+    if stopped := await why_all_wait(ledger, pauses, enrollment.id, enrollment.campaign):
+        return stopped
+    if hold:
+        return ", ".join(_HOLDS.get(word, word) for word in hold.split())
+    return "the address is resting" if await ledger.suppressions.resting(enrollment.assessment.email) else ""
+
+
+async def why_all_wait(ledger: Ledger, pauses: ActivePauses, contact: EnrollmentId, campaign: str) -> str:
+    """What holds up all deliveries of somebody, in words; "" when they go on."""
     for reason, held in (await ledger.holds.active()).items():
         if "/" not in reason:
             return f"all sending is held: {held.why}"
     for whom, pause in (
-        ("this person is paused", pauses.people.get(enrollment.id)),
+        ("this person is paused", pauses.people.get(contact)),
         ("everybody is paused", pauses.everybody),
-        ("the campaign is paused", pauses.campaigns.get(enrollment.campaign)),
+        ("the campaign is paused", pauses.campaigns.get(campaign)),
     ):
         if pause is not None:
             return f"{whom} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
-    if hold:
-        return ", ".join(_HOLDS.get(word, word) for word in hold.split())
-    return "the address is resting" if await ledger.suppressions.resting(enrollment.assessment.email) else ""
+    return ""
 
 
 async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: int, others: str) -> int:
@@ -101,19 +115,15 @@ async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: i
     return end_ms
 
 
-def versions_of(text: str) -> dict[str, str]:
-    """`@a1b2 step-1 step-2 @c3d4 step-3` → the version of each mail."""
-    found: dict[str, str] = {}
-    for version, names in re.findall(r"@(\w+)((?: [^@ ]+)*)", text):
-        found |= dict.fromkeys(names.split(), version)
-    return found
-
-
-def _ended(step: Step, record: Record, version: str | None, dead_since: float | None) -> PersonMail:
+def ended(
+    delivery: Delivery, campaign: str, record: Record, version: str | None, dead_since: float | None
+) -> PersonMail:
+    """One that has met its end."""
     status = record.final_status
     sent = status.is_sent
     return PersonMail(
-        step=step,
+        delivery=delivery,
+        campaign=campaign,
         at_ms=record.sent_ms or record.at_ms,
         state=_ENDED.get(status, str(status)),
         why="" if sent else record.detail,
@@ -148,7 +158,7 @@ class _Known:
     stopped: str
     now_ms: int
 
-    def to_come(self, step: Step, fields: Mapping[str, str]) -> PersonMail:
+    def to_come(self, delivery: Delivery, step: Step, fields: Mapping[str, str]) -> PersonMail:
         cadence = self.ledger.cadence_of(self.enrollment.campaign)
         due_ms = cadence.due_ms(anchor_ms=self.enrollment.anchor_ms, step=step)
         is_next = step == self.enrollment.next_step
@@ -158,12 +168,21 @@ class _Known:
         if needed := self._unsent_need(step):
             status, reason = DeliveryStatus.SKIPPED, f"{step_name(needed)} {NOT_SENT}"
         if status is DeliveryStatus.SKIPPED and not fields.get("claim_id"):
-            return PersonMail(step=step, at_ms=due_ms, state="not sent", why=reason, is_to_come=False, is_sent=False)
+            return PersonMail(
+                delivery=delivery,
+                campaign=self.enrollment.campaign,
+                at_ms=due_ms,
+                state="not sent",
+                why=reason,
+                is_to_come=False,
+                is_sent=False,
+            )
         at_ms, state, why = self._waiting(fields, due_ms, is_next=is_next)
         is_active = self.enrollment.status is Status.ACTIVE
         is_waiting = is_next or bool(fields)
         return PersonMail(
-            step=step,
+            delivery=delivery,
+            campaign=self.enrollment.campaign,
             at_ms=at_ms,
             state=state,
             why=why or f"{duration(cadence.offset_ms(step))} after the signup",
@@ -181,16 +200,29 @@ class _Known:
 
     def _waiting(self, fields: Mapping[str, Any], due_ms: int, *, is_next: bool) -> tuple[int, str, str]:
         """(when it goes, its state, why)."""
-        if fields.get("claim_id"):
-            return due_ms, "is being sent", f"by {fields['claim_id'].partition('#')[0]}"
-        if self.stopped:
-            return due_ms, "waits", self.stopped
-        again_ms, failures = int(fields.get("not_before_ms", 0)), int(fields.get("failures", 0))
-        if "last_error" in fields and again_ms > self.now_ms:
-            attempts = f"tried again after {failures} failed {'attempt' if failures == 1 else 'attempts'}"
-            return again_ms, attempts if failures else "waits", fields["last_error"]
-        if (is_next or fields) and due_ms <= self.now_ms and "until_ms" in self.circuit:
-            return due_ms, "waits", f"the circuit is open: {self.circuit.get('reason', '')}"
+        is_near = is_next or bool(fields)
+        held_up = held_up_by(
+            fields, due_ms, stopped=self.stopped, circuit=self.circuit if is_near else {}, now_ms=self.now_ms
+        )
+        if held_up is not None:
+            return held_up
         if is_next and self.gap_ends_ms > max(due_ms, self.now_ms) and fields.get("replayed") != "1":
             return self.gap_ends_ms, "planned", "keeps the minimum gap to the mail before"
         return due_ms, "due" if is_next and due_ms <= self.now_ms else "planned", ""
+
+
+def held_up_by(
+    fields: Mapping[str, Any], due_ms: int, *, stopped: str, circuit: Mapping[str, str], now_ms: int
+) -> tuple[int, str, str] | None:
+    """(When an open delivery goes, its state, why), where a worker or trouble decides that; None: the schedule does."""
+    if fields.get("claim_id"):
+        return due_ms, "is being sent", f"by {fields['claim_id'].partition('#')[0]}"
+    if stopped:
+        return due_ms, "waits", stopped
+    again_ms, failures = int(fields.get("not_before_ms", 0)), int(fields.get("failures", 0))
+    if "last_error" in fields and again_ms > now_ms:
+        attempts = f"tried again after {failures} failed {'attempt' if failures == 1 else 'attempts'}"
+        return again_ms, attempts if failures else "waits", fields["last_error"]
+    if due_ms <= now_ms and "until_ms" in circuit:
+        return due_ms, "waits", f"the circuit is open: {circuit.get('reason', '')}"
+    return None

@@ -1,18 +1,19 @@
-"""Mail through Resend: sent, and listed."""
+"""Mail through Resend: sent, listed and read."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import resend
 
 from common.clock import DateWitness
 from common.domain.ids import normal_address
-from common.domain.mail import AcceptedMail, Mail
+from common.domain.mail import AcceptedMail, Mail, SentMail
 from common.providers.budget import Budget, Unlimited
 from common.providers.http import unanswered
 from common.providers.protocols import Mailer
-from common.providers.resend.sdk import ResendSdk, list_of, read_time_ms
+from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 from common.providers.resend.sent_list import Listing, Page
 
 PAGE = 100
@@ -52,13 +53,20 @@ class ResendMailer(Mailer):
         """
         return await self._listing.since(since_ms, budget=budget or Unlimited())
 
+    async def read_sent(self, mail_id: str) -> SentMail:
+        """As Resend keeps it (openapi, GET /emails/{id}). A key that may only send cannot read. Raises a `Failure`."""
+        with self._sdk.request(reading=True):
+            answer = object_of(await resend.Emails.get_async(quote(mail_id, safe="")))
+            parts = {name: str(answer.get(name) or "") for name in ("subject", "html", "text")}
+            return SentMail(**parts)
+
     async def close(self) -> None:
         await self._sdk.close()
 
     async def _page(self, after: str | None) -> Page:
         with self._sdk.request(reading=True):
             listing: Any = {"limit": PAGE} | ({"after": after} if after else {})
-            answer = list_of(await resend.Emails.list_async(listing))
+            answer = object_of(await resend.Emails.list_async(listing))
             mails = [_accepted(row) for row in answer.get("data", [])]
             return Page(mails, has_more=bool(answer.get("has_more")))
 

@@ -52,8 +52,8 @@ class ResendSdk:
         await self._client.aclose()
 
 
-def list_of(answer: Any) -> dict[str, Any]:
-    """The answer of a list. Raises a `Failure` when it is none."""
+def object_of(answer: Any) -> dict[str, Any]:
+    """The answer of a list, or of one mail. Raises a `Failure` when it is none."""
     if not isinstance(answer, dict):
         raise unanswered("unreadable_answer", status=200, reading=True)
     return answer

@@ -12,7 +12,7 @@ from common.domain.suppression import ListedSuppression
 from common.errors import Permanent
 from common.providers.budget import Budget
 from common.providers.protocols import SuppressionList
-from common.providers.resend.sdk import ResendSdk, list_of, read_time_ms
+from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 
 PAGE = 100
 
@@ -31,7 +31,7 @@ class ResendSuppressionList(SuppressionList):
             await self._budget.take()
             with self._sdk.request(reading=True):
                 query: Any = {"limit": PAGE} | ({"after": after} if after else {})
-                answer = list_of(await resend.Suppressions.list_async(query))
+                answer = object_of(await resend.Suppressions.list_async(query))
             rows = answer.get("data", [])
             yield [_entry(row) for row in rows]
             if not rows or not answer.get("has_more"):

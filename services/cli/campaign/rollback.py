@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
-from common.campaigns.campaign import stored_campaign
-from common.ledger.versions import LogEntry
+from common.versions.in_force import campaign_before
 from services.cli.campaign.versions import (
     OpenVersions,
     changed_people,
@@ -35,18 +32,10 @@ def command(name: str) -> None:
 async def _roll_back(versions: OpenVersions, name: str) -> None:
     versions.chosen(name)
     current, ledger = versions.in_force[name], versions.ledger
-    before = version_before(current.version, await ledger.versions.log(name))
-    text = await ledger.versions.text(name, before) if before else None
-    if before is None or text is None:
+    target = await campaign_before(ledger, current)
+    if target is None:
         raise CommandFailed(f"{name}: version {current.version} is the first one; there is none to go back to")
-    target = stored_campaign(text, before)
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
-    await record_action(ledger, "rollback", [name], before=str(current.version), after=before)
-    click.echo(f"{name}: version {before} is in force again; {changed_people(changed)}")
-
-
-def version_before(current: str, log: Sequence[LogEntry]) -> str | None:
-    """The version that this one replaced when it was applied; going back twice goes back by two."""
-    forward = [entry for entry in log if entry.version == current and entry.action != "rollback"]
-    return forward[-1].source if forward else None
+    await record_action(ledger, "rollback", [name], before=current.version, after=target.version)
+    click.echo(f"{name}: version {target.version} is in force again; {changed_people(changed)}")

@@ -14,10 +14,11 @@ from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
-from common.ledger.versions import Action, Applied, LogEntry
+from common.ledger.versions import Action, LogEntry
 from common.settings.settings import Settings
-from common.versions.people import people_of, reminded_people
-from common.versions.plan import Comparison, Plan
+from common.versions import in_force
+from common.versions.in_force import read_plan
+from common.versions.plan import Plan
 from common.versions.replan import make_schedules_follow
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, open_ledger, print_table, settings_with_store, user_name
@@ -64,12 +65,8 @@ async def _opened(settings: Settings) -> AsyncIterator[OpenVersions]:
 
 async def plan_of(versions: OpenVersions, target: Campaign, *, send_late: bool = False) -> Plan:
     """What this version would change."""
-    comparison = Comparison(
-        versions.in_force[target.key], target, versions.settings.pace, now_ms=now_ms(), send_late=send_late
-    )
-    async for person in people_of(versions.ledger, target.key):
-        comparison.add(person)
-    return comparison.plan(reminded=await reminded_people(versions.ledger))
+    source, pace = versions.in_force[target.key], versions.settings.pace
+    return await read_plan(versions.ledger, source, target, pace, now_ms=now_ms(), send_late=send_late)
 
 
 async def put_in_force(
@@ -88,10 +85,11 @@ async def put_in_force(
         by=user_name(),
         at_ms=clock.now_ms(),
     )
-    applied: Applied = await ledger.versions.apply(key, entry, compiled=compiled, send_late=send_late)
+    applied = await in_force.put_in_force(
+        ledger, target, entry, versions.settings.pace, compiled=compiled, send_late=send_late
+    )
     if not applied.is_done:
         raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
-    ledger.replace(target.terms(versions.settings.pace))
     replanning = (await ledger.versions.in_force())[key].replanning
     return await make_schedules_follow(ledger, target, replanning, clock) if replanning else None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from common.clock import iso
 from common.domain.person_search import ListedPerson
@@ -13,19 +12,18 @@ from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
 from services.console import dead_letter_decisions, dead_letter_groups, decisions
 from services.console.api import models
-from services.console.context import CONTEXT
+from services.console.api.replies import answer as _answer
+from services.console.api.replies import limit_of as _limit
+from services.console.api.replies import read_body as _body
+from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
 from services.console.pages.person import read_person
 from services.console.paging import first_of
-from services.console.person_mail import campaigns_for, subject_of, title_of
-from services.web.problem import FieldError, Problem
-
-PAGE_SIZE_MAX = 500
-PAGE_SIZE = 50
-
-Body = TypeVar("Body", bound=BaseModel)
+from services.console.person_mail import shown_mails
+from services.console.worker_jobs import read_job, request_test, state_of
+from services.web.problem import Problem
 
 
 async def people(request: web.Request) -> web.Response:
@@ -55,7 +53,7 @@ async def person(request: web.Request) -> web.Response:
             happened=[
                 models.TimelineEntry(at=iso(one.at_ms), what=one.what, detail=one.detail) for one in found.happened
             ],
-            mails=await _mails(request, found),
+            mails=await _mails(context, found),
         )
     )
 
@@ -64,10 +62,10 @@ async def decide(request: web.Request) -> web.Response:
     """200 also where nothing was done: `answer` says why."""
     context, action = request.app[CONTEXT], request.match_info["action"]
     found = await read_person(context, request.match_info["id"])
-    if action not in decisions.ACTIONS or found.enrollment is None:
+    if action not in decisions.ACTIONS:
         raise Problem(404, f"The actions are {', '.join(decisions.ACTIONS)}.", title="No such action")
     given = await _body(request, models.Decision)
-    outcome = await decisions.decide(context, action, found.enrollment, given.model_dump())
+    outcome = await decisions.decide(context, action, found, given.model_dump())
     return _answer(models.DecisionResult(done=outcome.is_done, answer=outcome.answer, message=outcome.message))
 
 
@@ -155,28 +153,48 @@ async def decide_scope(request: web.Request) -> web.Response:
     return _answer(models.ScopeResult(answer=done))
 
 
-async def _mails(request: web.Request, found: ContactTimeline) -> list[models.MailState]:
-    context, enrollment = request.app[CONTEXT], found.enrollment
-    if enrollment is None:
-        return []
-    listed = []
-    campaigns = await campaigns_for(context, enrollment, found.mails)
-    for mail in found.mails:
-        campaign = campaigns[mail.version]
-        listed.append(
-            models.MailState(
-                mail=mail.name,
-                name=title_of(campaign, mail.step),
-                subject=subject_of(context, campaign, enrollment, mail),
-                at=iso(mail.at_ms),
-                state=mail.state,
-                why=mail.why,
-                to_come=mail.is_to_come,
-                may_skip=mail.may_skip,
-                may_send_now=mail.may_send_now,
-            )
+async def send_test(request: web.Request) -> web.Response:
+    given, context = await _body(request, models.TestMail), request.app[CONTEXT]
+    return await _job(context, await request_test(context, given.model_dump()))
+
+
+async def job(request: web.Request) -> web.Response:
+    return await _job(request.app[CONTEXT], request.match_info["id"])
+
+
+async def _job(context: ConsoleContext, job_id: str) -> web.Response:
+    found = await read_job(context, job_id)
+    return _answer(
+        models.Job(
+            job=found.id,
+            kind=found.kind,
+            state=state_of(found),
+            by=found.by,
+            asked=iso(found.asked_ms),
+            ended=iso(found.ended_ms) if found.ended_ms is not None else None,
+            failure=found.failure,
+            provider_id=found.result.get("provider_id", ""),
         )
-    return listed
+    )
+
+
+async def _mails(context: ConsoleContext, found: ContactTimeline) -> list[models.MailState]:
+    shown = await shown_mails(context, found)
+    return [
+        models.MailState(
+            mail=mail.name,
+            name=shown[mail.name].title,
+            subject=shown[mail.name].subject,
+            channel=mail.delivery.channel,
+            at=iso(mail.at_ms),
+            state=mail.state,
+            why=mail.why,
+            to_come=mail.is_to_come,
+            may_skip=mail.may_skip,
+            may_send_now=mail.may_send_now,
+        )
+        for mail in (*found.mails, *found.call_mails)
+    ]
 
 
 def _listed(person: ListedPerson) -> models.Person:
@@ -203,25 +221,3 @@ def _span(span: Span) -> models.ScheduledSpan:
         for (campaign, segment), number in sorted(span.mails.items())
     ]
     return models.ScheduledSpan(start=iso(span.from_ms), until=iso(span.until_ms), number=span.number, mails=mails)
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", "")
-    return min(max(int(text), 1), PAGE_SIZE_MAX) if text.isascii() and text.isdecimal() and len(text) < 6 else PAGE_SIZE
-
-
-async def _body(request: web.Request, model: type[Body]) -> Body:
-    """Raises Problem 415 for what is not JSON, 422 with the fields that are wrong."""
-    if request.content_type != "application/json":
-        raise Problem(415, "Send a JSON object as application/json.", title="Not JSON")
-    try:
-        return model.model_validate_json(await request.read() or b"{}")
-    except ValidationError as error:
-        errors = tuple(
-            FieldError(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in error.errors(include_url=False)
-        )
-        raise Problem(422, "`errors` names each field that cannot be used.", errors=errors) from None
-
-
-def _answer(model: BaseModel) -> web.Response:
-    return web.Response(text=model.model_dump_json(), content_type="application/json")

@@ -44,11 +44,16 @@ class TimelineEntry(_Model):
 
 
 class MailState(_Model):
-    """One mail of the sequence. `to_come`: it may still be sent."""
+    """
+    One mail of the sequence, or a mail or SMS about a call. `to_come`: it may still be sent.
+
+    `mail`: as actions name it; `subject`: of an SMS its text.
+    """
 
     mail: str
     name: str
     subject: str
+    channel: Literal["email", "sms"]
     at: str
     state: str
     why: str
@@ -168,6 +173,35 @@ class ScopeChoice(_Model):
 
 class ScopeResult(_Model):
     answer: Literal["paused", "was paused", "resumed", "was not paused"]
+
+
+class TestMail(_Model):
+    """
+    `delivery`: as its person would get it now; else `campaign` and `mail`, for a made-up person of `segment`.
+
+    `job`: an id of an earlier answer; the same one again asks nothing new.
+    """
+
+    to: str
+    delivery: str = ""
+    campaign: str = ""
+    mail: str = ""
+    language: str = ""
+    segment: str = ""
+    job: str = ""
+
+
+class Job(_Model):
+    """What a worker was asked to do. `failure`: why it did not; `provider_id`: of the mail that it sent."""
+
+    job: str
+    kind: str
+    state: Literal["asked", "done", "failed"]
+    by: str
+    asked: str
+    ended: str | None
+    failure: str
+    provider_id: str
 
 
 class Problem(_Model):

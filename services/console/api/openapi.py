@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.console.api import handlers, models
+from services.console.api import campaign_models, campaigns, handlers, models
 
 _PAGED: Final = ("from", "limit")
 _PEOPLE: Final = (
@@ -38,6 +38,63 @@ class Operation:
     def role(self) -> str:
         return "read" if self.method == "get" else "full"
 
+
+CAMPAIGN_OPERATIONS: Final = (
+    Operation(
+        method="get",
+        path="/api/campaigns",
+        handler=campaigns.campaigns,
+        summary="The campaigns that are played.",
+        answer=campaign_models.Campaigns,
+    ),
+    Operation(
+        method="get",
+        path="/api/campaigns/{name}",
+        handler=campaigns.campaign,
+        summary="One campaign: version in force, cadence, people by step and segment, how mail arrives.",
+        answer=campaign_models.CampaignDetails,
+    ),
+    Operation(
+        method="get",
+        path="/api/campaigns/{name}/mails",
+        handler=campaigns.gallery,
+        summary="Its mails for a sample reader or one person, of the version in force or of the files.",
+        answer=campaign_models.Gallery,
+        query=("mail", "segment", "language", "reader", "person", "version"),
+    ),
+    Operation(
+        method="get",
+        path="/api/campaigns/{name}/plan",
+        handler=campaigns.plan,
+        summary="What the files, or the version before (action=rollback), would change, and for how many people.",
+        answer=campaign_models.VersionPlan,
+        query=("action", "late"),
+    ),
+    Operation(
+        method="post",
+        path="/api/campaigns/{name}/{action}",
+        handler=campaigns.change,
+        summary="apply the files, or rollback to the version before.",
+        answer=models.DecisionResult,
+        body=campaign_models.VersionChoice,
+    ),
+    Operation(
+        method="get",
+        path="/api/unread-bookings",
+        handler=campaigns.unread,
+        summary="Booking events of Cal.com that could not be read.",
+        answer=campaign_models.UnreadBookings,
+        query=_PAGED,
+    ),
+    Operation(
+        method="post",
+        path="/api/unread-bookings/discard",
+        handler=campaigns.discard_unread,
+        summary="Discard some of them.",
+        answer=campaign_models.Discarded,
+        body=campaign_models.UnreadBookingChoice,
+    ),
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -110,6 +167,22 @@ OPERATIONS: Final = (
         answer=models.ScopeResult,
         body=models.ScopeChoice,
     ),
+    Operation(
+        method="post",
+        path="/api/send-test",
+        handler=handlers.send_test,
+        summary="Have a worker send a test mail to an address.",
+        answer=models.Job,
+        body=models.TestMail,
+    ),
+    Operation(
+        method="get",
+        path="/api/jobs/{id}",
+        handler=handlers.job,
+        summary="What came of a job, for some minutes.",
+        answer=models.Job,
+    ),
+    *CAMPAIGN_OPERATIONS,
 )
 
 ROUTES: Final = [web.route(one.method, one.path, one.handler) for one in OPERATIONS]

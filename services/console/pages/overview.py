@@ -34,6 +34,7 @@ async def show(request: web.Request) -> web.Response:
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
         health=health_of(context, status),
+        files_differ=bool(context.versions and context.versions.differing),
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         providers=PROVIDERS,

@@ -12,6 +12,7 @@ async function refresh() {
   for (const part of document.querySelectorAll("[data-refresh]")) {
     const fresh = page.getElementById(part.id);
     if (fresh && !isInUse(part) && fresh.innerHTML !== part.innerHTML) keepingPlace(part, () => { part.innerHTML = fresh.innerHTML; });
+    if (fresh && !fresh.hasAttribute("data-refresh") && fresh.innerHTML === part.innerHTML) part.removeAttribute("data-refresh"); // it changes no more
   }
   document.title = page.title;
 }

@@ -1,0 +1,154 @@
+"""Jobs that a user of the console asked for: a worker does them, because only a worker has the providers' keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import structlog
+
+from actors.sending.test_mail import TestRefused, check_recipient, sample_mails, send_test, unsubscribe_url
+from common.campaigns.campaign import Campaign
+from common.campaigns.errors import CampaignError
+from common.campaigns.messages import Rendered
+from common.domain.delivery import Channel
+from common.domain.ids import DeliveryId
+from common.domain.mail import SentMail
+from common.errors import Failure, Throttled
+from common.ledger.console_jobs import ConsoleJob, JobKind
+from common.ledger.owners import read_recipient
+from common.providers.cures import cure_of
+from common.providers.patience import patiently
+from common.shown_mails import reader_of, render_shown, without_unsubscribe
+from common.world import World
+
+PATIENCE_S = 60
+"""Whoever asked looks at the page; what takes longer they ask for again."""
+
+log = structlog.get_logger(__name__)
+
+
+class JobRefused(Exception):
+    """It cannot be done as it was asked for; the text says why."""
+
+
+async def console_job(world: World, job_id: str) -> None:
+    """Do one job and write down its result, or why there is none. One that is forgotten by now is not done."""
+    job = await world.ledger.console_jobs.get(job_id)
+    if job is None or job.ended_ms is not None:
+        log.info("console_job_not_done", job=job_id, why="it was forgotten" if job is None else "it has ended")
+        return
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            result = await _KINDS[job.kind](world, job)
+    except (JobRefused, TestRefused, CampaignError) as refusal:
+        await _fail(world, job, str(refusal), code="refused")
+    except Failure as failure:
+        await _fail(world, job, _words(failure), code=failure.code)
+    except TimeoutError:
+        await _fail(world, job, f"the provider did not answer, or had no turn free, within {PATIENCE_S} s", code="late")
+    except Exception:
+        await _fail(world, job, "an internal error; the worker's log has the traceback", code="internal_error")
+        raise
+    else:
+        await world.ledger.console_jobs.finish(job.id, result, now_ms=world.clock.now_ms())
+        log.info("console_job_done", job=job.id, kind=job.kind)
+
+
+async def _fail(world: World, job: ConsoleJob, reason: str, *, code: str) -> None:
+    await world.ledger.console_jobs.fail(job.id, reason, now_ms=world.clock.now_ms())
+    log.warning("console_job_failed", job=job.id, kind=job.kind, code=code)
+
+
+def _words(failure: Failure) -> str:
+    if isinstance(failure, Throttled):
+        return f"the provider takes no more just now ({failure.code}); try again in a moment"
+    cure = cure_of(failure.provider, failure.code)
+    said = f"the provider answered {failure.code}" + (f": {failure.detail}" if failure.detail else "")
+    return f"{said}; {cure}" if cure else said
+
+
+async def _send_test(world: World, job: ConsoleJob) -> Mapping[str, str]:
+    """A repetition after a crash has the same key and the same bytes, so that the provider sends one."""
+    to = job.arguments["to"]
+    await check_recipient(world, to)
+    campaign, mail = await _test_mail(world, job.arguments)
+    provider_id = await patiently(lambda: send_test(world, campaign, mail, to=to, key=job.id), tries=3)
+    return {"provider_id": provider_id, "subject": mail.subject}
+
+
+async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, Rendered]:
+    """Of the delivery that is named, as its person would get it now; else of a campaign, for a made-up person."""
+    if name := given.get("delivery"):
+        return await _persons_mail(world, name)
+    campaign = world.campaigns.played(given["campaign"])
+    language = _one_of("language", given.get("language"), campaign.languages)
+    segment = _one_of("segment", given.get("segment"), campaign.segments)
+    mails = sample_mails(campaign, world.settings, language=language, segment=segment, mail=given["mail"])
+    found = next(mails, None)
+    if found is None:
+        raise JobRefused(f"mail: {campaign.key} has none that is called {given['mail']}")
+    return campaign, found
+
+
+async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
+    item = await read_recipient(world.ledger.store, DeliveryId(name))
+    if item is None:
+        raise JobRefused("mail: nobody is known to whom it would go")
+    if item.delivery.channel is Channel.SMS:
+        raise JobRefused("mail: an SMS is sent to no address")
+    campaign = world.campaigns.played(item.campaign)
+    try:
+        mail = render_shown(
+            world.settings,
+            campaign,
+            await reader_of(world.ledger, campaign, item),
+            unsubscribe_url=unsubscribe_url(world.settings),
+            at_ms=world.clock.now_ms(),
+        )
+    except (IndexError, KeyError):
+        raise JobRefused("mail: the campaign has no such mail any more") from None
+    return campaign, mail
+
+
+async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
+    """Of the id that the ledger has, so that a user of the console can read no mail but those of people."""
+    item = await read_recipient(world.ledger.store, DeliveryId(job.arguments["delivery"]))
+    record = item.record if item else None
+    if item is None or record is None or not record.final_status.is_sent or item.delivery.channel is Channel.SMS:
+        raise JobRefused("no such mail was sent")
+    try:
+        mail = await patiently(lambda: _read_sent(world, record.detail), tries=3)
+    except Failure as failure:
+        if failure.code in _UNREADABLE:
+            raise JobRefused(_UNREADABLE[failure.code]) from None
+        raise
+    return {
+        "subject": mail.subject,
+        "html": without_unsubscribe(mail.html),
+        "text": without_unsubscribe(mail.text),
+    }
+
+
+async def _read_sent(world: World, mail_id: str) -> SentMail:
+    await world.mail_budget.take()
+    return await world.mailer.read_sent(mail_id)
+
+
+_UNREADABLE: Final = {
+    "restricted_api_key": "RESEND_API_KEY may only send; with full access it may also read",
+    "not_found": "Resend does not have it any more",
+}
+
+
+def _one_of(what: str, given: str | None, known: tuple[str, ...]) -> str:
+    if given and given not in known:
+        raise JobRefused(f"{what}: there is no {given}; there are: {', '.join(known)}")
+    return given or known[0]
+
+
+_KINDS: Final[Mapping[JobKind, Callable[[World, ConsoleJob], Awaitable[Mapping[str, str]]]]] = {
+    JobKind.SEND_TEST: _send_test,
+    JobKind.SENT_MAIL: _sent_mail,
+}

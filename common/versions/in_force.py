@@ -1,0 +1,69 @@
+"""The version in force: what another one would change, which one was before, and putting another one in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from common.campaigns.campaign import Campaign, stored_campaign
+from common.domain.cadence import Pace
+from common.ledger.ledger import Ledger
+from common.ledger.versions import Applied, LogEntry
+from common.versions.people import people_of, reminded_people
+from common.versions.plan import Comparison, Plan
+
+
+async def campaign_in_force(ledger: Ledger, key: str) -> Campaign | None:
+    """None before the first start. Raises CampaignError for a version that this Advent cannot read."""
+    current = (await ledger.versions.in_force()).get(key)
+    text = await ledger.versions.text(key, current.version) if current and current.version else None
+    return stored_campaign(text, current.version) if text and current and current.version else None
+
+
+async def campaign_before(ledger: Ledger, current: Campaign) -> Campaign | None:
+    """
+    The version that this one replaced when it was applied, so that going back twice goes back by two; None: it is the
+    first one. Raises as `campaign_in_force`.
+    """
+    log = await ledger.versions.log(current.key)
+    forward = [entry for entry in log if entry.version == current.version and entry.action != "rollback"]
+    before = forward[-1].source if forward else None
+    text = await ledger.versions.text(current.key, before) if before else None
+    return stored_campaign(text, before) if text and before else None
+
+
+async def read_plan(
+    ledger: Ledger,
+    source: Campaign,
+    target: Campaign,
+    pace: Pace,
+    *,
+    now_ms: int,
+    send_late: bool = False,
+    on_person: Callable[[], object] = lambda: None,
+) -> Plan:
+    """
+    What `target` in the place of `source` would change; reads everybody who is enrolled.
+
+    `on_person`: called after each.
+    """
+    comparison = Comparison(source, target, pace, now_ms=now_ms, send_late=send_late)
+    async for person in people_of(ledger, target.key):
+        comparison.add(person)
+        on_person()
+    return comparison.plan(reminded=await reminded_people(ledger))
+
+
+async def put_in_force(
+    ledger: Ledger, target: Campaign, entry: LogEntry, pace: Pace, *, compiled: str = "", send_late: bool = False
+) -> Applied:
+    """
+    One switch for all processes. The schedules do not follow yet: `make_schedules_follow`, else a worker does it.
+
+    `compiled`: the campaign as JSON; "": the version is kept already. Raises CampaignError before the switch when the
+    pace is too fast for it.
+    """
+    terms = target.terms(pace)
+    applied = await ledger.versions.apply(target.key, entry, compiled=compiled, send_late=send_late)
+    if applied.is_done:
+        ledger.replace(terms)
+    return applied

@@ -1,0 +1,124 @@
+"""Where the people of a campaign are: a row for each step, a column for each segment, and a booked call as the goal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from common.campaigns.campaign import Campaign
+from common.domain.enrollment import Status
+from common.domain.ids import Step, step_name
+from common.domain.person_search import ListedPerson
+
+_STATUS_LABELS: Mapping[Status, str] = {
+    Status.HELD: "held: beyond the bound of signups",
+    Status.ACCEPTED: "just signed up",
+    Status.ACTIVE: "under way, the next mail in hand",
+    Status.COMPLETED: "had every mail",
+    Status.EXITED: "left early",
+}
+_BEFORE, _AFTER = (Status.HELD, Status.ACCEPTED, Status.ACTIVE), (Status.COMPLETED, Status.EXITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How many people, and how many of these booked a call."""
+
+    people: int = 0
+    booked: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.booked / self.people if self.people else 0.0
+
+    def __add__(self, other: Cell) -> Cell:
+        return Cell(self.people + other.people, self.booked + other.booked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """
+    Those who wait for one step, or who have one status. `cells`: by segment. `query`: the filters that the list of
+    people shows them by; empty where no filter does.
+    """
+
+    label: str
+    step: Step | None
+    query: Mapping[str, str]
+    cells: Mapping[str, Cell]
+
+    @property
+    def total(self) -> Cell:
+        return sum(self.cells.values(), Cell())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Each person of the campaign is in one row and one column."""
+
+    segments: Sequence[str]
+    rows: Sequence[Row]
+
+    @property
+    def totals(self) -> Mapping[str, Cell]:
+        """By segment."""
+        return {name: sum((row.cells.get(name, Cell()) for row in self.rows), Cell()) for name in self.segments}
+
+    @property
+    def total(self) -> Cell:
+        return sum(self.totals.values(), Cell())
+
+    def with_status(self, status: Status) -> int:
+        """How many people have it, as far as rows tell."""
+        return sum(row.total.people for row in self.rows if row.query.get("status") == status and row.step is None)
+
+
+PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
+"""How many people have these in common: campaign, segment, status, next step, booked."""
+
+_counted = attrgetter("campaign", "segment", "status", "next_step", "is_booked")
+
+
+def count_people(people: Iterable[ListedPerson]) -> PeopleCounts:
+    """One pass over everybody, for all campaigns."""
+    return Counter(map(_counted, people))
+
+
+def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:
+    places: dict[_Place, dict[str, Cell]] = {}
+    for (key, segment, status, next_step, is_booked), number in counts.items():
+        if key == campaign.key:
+            cells = places.setdefault(_place(status, next_step), {})
+            cells[segment] = cells.get(segment, Cell()) + Cell(number, number if is_booked else 0)
+    occurring = {segment for cells in places.values() for segment in cells}
+    segments = [*campaign.segments, *sorted(occurring - {*campaign.segments})]
+    known = [*campaign.step_ids]
+    known += [step for step, _ in places if step is not None and step not in known]
+    before, after = (
+        [_status_row(status, places[None, status]) for status in several if (None, status) in places]
+        for several in (_BEFORE, _AFTER)
+    )
+    steps = [_step_row(campaign, step, places.get((step, ""), {})) for step in known]
+    return Board(segments=segments, rows=[*before, *steps, *after])
+
+
+_Place = tuple[Step | None, str]
+"""The step that is waited for; else the status."""
+
+
+def _place(status: str, next_step: Step | None) -> _Place:
+    is_waiting = status == Status.ACTIVE and next_step is not None
+    return (next_step, "") if is_waiting else (None, status)
+
+
+def _step_row(campaign: Campaign, step: Step, cells: Mapping[str, Cell]) -> Row:
+    names = {one.id: one.name for one in campaign.steps}
+    label = names.get(step_name(step), "no longer in the campaign")
+    return Row(label=label, step=step, query={"status": Status.ACTIVE.value, "step": str(step)}, cells=cells)
+
+
+def _status_row(status: Status, cells: Mapping[str, Cell]) -> Row:
+    query = {} if status is Status.ACTIVE else {"status": status.value}
+    return Row(label=_STATUS_LABELS[status], step=None, query=query, cells=cells)

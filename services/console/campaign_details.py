@@ -1,0 +1,124 @@
+"""What the console knows of one campaign: the version in force, its people, and when its mails come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.windows import window_in_words
+from common.domain.cadence import Pace
+from common.domain.delivery import Trigger
+from common.ledger.pauses import Pause
+from common.ledger.versions import LogEntry
+from services.console.campaign_board import Board, PeopleCounts, board_of, count_people
+from services.console.context import ConsoleContext
+from services.web.problem import Problem
+
+_AFTER = {
+    Trigger.NO_SHOW: "after a missed call",
+    Trigger.COMPLETED: "after a call that was held",
+    Trigger.CANCELLED: "after a cancellation",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMail:
+    """`id`: of the step, or the other's name. `offset_ms`: how long before or after what `when` says."""
+
+    id: str
+    name: str
+    offset_ms: int
+    when: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignDetails:
+    """
+    `since`: what put the version in force, None where nobody did. `log`: earlier changes, newest first. `is_following`:
+    schedules are being made to follow, and nothing is sent meanwhile. `files_differ`: other files wait to be applied.
+    """
+
+    campaign: Campaign
+    since: LogEntry | None
+    log: Sequence[LogEntry]
+    is_following: bool
+    is_open: bool
+    window: str
+    pause: Pause | None
+    files_differ: bool
+    board: Board
+    steps: Sequence[PlannedMail]
+    others: Sequence[PlannedMail]
+
+
+def played_campaign(context: ConsoleContext, key: str) -> Campaign:
+    """Raises Problem 404."""
+    campaign = context.played(key)
+    if campaign is None:
+        raise Problem(404, "CAMPAIGNS names those that are played here.", title="No such campaign")
+    return campaign
+
+
+async def read_all_details(context: ConsoleContext) -> list[CampaignDetails]:
+    """Of those that are played here, in their order."""
+    counts = await _count(context)
+    return [await _details(context, key, counts) for key in context.campaigns or ()]
+
+
+async def read_details(context: ConsoleContext, key: str) -> CampaignDetails:
+    """Raises Problem 404 for a campaign that is not played here."""
+    played_campaign(context, key)
+    return await _details(context, key, await _count(context))
+
+
+async def _count(context: ConsoleContext) -> PeopleCounts:
+    """In a thread: of 100,000 people it takes some hundredths of a second."""
+    return await asyncio.to_thread(count_people, context.people.all())
+
+
+async def _details(context: ConsoleContext, key: str, counts: PeopleCounts) -> CampaignDetails:
+    campaign, ledger, pace = played_campaign(context, key), context.ledger, context.settings.pace
+    log = [*reversed(await ledger.versions.log(key))]
+    current = (await ledger.versions.in_force()).get(key)
+    since = next((entry for entry in log if current and entry.version == current.version), None)
+    return CampaignDetails(
+        campaign=campaign,
+        since=since,
+        log=log,
+        is_following=current is not None and current.replanning is not None,
+        is_open=campaign.is_open(context.clock.now_ms()),
+        window=window_in_words(campaign.compiled.sending_window),
+        pause=(await ledger.pauses.active()).campaigns.get(key),
+        files_differ=context.versions is not None and key in context.versions.differing,
+        board=board_of(counts, campaign),
+        steps=steps_of(campaign, pace),
+        others=others_of(campaign, pace),
+    )
+
+
+def steps_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
+    """The cadence, at the pace of this process."""
+    return [
+        PlannedMail(id=one.id, name=one.name, offset_ms=one.after.at(pace), when="after the signup")
+        for one in campaign.steps
+    ]
+
+
+def others_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
+    """Reminders and follow-ups."""
+    reminders = [
+        PlannedMail(
+            id=one.name,
+            name=f"reminder {one.name}{', and an SMS' if one.sms else ''}",
+            offset_ms=one.before.at(pace),
+            when="before the call",
+        )
+        for one in campaign.reminders
+    ]
+    follow_ups = [
+        PlannedMail(id=one.name, name=f"follow-up {one.name}", offset_ms=one.after.at(pace), when=_AFTER[one.on])
+        for one in campaign.follow_ups
+    ]
+    return reminders + follow_ups

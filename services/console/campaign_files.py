@@ -1,0 +1,55 @@
+"""The files of the campaigns as they are now: what `advent campaign plan` reads on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.errors import CampaignError
+from common.campaigns.loader import folder_of, load_campaign
+
+_Fingerprint = list[tuple[str, int, int]]
+
+
+class CampaignFiles:
+    """Loading takes a second of processor time, so a campaign is loaded again only when one of its files changed."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """`directory`: CAMPAIGNS_DIR; None: the packaged campaigns."""
+        self._directory = directory
+        self._loaded: dict[str, tuple[_Fingerprint, Campaign | CampaignError]] = {}
+        self._loading = asyncio.Lock()
+
+    async def read(self, key: str) -> Campaign:
+        """Raises CampaignError, which names the file, what is wrong and the cure."""
+        async with self._loading:
+            found = await asyncio.to_thread(self._read, key)
+        if isinstance(found, CampaignError):
+            raise CampaignError(str(found))
+        return found
+
+    def _read(self, key: str) -> Campaign | CampaignError:
+        try:
+            seen = _fingerprint(folder_of(key, self._directory))
+        except CampaignError as error:
+            return error
+        if key not in self._loaded or self._loaded[key][0] != seen:
+            self._loaded[key] = (seen, self._load(key))
+        return self._loaded[key][1]
+
+    def _load(self, key: str) -> Campaign | CampaignError:
+        try:
+            return load_campaign(key, directory=self._directory)
+        except CampaignError as error:
+            return error
+
+
+def _fingerprint(folder: Path) -> _Fingerprint:
+    """Of every file: its place, when it was last written, its size."""
+    found = []
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            state = file.stat()
+            found.append((str(file), state.st_mtime_ns, state.st_size))
+    return found

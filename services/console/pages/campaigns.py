@@ -1,0 +1,74 @@
+"""The campaigns, and one of them: what is in force, when its mails come, where its people are, how its mail arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from common.domain.enrollment import Status
+from common.ledger import keys
+from services.console import cadence_chart
+from services.console.campaign_board import Row
+from services.console.campaign_details import CampaignDetails, read_all_details, read_details
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.replies import page
+from services.console.sending_rates import SendingRates, rates_of
+
+LOG_SHOWN = 20
+
+
+async def show_all(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    return page(
+        request,
+        "campaigns.html",
+        campaigns=await read_all_details(context),
+        unread=await unread_bookings(context),
+        reading=None if context.people.is_complete else context.people.number,
+        here="/campaigns",
+    )
+
+
+async def show(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    details = await read_details(context, request.match_info["name"])
+    return page(
+        request,
+        "campaign.html",
+        details=details,
+        campaign=details.campaign,
+        chart=cadence_chart,
+        points=cadence_chart.points_of(details.steps),
+        people_at=lambda row, segment="", booked="": people_at(details, row, segment, booked),
+        rates=await read_rates(context),
+        unread=await unread_bookings(context),
+        held=details.board.with_status(Status.HELD),
+        log_shown=LOG_SHOWN,
+        reading=None if context.people.is_complete else context.people.number,
+        here="/campaigns",
+    )
+
+
+async def read_rates(context: ConsoleContext) -> SendingRates | None:
+    """None while the store does not answer, and no earlier state of it is known."""
+    snapshot = (await context.status_cache.newest()).snapshot
+    return rates_of(snapshot.stats.deliveries) if snapshot else None
+
+
+async def unread_bookings(context: ConsoleContext) -> int:
+    return int(await context.ledger.client.zcard(keys.UNREAD_BOOKINGS))
+
+
+def people_at(details: CampaignDetails, row: Row | None, segment: str, booked: str) -> str:
+    """The list of those in a row, or in all of them, of a segment, or of all; "" where no filter shows them."""
+    if row is not None and not row.query:
+        return ""
+    query: Mapping[str, str] = {
+        "campaign": details.campaign.key,
+        "segment": segment,
+        **(row.query if row is not None else {}),
+        "booked": booked,
+    }
+    return f"/people?{urlencode({name: value for name, value in query.items() if value})}"

@@ -1,0 +1,31 @@
+"""Jobs of a worker that a user asked for: asked for by a form, and what came of each."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from common.ledger.console_jobs import JobKind
+from services.console.context import CONTEXT
+from services.console.replies import page, see_other
+from services.console.worker_jobs import read_job, request_test, state_of
+
+_OWN_PATH = re.compile(r"/[\w.~-]+(?:/[\w.~-]+)*")
+
+
+async def send_test(request: web.Request) -> web.Response:
+    """`back`: the page with the form."""
+    form = await request.post()
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    return see_other(f"/jobs/{await request_test(request.app[CONTEXT], fields)}")
+
+
+async def show(request: web.Request) -> web.Response:
+    job = await read_job(request.app[CONTEXT], request.match_info["job"])
+    if job.kind is not JobKind.SEND_TEST:
+        raise web.HTTPNotFound
+    back = job.arguments.get("back", "")
+    return page(
+        request, "job.html", job=job, state=state_of(job), back=back if _OWN_PATH.fullmatch(back) else "/", here=""
+    )

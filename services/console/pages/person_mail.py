@@ -1,0 +1,107 @@
+"""One mail or SMS of a person: as it was sent, and as it would be sent now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from common.campaigns.messages import Rendered
+from common.ledger.console_jobs import ConsoleJob, new_job_id
+from common.ledger.reads.contact_timeline import ContactTimeline
+from common.ledger.reads.person_mails import PersonMail
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.pages.person import read_person
+from services.console.person_mail import NotShown, person_time, render, shown_mails
+from services.console.replies import page
+from services.console.worker_jobs import sent_mail
+from services.web.problem import Problem
+
+PROVIDER, VERSION, NOW = "resend", "version", "now"
+"""From where a mail is shown: the provider's copy; rendered again from its version; rendered from the one in force."""
+_MAIL_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'"
+)
+"""Of a mail in its frame: no script, no form, no link that opens anything; styles are the mail's own."""
+_FRAMING_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """`source`: see NOW. `job`: of the worker that fetches what was sent, if one was asked. `problem`: why not."""
+
+    source: str
+    rendered: Rendered | None
+    job: ConsoleJob | None
+    problem: str = ""
+
+    @property
+    def is_awaited(self) -> bool:
+        return self.job is not None and self.job.ended_ms is None
+
+
+async def show(request: web.Request) -> web.Response:
+    """Around the mail: which one, in which state, and its text part. `?as=now`: as it would be sent now."""
+    context = request.app[CONTEXT]
+    person, mail = await _read_mail(context, request.match_info)
+    view = await _view(context, person, mail, is_now=request.query.get("as") == NOW or not mail.is_sent)
+    response = page(
+        request,
+        "person_mail.html",
+        contact=person,
+        mail=mail,
+        view=view,
+        shown=(await shown_mails(context, person))[mail.name],
+        local=person_time(context, person, mail.at_ms),
+        job=new_job_id(),
+        here="",
+    )
+    response.headers["Content-Security-Policy"] = _FRAMING_POLICY
+    return response
+
+
+async def show_body(request: web.Request) -> web.Response:
+    """The HTML part alone, for the frame."""
+    context, source = request.app[CONTEXT], request.match_info["source"]
+    person, mail = await _read_mail(context, request.match_info)
+    if source == PROVIDER:
+        job = await sent_mail(context, mail)
+        html = job.result.get("html", "") if job else ""
+    else:
+        try:
+            html = (await _rendered(context, person, mail, source)).html
+        except NotShown:
+            html = ""
+    headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return web.Response(text=html, content_type="text/html", headers=headers)
+
+
+async def _view(context: ConsoleContext, person: ContactTimeline, mail: PersonMail, *, is_now: bool) -> View:
+    """What was sent: the provider's copy where it is at hand, else rendered again."""
+    job = None if is_now else await sent_mail(context, mail)
+    if job is not None and job.is_done:
+        found = {part: job.result.get(part, "") for part in ("subject", "html", "text")}
+        return View(source=PROVIDER, rendered=Rendered(**found), job=job)
+    source = NOW if is_now else VERSION
+    try:
+        return View(source=source, rendered=await _rendered(context, person, mail, source), job=job)
+    except NotShown as error:
+        return View(source=source, rendered=None, job=job, problem=str(error))
+
+
+async def _rendered(context: ConsoleContext, person: ContactTimeline, mail: PersonMail, source: str) -> Rendered:
+    return await render(context, person, mail, version=mail.version if source == VERSION else None)
+
+
+async def _read_mail(context: ConsoleContext, given: Mapping[str, str]) -> tuple[ContactTimeline, PersonMail]:
+    """Raises Problem 404."""
+    person = await read_person(context, given["id"])
+    mail = next((one for one in (*person.mails, *person.call_mails) if one.name == given["mail"]), None)
+    if mail is None:
+        raise Problem(404, "The campaign has no such mail.", title="No such mail")
+    return person, mail

@@ -1,0 +1,47 @@
+"""Booking events of Cal.com that could not be read: each with its reason and body, to be discarded by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from common.formatting import count
+from common.ledger import keys
+from services.console.acting import record_action
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.paging import first_of
+from services.console.replies import page, see_other
+
+PAGE_SIZE = 20
+
+
+async def show(request: web.Request) -> web.Response:
+    """The newest of them, a page at a time."""
+    ledger, first = request.app[CONTEXT].ledger, first_of(request)
+    total = int(await ledger.client.zcard(keys.UNREAD_BOOKINGS))
+    done = request.query.get("discarded", "")
+    return page(
+        request,
+        "unread_bookings.html",
+        events=await ledger.unread_bookings.newest(first=first, number=PAGE_SIZE),
+        total=total,
+        newer=max(0, first - PAGE_SIZE) if first else None,
+        older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
+        message=f"{count(int(done), 'booking event')} discarded." if done.isdecimal() and len(done) < 5 else "",
+        here="/campaigns",
+    )
+
+
+async def discard(request: web.Request) -> web.Response:
+    form = await request.post()
+    number = await discard_events(request.app[CONTEXT], [str(form.get("event", ""))])
+    return see_other(f"/unread-bookings?discarded={number}")
+
+
+async def discard_events(context: ConsoleContext, ids: Sequence[str]) -> int:
+    """How many were there."""
+    number = await context.ledger.unread_bookings.discard(ids)
+    if number:
+        await record_action(context, "bookings discard", ids, before="unread", after="discarded")
+    return number

@@ -1,0 +1,87 @@
+"""Plans of versions, counted in the background: for each everybody who is enrolled is read, some seconds for 10,000."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from common.background import BackgroundTasks
+from common.campaigns.campaign import Campaign
+from common.clock import Clock
+from common.domain.cadence import Pace
+from common.ledger.ledger import Ledger
+from common.versions.in_force import read_plan
+from common.versions.plan import Plan
+
+PATIENCE_S = 1.5
+"""How long a page waits for a plan before it says how far the count is."""
+KEPT_S = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """`people`: read so far. `plan`: None until everybody was."""
+
+    people: int = 0
+    plan: Plan | None = None
+    failed: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended_s: float = 0.0
+
+
+_Key = tuple[str, str, str, bool]
+
+
+class PlanCounts:
+    """Each plan is counted once, however many look at it; what took long is kept for KEPT_S."""
+
+    def __init__(self, ledger: Ledger, pace: Pace, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+        self._ledger, self._pace, self._clock, self._patience_s = ledger, pace, clock, patience_s
+        self._counts: dict[_Key, Count] = {}
+        self._background = BackgroundTasks()
+
+    async def of(
+        self, source: Campaign, target: Campaign, *, send_late: bool = False, to_its_end: bool = False
+    ) -> Count:
+        """As far as it is in a moment, or `to_its_end`. The log has why a count failed."""
+        self._forget_old()
+        key = (target.key, source.version, target.version, send_late)
+        is_new = key not in self._counts
+        count = self._counts.setdefault(key, Count())
+        if is_new:
+            self._background.start([self._count(count, source, target, send_late=send_late)])
+        try:
+            await asyncio.wait_for(count.ended.wait(), None if to_its_end else self._patience_s)
+        except TimeoutError:
+            return count
+        if is_new or count.failed:
+            self._counts.pop(key, None)
+        return count
+
+    async def stop(self) -> None:
+        await self._background.stop()
+
+    async def _count(self, count: Count, source: Campaign, target: Campaign, *, send_late: bool) -> None:
+        def on_person() -> None:
+            count.people += 1
+
+        try:
+            count.plan = await read_plan(
+                self._ledger,
+                source,
+                target,
+                self._pace,
+                now_ms=self._clock.now_ms(),
+                send_late=send_late,
+                on_person=on_person,
+            )
+        finally:
+            count.failed = count.plan is None
+            count.ended_s = asyncio.get_running_loop().time()
+            count.ended.set()
+
+    def _forget_old(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        old = [key for key, one in self._counts.items() if one.ended.is_set() and one.ended_s < now_s - KEPT_S]
+        for key in old:
+            del self._counts[key]

@@ -1,0 +1,162 @@
+"""
+Another version of a campaign in the place of the one in force: the files' by `apply`, the one before by `rollback`.
+
+Pages and the API use the same functions. A change names the version that it replaces and the one that it puts in force,
+as the plan showed them: where one of them has changed since, nothing is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.errors import CampaignError
+from common.ledger.versions import LogEntry, Replanning
+from common.versions.differences import Differences
+from common.versions.in_force import campaign_before, campaign_in_force, put_in_force
+from common.versions.replan import make_schedules_follow
+from services.console.acting import record_action
+from services.console.auth.access import PRINCIPAL
+from services.console.campaign_details import played_campaign
+from services.console.context import ConsoleContext
+from services.console.decisions import Outcome
+from services.console.plan_counts import Count
+from services.web.problem import Problem
+
+VersionAction = Literal["apply", "rollback"]
+VERSION_ACTIONS: Final[tuple[VersionAction, ...]] = get_args(VersionAction)
+
+MESSAGES: Final[Mapping[str, str]] = {
+    "done": "It is in force, for all processes at once. The plans of those under way follow now; until they do, no mail"
+    " of the campaign begins to leave.",
+    "already": "That version was in force already; nothing changed.",
+    "another version": "Nothing was done: another version was put in force meanwhile, or schedules still follow the"
+    " last one. Look at the plan again.",
+    "files changed": "Nothing was done: the files have changed since that plan. Look at it again.",
+    "repeated": "Nothing was done: a step has a text that people have had under another id; the plan names it.",
+    "first": "Nothing was done: the version in force is the first one; there is none to go back to.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """
+    What would replace the version in force. `target`: None where there is none, for the reason `problem`. `count`: of
+    the plan, None where nothing would change.
+    """
+
+    action: VersionAction
+    source: Campaign
+    target: Campaign | None
+    send_late: bool = False
+    count: Count | None = None
+    problem: str = ""
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.target is not None and self.target.compiled == self.source.compiled
+
+
+async def propose(context: ConsoleContext, key: str, action: VersionAction, *, send_late: bool = False) -> Proposal:
+    """Raises Problem 404 for a campaign that is not played here, 409 where no version is in force yet."""
+    source = await _in_force(context, key)
+    try:
+        target = await _target(context, source, action)
+    except CampaignError as error:
+        return Proposal(action=action, source=source, target=None, problem=str(error))
+    proposal = Proposal(action=action, source=source, target=target, send_late=send_late)
+    if target is None or proposal.changes_nothing:
+        return proposal
+    count = await context.plan_counts.of(source, target, send_late=send_late)
+    return Proposal(action=action, source=source, target=target, send_late=send_late, count=count)
+
+
+async def change_version(
+    context: ConsoleContext, key: str, action: VersionAction, *, source: str, target: str, send_late: bool = False
+) -> Outcome:
+    """`source`, `target`: as the plan named them. Raises as `propose`, and Problem 409 for unreadable files."""
+    current = await _in_force(context, key)
+    if current.version == target:
+        return _outcome("already")
+    if current.version != source:
+        return _outcome("another version")
+    try:
+        proposed = await _target(context, current, action)
+    except CampaignError as error:
+        raise Problem(409, str(error), title="That version cannot be read") from None
+    if proposed is None:
+        return _outcome("first")
+    if proposed.version != target:
+        return _outcome("files changed" if action == "apply" else "another version")
+    if action == "apply" and await _has_repeated(context, current, proposed, send_late=send_late):
+        return _outcome("repeated")
+    return _outcome(await _put_in_force(context, current, proposed, action, send_late=send_late))
+
+
+def _outcome(answer: str) -> Outcome:
+    return Outcome(answer, MESSAGES[answer])
+
+
+async def _in_force(context: ConsoleContext, key: str) -> Campaign:
+    played_campaign(context, key)
+    try:
+        found = await campaign_in_force(context.ledger, key)
+    except CampaignError as error:
+        raise Problem(409, str(error), title="The version in force cannot be read") from None
+    if found is None:
+        detail = "A worker's first start puts the files in force."
+        raise Problem(409, detail, title="No version is in force yet")
+    return found
+
+
+async def _target(context: ConsoleContext, source: Campaign, action: VersionAction) -> Campaign | None:
+    """Raises CampaignError for one that cannot be read, or that is too fast at this pace."""
+    if action == "apply":
+        found: Campaign | None = await context.campaign_files.read(source.key)
+    else:
+        found = await campaign_before(context.ledger, source)
+    if found is not None:
+        found.cadence(context.settings.pace)
+    return found
+
+
+async def _has_repeated(context: ConsoleContext, source: Campaign, target: Campaign, *, send_late: bool) -> bool:
+    """Only where a new step has the text of another one is it asked who has had it."""
+    if not Differences(source.compiled, target.compiled).copied:
+        return False
+    count = await context.plan_counts.of(source, target, send_late=send_late, to_its_end=True)
+    return count.plan is None or bool(count.plan.repeated)
+
+
+async def _put_in_force(
+    context: ConsoleContext, source: Campaign, target: Campaign, action: VersionAction, *, send_late: bool
+) -> str:
+    ledger = context.ledger
+    entry = LogEntry(
+        version=target.version,
+        source=source.version,
+        action=action,
+        by=PRINCIPAL.get().name,
+        at_ms=context.clock.now_ms(),
+    )
+    compiled = target.compiled.to_json() if action == "apply" else ""
+    played = campaign_of(target.compiled, in_force=target.version)
+    applied = await put_in_force(ledger, played, entry, context.settings.pace, compiled=compiled, send_late=send_late)
+    if not applied.is_done:
+        return "another version"
+    if not applied.is_new:
+        return "already"
+    await record_action(context, action, [target.key], before=source.version, after=target.version)
+    if context.versions is not None:
+        await context.versions.refresh()
+    replanning = (await ledger.versions.in_force())[target.key].replanning
+    if replanning is not None:
+        context.background.start([_follow(context, played, replanning)])
+    return "done"
+
+
+async def _follow(context: ConsoleContext, campaign: Campaign, replanning: Replanning) -> None:
+    """A worker finishes it where this process ends before."""
+    await make_schedules_follow(context.ledger, campaign, replanning, context.clock)

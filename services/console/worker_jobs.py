@@ -1,0 +1,94 @@
+"""What a user asks a worker to do: the console has no provider's key. Pages and the API use the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from common.domain.delivery import delivery_of
+from common.domain.ids import DeliveryId
+from common.ledger.console_jobs import ConsoleJob, JobKind, is_job_id, job_id_of, new_job_id
+from common.ledger.reads.person_mails import PersonMail
+from common.normalization.address import AddressError, repaired_address
+from services.console.acting import record_action
+from services.console.auth.access import PRINCIPAL
+from services.console.context import ConsoleContext
+from services.web.problem import FieldError, Problem
+
+
+async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> str:
+    """
+    Have a worker send a test mail to the address `to`; the id of the job.
+
+    Either `delivery`, as its person would get it now, or `campaign` and `mail` (`step-1`, `24h`) with `language` and
+    `segment`, by default the first ones, for a made-up person. `job`: an id that the form had, so that sending it twice
+    asks once; `back`: the page with the form. Raises Problem 422 for what nobody could send.
+    """
+    to = _address(fields.get("to", ""))
+    given = {name: fields.get(name, "") for name in ("campaign", "mail", "language", "segment", "delivery")}
+    on = _what(context, given)
+    job_id = fields.get("job", "")
+    job_id = job_id if is_job_id(job_id) else new_job_id()
+    arguments = {name: value for name, value in given.items() if value} | {"to": to, "back": fields.get("back", "")}
+    is_new = await context.ledger.console_jobs.request(
+        job_id, JobKind.SEND_TEST, arguments, by=PRINCIPAL.get().name, now_ms=context.clock.now_ms()
+    )
+    if is_new:
+        await record_action(context, "send test", [on], after="asked for")
+    return job_id
+
+
+async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | None:
+    """
+    The mail as the provider keeps it: a worker is asked for it, unless it was just now. None: it is no mail, or was
+    not sent.
+
+    A look is no action: it is in no log, and whoever may look may ask.
+    """
+    if not mail.is_sent or mail.is_sms:
+        return None
+    jobs, job_id = context.ledger.console_jobs, job_id_of(JobKind.SENT_MAIL, f"{mail.delivery.id} {mail.provider_id}")
+    if (job := await jobs.get(job_id)) is not None:
+        return job
+    arguments = {"delivery": mail.delivery.id}
+    await jobs.request(job_id, JobKind.SENT_MAIL, arguments, by=PRINCIPAL.get().name, now_ms=context.clock.now_ms())
+    return await jobs.get(job_id)
+
+
+async def read_job(context: ConsoleContext, job_id: str) -> ConsoleJob:
+    """Raises Problem 404."""
+    job = await context.ledger.console_jobs.get(job_id)
+    if job is None:
+        raise Problem(404, "What came of it is kept for 5 minutes. Ask for it again.", title="No such job")
+    return job
+
+
+def state_of(job: ConsoleJob) -> Literal["asked", "done", "failed"]:
+    if job.ended_ms is None:
+        return "asked"
+    return "done" if job.is_done else "failed"
+
+
+def _what(context: ConsoleContext, given: Mapping[str, str]) -> str:
+    """The id of a delivery, or a campaign and the name of a mail."""
+    if name := given["delivery"]:
+        try:
+            return delivery_of(DeliveryId(name)).id
+        except ValueError:
+            raise _wrong("delivery", "must be the id of a delivery") from None
+    if given["campaign"] not in context.ledger.campaigns:
+        raise _wrong("campaign", "must be one that is played here")
+    if not given["mail"]:
+        raise _wrong("mail", "must be the id of a step, or the name of a reminder or follow-up")
+    return f"{given['campaign']}/{given['mail']}"
+
+
+def _address(text: str) -> str:
+    try:
+        return repaired_address(text)
+    except AddressError as error:
+        raise _wrong("to", str(error)) from None
+
+
+def _wrong(field: str, message: str) -> Problem:
+    return Problem(422, f"`{field}` {message}.", title="No test mail", errors=(FieldError(field, message),))

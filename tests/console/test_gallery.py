@@ -1,0 +1,111 @@
+"""The gallery: every mail of a campaign by segment, language and reader, or as one person reads it."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from common.campaigns.campaign import Campaign
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from services.simulation.engine import Simulation
+from tests.console.conftest import Console, Opener
+
+PAGE = "/campaigns/christmas_2025/gallery"
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+def subjects(page: str) -> list[str]:
+    return [html.unescape(found) for found in re.findall(r"<h2>(.*?)</h2>", page)]
+
+
+async def test_every_mail_of_a_segment_is_there_in_four_views(console: Console, campaign: Campaign) -> None:
+    page = (await console.get(PAGE)).text
+
+    number = len(campaign.steps) + len(campaign.reminders) + len(campaign.follow_ups) + len(campaign.sms_reminders)
+    assert len(subjects(page)) == number
+    assert page.count("<iframe") == 3 * number
+    assert page.count("<figcaption>Text part") == number
+
+
+@pytest.mark.parametrize("reader", ["full", "sparse", "awkward"])
+@pytest.mark.parametrize("language", ["en-CA", "fr-CA"])
+@pytest.mark.parametrize("segment", ["CRITICAL", "OPTIMIZE"])
+async def test_a_mail_is_chosen_by_segment_language_and_reader(
+    console: Console, segment: str, language: str, reader: str
+) -> None:
+    page = (await console.get(f"{PAGE}?mail=step-2&segment={segment}&language={language}&reader={reader}")).text
+
+    assert len(subjects(page)) == 1
+    assert f"{segment} · {language} · " in page
+
+
+async def test_the_frame_shows_the_mail_and_may_do_nothing(console: Console) -> None:
+    page = (await console.get(f"{PAGE}?mail=step-1")).text
+    desktop, phone, dark = map(html.unescape, re.findall(r'src="([^"]*gallery/body[^"]*)"', page))
+
+    body = await console.get(desktop)
+    in_the_dark = await console.get(dark)
+
+    assert desktop == phone
+    assert "Ada" in body.text or "first name" in body.text
+    assert "sandbox" in body.headers["Content-Security-Policy"].split(";")[0]
+    assert "script-src" not in body.headers["Content-Security-Policy"]
+    assert "prefers-color-scheme: dark" in body.text
+    assert "prefers-color-scheme: dark" not in in_the_dark.text
+
+
+async def test_what_does_not_exist_is_not_chosen(console: Console) -> None:
+    page = (await console.get(f"{PAGE}?mail=step-99&segment=NONE&language=xx&reader=nobody&version=old")).text
+
+    assert len(subjects(page)) > 7
+    assert "CRITICAL · en-CA · answered everything" in page
+
+
+async def test_the_mails_are_shown_as_one_person_reads_them(
+    console: Console, simulation: Simulation, ada: Assessment
+) -> None:
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    person = (await console.get(f"/people/{ADA}")).text
+    link = re.search(r'href="([^"]+)">Every mail as this person reads it', person)
+    assert link is not None
+    page = (await console.get(link[1])).text
+    [*frames] = map(html.unescape, re.findall(r'src="([^"]*gallery/body[^"]*)"', page))
+
+    assert "as Ada reads them" in page
+    assert len(subjects(page)) == 7
+    assert "Ada" in (await console.get(frames[0])).text
+    assert "advent.example/unsubscribe/sample" in (await console.get(frames[0])).text
+
+
+async def test_a_person_of_another_campaign_is_refused(console: Console) -> None:
+    assert (await console.get(f"{PAGE}?person={ADA}")).status == 404
+    assert (await console.get(f"{PAGE}?person=everybody")).status == 404
+
+
+async def test_mails_of_files_are_shown_before_they_are_in_force(
+    opens: Opener, store_url: str, edited_files: Path
+) -> None:
+    console = await opens(store_url, campaigns_dir=edited_files)
+
+    page = (await console.get(f"{PAGE}?mail=step-5&version=files")).text
+
+    assert "New: " in subjects(page)[0]
+    assert "which are not in force" in page
+
+
+async def test_files_that_cannot_be_read_are_named_with_the_cure(
+    opens: Opener, store_url: str, edited_files: Path
+) -> None:
+    console = await opens(store_url, campaigns_dir=edited_files)
+    (edited_files / "christmas_2025" / "campaign.toml").write_text("name = 1")
+
+    answer = await console.get(f"{PAGE}?version=files")
+
+    assert answer.status == 409
+    assert "campaign.toml" in answer.text

@@ -1,0 +1,344 @@
+"""Another version of a campaign is put in force from the console: planned first, refused when it is not that one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.campaigns.campaign import Campaign, campaign_of
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.ledger.action_log import ActionFilter
+from common.ledger.versions import LogEntry
+from common.settings.console_users import new_user
+from common.versions.in_force import read_plan
+from services.console import plan_counts
+from services.console.campaign_files import CampaignFiles
+from services.console.plan_counts import PlanCounts
+from services.simulation.engine import Simulation
+from tests.console.conftest import Console, Opener
+from tests.versions import edits
+
+KEY = "christmas_2025"
+PAGE = f"/campaigns/{KEY}"
+ADA = enrollment_id(KEY, "ada@example.org")
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+async def under_way(simulation: Simulation, ada: Assessment) -> Simulation:
+    """Ada has had the first mail."""
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    return simulation
+
+
+@pytest.fixture
+def edited(campaign: Campaign) -> Campaign:
+    """The subject of the fifth mail is another one."""
+    return campaign_of(edits.subject(campaign.compiled))
+
+
+@pytest.fixture
+async def author(
+    opens: Opener, store_url: str, under_way: Simulation, edited: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> Console:
+    """The campaign of the tests is in force, and an edited one is as if on the console's disk."""
+    use_files(monkeypatch, edited)
+    return await opens(store_url, is_versioned=True)
+
+
+@pytest.fixture
+async def with_files(opens: Opener, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
+    """The campaign of the tests is in force, and an edited one is on the console's disk."""
+    return await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+
+
+def use_files(monkeypatch: pytest.MonkeyPatch, files: Campaign) -> None:
+    """As if these were on the console's disk."""
+
+    async def read(_files: CampaignFiles, _key: str) -> Campaign:
+        return files
+
+    monkeypatch.setattr(CampaignFiles, "read", read)
+
+
+async def version_in_force(console: Console) -> str | None:
+    return (await console.context.ledger.versions.in_force())[KEY].version
+
+
+async def followed(console: Console) -> None:
+    """Wait until schedules follow the version in force."""
+    async with asyncio.timeout(10):
+        while (await console.context.ledger.versions.in_force())[KEY].replanning is not None:
+            await asyncio.sleep(0.01)
+
+
+async def apply(console: Console, campaign: Campaign) -> str:
+    """Put the files in force; what the next page says."""
+    files = await console.context.campaign_files.read(KEY)
+    fields = {"from": campaign.version, "to": files.version}
+    answer = await console.post(f"{PAGE}/apply", **fields)
+    await followed(console)
+    return (await console.get(answer.location)).text
+
+
+async def test_the_plan_names_each_change_and_how_many_people_it_concerns(with_files: Console) -> None:
+    page = (await with_files.get(f"{PAGE}/plan")).text
+
+    assert "1 person is under way" in page
+    assert '<th scope="row">step-5</th><td>subject</td><td class="number">1</td>' in page
+    assert "Put it in force" in page
+    assert "campaigns_dir</code>, as this console reads them" in page
+
+
+async def test_files_that_say_what_is_in_force_change_nothing(opens: Opener, store_url: str) -> None:
+    console = await opens(store_url, is_versioned=True)
+
+    page = (await console.get(f"{PAGE}/plan")).text
+
+    assert "Nothing would change" in page
+    assert "Put it in force" not in page
+
+
+async def test_applying_puts_the_files_in_force_with_who_did_it(
+    author: Console, campaign: Campaign, edited: Campaign
+) -> None:
+    page = await apply(author, campaign)
+
+    assert "It is in force, for all processes at once" in page
+    assert "Nothing would change" in page
+    assert await version_in_force(author) == edited.version
+    assert author.context.played(KEY).version == edited.version  # type: ignore[union-attr]
+    newest = (await author.context.ledger.versions.log(KEY))[-1]
+    assert (newest.action, newest.by, newest.source) == ("apply", "local", campaign.version)
+    [action] = await author.context.ledger.action_log.newest(ActionFilter())
+    assert (action.what, action.on, action.before, action.after) == ("apply", (KEY,), campaign.version, edited.version)
+
+
+async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaign) -> None:
+    await apply(author, campaign)
+    again = await apply(author, campaign)
+
+    assert "That version was in force already" in again
+    assert [entry.action for entry in await author.context.ledger.versions.log(KEY)] == ["first start", "apply"]
+    assert len(await author.context.ledger.action_log.newest(ActionFilter())) == 1
+
+
+async def test_two_people_who_apply_at_once_change_it_once(
+    author: Console, campaign: Campaign, edited: Campaign
+) -> None:
+    token = (await author.get(f"{PAGE}/plan")).form_token
+    fields = {"from": campaign.version, "to": edited.version}
+
+    answers = await asyncio.gather(*(author.post(f"{PAGE}/apply", token=token, **fields) for _ in range(2)))
+
+    assert sorted(answer.location.partition("=")[2] for answer in answers) == ["already", "done"]
+    assert len(await author.context.ledger.action_log.newest(ActionFilter())) == 1
+
+
+async def test_files_that_changed_since_the_plan_are_not_applied(
+    with_files: Console, campaign: Campaign, edited_files: Path
+) -> None:
+    planned = await with_files.context.campaign_files.read(KEY)
+    body = edited_files / KEY / "en-CA" / "emails" / "6-checklist.md"
+    body.write_text(body.read_text().replace("subject: ", "subject: Again: ", 1))
+
+    answer = await with_files.post(f"{PAGE}/apply", **{"from": campaign.version, "to": planned.version})
+
+    assert "the files have changed since that plan" in (await with_files.get(answer.location)).text
+    assert await version_in_force(with_files) == campaign.version
+
+
+async def test_another_version_that_was_put_in_force_meanwhile_is_kept(author: Console, campaign: Campaign) -> None:
+    other = campaign_of(edits.text(campaign.compiled))
+    entry = LogEntry(version=other.version, source=campaign.version, action="apply", by="ron", at_ms=1)
+    await author.context.ledger.versions.apply(KEY, entry, compiled=other.compiled.to_json(), replans=False)
+
+    page = await apply(author, campaign)
+
+    assert "another version was put in force meanwhile" in page
+    assert await version_in_force(author) == other.version
+
+
+async def test_rolling_back_puts_the_version_before_in_force_again(author: Console, campaign: Campaign) -> None:
+    await apply(author, campaign)
+    current = await version_in_force(author)
+    page = (await author.get(f"{PAGE}/rollback")).text
+
+    answer = await author.post(f"{PAGE}/rollback", **{"from": str(current), "to": campaign.version})
+    await followed(author)
+
+    assert f"From <code>{current}</code> to <code>{campaign.version}</code>" in page
+    assert "None before it" in (await author.get(answer.location)).text
+    assert await version_in_force(author) == campaign.version
+    assert "rollback" in (await author.get(PAGE)).text
+    [newest, _] = await author.context.ledger.action_log.newest(ActionFilter())
+    assert (newest.what, newest.before, newest.after) == ("rollback", current, campaign.version)
+
+
+async def test_the_first_version_has_none_before_it(author: Console, campaign: Campaign) -> None:
+    answer = await author.post(f"{PAGE}/rollback", **{"from": campaign.version, "to": "a" * 12})
+
+    assert "there is none to go back to" in (await author.get(answer.location)).text
+
+
+async def test_schedules_follow_what_was_applied(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=36))
+    use_files(monkeypatch, later)
+    before = await author.context.ledger.enrollments.get(ADA)
+
+    await apply(author, campaign)
+
+    after = await author.context.ledger.enrollments.get(ADA)
+    assert before is not None
+    assert before.next_due_ms is not None
+    assert after is not None
+    assert after.next_due_ms == before.next_due_ms + DAY_MS // 2
+
+
+async def test_a_text_that_people_had_under_another_id_is_refused(
+    author: Console, campaign: Campaign, under_way: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = edits.copied(campaign.compiled)
+    first, new = copied.steps[0], copied.steps[-1]
+    use_files(monkeypatch, campaign_of(replace(copied, steps=(*copied.steps[:-1], replace(new, bodies=first.bodies)))))
+
+    plan = (await author.get(f"{PAGE}/plan")).text
+    page = await apply(author, campaign)
+
+    assert "Refused: step-9 has the text of step-1" in plan
+    assert "Put it in force" not in plan
+    assert "a step has a text that people have had" in page
+    assert await version_in_force(author) == campaign.version
+
+
+async def test_a_long_count_says_how_far_it_is_and_then_shows_the_plan(
+    author: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = asyncio.Event()
+
+    async def slowly(*arguments: Any, on_person: Any, **named: Any) -> Any:
+        on_person()
+        await may_end.wait()
+        return await read_plan(*arguments, on_person=on_person, **named)
+
+    monkeypatch.setattr(plan_counts, "read_plan", slowly)
+    monkeypatch.setattr(author.context.plan_counts, "_patience_s", 0.01)
+    counting = await author.get(f"{PAGE}/plan")
+    may_end.set()
+    monkeypatch.setattr(author.context.plan_counts, "_patience_s", 10)
+    counted = await author.get(f"{PAGE}/plan")
+
+    assert "Counting: 1 people so far" in counting.text
+    assert counting.headers["Refresh"] == "3"
+    assert "1 person is under way" in counted.text
+    assert "Refresh" not in counted.headers
+
+
+async def test_a_count_that_failed_says_so_and_is_tried_again(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_arguments: Any, **_named: Any) -> Any:
+        raise ValueError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plan_counts, "read_plan", fails)
+        failed = (await author.get(f"{PAGE}/plan")).text
+
+    assert "The plan could not be counted" in failed
+    assert "1 person is under way" in (await author.get(f"{PAGE}/plan")).text
+
+
+async def test_two_who_look_at_a_plan_have_it_counted_once(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = []
+
+    async def noted(*arguments: Any, **named: Any) -> Any:
+        counted.append(named)
+        return await read_plan(*arguments, **named)
+
+    monkeypatch.setattr(plan_counts, "read_plan", noted)
+    context = author.context
+    counts = PlanCounts(context.ledger, context.settings.pace, context.clock)
+    other = campaign_of(edits.text(campaign.compiled))
+
+    plans = await asyncio.gather(counts.of(campaign, other), counts.of(campaign, other))
+
+    assert [count.plan.people for count in plans if count.plan] == [1, 1]
+    assert len(counted) == 1
+
+
+async def test_files_that_cannot_be_read_are_named_with_the_cure(with_files: Console, edited_files: Path) -> None:
+    (edited_files / KEY / "campaign.toml").write_text("name = 1")
+
+    page = (await with_files.get(f"{PAGE}/plan")).text
+
+    assert "campaign.toml" in page
+    assert "Put it in force" not in page
+
+
+async def test_steps_that_fall_on_one_instant_are_never_in_force(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=72))
+    use_files(monkeypatch, files)
+
+    page = (await author.get(f"{PAGE}/plan")).text
+    answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": files.version})
+
+    assert "steps fall on one instant; set it lower" in page
+    assert answer.status == 409
+    assert await version_in_force(author) == campaign.version
+
+
+async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -> None:
+    answer = await console.get(f"{PAGE}/plan")
+
+    assert answer.status == 409
+    assert "No version is in force yet" in answer.text
+
+
+@pytest.mark.parametrize("action", ["apply", "rollback"])
+async def test_a_user_who_may_only_look_sees_the_plan_and_cannot_act(
+    opens: Opener, store_url: str, author: Console, edited: Campaign, campaign: Campaign, action: str
+) -> None:
+    ron, token = new_user("ron", "read")
+    console = await opens(store_url, is_versioned=True, console_users=ron.line)
+    await console.log_in(token)
+    page = await console.get(f"{PAGE}/plan")
+
+    answer = await console.post(
+        f"{PAGE}/{action}", token=page.form_token, **{"from": campaign.version, "to": edited.version}
+    )
+
+    assert "1 person is under way" in page.text
+    assert "Put it in force" not in page.text
+    assert answer.status == 403
+    assert await version_in_force(console) == campaign.version
+
+
+async def test_programs_plan_apply_and_roll_back_by_the_same_functions(author: Console, campaign: Campaign) -> None:
+    async def ask(method: str, path: str, body: Any = None) -> Any:
+        headers = {"Accept": "application/json", "Authorization": "Bearer none"}
+        return json.loads((await author.request(method, path, headers=headers, json=body)).text)
+
+    plan = await ask("GET", f"/api{PAGE}/plan")
+    done = await ask("POST", f"/api{PAGE}/apply", {"from": plan["from"], "to": plan["to"]})
+    await followed(author)
+    back = await ask("GET", f"/api{PAGE}/plan?action=rollback")
+    undone = await ask("POST", f"/api{PAGE}/rollback", {"from": back["from"], "to": back["to"]})
+    again = await ask("POST", f"/api{PAGE}/rollback", {"from": back["from"], "to": back["to"]})
+
+    assert plan["changes"] == [{"kind": "subject", "step": "step-5", "people": 1}]
+    assert (done["done"], undone["done"]) == (True, True)
+    assert (again["done"], again["answer"]) == (False, "already")
+    assert await version_in_force(author) == campaign.version
