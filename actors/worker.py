@@ -168,7 +168,7 @@ class Worker:
             worker=self.broker.broker_id,
         )
         monitor = StoreMonitor(client, self.settings.secret)
-        self._http = WorkerHttp(ledger, monitor)
+        self._http = WorkerHttp(ledger, monitor, versions)
         await self._http.start(self.settings.metrics_host, self.settings.worker_metrics_port)
         background = [
             run_sweeper(ledger, self.clock, self.broker.broker_id),

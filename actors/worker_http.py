@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 from aiohttp import web
@@ -17,6 +18,7 @@ from common.settings.settings import url_of
 from common.store.errors import STORE_ERRORS
 from common.store.monitor import StoreMonitor
 from common.store.refusals import find_refusal
+from common.versions.played import PlayedVersions
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +26,10 @@ log = structlog.get_logger(__name__)
 class WorkerHttp:
     """`/health`, `/ready` and `/metrics` of one worker."""
 
-    def __init__(self, ledger: Ledger, monitor: StoreMonitor) -> None:
+    def __init__(self, ledger: Ledger, monitor: StoreMonitor, versions: PlayedVersions) -> None:
         self.starting = True
         self.draining = False
-        self._ledger, self._monitor = ledger, monitor
+        self._ledger, self._monitor, self._versions = ledger, monitor, versions
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -68,7 +70,7 @@ class WorkerHttp:
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        await refresh_gauges(self._ledger)
+        await refresh_gauges(self._ledger, files_differ=self._versions.differing)
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -76,7 +78,7 @@ STATS_TIMEOUT_S = 2.0
 """A scrape has ten seconds; a store that is away must not cost it the figures of the process itself."""
 
 
-async def refresh_gauges(ledger: Ledger) -> None:
+async def refresh_gauges(ledger: Ledger, *, files_differ: Sequence[str] = ()) -> None:
     """Never raises: `advent_store_up` is 0, and the others are what they were, while the store does not answer."""
     try:
         async with asyncio.timeout(STATS_TIMEOUT_S):
@@ -85,6 +87,9 @@ async def refresh_gauges(ledger: Ledger) -> None:
         metrics.STORE_UP.set(0)
         return
     _set_gauges(stats)
+    for finding in check_health(stats, files_differ=files_differ):
+        for level in (Level.BROKEN, Level.NEEDS_PERSON):
+            metrics.HEALTH.labels(finding.name, level.value).set(int(finding.level is level))
 
 
 def _set_gauges(stats: StoreStats) -> None:
@@ -111,9 +116,6 @@ def _set_gauges(stats: StoreStats) -> None:
         metrics.ENROLLMENTS.labels(status).set(number)
     for provider in PROVIDERS:
         metrics.CIRCUIT_OPEN.labels(provider).set(int(provider in stats.circuits))
-    for finding in check_health(stats):
-        for level in (Level.BROKEN, Level.NEEDS_PERSON):
-            metrics.HEALTH.labels(finding.name, level.value).set(int(finding.level is level))
     for name, queue in stats.queues.items():
         _set_queue_gauges(name, queue)
 

@@ -2,7 +2,7 @@
 `make bench`: every figure that the documentation states, measured here and now, next to its goal.
 
     python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [costs] [bookings]
-        [versions] [--quick] [--json]
+        [versions] [console] [--quick] [--json]
 
 All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
 figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
@@ -17,7 +17,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import bookings, costs, gateway, memory, migration, parked, people, rendering, simulation, versions
+from benchmarks import (
+    bookings,
+    console,
+    costs,
+    gateway,
+    memory,
+    migration,
+    parked,
+    people,
+    rendering,
+    simulation,
+    versions,
+)
 from benchmarks.figures import Figure, Goal, as_json, print_table
 
 
@@ -78,6 +90,10 @@ def of_versions(*, quick: bool) -> list[Figure]:
     return versions.measure(people=1_000 if quick else 10_000)
 
 
+def of_console(*, quick: bool) -> list[Figure]:
+    return console.measure(people=10_000 if quick else 100_000, requests=10 if quick else 40)
+
+
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "gateway": of_gateway,
     "people": of_people,
@@ -89,6 +105,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "migrate": of_migrate,
     "costs": of_costs,
     "bookings": of_bookings,
+    "console": of_console,
 }
 
 

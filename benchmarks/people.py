@@ -29,6 +29,7 @@ from common.store.embedded import EmbeddedStore
 
 GOAL = Goal(1_000)
 AT_ONCE = 64
+SECRET_KEY = "s" * 32
 WEIGHED = 500
 LATER = 5_000
 """So many of them go on to the end: enough to tell the bytes of one."""
@@ -45,11 +46,11 @@ def measure(*, people: int) -> list[Figure]:
 
 
 async def _measure(url: str, people: int) -> list[Figure]:
-    async with _ledger(url) as ledger:
+    async with connected(url) as ledger:
         cast = [person(number) for number in range(people)]
         await _whole_way(ledger, [person(-1)])  # So that no script is loaded while people are measured.
         before = await _used(ledger.client)
-        await _each(cast, lambda one: sign_up(ledger, one))
+        await each(cast, lambda one: sign_up(ledger, one))
         await _done(ledger.client, "classify")
         waiting_for_first = (await _used(ledger.client) - before) / people
         await _act(ledger, cast, send, 1)
@@ -81,7 +82,7 @@ async def _later(ledger: Ledger, some: list[Assessment]) -> list[float]:
 
 
 async def _whole_way(ledger: Ledger, cast: list[Assessment]) -> None:
-    await _each(cast, lambda one: sign_up(ledger, one))
+    await each(cast, lambda one: sign_up(ledger, one))
     for step in range(1, 8):
         await _act(ledger, cast, send, step)
     await _act(ledger, cast, reported, 1)
@@ -94,18 +95,18 @@ async def _act(
     step: int,
 ) -> None:
     """One act for everybody, and Notion shows what became of it."""
-    await _each(cast, lambda one: act(ledger, one, step))
-    await _each(cast, lambda _: mirror(ledger))
+    await each(cast, lambda one: act(ledger, one, step))
+    await each(cast, lambda _: mirror(ledger))
 
 
 @asynccontextmanager
-async def _ledger(url: str) -> AsyncIterator[Ledger]:
+async def connected(url: str) -> AsyncIterator[Ledger]:
     client = connect_async(url)
     campaign = load_campaign("christmas_2025")
     cadence = campaign.cadence(Pace())
     # A worker that lives as long as the measurement: its next heartbeat is far ahead.
     await client.zadd(keys.HEARTBEATS, {"bench": 9e15})
-    yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key="s" * 32)
+    yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRET_KEY)
     await client.aclose()
 
 
@@ -141,7 +142,7 @@ async def _used(client: redis.asyncio.Redis) -> int:
     return used
 
 
-async def _each(items: Iterable[object], do: Callable[[object], Awaitable[None]]) -> None:
+async def each(items: Iterable[object], do: Callable[[object], Awaitable[None]]) -> None:
     waiting = iter(items)
 
     async def work() -> None:

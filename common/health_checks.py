@@ -23,7 +23,7 @@ from common.store.refusals import Refusal, refusal_of
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead",
-    "unread", "unmarked", "resting", "content", "signups",
+    "unread", "unmarked", "resting", "content", "signups", "files",
 )  # fmt: skip
 
 
@@ -93,13 +93,14 @@ def check_health(
     *,
     gateway: GatewayStatus | None = None,
     warnings: Sequence[str] = (),
+    files_differ: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> tuple[Finding, ...]:
     """
     Every aspect, in the order in which an operator would look.
 
     `gateway`: None when it was not asked. `warnings`: what the store monitor found wrong with the store, a line each
-    with its cure.
+    with its cure. `files_differ`: the campaigns whose files are not the version in force.
     """
     limits = limits or Limits()
     return (
@@ -119,6 +120,7 @@ def check_health(
         _resting(stats),
         _content(stats),
         _held_signups(stats),
+        _files(files_differ),
     )
 
 
@@ -162,7 +164,11 @@ def _workers(stats: StoreStats) -> Finding:
     if stats.workers_alive:
         return Finding("workers", Level.OK, f"{stats.workers_alive} alive")
     cure = "Nothing is sent until one is. Start one with `advent worker`."
-    return Finding("workers", Level.BROKEN, "no worker is alive", cure)
+    sentence = "no worker is alive"
+    if stats.workers:
+        sentence += f", the last was heard of {duration(min(worker.silent_ms for worker in stats.workers))} ago"
+        cure = "Nothing is sent until one is. Look at its log, restart it, or start one with `advent worker`."
+    return Finding("workers", Level.BROKEN, sentence, cure)
 
 
 def _due(stats: StoreStats, limits: Limits) -> Finding:
@@ -239,8 +245,10 @@ def _hold(stats: StoreStats) -> Finding:
 
 
 def _pause(stats: StoreStats) -> Finding:
-    if stats.pause is None:
+    if stats.pause is None and not stats.paused_people:
         return Finding("pause", Level.OK, "not paused")
+    if stats.pause is None:
+        return Finding("pause", Level.OK, f"{count(stats.paused_people, 'person', 'people')} paused by name")
     cure = "`advent resume --plan` shows what happens to what is overdue; without --plan it goes ahead."
     return Finding("pause", Level.NEEDS_PERSON, "the campaign is paused", cure)
 
@@ -281,7 +289,7 @@ def _failed(stats: StoreStats) -> Finding:
     sentences, cures = [], []
     if jobs := sum(failed.values()):
         sentences.append(f"{count(jobs, 'job')} failed with an internal error ({_listed(failed)})")
-        cures.append("The log has the traceback (`job_failed`). The job can be requeued or deleted at /dramatiq/.")
+        cures.append("The log has the traceback (`job_failed`). The console's page Queues requeues or deletes the job.")
     if leads:
         sentences.append(f"{count(leads, 'hot lead')} could not be announced")
         cures.append("The log has the channel's answer (`hot_lead_not_announced`); HOT_LEAD_WEBHOOK_URL names it.")
@@ -343,6 +351,14 @@ def _content(stats: StoreStats) -> Finding:
         return Finding("content", Level.OK, "no mail is refused for its content")
     cure = "Look at a refused mail at Resend, correct its text or its links, and check the sender's domain."
     return Finding("content", Level.NEEDS_PERSON, f"the mail of {people:,} people was refused for its content", cure)
+
+
+def _files(files_differ: Sequence[str]) -> Finding:
+    if not files_differ:
+        return Finding("files", Level.OK, "those in force")
+    cure = "`advent campaign plan` says what would change, `advent campaign apply` puts them in force."
+    whose = f"the files of {', '.join(files_differ)}"
+    return Finding("files", Level.NEEDS_PERSON, f"{whose} are not the version in force, and wait", cure)
 
 
 def _listed(numbers: Mapping[str, int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +12,10 @@ from common.ledger import keys
 from common.ledger.codec import read_records, shortened
 from common.ledger.deliveries import data, one_line
 from common.ledger.owners import Owner, read_owner
-from common.ledger.store import Store
+from common.ledger.store import Store, texts
 
+PAGE = 100
+"""Read in one round trip: a payload is as long as its mail."""
 Way = Literal["fresh", "same", "again"]
 
 
@@ -55,23 +57,32 @@ class DeadLetters:
 
     async def all(self) -> AsyncIterator[DeadLetter]:
         """Oldest first."""
-        members: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
-        for member, since_ms in members:
-            letter = await self._read(DeliveryId(member.decode()), int(since_ms))
-            if letter is not None:
+        dead_since = await self.since()
+        ids = [*dead_since]
+        for first in range(0, len(ids), PAGE):
+            for letter in await self._read({id: dead_since[id] for id in ids[first : first + PAGE]}):
                 yield letter
+
+    async def since(self) -> dict[DeliveryId, int]:
+        """Of each of them, since when; oldest first."""
+        found: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
+        return {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
 
     async def newest(self, *, first: int, number: int) -> tuple[DeadLetter, ...]:
         """Newest first, beginning with that of index `first`."""
         last = first + number - 1
-        members: Any = await self._store.client.zrevrange(keys.DEAD, first, last, withscores=True)
-        found = [await self._read(DeliveryId(member.decode()), int(since_ms)) for member, since_ms in members]
-        return tuple(letter for letter in found if letter is not None)
+        found: Any = await self._store.client.zrevrange(keys.DEAD, first, last, withscores=True)
+        return tuple(await self._read({DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}))
 
     async def get(self, delivery_id: DeliveryId) -> DeadLetter | None:
         """None when this delivery is no dead letter."""
-        since_ms = await self._store.client.zscore(keys.DEAD, delivery_id)
-        return await self._read(delivery_id, int(since_ms)) if since_ms is not None else None
+        return (await self.of([delivery_id])).get(delivery_id)
+
+    async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, DeadLetter]:
+        """Those of these that are dead letters."""
+        found: Any = await self._store.client.zmscore(keys.DEAD, [*ids]) if ids else []
+        dead_since = {id: int(since_ms) for id, since_ms in zip(ids, found, strict=True) if since_ms is not None}
+        return {letter.id: letter for letter in await self._read(dead_since)}
 
     async def replay(self, delivery_id: DeliveryId, *, way: Way, now_ms: int, dead_since_ms: int | None = None) -> bool:
         """
@@ -117,28 +128,42 @@ class DeadLetters:
         )
         return bool(done)
 
-    async def _read(self, delivery_id: DeliveryId, dead_since_ms: int) -> DeadLetter | None:
-        """None when nobody knows whose it is."""
-        delivery = delivery_of(delivery_id)
-        owned = await self._store.read_hash(keys.owner(delivery.owner))
-        if not owned:
-            return None
-        owner, contact_id, address = read_owner(delivery.owner, owned)
-        record = read_records(owned).get(delivery.name)
-        fields = await self._store.read_hash(keys.delivery(delivery_id))
-        first_ms, requested_ms = fields.get("first_attempt_ms"), fields.get("replay_requested_ms")
-        return DeadLetter(
-            delivery=delivery,
-            owner=owner,
-            contact_id=contact_id,
-            address=address,
-            campaign=owned["campaign"],
-            dead_since_ms=dead_since_ms,
-            reason=record.detail if record else "",
-            attempts=record.attempts if record else 0,
-            first_attempt_ms=int(first_ms) if first_ms else None,
-            outcome_unknown=fields.get("outcome_unknown") == "1",
-            payload=fields.get("payload"),
-            replay_requested_ms=int(requested_ms) if requested_ms else None,
-            replay_refused=fields.get("replay_refused", ""),
-        )
+    async def _read(self, dead_since: Mapping[DeliveryId, int]) -> list[DeadLetter]:
+        """In one round trip; without those of whom nobody knows whose they are."""
+        deliveries = [delivery_of(id) for id in dead_since]
+
+        async def ask() -> Any:
+            pipe = self._store.client.pipeline(transaction=False)
+            for delivery in deliveries:
+                pipe.hgetall(keys.owner(delivery.owner))
+                pipe.hgetall(keys.delivery(delivery.id))
+            return texts(await pipe.execute())
+
+        hashes = await self._store.patiently(ask) if deliveries else []
+        return [
+            _letter(delivery, dead_since[delivery.id], owned, fields)
+            for delivery, owned, fields in zip(deliveries, hashes[::2], hashes[1::2], strict=True)
+            if owned
+        ]
+
+
+def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], fields: dict[str, str]) -> DeadLetter:
+    """`owned`: the HASH of whose it is."""
+    owner, contact_id, address = read_owner(delivery.owner, owned)
+    record = read_records(owned).get(delivery.name)
+    first_ms, requested_ms = fields.get("first_attempt_ms"), fields.get("replay_requested_ms")
+    return DeadLetter(
+        delivery=delivery,
+        owner=owner,
+        contact_id=contact_id,
+        address=address,
+        campaign=owned["campaign"],
+        dead_since_ms=dead_since_ms,
+        reason=record.detail if record else "",
+        attempts=record.attempts if record else 0,
+        first_attempt_ms=int(first_ms) if first_ms else None,
+        outcome_unknown=fields.get("outcome_unknown") == "1",
+        payload=fields.get("payload"),
+        replay_requested_ms=int(requested_ms) if requested_ms else None,
+        replay_refused=fields.get("replay_refused", ""),
+    )

@@ -20,6 +20,7 @@ from common.ledger.contacts import Contacts
 from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
+from common.ledger.failed_jobs import FailedJobs
 from common.ledger.feedback import FeedbackLog
 from common.ledger.generations import Generations
 from common.ledger.held_signups import HeldSignups
@@ -127,6 +128,7 @@ class Ledger:
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)
+        self.failed_jobs = FailedJobs(store)
         self.console_jobs = ConsoleJobs(store)
         self.holds = Holds(store)
         self.mirror = Mirror(store)

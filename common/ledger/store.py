@@ -89,7 +89,7 @@ def texts(answer: Any) -> Any:
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, list):
-        return [texts(item) for item in answer]
+        return [item.decode() if type(item) is bytes else texts(item) for item in answer]
     if isinstance(answer, dict):
         return {texts(key): texts(value) for key, value in answer.items()}
     return answer

@@ -98,7 +98,7 @@ def setup_logs(service: str, settings: Settings | None = None) -> None:
     level = settings.log_level if settings else "INFO"
     render = _renderer(settings.log_format if settings else None)
     structlog.configure(
-        processors=[*_SHARED, *render],
+        processors=[_quiet, *_SHARED, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _SafeStream(sys.stderr))),
         cache_logger_on_first_use=True,
@@ -145,6 +145,25 @@ class _Service:
         return event
 
 
+class _Quiet:
+    """Of this process and of those that it forks."""
+
+    is_on = False
+    SHOWN = ("delivery_accepted",)
+    WARNINGS = ("warning", "warn", "error", "critical", "exception", "fatal")
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if self.is_on and method not in self.WARNINGS and event.get("event") not in self.SHOWN:
+            raise structlog.DropEvent
+        return event
+
+
+def show_mails_and_warnings() -> None:
+    """One line a mail and no other information, for somebody who watches a terminal; before `setup_logs`."""
+    _quiet.is_on = True
+
+
+_quiet = _Quiet()
 _service = _Service()
 _SHARED: list[Processor] = [
     merge_contextvars,
@@ -175,7 +194,7 @@ def _route_libraries(level: str, render: list[Processor]) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level)) if _quiet.is_on else level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)

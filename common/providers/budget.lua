@@ -25,9 +25,8 @@ local function keep(name, at, life)
 end
 
 if verb == 'push' then
-  if instant > field('hold') then
-    keep('hold', instant, 86400000)
-  end
+  keep('hold', math.max(instant, field('hold')), 86400000)
+  redis.call('HINCRBY', KEYS[2], 'asked', 1)
   return {0, 0, 0}
 end
 

@@ -20,6 +20,8 @@ WAIT_MAX_MS = 5_000
 """A longer wait becomes a deferral: a worker that sleeps sends no other mail."""
 
 HOLD_MAX_MS = 3_600_000
+CALENDAR_REQUESTS_PER_MINUTE = 60
+"""Half of what Cal.com allows for a key, because other programs may use the same one."""
 
 _SCRIPT = Path(__file__).with_name("budget.lua").read_text()
 

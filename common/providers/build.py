@@ -9,7 +9,7 @@ import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock, DateWitness
-from common.providers.budget import StoreBudget
+from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE, StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
@@ -102,6 +102,5 @@ def texter_of(settings: Settings, clock: Clock) -> TwilioTexter | None:
 def _calendar(settings: Settings, client: redis.asyncio.Redis, clock: Clock) -> CalcomCalendar | None:
     if settings.calcom_api_key is None:
         return None
-    # Half of what Cal.com allows for a key, because other programs may use the same one.
-    budget = StoreBudget.per_minute(client, "calcom", 60, clock=clock)
+    budget = StoreBudget.per_minute(client, "calcom", CALENDAR_REQUESTS_PER_MINUTE, clock=clock)
     return CalcomCalendar(settings.calcom_api_key, settings.calcom_api_url, budget=budget)

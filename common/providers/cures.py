@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from common.providers.calcom import failures as calcom
@@ -17,7 +18,19 @@ _CURES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+_KEYS: Mapping[str, str] = {
+    "resend": "RESEND_API_KEY",
+    "twilio": "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN",
+    "notion": "NOTION_TOKEN",
+    "calcom": "CALCOM_API_KEY",
+}
+_REFUSED = re.compile(r"(?!http_).* \((401|403)\)")
+"""In the provider's own words: a code that begins with `http_` is ours, for the page of what stands in front of it."""
+
+
 def cure_of(provider: str, reason: str) -> str:
     """`reason`: a failure's code, or that of a circuit, `invalid_api_key (403)`. "" when it may pass by itself."""
     cures = _CURES.get(provider, {})
-    return cures.get(reason) or cures.get(reason.partition(" (")[0], "")
+    if cure := cures.get(reason) or cures.get(reason.partition(" (")[0]):
+        return cure
+    return f"check the key: {_KEYS[provider]}" if provider in _KEYS and _REFUSED.fullmatch(reason) else ""

@@ -25,6 +25,11 @@ def address(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     return text
 
 
+def address_or_words(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """An address as `address` takes it; any other text trimmed."""
+    return value.strip() if value.strip() and "@" not in value else str(address(ctx, param, value))
+
+
 def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str | None, ...]:
     """Likewise for several."""
     return tuple(address(ctx, param, value) for value in values)

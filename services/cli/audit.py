@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.clock import iso
+from services.cli.progress import line_bar
 from services.cli.shared import clock_time, json_option, print_json, print_table, with_world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.upkeep.audit import Report
     from common.campaigns.campaign import Campaign
     from common.domain.audit import Finding, Kind
     from common.world import World
 
+LINES = 4
+"""That an audit says of a campaign: ledger, Resend, Twilio, Notion."""
 KINDS: tuple[Kind, ...] = ("missing", "doubled", "unexplained")
 
 
@@ -42,16 +47,17 @@ async def _audit(world: World, campaign: str | None) -> Report:
     from actors.upkeep.audit import combine
 
     played = [world.campaigns.played(campaign)] if campaign else [*world.campaigns.values()]
-    return combine([await _audit_one(world, one) for one in played])
+    with line_bar(steps=LINES * len(played)) as say:
+        return combine([await _audit_one(world, one, say) for one in played])
 
 
-async def _audit_one(world: World, campaign: Campaign) -> Report:
+async def _audit_one(world: World, campaign: Campaign, say: Callable[[str], None]) -> Report:
     from actors.upkeep.audit import audit
     from actors.upkeep.rebuild import rows_of
 
     rows = rows_of(world, campaign)
     try:
-        return await audit(world, rows, campaign=campaign, say=lambda line: click.echo(f"  {line}", err=True))
+        return await audit(world, rows, campaign=campaign, say=say)
     finally:
         await rows.close()
 

@@ -7,32 +7,60 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import normal_address
+from common.domain.ids import normal_address, step_of
 from common.formatting import duration
-from services.cli.arguments import address
+from services.cli.arguments import address_or_words
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_campaigns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from common.campaigns.campaigns import Campaigns
+    from common.domain.person_search import ListedPerson
     from common.ledger.ledger import Ledger
     from common.ledger.pauses import Pause
     from common.ledger.reads.contact_timeline import ContactTimeline
 
 
+MATCHES_MAX = 20
+
+
 @click.command()
-@click.argument("email", callback=address)
+@click.argument("who", metavar="EMAIL|NAME", callback=address_or_words)
 @json_option
-def command(email: str, as_json: bool) -> None:
-    """Show one person's whole timeline in each campaign: what happened, what is next and when. Times are UTC."""
-    first, *others = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)), plans=True)
+def command(who: str, as_json: bool) -> int:
+    """
+    Show one person's whole timeline in each campaign: what happened, what is next and when. Times are UTC.
+
+    A person is named by the address, the enrollment id, or words that begin their name or business.
+    """
+    matches, people = with_campaigns(lambda ledger, campaigns: _find(ledger, campaigns, who), plans=True)
+    if matches:
+        _print_matches(matches, who, as_json=as_json)
+        return 1
+    first, *others = people
     if as_json:
         print_json({**first, "other_campaigns": others} if others else first)
-        return
+        return 0
     if first["status"] is None:
         click.echo(f"{first['email']} {no_mail_since(first['suppressed'])}; nothing else is kept about them")
-        return
+        return 0
     for person in (first, *others):
         _print(person, is_one_of_several=bool(others))
+    return 0
+
+
+def _print_matches(matches: Sequence[ListedPerson], who: str, *, as_json: bool) -> None:
+    if as_json:
+        names = ("email", "first_name", "business_name", "campaign", "status")
+        found = [{"enrollment_id": one.id, **{name: getattr(one, name) for name in names}} for one in matches]
+        print_json({"matches": found})
+        return
+    rows = [(one.email, one.first_name, one.business_name, one.campaign, one.status) for one in matches[:MATCHES_MAX]]
+    print_table(["address", "name", "business", "campaign", "status"], rows)
+    more = f"; the first {MATCHES_MAX} are shown" if len(matches) > MATCHES_MAX else ""
+    click.echo(f"{len(matches):,} enrollments match {who!r}{more}: give an address.", err=True)
 
 
 def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
@@ -56,21 +84,38 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
     if person["sms_consent"] is not None:
         click.echo(_sms_consent_line(person["sms_consent"]))
     click.echo()
-    past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
+    past = [(clock_time(line["at_ms"]), "", line["what"], line["mail"], line["detail"]) for line in person["happened"]]
     planned = [
         (
             clock_time(line["due_ms"]),
             f"in {duration(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
             line["what"],
+            line["mail"],
             line["why"],
         )
         for line in person["next"]
     ]
-    not_sent = [("", "", line["what"], line["why"]) for line in person["not_sent"]]
-    print_table(["when (UTC)", "", "what", ""], past + planned + not_sent)
+    not_sent = [("", "", line["what"], line["mail"], line["why"]) for line in person["not_sent"]]
+    print_table(["when (UTC)", "", "what", "mail", ""], past + planned + not_sent)
 
 
-async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
+async def _find(ledger: Ledger, campaigns: Campaigns, who: str) -> tuple[Sequence[ListedPerson], list[dict[str, Any]]]:
+    """(those who may be meant, if they are several; else the person, in each of their campaigns)."""
+    from common.domain.person_search import PeopleFilter
+    from common.ledger.reads.people import PeopleList
+
+    if "@" in who:
+        return (), await _look_up(ledger, campaigns, normal_address(who))
+    people = PeopleList(ledger)
+    await people.read_all()
+    found = await people.find(PeopleFilter(words=who))
+    emails = {one.email for one in found}
+    if not who or not emails:
+        raise CommandFailed(f"nobody's name, business, address or id begins with {who!r}")
+    return ([*found], []) if len(emails) > 1 else ((), await _look_up(ledger, campaigns, normal_address(emails.pop())))
+
+
+async def _look_up(ledger: Ledger, campaigns: Campaigns, email: str) -> list[dict[str, Any]]:
     from common.ledger.reads.contact_timeline import read_timelines
 
     found, no_mail = await read_timelines(ledger, email, now_ms=now_ms()), await _no_mail(ledger, email)
@@ -79,10 +124,21 @@ async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
     if not found:
         where = ", ".join(ledger.campaigns)
         raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or another CAMPAIGN")
-    return [_fields(one, no_mail) for one in found]
+    return [_fields(one, no_mail, _names(campaigns, one.campaign)) for one in found]
 
 
-def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
+def _names(campaigns: Campaigns, campaign: str) -> dict[str, str]:
+    """What the team calls each mail, by `step 3`."""
+    played = campaigns.get(campaign)
+    return {f"step {step_of(one.id)}": one.name for one in played.steps} if played else {}
+
+
+def _name_in(what: str, names: Mapping[str, str]) -> str:
+    """Of `step 3 planned`: that of the third step."""
+    return names.get(" ".join(what.split(" ")[:2]), "")
+
+
+def _fields(found: ContactTimeline, no_mail: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "campaign": found.campaign,
         "campaign_paused": _pause_fields(found.campaign_paused),
@@ -96,9 +152,12 @@ def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
         "status": found.status,
         "exit_reason": found.exit_reason,
         **no_mail,
-        "happened": [{"at_ms": one.at_ms, "what": one.what, "detail": one.detail} for one in found.happened],
-        "next": [asdict(planned) for planned in found.next],
-        "not_sent": [asdict(step) for step in found.not_sent],
+        "happened": [
+            {"at_ms": one.at_ms, "what": one.what, "detail": one.detail, "mail": _name_in(one.what, names)}
+            for one in found.happened
+        ],
+        "next": [asdict(planned) | {"mail": _name_in(planned.what, names)} for planned in found.next],
+        "not_sent": [asdict(step) | {"mail": _name_in(step.what, names)} for step in found.not_sent],
         "notes": [
             {"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes
         ],

@@ -17,6 +17,8 @@ from services.cli.shared import json_option, open_ledger, print_json, settings_w
 if TYPE_CHECKING:
     from common.gateway_status import GatewayStatus
     from common.health_checks import Finding, Limits
+    from common.health_summary import HealthSummary
+    from common.ledger.reads.store_stats import StoreStats
 
 ANSWER_SECONDS_MAX = 3.0
 RETRY_SECONDS = 0.5
@@ -44,14 +46,15 @@ def command(
     Exit status 0: all is well. 1: something is broken (marked !). 3: nothing is broken, but something needs a person
     (marked ?), such as a dead letter. Changes nothing; fit for cron and for upgrades.
     """
-    from common.health_checks import Level, Limits, worst_level
+    from common.health_checks import Level, Limits
+    from common.health_summary import EXIT_STATUS
 
     settings = settings_with_store(process="health")
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
     until = time.monotonic() + wait_s
     while True:
-        findings = check(settings, limits, gateway=not no_gateway)
-        level = worst_level(findings)
+        findings, summary = check(settings, limits, gateway=not no_gateway)
+        level = summary.level
         if level is not Level.BROKEN or time.monotonic() >= until:
             break
         time.sleep(RETRY_SECONDS)
@@ -60,34 +63,52 @@ def command(
             {"name": each.name, "ok": each.level is not Level.BROKEN, "level": each.level, "said": _line(each)}
             for each in findings
         ]
-        print_json({"healthy": level is not Level.BROKEN, "aspects": aspects})
+        healthy = level is not Level.BROKEN
+        print_json({"healthy": healthy, "level": level, "sentence": summary.sentence, "aspects": aspects})
     else:
         _print(findings, quiet=quiet)
-    return {Level.OK: 0, Level.BROKEN: 1, Level.NEEDS_PERSON: 3}[level]
+    return EXIT_STATUS[level]
 
 
-def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> list[Finding]:
-    """Every aspect, in the order in which an operator would look."""
-    from common.health_checks import check_gateway
-
-    findings = list(check_gateway(_gateway(settings.gateway_url), url=settings.gateway_url)) if gateway else []
-    return [*findings, *asyncio.run(_check_store(settings, limits))]
-
-
-async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...]:
+def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> tuple[list[Finding], HealthSummary]:
+    """Every aspect, in the order in which an operator would look; and all of them in a sentence."""
     import redis
 
-    from common.campaigns.campaigns import load_campaigns
-    from common.health_checks import check_health, check_unreachable_store
+    from common.health_checks import check_gateway, check_unreachable_store
+    from common.health_summary import summarize
+
+    findings = list(check_gateway(_gateway(settings.gateway_url), url=settings.gateway_url)) if gateway else []
+    try:
+        of_store, stats = asyncio.run(check_store(settings, limits, answers_within_s=ANSWER_SECONDS_MAX))
+    except (redis.RedisError, OSError) as error:
+        of_store, stats = (check_unreachable_store(error),), None
+    findings += of_store
+    return findings, summarize(findings, stats)
+
+
+async def check_store(
+    settings: Settings, limits: Limits | None = None, *, answers_within_s: float | None = None
+) -> tuple[tuple[Finding, ...], StoreStats]:
+    """Every aspect but the gateway's. Raises redis.RedisError or OSError when the store does not answer."""
+    from common.campaigns.campaigns import Campaigns, load_campaigns
+    from common.health_checks import check_health
     from common.ledger.reads.store_stats import read_store_stats
+    from common.versions.played import differing_from
 
     # Loading it takes a second or more, which must not count as the store's.
-    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaigns=campaigns) as ledger:
-            return check_health(await read_store_stats(ledger), limits=limits)
-    except (redis.RedisError, OSError) as error:
-        return (check_unreachable_store(error),)
+    files = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
+    played = Campaigns(*files.values())
+    async with asyncio.timeout(answers_within_s), open_ledger(settings, campaigns=played) as ledger:
+        stats, differing = await read_store_stats(ledger), await differing_from(files, ledger)
+        return check_health(stats, limits=limits, files_differ=differing), stats
+
+
+def gateway_if_here(settings: Settings) -> list[Finding]:
+    """Its findings; none where it runs on another machine or not at all."""
+    from common.health_checks import check_gateway
+
+    status = _gateway(settings.gateway_url)
+    return list(check_gateway(status)) if status is not None else []
 
 
 def _gateway(url: str) -> GatewayStatus | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli.progress import line_bar
 from services.cli.shared import json_option, print_json, with_world
 
 if TYPE_CHECKING:
@@ -42,18 +43,15 @@ async def _rebuild(world: World) -> Summary:
     # An empty store takes this key: suppressed addresses are hashed with it.
     await secret_key_matches_async(world.ledger.client, world.settings.secret)
     summaries = []
-    for campaign in world.campaigns.values():
-        rows = rows_of(world, campaign)
-        try:
-            summaries.append(await rebuild(world, rows, campaign=campaign, say=_say))
-        finally:
-            await rows.close()
+    with line_bar() as say:
+        for campaign in world.campaigns.values():
+            rows = rows_of(world, campaign)
+            try:
+                summaries.append(await rebuild(world, rows, campaign=campaign, say=say))
+            finally:
+                await rows.close()
     await settled(world.ledger, now_ms=world.clock.now_ms())
     return combine(summaries)
-
-
-def _say(line: str) -> None:
-    click.echo(f"  {line}", err=True)
 
 
 def _print(summary: Summary) -> None:

@@ -156,6 +156,19 @@ def with_ledger(query: Callable[[Ledger], Awaitable[Result]], *, plans: bool = F
     return asyncio.run(run())
 
 
+def with_campaigns(query: Callable[[Ledger, Campaigns], Awaitable[Result]], *, plans: bool = False) -> Result:
+    """Likewise, with the campaigns as they are in force."""
+    from common.campaigns.campaigns import load_campaigns
+
+    async def run() -> Result:
+        settings = settings_with_store(plans=plans)
+        campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
+        async with open_ledger(settings, campaigns=campaigns) as ledger:
+            return await query(ledger, campaigns)
+
+    return asyncio.run(run())
+
+
 def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = False) -> Result:
     """Run something that needs what actors have; `plans` as in `settings_given`."""
 
@@ -208,9 +221,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
             raise BrokenPipeError  # Rich would end the process with status 1.
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
-    for column in columns:
+    for place, column in enumerate(columns):
+        is_whole = all(" " not in str(row[place]) for row in rows)  # Ids and addresses, which somebody copies.
         table.add_column(
-            column.removeprefix("#"), justify="right" if column.startswith("#") else "left", overflow="fold"
+            column.removeprefix("#"),
+            justify="right" if column.startswith("#") else "left",
+            no_wrap=is_whole,
+            overflow="ignore" if is_whole else "fold",
+            min_width=max((len(str(row[place])) for row in rows), default=0) if is_whole else None,
         )
     for row in rows:
         # Text, not markup: a name may contain square brackets.
@@ -218,4 +236,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     console = PipedConsole(highlight=False)
     if not console.is_terminal:
         console.width = 240
-    console.print(table)
+    console.print(table, crop=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from services.cli.progress import count_bar
 from services.cli.shared import json_option, print_json
 
 
@@ -50,7 +49,7 @@ def command(people: int, seed: int, campaign: str | None, scenario: Path | None,
     if scenario:
         played = read_scenario(scenario, played, campaigns)
     mails = people * sum(len(one.steps) for one in campaigns.values())
-    with _progress_bar(mails) as progress:
+    with count_bar("e-mails", mails) as progress:
         report = simulate_in_processes(settings, played, progress=progress)
     if as_json:
         print_json(asdict(report))
@@ -63,16 +62,3 @@ def command(people: int, seed: int, campaign: str | None, scenario: Path | None,
         if not report.violations:
             click.echo("no promise was broken")
     return 1 if report.violations else 0
-
-
-@contextmanager
-def _progress_bar(mails: int) -> Iterator[Callable[[int], None]]:
-    """How many of the mails were accepted, on stderr, and only on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("e-mails"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=mails)
-        yield lambda accepted: bar.update(task, completed=accepted)

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from common.formatting import duration
-from services.cli.shared import json_option, now_ms, print_json, print_table, with_ledger
+from services.cli.shared import json_option, print_json, print_table, settings_with_store
 
 if TYPE_CHECKING:
+    from common.health_summary import HealthSummary
     from common.ledger.reads.store_stats import OpenCircuit, StoreStats
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """Show how many people and deliveries are in which state, what is due, and what is wrong."""
-    from common.health_checks import Level, check_health, problems_of
-    from common.ledger.reads.store_stats import read_store_stats
+    """Say whether all is well; then how many people and deliveries are in which state, and what is due."""
+    from common.health_summary import summarize
+    from services.cli.health import check_store, gateway_if_here
 
-    now = now_ms()
-    stats = with_ledger(lambda ledger: read_store_stats(ledger, now_ms=now))
+    settings = settings_with_store()
+    findings, stats = asyncio.run(check_store(settings))
+    health = summarize([*gateway_if_here(settings), *findings], stats)
     if as_json:
-        print_json(figures(stats))
+        print_json({"level": health.level, "sentence": health.sentence, **figures(stats)})
         return
-    print_table(["", ""], [(f"{number:>8}", what) for number, what in _lines(stats)])
-    click.echo()
-    rows = [(name, queue["ready"], queue["delayed"], queue["failed"]) for name, queue in _queues(stats).items()]
-    print_table(["queue", "#ready", "#delayed", "#failed"], rows)
+    _print_health(health)
     for line in _pauses(stats):
         click.secho(line, fg="red")
-    for finding in problems_of(check_health(stats)):
-        if finding.name != "pause":
-            color = "red" if finding.level is Level.BROKEN else "yellow"
-            click.secho(f"{finding.sentence}. {finding.cure}", fg=color)
+    print_table(["", ""], [(f"{number:>8,}", what) for number, what in _lines(stats) if number])
+    rows = [row for row in _queue_rows(stats) if any(row[1:])]
+    if rows:
+        click.echo()
+        print_table(["queue", "#ready", "#delayed", "#failed"], rows)
+
+
+def _print_health(health: HealthSummary) -> None:
+    from common.health_checks import Level
+
+    colors = {Level.OK: "green", Level.NEEDS_PERSON: "yellow", Level.BROKEN: "red"}
+    click.secho(f"{health.sentence}.", fg=colors[health.level], bold=True)
+    for problem in health.problems:
+        click.echo(f"  {problem.cure}")
+    click.echo()
 
 
 def figures(stats: StoreStats) -> dict[str, Any]:
@@ -62,6 +73,10 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "pause": asdict(stats.pause) if stats.pause else None,
         "paused_people": stats.paused_people,
     }
+
+
+def _queue_rows(stats: StoreStats) -> list[tuple[str, int, int, int]]:
+    return [(name, queue["ready"], queue["delayed"], queue["failed"]) for name, queue in _queues(stats).items()]
 
 
 def _queues(stats: StoreStats) -> dict[str, dict[str, int]]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from common.settings.load import load_settings
 
 
 @click.command()
-def command() -> int:
+@click.option("--logs", is_flag=True, help="Print every log line; else a terminal shows mails and warnings only.")
+def command(logs: bool) -> int:
     """
     Run data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
 
     It enrolls nobody; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
     """
+    from common.observability.logs import show_mails_and_warnings
     from services.supervisor.up import up
 
-    return up(load_settings())
+    settings = load_settings()
+    if not logs and sys.stderr.isatty() and settings.log_format is None and settings.log_level == "INFO":
+        show_mails_and_warnings()
+    return up(settings)

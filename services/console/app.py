@@ -13,6 +13,7 @@ from common.campaigns.campaigns import Campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.ledger.reads.dead_letters import DeadLetterList
 from common.ledger.reads.people import PeopleList
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
@@ -23,6 +24,7 @@ from services.console.api import openapi
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.bulk_decisions import BulkDecisions
 from services.console.campaign_files import CampaignFiles
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
@@ -40,6 +42,7 @@ from services.console.pages import (
     people,
     person,
     person_mail,
+    queues,
     schedule,
     scheduled_mails,
     unread_bookings,
@@ -93,6 +96,8 @@ def build_context(
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
         people=PeopleList(ledger),
+        dead_letters=DeadLetterList(ledger),
+        bulk_decisions=BulkDecisions(clock),
         campaign_files=CampaignFiles(settings.campaigns_dir),
         plan_counts=PlanCounts(ledger, settings.pace, clock),
         background=BackgroundTasks(),
@@ -120,6 +125,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     context.background.start(loops)
     yield
     context.store_monitor.stop()
+    await context.bulk_decisions.stop()
     await context.plan_counts.stop()
     await context.background.stop()
 
@@ -195,6 +201,9 @@ ROUTES = (
     web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
+    web.get("/queues", queues.show),
+    web.post("/queues/requeue", queues.requeue),
+    web.post("/queues/delete", queues.delete),
     web.get("/login", login.show),
     web.post("/login", login.log_in),
     web.post("/logout", login.log_out),

@@ -12,6 +12,7 @@ from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.ledger.reads.dead_letters import DeadLetterList
 from common.ledger.reads.people import PeopleList
 from common.settings.console_users import ConsoleUser
 from common.settings.settings import Settings
@@ -19,6 +20,7 @@ from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.bulk_decisions import BulkDecisions
 from services.console.campaign_files import CampaignFiles
 from services.console.plan_counts import PlanCounts
 from services.console.status.status_cache import StatusCache
@@ -45,6 +47,8 @@ class ConsoleContext:
     environment: jinja2.Environment
     campaign_name: str
     people: PeopleList
+    dead_letters: DeadLetterList
+    bulk_decisions: BulkDecisions
     campaign_files: CampaignFiles
     plan_counts: PlanCounts
     background: BackgroundTasks

@@ -1,24 +1,16 @@
-"""Dead letters of one reason, decided together: replayed or discarded, some of them or all."""
+"""Dead letters of one reason, and what a replay of each would do."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-from common.domain.ids import DeliveryId
 from common.domain.replay import Way, way_at_once
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
-from services.console.acting import record_action
-from services.console.context import ConsoleContext
-
-READ_MAX: Final = 2_000
-"""More are shown and decided after these."""
-REASONS_MAX: Final = 20
-"""In one line of the action log."""
-Verb = Literal["replay", "discard"]
+from common.ledger.reads.dead_letters import ListedLetter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +36,12 @@ class Group:
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)
 
 
-async def read_letters(ledger: Ledger) -> list[DeadLetter]:
-    """The newest READ_MAX."""
-    return list(await ledger.dead_letters.newest(first=0, number=READ_MAX))
-
-
-def groups_of(letters: Sequence[DeadLetter], *, now_ms: int) -> list[Group]:
+def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
     """The largest first."""
     ways: dict[str, Counter[Way | None]] = {}
     for letter in letters:
-        ways.setdefault(letter.reason, Counter())[way_of(letter, now_ms=now_ms)] += 1
+        way = way_of(letter, now_ms=now_ms) if letter.outcome_unknown else Way.RENDERED
+        ways.setdefault(letter.reason, Counter())[way] += 1
     found = [
         Group(reason=reason, number=each.total(), anew=each[Way.RENDERED], same=each[Way.SAME], asked=each[None])
         for reason, each in ways.items()
@@ -61,7 +49,7 @@ def groups_of(letters: Sequence[DeadLetter], *, now_ms: int) -> list[Group]:
     return sorted(found, key=lambda group: (-group.number, group.reason))
 
 
-def way_of(letter: DeadLetter, *, now_ms: int) -> Way | None:
+def way_of(letter: DeadLetter | ListedLetter, *, now_ms: int) -> Way | None:
     """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
     return way_at_once(
         outcome_unknown=letter.outcome_unknown,
@@ -84,49 +72,3 @@ async def replay_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Lite
 
 async def discard_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Literal["discarded", "gone"]:
     return "discarded" if await ledger.dead_letters.discard(letter.id, now_ms=now_ms) else "gone"
-
-
-async def decide_many(
-    context: ConsoleContext, verb: Verb, *, reason: str | None = None, chosen: Mapping[str, int | None] | None = None
-) -> Counter[str]:
-    """
-    Those of one reason, those of `chosen`, or all: how many were `replayed`, `asked`, `discarded`, or `gone`.
-
-    `chosen`: ids, each with the time at which it was a dead letter when somebody chose it; None: whenever that was.
-    What fails or changes meanwhile is left as it is; a second click goes on with what is left.
-    """
-    act: Callable[[Ledger, DeadLetter, int], Awaitable[str]] = replay_letter if verb == "replay" else discard_letter
-    done: Counter[str] = Counter()
-    decided: list[DeadLetter] = []
-    try:
-        async for letter in _wanted(context.ledger, reason, chosen):
-            answer = await act(context.ledger, letter, context.clock.now_ms()) if letter else "gone"
-            done[answer] += 1
-            if letter and answer != "gone":
-                decided.append(letter)
-    finally:
-        # Also of those that were decided before the store went away.
-        if decided:
-            after = ", ".join(f"{number} {answer}" for answer, number in sorted(done.items()))
-            await record_action(context, verb, [letter.id for letter in decided], before=_before(decided), after=after)
-    return done
-
-
-async def _wanted(
-    ledger: Ledger, reason: str | None, chosen: Mapping[str, int | None] | None
-) -> AsyncIterator[DeadLetter | None]:
-    """None for a chosen one that is no dead letter any more, or died again since."""
-    if chosen is None:
-        for letter in await read_letters(ledger):
-            if reason in (None, letter.reason):
-                yield letter
-        return
-    for id, dead_since_ms in chosen.items():
-        one = await ledger.dead_letters.get(DeliveryId(id))
-        yield one if one and dead_since_ms in (None, one.dead_since_ms) else None
-
-
-def _before(letters: Sequence[DeadLetter]) -> str:
-    reasons = list(dict.fromkeys(letter.reason for letter in letters))
-    more = len(reasons) - REASONS_MAX
-    return f"dead letter: {'; '.join(reasons[:REASONS_MAX])}" + (f"; {more} other reasons" if more > 0 else "")

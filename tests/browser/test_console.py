@@ -20,8 +20,10 @@ BORIS = enrollment_id("christmas_2025", "boris@people.example")
 ADA = enrollment_id("christmas_2025", "ada@people.example")
 PAGES = (
     *("/", "/dead-letters", "/people", "/people?q=ada", "/people?q=zzz", "/schedule", "/actions", "/nowhere", "/login"),
+    *("/queues", "/held-signups"),
     *(f"/people/{BORIS}", f"/people/{ADA}", f"/people/{ADA}/mails/step-1", f"/people/{ADA}/mails/step-7"),
 )
+SANDBOX_PAGES = ("/", "/inbox", "/inbox?q=none", "/phones", "/notion", "/faults")
 WIDTHS = {"phone": 360, "desktop": 1280}
 
 
@@ -39,7 +41,7 @@ def test_every_page_is_accessible_and_as_wide_as_the_screen(
         bypass_csp=True,
     )
     looked_at = context.new_page()
-    for path in PAGES:
+    for path in (*PAGES, *(place.sandbox.url + path for path in SANDBOX_PAGES)):
         assert faults_of(looked_at, path) == []
     context.close()
 
@@ -101,6 +103,7 @@ def test_a_contact_is_found_by_address_with_the_timeline(page: Any) -> None:
 
 def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> None:
     page.get_by_role("link", name="Queues").click()
+    page.get_by_role("link", name=re.compile("Dramatiq dashboard")).click()
 
     page.get_by_role("link", name="send", exact=True).click()
     page.get_by_role("link", name=re.compile("delayed", re.IGNORECASE)).click()

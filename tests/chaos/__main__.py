@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from services.cli.progress import line_bar
 from tests.chaos.arena import Arena, Outcome, Terms
 
 
@@ -25,8 +26,9 @@ def main() -> int:
         speed=given.speed,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that nothing is left running.
-    arena = Arena(terms, say=lambda line: print(line, file=sys.stderr, flush=True), folder=given.folder)
-    outcome = arena.play()
+    with line_bar() as say:
+        arena = Arena(terms, say=say, folder=given.folder)
+        outcome = arena.play()
     print(json.dumps(as_json(outcome), indent=2) if given.json else as_text(outcome))
     if outcome.violations or given.keep:
         print(f"what they said and kept: {arena.folder}", file=sys.stderr)

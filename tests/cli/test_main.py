@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from services.cli.main import COMMANDS
 from tests.supervisor.conftest import unused_port
+from tests.tidy.repository import ROOT
 
 
 def test_help_names_every_command_with_what_it_does(advent):
@@ -32,9 +34,14 @@ def test_wrong_use_is_status_2(advent, tmp_path, arguments):
     assert "Usage:" in errors
 
 
-@pytest.mark.parametrize("no_address", ["", "  ", "ada", "@example.com", "ada@", "Ada <ada@example.com>"])
+NO_ADDRESSES = ["", "  ", "ada", "@example.com", "ada@", "Ada <ada@example.com>"]
+COMMANDS_WITH_ADDRESS = (["forget"], ["pause", "--contact"], ["resume", "--contact"], ["try", "--email"])
+
+
 @pytest.mark.parametrize(
-    "command", [["contact"], ["forget"], ["pause", "--contact"], ["resume", "--contact"], ["try", "--email"]]
+    ("command", "no_address"),
+    [(command, no_address) for command in COMMANDS_WITH_ADDRESS for no_address in NO_ADDRESSES]
+    + [(["contact"], no_address) for no_address in NO_ADDRESSES if no_address != "ada"],
 )
 def test_an_invalid_address_is_wrong_use_before_the_store_is_opened(advent, command, no_address):
     status, output, errors = advent(*command, no_address)
@@ -60,6 +67,26 @@ def test_an_unknown_campaign_is_one_line_that_names_the_known_ones(advent, name)
     assert errors.startswith("advent: CAMPAIGN=easter: ")
     assert "christmas_2025" in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"), [(["statsu"], "status"), (["dead", "lst"], "list"), (["status", "--jsn"], "--json")]
+)
+def test_a_name_that_is_not_known_leads_to_the_one_that_was_meant(advent, arguments, meant):
+    status, _, errors = advent(*arguments)
+
+    assert status == 2
+    assert f"Did you mean '{meant}'?" in errors
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_as_the_readme_says(monkeypatch, shell):
+    monkeypatch.setenv("_ADVENT_COMPLETE", f"{shell}_source")
+
+    done = subprocess.run([Path(sys.executable).with_name("advent")], capture_output=True, text=True, check=True)
+
+    assert "_ADVENT_COMPLETE" in done.stdout
+    assert shell in (ROOT / "README.md").read_text().partition("_ADVENT_COMPLETE=")[2][:120]
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker", "status", "contact", "dead"])

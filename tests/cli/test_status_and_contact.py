@@ -47,8 +47,17 @@ def test_status_reads_well(run_command):
     status, output, _ = run_command("status")
 
     assert status == 0
-    assert "0  people enrolled" in output
-    assert "notion_sync" in output
+    assert output.startswith("Not all is well: no worker is alive.\n  Nothing is sent until one is.")
+
+
+def test_status_shows_no_row_of_zeros(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+
+    output = run_command("status")[1]
+
+    assert "classify" in output
+    assert "bookings" not in output
+    assert not re.search(r"^ +0 ", output, re.MULTILINE)
 
 
 def test_one_is_singular(run_command, run_ledger):
@@ -57,7 +66,7 @@ def test_one_is_singular(run_command, run_ledger):
     output = run_command("status")[1]
 
     assert re.search(r"^ +1  person enrolled", output, re.MULTILINE)
-    assert re.search(r"^ +0  workers alive", output, re.MULTILINE)
+    assert "people enrolled" not in output
 
 
 def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
@@ -74,17 +83,74 @@ def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
     assert [line["due_ms"] for line in data["next"]] == sorted(line["due_ms"] for line in data["next"])
 
 
-def test_contact_says_why_a_step_waits_and_which_are_not_sent(run_command, run_ledger):
+def test_contact_says_why_a_step_waits_and_which_are_not_sent(run_command, run_ledger, campaign):
     ada = run_ledger(ada_signs_up)
     run_command("pause")
     waiting = run_command("contact", "ada@example.com")[1]
     run_ledger(lambda ledger: ledger.enrollments.exit(ada, ExitReason.LEFT, address_hash=None, now_ms=now_ms()))
     left = json.loads(run_command("contact", "ada@example.com", "--json")[1])
 
-    assert re.search(r"step 1 planned +waits: everybody is paused by \S+ *$", waiting, re.MULTILINE)
+    assert re.search(r"step 1 planned +results +waits: everybody is paused by \S+ *$", waiting, re.MULTILINE)
     assert left["next"] == []
-    assert left["not_sent"] == [{"what": f"step {number} not sent", "why": "left"} for number in range(1, 8)]
-    assert re.search(r"step 7 not sent +left\b", run_command("contact", "ada@example.com")[1], re.MULTILINE)
+    assert left["not_sent"] == [
+        {"what": f"step {number} not sent", "why": "left", "mail": step.name}
+        for number, step in enumerate(campaign.steps, 1)
+    ]
+    assert re.search(r"step 7 not sent +last call +left\b", run_command("contact", "ada@example.com")[1], re.MULTILINE)
+
+
+async def boris_signs_up(ledger):
+    boris = Assessment(email="boris@example.org", first_name="Boris", business_name="Ada's Salon", assessment_score=50)
+    accepted = await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms())
+    await ledger.signups.enroll(await ledger.enrollments.get(accepted.enrollment_id), now_ms=now_ms(), announce=False)
+
+
+def test_contact_names_each_mail(run_command, run_ledger, campaign):
+    run_ledger(ada_signs_up)
+    names = [step.name for step in campaign.steps]
+
+    output = run_command("contact", "ada@example.com")[1]
+    data = json.loads(run_command("contact", "ada@example.com", "--json")[1])
+
+    assert re.search(rf"step 3 planned +{re.escape(names[2])}", output)
+    assert [line["mail"] for line in data["next"]] == names
+
+
+@pytest.mark.parametrize("who", ["Boris", "bor", "salon bor"])
+def test_contact_finds_a_person_by_the_beginning_of_a_name(run_command, run_ledger, who):
+    run_ledger(ada_signs_up)
+    run_ledger(boris_signs_up)
+
+    status, output, _ = run_command("contact", who)
+
+    assert status == 0
+    assert output.startswith("Boris · boris@example.org")
+
+
+def test_contact_lists_those_who_may_be_meant(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+    run_ledger(boris_signs_up)
+
+    status, output, errors = run_command("contact", "ada")
+    as_json = json.loads(run_command("contact", "ada", "--json")[1])
+
+    assert status == 1
+    assert "ada@example.com" in output
+    assert "boris@example.org" in output
+    assert "2 enrollments match 'ada': give an address." in errors
+    assert {one["email"] for one in as_json["matches"]} == {"ada@example.com", "boris@example.org"}
+    assert run_command("contact", "nobody")[0] == 1
+
+
+def test_an_id_is_never_broken_however_narrow_the_terminal(run_command, run_ledger, monkeypatch):
+    delivery = run_ledger(adas_first_mail_dies)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+
+    output = run_command("dead", "list")[1]
+
+    assert delivery in output
+    assert "ada@example.com" in output
 
 
 def test_an_unknown_contact_is_one_line_and_status_1(run_command):

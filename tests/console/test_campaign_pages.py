@@ -50,7 +50,6 @@ def listed(
         address_hash="",
         calls_contact=name,
         is_booked=booked,
-        text=name,
         sorted_name=name,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +18,8 @@ from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
-from services.console import dead_letter_groups
+from common.ledger.reads import dead_letters
+from services.console import dead_letter_decisions
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
@@ -274,7 +276,7 @@ async def test_those_that_are_ticked_are_discarded_however_many_newer_ones_there
     await make_dead_letters(console, simulation, PEOPLE)
     chosen = second_mail_of(address)
     tick = (await ticks_of(console))[chosen]
-    monkeypatch.setattr(dead_letter_groups, "READ_MAX", 1)
+    monkeypatch.setattr(dead_letters, "READ_MAX", 1)
 
     first = await console.post("/dead-letters/discard-many", chosen=tick)
     second = await console.post("/dead-letters/discard-many", chosen=tick)
@@ -332,3 +334,35 @@ async def test_what_was_decided_before_the_store_went_away_is_in_the_action_log(
 
     assert (answer.status, len(tried)) == (503, 2)
     assert await actions_of(console) == [("discard", (second_mail_of("c@example.org"),), "1 discarded")]
+
+
+async def test_a_group_that_takes_long_goes_on_alone_and_the_page_says_how_far_it_is(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+    discard, may_go_on = DeadLetters.discard, asyncio.Event()
+
+    async def wait_before_second(self: DeadLetters, delivery_id: Any, *, now_ms: int) -> bool:
+        if delivery_id == second_mail_of("b@example.org"):
+            await may_go_on.wait()
+        return await discard(self, delivery_id, now_ms=now_ms)
+
+    monkeypatch.setattr(DeadLetters, "discard", wait_before_second)
+    monkeypatch.setattr(dead_letter_decisions, "WAIT_S", 0.05)
+
+    answer = await console.post("/dead-letters/discard-many", all="yes")
+    meanwhile = (await console.get(answer.location)).text
+    another = await console.post("/dead-letters/replay-many", all="yes")
+    may_go_on.set()
+    while (await console.get("/dead-letters")).text.count("<progress"):
+        await asyncio.sleep(0)
+    afterwards = (await console.get("/dead-letters")).text
+
+    assert answer.location == "/dead-letters"
+    assert "asked to discard 3 dead letters: 1 so far" in meanwhile
+    assert '<progress aria-label="Dead letters decided" max="3" value="1">' in meanwhile
+    assert '<meta http-equiv="refresh"' in meanwhile
+    assert another.status == 409
+    assert "Done with 3 dead letters" in afterwards
+    assert await simulation.ledger.client.zcard(keys.DEAD) == 0
+    assert [(what, len(on)) for what, on, _ in await actions_of(console)] == [("discard", 3)]

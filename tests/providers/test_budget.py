@@ -206,3 +206,17 @@ async def test_the_unlimited_budget_is() -> None:
     await budget.push(10_000)
     for _ in range(1_000):
         await budget.take()
+
+
+async def test_how_often_a_provider_asked_to_wait_is_counted_for_a_day(
+    hire: Hire, store: redis.asyncio.Redis, clock: VirtualClock
+) -> None:
+    worker = hire(capacity=1, window_ms=500)
+
+    await worker.budget.push(60_000)
+    clock.advance(1_000)
+    await worker.budget.push(1_000)  # Less than the wait that holds.
+
+    key = "{advent}:budget:notion:after"
+    assert await store.hmget(key, "asked", "hold") == [b"2", str(clock.now_ms() - 1_000 + 60_000).encode()]
+    assert 86_000_000 < await store.pttl(key) <= 86_400_000

@@ -44,6 +44,28 @@ async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: Running
     assert "No mail matches." in (await page(run, "/inbox?subject=none"))[0]
 
 
+async def test_one_box_searches_recipients_and_subjects(run: RunningSandbox) -> None:
+    await send(to_ada(subject="Letter one"))
+    await send(to_ada(subject="Letter two", to="boris@x.example"))
+    by_address, by_subject = (await page(run, "/inbox?q=BORIS"))[0], (await page(run, "/inbox?q=letter+ONE"))[0]
+
+    assert ("Letter one" in by_address, "Letter two" in by_address) == (False, True)
+    assert ("Letter one" in by_subject, "Letter two" in by_subject) == (True, False)
+    assert by_subject.count('<input name="q"') == 1
+    assert "No mail matches." in (await page(run, "/inbox?q=none"))[0]
+
+
+async def test_every_mail_is_reached_a_page_at_a_time(run: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.sandbox.web_ui.pages.MAILS_SHOWN", 2)
+    for number in range(5):
+        await send(to_ada(subject=f"Letter {number}"))
+    texts = [(await page(run, f"/inbox?q=letter&from={first}"))[0] for first in (0, 2, 4)]
+
+    assert [re.findall(r"<b>Letter (\d)</b>", text) for text in texts] == [["4", "3"], ["2", "1"], ["0"]]
+    assert [re.findall(r"(Newer|Older)", text) for text in texts] == [["Older"], ["Newer", "Older"], ["Newer"]]
+    assert "/inbox?q=letter&amp;from=2" in texts[0]
+
+
 @pytest.mark.parametrize(
     ("query", "shows"),
     [
@@ -147,6 +169,26 @@ async def test_dials_are_changed_by_form_and_reset(run: RunningSandbox) -> None:
     assert (dials.resend_verified_domains, dials.seed) == (None, usual.seed)
     await form(run, "/faults/clear")
     assert run.sandbox.dials.bouncing == []
+
+
+async def test_saving_the_form_keeps_what_it_does_not_show(run: RunningSandbox) -> None:
+    run.sandbox.board.change({"calcom_keys": ["cal_x"], "webhooks": False, "sms_undelivered": ["+1416*"]})
+    text, _ = await page(run, "/faults")
+    boxes = re.findall(r'name="shown" value="(\w+)"', text)
+
+    await form(run, "/faults/dials", bouncing="*@a.test")
+    kept = run.sandbox.dials
+    async with run.http.post(f"{run.url}/faults/dials", data=[("shown", box) for box in boxes]) as answer:
+        assert answer.status == 200
+
+    assert (kept.bouncing, kept.calcom_keys, kept.webhooks, kept.sms_undelivered) == (
+        ["*@a.test"],
+        ["cal_x"],
+        False,
+        ["+1416*"],
+    )
+    assert "webhooks" in boxes
+    assert run.sandbox.dials.calcom_keys == ["cal_x"]
 
 
 async def test_a_page_of_another_site_cannot_change_the_dials(run: RunningSandbox) -> None:

@@ -139,3 +139,20 @@ def test_a_long_line_is_masked_in_a_time_that_grows_with_its_length(text):
     mask_text(text)
 
     assert time.process_time() - began < 2, "with its square it would be minutes"
+
+
+def test_somebody_who_watches_advent_up_sees_a_line_for_each_mail_and_warnings_only():
+    lines = lines_of(
+        """
+        from common.observability.logs import show_mails_and_warnings
+        show_mails_and_warnings()
+        setup_logs("worker", Settings())
+        log.info("delivery_claimed")
+        log.info("delivery_accepted", attempt=1)
+        log.warning("store_away")
+        logging.getLogger("dramatiq").info("ready")
+        logging.getLogger("dramatiq").error("broken")
+        """
+    )
+
+    assert [line["event"] for line in lines] == ["delivery_accepted", "store_away", "broken"]

@@ -7,28 +7,24 @@ commands, however many people there are, and the store keeps nothing more of a p
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from sys import intern
 from typing import Any, Final
 
 from common.domain.ids import EnrollmentId, step_of
-from common.domain.person_search import (
-    ListedPerson,
-    Marked,
-    PeopleFilter,
-    Sort,
-    folded,
-    matching,
-    ordered,
-    searched_text,
-)
+from common.domain.people_index import Found, Marked, PeopleIndex
+from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded, searched_text
+from common.domain.planned_mails import PlannedMails
 from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import read_calls
 from common.ledger.codec import read_record
 from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
-from common.ledger.store import texts
+from common.ledger.store import pairs, texts
 
 PAGE: Final = 500
 _BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
@@ -39,12 +35,12 @@ class PeopleList:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._people: dict[str, ListedPerson] = {}
-        self._of_contact: dict[str, set[str]] = {}
+        self._index = PeopleIndex()
         self._seen: int | None = None
-        self._version = self._order_version = 0
-        self._found: tuple[Any, Sequence[ListedPerson]] | None = None
-        self._orders: dict[Sort, tuple[int, list[str]]] = {}
+        self._version = 0
+        self._found: tuple[Any, Found] | None = None
+        self.expected = 0
+        """How many there were when everybody began to be read."""
 
     @property
     def is_complete(self) -> bool:
@@ -54,7 +50,12 @@ class PeopleList:
     @property
     def number(self) -> int:
         """Of those that have been read."""
-        return len(self._people)
+        return len(self._index)
+
+    @property
+    def planned(self) -> PlannedMails:
+        """The mails that are to come for those that have been read."""
+        return self._index.planned
 
     async def refresh(self) -> None:
         """Read those who changed; at first, and after too many changes, everybody."""
@@ -64,32 +65,32 @@ class PeopleList:
         elif last > self._seen:
             await self._follow()
 
+    async def refresh_if_read(self) -> None:
+        """Read those who changed, unless that means everybody, who are read in the background."""
+        if self._seen is not None and self._seen < await self._last() <= self._seen + PEOPLE_CHANGES_MAX:
+            await self._follow()
+
     async def read_all(self) -> None:
         """Replace everything that is known. What changes meanwhile is read by the next `refresh`."""
         seen = await self._last()
-        kept: set[str] = set()
-        async for page in _pages(self._ids()):
-            kept.update(await self._read(page))
-        for gone in self._people.keys() - kept:
+        pipe = self._ledger.client.pipeline(transaction=False)
+        for name in (keys.UNDER_WAY, keys.ENDED, keys.HELD):
+            pipe.zcard(name)
+        self.expected = sum(await pipe.execute())
+        with _uncollected():
+            kept = {one async for page in _pages(self._ids()) for one in await self._read(page)}
+        for gone in {person.id for person in self._index.all()} - kept:
             self._remove(gone)
         self._seen = seen
 
-    async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Sequence[ListedPerson]:
+    async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Found:
         """All who match, in order; as of now, but for those that are still being read."""
-        if self._seen is not None and self._seen < await self._last() <= self._seen + PEOPLE_CHANGES_MAX:
-            await self._follow()
+        await self.refresh_if_read()
         marked = await self._marked(wanted)
-        question = (wanted, sort, self._version, _frozen(marked))
+        question = (wanted, sort, self._version, marked)
         if self._found is None or self._found[0] != question:
-            self._found = (question, matching(self._in_order(sort), wanted, marked))
+            self._found = (question, self._index.find(wanted, marked, sort))
         return self._found[1]
-
-    def _in_order(self, sort: Sort) -> list[ListedPerson]:
-        """Names, addresses and signups seldom change, so that their orders are kept while mails go out."""
-        version = self._version if sort == "next" else self._order_version
-        if sort not in self._orders or self._orders[sort][0] != version:
-            self._orders[sort] = (version, [person.id for person in ordered(self._people.values(), sort)])
-        return [self._people[id] for id in self._orders[sort][1]]
 
     async def remove_gone(self, people: Sequence[ListedPerson]) -> bool:
         """Forget those of whom the store keeps nothing any more; whether there was one."""
@@ -104,14 +105,14 @@ class PeopleList:
 
     def all(self) -> list[ListedPerson]:
         """Everybody that has been read."""
-        return [*self._people.values()]
+        return [*self._index.all()]
 
-    def has(self, id: str) -> bool:
-        return id in self._people
+    def get(self, id: str) -> ListedPerson | None:
+        return self._index.get(id)
 
     def values(self, name: str) -> list[str]:
         """Of one field, all that occur: what a filter offers."""
-        return sorted({value for person in self._people.values() if (value := getattr(person, name))})
+        return self._index.values(name)
 
     async def _last(self) -> int:
         return int(await self._ledger.client.get(keys.PEOPLE_CHANGES_LAST) or 0)
@@ -125,57 +126,31 @@ class PeopleList:
     async def _follow(self) -> None:
         client, seen = self._ledger.client, self._seen or 0
         changes: Any = await client.zrange(keys.PEOPLE_CHANGES, f"({seen}", "+inf", byscore=True, withscores=True)
-        ids = [one for member, _ in changes for one in self._concerned(member.decode())]
+        # A change of calls names the contact with whom they are kept.
+        ids = [one for member, _ in changes for one in self._index.with_calls_of(member.decode())]
         for first in range(0, len(ids), PAGE):
             await self._read(ids[first : first + PAGE])
         self._seen = max([seen, *(int(number) for _, number in changes)])
 
-    def _concerned(self, contact: str) -> Iterator[str]:
-        """A change of calls names the contact with whom they are kept."""
-        yield contact
-        yield from self._of_contact.get(contact, set()) - {contact}
-
     async def _read(self, ids: Sequence[str]) -> list[str]:
         """Those of these who are there."""
-        pipe = self._ledger.client.pipeline(transaction=False)
-        for one in ids:
-            pipe.hgetall(keys.enrollment(one))
-            pipe.hgetall(keys.contact(one))
-        answers: list[Any] = texts(await pipe.execute()) if ids else []
-        known: dict[str, Any] = {
-            one: (fields, calls)
-            for one, fields, calls in zip(ids, answers[::2], answers[1::2], strict=True)
-            if "anchor_ms" in fields
-        }
-        known |= await self._with_calls_elsewhere(known)
-        for one, (fields, calls) in known.items():
-            self._put(_listed(one, fields, calls))
-        for gone in set(ids) - known.keys():
+        rows = await self._ledger.store.run("listing.read", [], ids) if ids else []
+        found = {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
+        for id, row in found.items():
+            self._put(id, row)
+        for gone in set(ids) - found.keys():
             self._remove(gone)
-        return [*known]
+        return [*found]
 
-    async def _with_calls_elsewhere(self, known: dict[str, Any]) -> dict[str, Any]:
-        """Of those whose calls are kept with their enrollment in another campaign."""
-        found = {one: (fields, fields["contact"]) for one, (fields, _) in known.items() if "contact" in fields}
-        pipe = self._ledger.client.pipeline(transaction=False)
-        for _, contact in found.values():
-            pipe.hgetall(keys.contact(contact))
-        calls: list[Any] = texts(await pipe.execute()) if found else []
-        return {one: (fields, each) for (one, (fields, _)), each in zip(found.items(), calls, strict=True)}
-
-    def _put(self, person: ListedPerson) -> None:
-        before = self._people.get(person.id)
-        if before is None or (before.signed_up_ms, before.sorted_name) != (person.signed_up_ms, person.sorted_name):
-            self._order_version += 1
-        self._people[person.id] = person
-        self._of_contact.setdefault(person.calls_contact, set()).add(person.id)
-        self._version += 1
+    def _put(self, id: str, row: Sequence[Any]) -> None:
+        person, text = _listed(id, *row)
+        if person != self._index.get(id):
+            self._index.put(person, text)
+            self._version += 1
 
     def _remove(self, id: str) -> None:
-        person = self._people.pop(id, None)
-        if person is not None:
-            self._order_version += 1
-            self._of_contact.get(person.calls_contact, set()).discard(id)
+        if self._index.get(id) is not None:
+            self._index.remove(id)
             self._version += 1
 
     async def _marked(self, wanted: PeopleFilter) -> Marked:
@@ -199,8 +174,15 @@ class PeopleList:
         return found + [contact for contact in texts(await pipe.execute()) if contact] if guests else found
 
 
-def _frozen(marked: Marked) -> tuple[Any, ...]:
-    return marked.paused, marked.dead, marked.suppressed
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing of what is read is garbage: to look through it again and again takes longer than to read it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 async def _pages(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
@@ -214,27 +196,42 @@ async def _pages(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
         yield page
 
 
-def _listed(id: str, fields: dict[str, str], calls: dict[str, str]) -> ListedPerson:
-    first_name, business_name = [*json.loads(fields["assessment"]), None, None][:2]
-    first_name, business_name = fields.get("first_name", first_name) or "", business_name or ""
-    following = fields.get("next")
-    step = step_of(following) if following else None
-    return ListedPerson(
+def _listed(
+    id: str,
+    campaign: str,
+    email: str,
+    assessment: str,
+    given_name: str | None,
+    segment: str,
+    status: str,
+    exit_reason: str | None,
+    language: str | None,
+    anchor_ms: str,
+    address_hash: str | None,
+    contact: str | None,
+    following: str | None,
+    record: str | None,
+    calls: Sequence[str],
+) -> tuple[ListedPerson, str]:
+    """A row of `listing.read`: the person, and what a search looks through."""
+    first_name, business_name = [*json.loads(assessment), None, None][:2]
+    first_name, business_name = (given_name if given_name is not None else first_name) or "", business_name or ""
+    person = ListedPerson(
         id=EnrollmentId(id),
-        campaign=fields["campaign"],
-        email=fields["email"],
-        first_name=first_name,
+        campaign=intern(campaign),
+        email=email,
+        first_name=intern(first_name),
         business_name=business_name,
-        segment=fields["segment"],
-        status=fields["status"],
-        exit_reason=fields.get("exit_reason"),
-        language=fields.get("language"),
-        signed_up_ms=int(fields["anchor_ms"]),
-        next_step=step,
-        next_due_ms=read_record(fields[f"/{following}"]).at_ms if following and f"/{following}" in fields else None,
-        address_hash=fields.get("address_hash", ""),
-        calls_contact=fields.get("contact", id),
-        is_booked=any(call.state in _BOOKED for call in read_calls(calls).values()),
-        text=searched_text(first_name, business_name, fields["email"], id),
-        sorted_name=f"{folded(first_name)} {fields['email']}",
+        segment=intern(segment),
+        status=intern(status),
+        exit_reason=exit_reason,
+        language=language,
+        signed_up_ms=int(anchor_ms),
+        next_step=step_of(following) if following else None,
+        next_due_ms=read_record(record).at_ms if record else None,
+        address_hash=address_hash or "",
+        calls_contact=contact or id,
+        is_booked=bool(calls) and any(call.state in _BOOKED for call in read_calls(pairs(calls)).values()),
+        sorted_name=f"{folded(first_name)} {email}",
     )
+    return person, searched_text(first_name, business_name, email, id)

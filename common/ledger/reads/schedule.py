@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
-from common.domain.cadence import Cadence
-from common.domain.person_search import ListedPerson
+from common.domain.planned_mails import Before
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 
@@ -56,56 +57,40 @@ class Schedule:
         return sorted({key for span in spans for key in span.mails})
 
 
-def planned_times(people: Iterable[ListedPerson], cadences: Mapping[str, Cadence]) -> list[tuple[int, str, str]]:
-    """
-    (when, campaign, segment) of each step that is still to come, of everybody under way whose campaign is played.
-
-    The next one at the time that it is planned for, the others by the calendar of the campaign: what a gap, a window
-    or a skipped step changes is not foreseen.
-    """
-    offsets = {key: {step: cadence.offset_ms(step) for step in cadence.steps} for key, cadence in cadences.items()}
-    later = {
-        key: {step: [each[after] for after in cadences[key].after(step)] for step in each}
-        for key, each in offsets.items()
-    }
-    found = []
-    for person in people:
-        due_ms, step = person.next_due_ms, person.next_step
-        if person.status != "active" or step is None or due_ms is None or person.campaign not in later:
-            continue
-        campaign, segment, anchor_ms = person.campaign, person.segment, person.signed_up_ms
-        found.append((due_ms, campaign, segment))
-        found += [(anchor_ms + offset_ms, campaign, segment) for offset_ms in later[campaign].get(step, ())]
-    return found
-
-
 async def reminder_times(ledger: Ledger, *, now_ms: int, until_ms: int) -> list[tuple[int, str, str]]:
     """Likewise of reminders of calls."""
     found: Any = await ledger.client.zrange(keys.OPEN, 0, until_ms, byscore=True, withscores=True)
     return [(int(at_ms), "", REMINDERS) for name, at_ms in found if name.startswith(b"bkg_")]
 
 
-def schedule_of(times: Iterable[tuple[int, str, str]], *, now_ms: int) -> Schedule:
-    """The next 24 hours, beginning with this one, and the next 14 days, beginning with today, UTC."""
-    first, today = now_ms // HOUR_MS, now_ms // DAY_MS
-    counted: Counter[tuple[int, str, str]] = Counter()
-    overdue = 0
-    for at_ms, campaign, segment in times:
-        if at_ms < now_ms:
-            overdue += 1
-        else:
-            counted[at_ms // HOUR_MS, campaign, segment] += 1
-    by_hour: dict[int, Counter[tuple[str, str]]] = {first + n: Counter() for n in range(24)}
-    by_day: dict[int, Counter[tuple[str, str]]] = {today + n: Counter() for n in range(14)}
-    for (hour, campaign, segment), number in counted.items():
-        if hour in by_hour:
-            by_hour[hour][campaign, segment] += number
-        if (day := hour * HOUR_MS // DAY_MS) in by_day:
-            by_day[day][campaign, segment] += number
-    return Schedule(hours=_spans(by_hour, HOUR_MS), days=_spans(by_day, DAY_MS), overdue=overdue)
+def schedule_of(
+    times: Iterable[tuple[int, str, str]], *, now_ms: int, planned: Callable[[Sequence[int]], Before] = lambda _: {}
+) -> Schedule:
+    """
+    The next 24 hours, beginning with this one, and the next 14 days, beginning with today, UTC.
+
+    Of `times`: (when, campaign, segment); and of what `planned` counts before any times.
+    """
+    hours = [(now_ms // HOUR_MS + n) * HOUR_MS for n in range(25)]
+    days = [(now_ms // DAY_MS + n) * DAY_MS for n in range(15)]
+    marks = [now_ms, *hours[1:], *days[1:]]
+    counted = [_before(times, marks), planned(marks)]
+    before = {key: sum((each.get(key, Counter()) for each in counted), Counter()) for each in counted for key in each}
+    return Schedule(
+        hours=[_span(before, now_ms, start, end) for start, end in pairwise(hours)],
+        days=[_span(before, now_ms, start, end) for start, end in pairwise(days)],
+        overdue=sum(counts[now_ms] for counts in before.values()),
+    )
 
 
-def _spans(counted: Mapping[int, Counter[tuple[str, str]]], size: int) -> list[Span]:
-    return [
-        Span(from_ms=place * size, until_ms=(place + 1) * size, mails=dict(mails)) for place, mails in counted.items()
-    ]
+def _before(times: Iterable[tuple[int, str, str]], marks: Sequence[int]) -> Before:
+    sorted_times: dict[tuple[str, str], list[int]] = {}
+    for at_ms, campaign, segment in sorted(times):
+        sorted_times.setdefault((campaign, segment), []).append(at_ms)
+    return {key: Counter({mark: bisect_left(each, mark) for mark in marks}) for key, each in sorted_times.items()}
+
+
+def _span(before: Before, now_ms: int, from_ms: int, until_ms: int) -> Span:
+    """What is overdue is in none."""
+    numbers = {key: counts[until_ms] - counts[max(from_ms, now_ms)] for key, counts in before.items()}
+    return Span(from_ms=from_ms, until_ms=until_ms, mails={key: number for key, number in numbers.items() if number})

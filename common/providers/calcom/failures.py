@@ -20,7 +20,7 @@ from common.errors import Failure, Misconfigured, Throttled
 from common.providers.http import retry_after_ms, status_failure
 
 LIMIT_WAIT_MS = 60_000
-KEY_CURE = "set a valid CALCOM_API_KEY"
+KEY_CURE = "check the key: set a valid CALCOM_API_KEY"
 ADDRESS_CURE = "this is not version 2 of Cal.com's API: check CALCOM_API_URL"
 CURES = {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}
 """By code."""

@@ -30,7 +30,7 @@ HOUR_MS = 3_600_000
 MONTHLY_QUOTA_MS = 6 * HOUR_MS
 _QUOTA_MIN_MS = 60_000
 
-_KEY = "set a valid RESEND_API_KEY"
+_KEY = "check the key: set a valid RESEND_API_KEY"
 _QUOTA = "raise the plan, or wait: it is asked again"
 _FIELD = "correct the field and replay"
 _ADDRESS = "correct RESEND_API_URL"
@@ -40,7 +40,7 @@ CURES = {
     "missing_api_key": _KEY,
     "restricted_api_key": _KEY,
     "invalid_api_key": _KEY,
-    "validation_error (403)": "verify the domain at Resend, or correct EMAIL_FROM",
+    "validation_error (403)": "check the key and EMAIL_FROM: their domain must be verified at Resend",
     "validation_error (422)": "correct EMAIL_FROM",
     "not_found": _FIELD,
     "method_not_allowed": _FIELD,

@@ -30,11 +30,12 @@ OPTED_OUT: Final = 21610
 FILTERED: Final = 30007
 """A carrier refused the text: it would refuse it to everybody."""
 
+_KEY = "check the key: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of one account"
 _SENDER = "set TWILIO_FROM to a number or a messaging service of this account that may send SMS"
 _REGISTRATION = "register the sender at Twilio; unregistered ones are blocked"
 _ADDRESS = "correct TWILIO_API_URL"
 CURES: Mapping[str, str] = {
-    "twilio_20003": "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of one account",
+    "twilio_20003": _KEY,
     "twilio_20404": "correct TWILIO_ACCOUNT_SID or TWILIO_API_URL",
     **dict.fromkeys(("twilio_21212", "twilio_21603", "twilio_21606", "twilio_21659", "twilio_21660"), _SENDER),
     **dict.fromkeys(("twilio_30032", "twilio_30034"), _REGISTRATION),
@@ -42,7 +43,7 @@ CURES: Mapping[str, str] = {
     "twilio_21612": "choose a TWILIO_FROM that reaches this region, and replay",
     "twilio_60728": "raise the limit at Twilio, or wait: it is asked again",
     "twilio_63038": "raise the limit at Twilio, or wait: it is asked again",
-    "http_401": "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of one account",
+    "http_401": _KEY,
     "http_403": "a proxy is in the way",
     "http_404": _ADDRESS,
     "http_302": _ADDRESS,

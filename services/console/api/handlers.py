@@ -8,10 +8,9 @@ from aiohttp import web
 
 from common.clock import iso
 from common.domain.person_search import ListedPerson
-from common.ledger import keys
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
-from services.console import dead_letter_groups, decisions
+from services.console import dead_letter_decisions, dead_letter_groups, decisions
 from services.console.api import models
 from services.console.api.replies import answer as _answer
 from services.console.api.replies import limit_of as _limit
@@ -73,12 +72,13 @@ async def decide(request: web.Request) -> web.Response:
 
 async def dead_letters(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
-    letters = await dead_letter_groups.read_letters(context.ledger)
+    letters = await context.dead_letters.refresh()
     groups = dead_letter_groups.groups_of(letters, now_ms=context.clock.now_ms())
     first = first_of(request)
+    found = await context.ledger.dead_letters.of([one.id for one in letters[first : first + _limit(request)]])
     return _answer(
         models.DeadLetters(
-            total=await context.ledger.client.zcard(keys.DEAD),
+            total=context.dead_letters.total,
             groups=[
                 models.DeadLetterGroup(reason=one.reason, number=one.number, replay=one.replay_effect) for one in groups
             ],
@@ -91,7 +91,7 @@ async def dead_letters(request: web.Request) -> web.Response:
                     dead_since=iso(one.dead_since_ms),
                     may_have_been_accepted=one.outcome_unknown,
                 )
-                for one in letters[first : first + _limit(request)]
+                for one in found.values()
             ],
         )
     )
@@ -105,13 +105,15 @@ async def discard(request: web.Request) -> web.Response:
     return await _decide_many(request, "discard")
 
 
-async def _decide_many(request: web.Request, verb: dead_letter_groups.Verb) -> web.Response:
+async def _decide_many(request: web.Request, verb: dead_letter_decisions.Verb) -> web.Response:
     given = await _body(request, models.DeadLetterChoice)
     if [given.ids is not None, given.reason is not None, given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
     chosen = dict.fromkeys(given.ids) if given.ids is not None else None
-    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, chosen=chosen)
-    return _answer(models.DeadLetterResult(**dict(done)))
+    decision = await dead_letter_decisions.decide_many(
+        request.app[CONTEXT], verb, reason=given.reason, chosen=chosen, is_waited_for=True
+    )
+    return _answer(models.DeadLetterResult(**dict(decision.done)))
 
 
 async def actions(request: web.Request) -> web.Response:

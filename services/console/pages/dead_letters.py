@@ -11,20 +11,12 @@ from aiohttp import web
 
 from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
 from common.domain.replay import Way
-from common.ledger import keys
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from services.console.acting import record_action
 from services.console.context import CONTEXT
-from services.console.dead_letter_groups import (
-    Verb,
-    decide_many,
-    discard_letter,
-    groups_of,
-    read_letters,
-    replay_letter,
-    way_of,
-)
+from services.console.dead_letter_decisions import Verb, decide_many
+from services.console.dead_letter_groups import discard_letter, groups_of, replay_letter, way_of
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
@@ -86,13 +78,14 @@ async def show(request: web.Request) -> web.Response:
     """All of them by reason, and one by one: newest first, a page at a time; `?reason=`: of one reason."""
     context, first = request.app[CONTEXT], first_of(request)
     now_ms, reason = context.clock.now_ms(), request.query.get("reason")
-    letters = await read_letters(context.ledger)
-    total = await context.ledger.client.zcard(keys.DEAD)
+    letters = await context.dead_letters.refresh()
+    total = context.dead_letters.total
     if reason is None:
         shown, number = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE), total
     else:
-        of_reason = [letter for letter in letters if letter.reason == reason]
-        shown, number = tuple(of_reason[first : first + PAGE_SIZE]), len(of_reason)
+        ids = [letter.id for letter in letters if letter.reason == reason]
+        shown = tuple((await context.ledger.dead_letters.of(ids[first : first + PAGE_SIZE])).values())
+        number = len(ids)
     query = {"reason": reason} if reason is not None else {}
 
     def at(index: int) -> str:
@@ -105,6 +98,9 @@ async def show(request: web.Request) -> web.Response:
         groups=groups_of(letters, now_ms=now_ms),
         reason=reason,
         total=total,
+        unread=context.dead_letters.unread,
+        bulk=context.bulk_decisions.shown(),
+        outcomes=_DONE,
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
         message=message_of(request) or _numbers_of(request),
@@ -152,14 +148,16 @@ async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
     chosen = dict(_chosen(str(value)) for value in form.getall("chosen", []))
     reason, everything = form.get("reason"), form.get("all") == "yes"
     if chosen:
-        done = await decide_many(context, verb, chosen=chosen)
+        decision = await decide_many(context, verb, chosen=chosen)
     elif isinstance(reason, str):
-        done = await decide_many(context, verb, reason=reason)
+        decision = await decide_many(context, verb, reason=reason)
     elif everything:
-        done = await decide_many(context, verb)
+        decision = await decide_many(context, verb)
     else:
         return see_other("/dead-letters?number=0")
-    return see_other(f"/dead-letters?{urlencode(dict(done) | {'number': done.total()})}")
+    if decision.ended_ms is None:
+        return see_other("/dead-letters")
+    return see_other(f"/dead-letters?{urlencode(dict(decision.done) | {'number': decision.decided})}")
 
 
 def _chosen(value: str) -> tuple[str, int]:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 from aiohttp import web
 
 from common.clock import iso
-from common.formatting import count, duration
-from common.health_checks import Finding, Level, Limits, check_health, problems_of
+from common.formatting import duration
+from common.health_checks import Finding, Level, check_health
+from common.health_summary import summarize
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.reads.store_stats import QueueStats, StoreStats
-from common.versions.played import differs_line
+from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages.dead_letters import message_of, rows_of
 from services.console.replies import page
@@ -31,11 +33,12 @@ async def show(request: web.Request) -> web.Response:
         gateway=status.gateway,
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
-        health=summarize(status, now_ms=now_ms),
+        health=health_of(context, status),
+        files_differ=bool(context.versions and context.versions.differing),
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
+        providers=PROVIDERS,
         message=message_of(request),
-        files_differ=_files_differ(context),
         here="/",
     )
 
@@ -44,17 +47,12 @@ async def show_json(request: web.Request) -> web.Response:
     """The same for programs; without any address."""
     context = request.app[CONTEXT]
     status = await context.status_cache.newest()
-    body = _body(status, now_ms=context.clock.now_ms())
+    body = _body(context, status)
     return web.json_response(body, status=503 if status.snapshot is None else 200)
 
 
-def _files_differ(context: ConsoleContext) -> str | None:
-    differing = context.versions.differing if context.versions else ()
-    return differs_line(differing) if differing else None
-
-
-def _body(status: Status, *, now_ms: int) -> dict[str, Any]:
-    health, snapshot = summarize(status, now_ms=now_ms), status.snapshot
+def _body(context: ConsoleContext, status: Status) -> dict[str, Any]:
+    health, snapshot, now_ms = health_of(context, status), status.snapshot, context.clock.now_ms()
     head = {
         "status": health.state,
         "sentence": health.sentence,
@@ -134,20 +132,22 @@ def _dead_letter(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
+PROVIDERS = {MAIL: "Resend", MIRROR: "Notion", TEXTS: "Twilio", CALENDAR: "Cal.com"}
+
+
 def _rates(context: ConsoleContext) -> dict[str, str]:
     """How many requests each provider may get, in words."""
+    settings = context.settings
     return {
-        "resend": f"{context.settings.resend_requests_per_second:g} a second",
-        "notion": f"{context.settings.notion_requests_per_minute:,} a minute",
+        MAIL: f"{settings.resend_requests_per_second:g} a second",
+        MIRROR: f"{settings.notion_requests_per_minute:,} a minute",
+        TEXTS: f"{settings.twilio_requests_per_second:g} a second",
+        CALENDAR: f"{CALENDAR_REQUESTS_PER_MINUTE} a minute",
     }
 
 
-LIMITS = Limits(late_ms=60_000)
-"""A job that is due starts within milliseconds: a minute later a person who looks should know."""
-
-
 @dataclass(frozen=True, slots=True)
-class HealthSummary:
+class ShownHealth:
     """`state`: `unknown` while the store does not answer. `sentence`: without a full stop; its age follows."""
 
     state: Literal["well", "trouble", "unknown"]
@@ -155,32 +155,19 @@ class HealthSummary:
     findings: tuple[Finding, ...]
 
 
-def summarize(status: Status, *, now_ms: int) -> HealthSummary:
+def health_of(context: ConsoleContext, status: Status) -> ShownHealth:
     if status.snapshot is None or status.away_since_ms is not None:
-        return _unknown(status, now_ms)
-    checked = check_health(
-        status.snapshot.stats, gateway=status.gateway, warnings=status.snapshot.warnings, limits=LIMITS
-    )
-    findings = tuple(problems_of(checked))
-    if not findings:
-        return HealthSummary("well", f"All is well: {_healthy(status.snapshot.stats)}", ())
-    return HealthSummary("trouble", f"Not all is well: {_joined([each.sentence for each in findings])}", findings)
+        return _unknown(status, context.clock.now_ms())
+    stats, warnings = status.snapshot.stats, status.snapshot.warnings
+    differing = context.versions.differing if context.versions else ()
+    found = check_health(stats, gateway=status.gateway, warnings=warnings, files_differ=differing)
+    summary = summarize(found, stats)
+    return ShownHealth("trouble" if summary.problems else "well", summary.sentence, summary.problems)
 
 
-def _unknown(status: Status, now_ms: int) -> HealthSummary:
+def _unknown(status: Status, now_ms: int) -> ShownHealth:
     if status.away_since_ms is None:
-        return HealthSummary("unknown", "Nothing is known yet: the store is being asked", ())
+        return ShownHealth("unknown", "Nothing is known yet: the store is being asked", ())
     what = f"the data store has not answered for {duration(now_ms - status.away_since_ms)}"
     cure = "Signups are kept on the gateway's disk meanwhile, and mail waits. Start the store, or correct REDIS_URL."
-    return HealthSummary("unknown", f"Unknown: {what}", (Finding("store", Level.BROKEN, what, cure),))
-
-
-def _healthy(stats: StoreStats) -> str:
-    workers = count(stats.workers_alive, "worker")
-    if not sum(stats.enrollments.values()):
-        return f"{workers} ready, and nobody has signed up yet"
-    return f"{workers} at work, nothing late, no dead letters"
-
-
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return ShownHealth("unknown", f"Unknown: {what}", (Finding("store", Level.BROKEN, what, cure),))

@@ -160,7 +160,7 @@ async def _show(request: web.Request, query: Query, *, first: int, is_search: bo
         status=404 if is_search and not total else 200,
         people=people,
         total=total,
-        reading=None if context.people.is_complete else context.people.number,
+        reading=reading_of(context),
         given=query.given,
         choices=_choices(context),
         message=message_of(request.query.get("did", ""), request.query.get("done", "")),
@@ -175,6 +175,12 @@ async def _show(request: web.Request, query: Query, *, first: int, is_search: bo
 async def _suppressed(context: ConsoleContext, text: str) -> Suppression | None:
     """An address is known by its hash, also when nothing else is kept of its owner."""
     return await context.ledger.suppressions.of(normal_address(text)) if "@" in text else None
+
+
+def reading_of(context: ConsoleContext) -> str:
+    """How far the list has been read; "" once it is complete."""
+    people = context.people
+    return "" if people.is_complete else f"{people.number:,} of {max(people.expected, people.number):,}"
 
 
 def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:
@@ -223,7 +229,7 @@ async def _rows(context: ConsoleContext, people: Sequence[ListedPerson]) -> Asyn
     for first in range(0, len(people), CSV_PAGE):
         several = people[first : first + CSV_PAGE]
         await context.people.remove_gone(several)
-        yield [_row(person) for person in several if context.people.has(person.id)]
+        yield [_row(person) for person in several if context.people.get(person.id) is not None]
 
 
 def _row(person: ListedPerson) -> list[Any]:

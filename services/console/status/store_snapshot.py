@@ -9,6 +9,7 @@ from common.ledger import keys
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
+from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from common.settings.settings import Settings
 
 DEAD_LETTERS_SHOWN = 5
@@ -16,12 +17,16 @@ DEAD_LETTERS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStats:
-    """`used` of `capacity` requests in a window; `held_ms`: for how much longer the provider asked to wait."""
+    """
+    `used` of `capacity` requests in a window; `held_ms`: for how much longer the provider asked to wait; `asked`: how
+    often it did (429), until it has not for a day.
+    """
 
     capacity: int
     window_ms: int
     used: int
     held_ms: int
+    asked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,10 @@ def _windows(settings: Settings) -> Iterator[tuple[str, int, int]]:
     """(provider, capacity, window_ms), as `common/providers/build.py` sets them."""
     yield "resend", 1, max(1, round(1_000 / settings.resend_requests_per_second))
     yield "notion", settings.notion_requests_per_minute, 60_000
+    if settings.twilio_auth_token is not None:
+        yield "twilio", 1, max(1, round(1_000 / settings.twilio_requests_per_second))
+    if settings.calcom_api_key is not None:
+        yield "calcom", CALENDAR_REQUESTS_PER_MINUTE, 60_000
 
 
 async def _budgets(ledger: Ledger, settings: Settings, now_ms: int) -> dict[str, BudgetStats]:
@@ -58,14 +67,15 @@ async def _budgets(ledger: Ledger, settings: Settings, now_ms: int) -> dict[str,
     windows = list(_windows(settings))
     for provider, _, _ in windows:
         pipe.lrange(f"{keys.PREFIX}budget:{provider}", 0, -1)
-        pipe.hget(f"{keys.PREFIX}budget:{provider}:after", "hold")
+        pipe.hmget(f"{keys.PREFIX}budget:{provider}:after", "hold", "asked")
     answers = await pipe.execute()
     return {
         provider: BudgetStats(
             capacity=capacity,
             window_ms=window_ms,
             used=sum(int(slot) > now_ms - window_ms for slot in answers[2 * i]),
-            held_ms=max(0, int(answers[2 * i + 1] or 0) - now_ms),
+            held_ms=max(0, int(answers[2 * i + 1][0] or 0) - now_ms),
+            asked=int(answers[2 * i + 1][1] or 0),
         )
         for i, (provider, capacity, window_ms) in enumerate(windows)
     }

@@ -131,16 +131,22 @@ class Mails:
         limit: int,
         to: str = "",
         subject: str = "",
+        words: str = "",
         older_than: int | None = None,
         newer_than: int | None = None,
+        skipped: int = 0,
     ) -> list[AcceptedMail]:
-        """Newest first. `to` and `subject`: substrings. `older_than`, `newer_than`: sequence numbers, for paging."""
+        """
+        Newest first. `to`, `subject`: substrings; `words`: of either. `older_than`, `newer_than`: sequence numbers, for
+        paging; `skipped`: how many of the newest are left out.
+        """
         order = "ASC" if newer_than is not None else "DESC"
         rows = self._disk.rows(
             "SELECT * FROM mails WHERE instr(recipients, ?) AND instr(lower(subject), ?) AND seq < ? AND seq > ?"
-            f" ORDER BY seq {order} LIMIT ?",
+            f" AND (instr(recipients, ?) OR instr(lower(subject), ?)) ORDER BY seq {order} LIMIT ? OFFSET ?",
             to.strip().lower(), subject.strip().lower(),
-            SEQ_MAX if older_than is None else older_than, -1 if newer_than is None else newer_than, limit,
+            SEQ_MAX if older_than is None else older_than, -1 if newer_than is None else newer_than,
+            words.strip().lower(), words.strip().lower(), limit, skipped,
         )  # fmt: skip
         mails = [_mail(row) for row in rows]
         return mails[::-1] if newer_than is not None else mails

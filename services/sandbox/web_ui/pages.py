@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin
 from urllib.parse import urlencode
 
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import ValidationError
 
 from services.sandbox.dials import Dials
@@ -36,6 +37,7 @@ DIAL_GROUPS = (
     ("Webhooks", "webhook"),
     ("Twilio", ("twilio_", "sms_")),
     ("Notion", "notion_"),
+    ("Cal.com", "calcom_"),
 )
 TABS = ("mail", "text", "headers", "json")
 
@@ -82,16 +84,25 @@ class WebUi:
         )
 
     async def inbox(self, request: web.Request) -> web.Response:
-        to, subject = request.query.get("to", ""), request.query.get("subject", "")
+        """`?q=`: in recipient or subject; `to`, `subject`: in one of them. `from`: so many newer ones are left out."""
+        query = {name: request.query.get(name, "") for name in ("q", "to", "subject")}
+        first = int(start) if (start := request.query.get("from", "")).isdecimal() and len(start) < 10 else 0
         self._resend.delivery.settle_due()
-        mails = self._resend.mails.newest(limit=MAILS_SHOWN, to=to, subject=subject)
+        mails = self._resend.mails.newest(
+            limit=MAILS_SHOWN + 1, words=query["q"], to=query["to"], subject=query["subject"], skipped=first
+        )
+
+        def at(index: int) -> str:
+            return f"/inbox?{urlencode({name: text for name, text in query.items() if text} | {'from': index})}"
+
         return self._page(
             "inbox.html",
             here="/inbox",
-            mails=[_line(mail) for mail in mails],
-            to=to,
-            subject=subject,
-            shown_max=MAILS_SHOWN,
+            mails=[_line(mail) for mail in mails[:MAILS_SHOWN]],
+            words=query["q"],
+            is_search=any(query.values()),
+            newer=at(max(0, first - MAILS_SHOWN)) if first else None,
+            older=at(first + MAILS_SHOWN) if len(mails) > MAILS_SHOWN else None,
         )
 
     async def mail(self, request: web.Request) -> web.Response:
@@ -251,10 +262,17 @@ def _read_rule(form: Mapping[str, Any]) -> dict[str, Any]:
     return given if given["after_commit"] else {name: value for name, value in given.items() if name != "after_commit"}
 
 
-def _read_dials(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Every dial of the form; browsers do not send an unticked box, so its absence means False."""
+def _read_dials(form: MultiMapping[Any]) -> dict[str, Any]:
+    """
+    Every dial of the form; what it does not show stays as it is.
+
+    Browsers do not send an unticked box: `shown` names the boxes, so that a missing one means False.
+    """
     changes: dict[str, Any] = {}
+    boxes = {str(name) for name in form.getall("shown", [])}
     for name, field in Dials.model_fields.items():
+        if name not in form and name not in boxes:
+            continue
         text = str(form.get(name, "")).strip()
         if field.annotation is bool:
             changes[name] = text == "on"

@@ -1,0 +1,212 @@
+"""
+The console's pages with 100,000 people behind them: how long each takes, and what it asks of the store.
+
+The console runs as a process of its own. Before each request somebody gets a mail, as in a campaign under way, so that
+no answer of before can be given again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import aiohttp
+
+from benchmarks.cast import person, send, sign_up, who
+from benchmarks.figures import Figure, Goal
+from benchmarks.people import SECRET_KEY, connected, each
+from common.clock import SystemClock
+from common.domain.contact import Assessment
+from common.domain.enrollment import ExitReason
+from common.domain.ids import step_delivery_id
+from common.ledger.action_log import ACTIONS_MAX, Action
+from common.ledger.deliveries import ClaimGranted
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause
+from common.observability.logs import setup_logs
+from common.settings.settings import Settings
+from tests.acceptance.place import SECRETS, Place
+
+LATENCY_GOAL = Goal(200)
+COMMANDS_GOAL = Goal(400)
+"""Twice for each of the 50 people or letters of a page, and as many again for all that any page shows."""
+READ_GOAL = Goal(10)
+READ_S_MAX = 300
+DEAD_LETTERS = 5_000
+MARKED = 500
+"""So many are paused, and so many suppressed."""
+REASONS = ("http_422 invalid_to", "http_403 validation_error", "4 attempts: http_500", "4 attempts: timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Of one page: what it is called, its time (ms) in each request, and the store's commands a request."""
+
+    name: str
+    times_ms: Sequence[float]
+    commands: float
+
+    @property
+    def p95_ms(self) -> float:
+        return sorted(self.times_ms)[round(0.95 * (len(self.times_ms) - 1))]
+
+
+def measure(*, people: int, requests: int) -> list[Figure]:
+    setup_logs("bench", Settings(log_level="ERROR"))  # Ten thousand actions are as many lines.
+    cast = [person(number) for number in range(people)]
+    place = Place(**SECRETS | {"SECRET_KEY": SECRET_KEY}, LOG_LEVEL="ERROR")
+    try:
+        store = place.own_store()
+        store.start()
+        alone = place.serve("console")
+        alone_kb = _memory_kb(alone.pid)
+        alone.stop(signal.SIGTERM)
+        asyncio.run(_fill(store.url, cast))
+        console = place.serve("console")
+        read_s = asyncio.run(_until_read(place.console_url, people))
+        grown_kb = _memory_kb(console.pid) - alone_kb
+        timings = asyncio.run(_time_all(place.console_url, store.url, cast, requests))
+    finally:
+        place.close()
+    of_reading = f"{people:,} people; until then its pages say how many it has read"
+    return [
+        Figure("the console reads everybody", round(read_s, 1), "s", READ_GOAL, of_reading),
+        Figure("memory of the console a person", round(grown_kb * 1024 / people), "bytes", None, "all that is listed"),
+        *_figures(timings),
+    ]
+
+
+def _figures(timings: Sequence[Timing]) -> Iterable[Figure]:
+    """The slowest page and the one that asks most, then each page."""
+    slowest, costliest = max(timings, key=lambda one: one.p95_ms), max(timings, key=lambda one: one.commands)
+    yield Figure("the slowest page, p95", round(slowest.p95_ms), "ms", LATENCY_GOAL, slowest.name)
+    yield Figure("most commands of a page", round(costliest.commands), "", COMMANDS_GOAL, costliest.name)
+    for one in timings:
+        about = f"{one.commands:,.0f} commands; the slowest {max(one.times_ms):,.0f} ms"
+        yield Figure(f"page {one.name}, p95", round(one.p95_ms, 1), "ms", LATENCY_GOAL, about)
+
+
+def _pages(ledger: Ledger, cast: Sequence[Assessment]) -> dict[str, str]:
+    one = f"/people/{who(ledger, cast[len(cast) // 2])}"
+    return {
+        "overview": "/",
+        "people": "/people",
+        "people, two words": "/people?q=ada+sal",
+        "people, one of many": f"/people?q={cast[len(cast) // 2].email.partition('@')[0]}",
+        "people, filters": "/people?segment=CRITICAL&status=active&booked=no&step=2&sort=name",
+        "people, the last page": f"/people?sort=name&from={len(cast) - 50}",
+        "people, by next mail": "/people?sort=next",
+        "people, with a dead letter": "/people?dead=yes",
+        "people, suppressed": "/people?suppressed=yes",
+        "people, paused": "/people?paused=yes",
+        "people as CSV, some": "/people.csv?q=ada.0001",
+        "person": one,
+        "mail of a person": f"{one}/mails/step-2",
+        "schedule": "/schedule",
+        "dead letters": "/dead-letters",
+        "dead letters of a reason": f"/dead-letters?{urlencode({'reason': REASONS[0]})}",
+        "held signups": "/held-signups",
+        "actions": "/actions",
+        "actions of one user": "/actions?by=nobody",
+        "API, overview": "/api/overview",
+        "API, people": "/api/people?q=ada&limit=50",
+        "API, person": f"/api{one}",
+        "API, schedule": "/api/schedule",
+        "API, dead letters": "/api/dead-letters",
+        "API, actions": "/api/actions",
+    }
+
+
+async def _fill(url: str, cast: Sequence[Assessment]) -> None:
+    """All wait for step 2; some are paused, some suppressed, some have a dead letter; and the team did much."""
+    now_ms = SystemClock().now_ms()
+    letters = cast[-min(DEAD_LETTERS, len(cast) // 4) :]
+    async with connected(url) as ledger:
+        await ledger.client.config_set("appendfsync", "no")  # It takes a third of the time, and nothing is to be kept.
+        await each(cast, lambda one: sign_up(ledger, one))
+        await each(cast, lambda one: send(ledger, one, 1))
+        await each(cast[:MARKED], lambda one: _pause(ledger, one, now_ms))
+        await each(cast[MARKED : 2 * MARKED], lambda one: _suppress(ledger, one, now_ms))
+        await each(enumerate(letters), lambda one: _give_up(ledger, one[1], REASONS[one[0] % len(REASONS)]))
+        await each(range(ACTIONS_MAX), lambda number: _act(ledger, cast[number % len(cast)], now_ms))
+
+
+async def _pause(ledger: Ledger, one: Assessment, now_ms: int) -> None:
+    await ledger.pauses.start(who(ledger, one), Pause(since_ms=now_ms, by="bench", reason=""))
+
+
+async def _suppress(ledger: Ledger, one: Assessment, now_ms: int) -> None:
+    await ledger.suppressions.suppress(one.email, ExitReason.SUPPRESSED, detail="by hand", now_ms=now_ms)
+
+
+async def _give_up(ledger: Ledger, one: Assessment, reason: str) -> None:
+    now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=2)
+    claim = await ledger.deliveries.claim(step_delivery_id(who(ledger, one), 2), worker="bench", now_ms=now_ms)
+    assert isinstance(claim, ClaimGranted), claim
+    await ledger.deliveries.freeze(claim, "a mail, kept until somebody decides", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "dead", reason, now_ms=now_ms)
+
+
+async def _act(ledger: Ledger, one: Assessment, now_ms: int) -> None:
+    action = Action(at_ms=now_ms, by="sarah", via="console", what="pause", on=(who(ledger, one),), after="paused")
+    await ledger.action_log.record(action)
+
+
+async def _until_read(url: str, people: int) -> float:
+    """Seconds from the console's first answer until it has read everybody."""
+    began = time.perf_counter()
+    async with aiohttp.ClientSession() as http:
+        while time.perf_counter() - began < READ_S_MAX:
+            async with http.get(f"{url}/api/people?limit=1") as response:
+                body = await response.json()
+            if body["is_complete"] and body["total"] == people:
+                return time.perf_counter() - began
+            await asyncio.sleep(0.05)  # noqa: TID251 -- another process, which tells nobody when it is ready
+    raise TimeoutError(f"the console has not read {people:,} people")
+
+
+async def _time_all(url: str, store_url: str, cast: Sequence[Assessment], requests: int) -> list[Timing]:
+    waiting = iter(cast[2 * MARKED :])
+    async with connected(store_url) as ledger, aiohttp.ClientSession(url) as http:
+        return [await _time(http, ledger, name, path, waiting, requests) for name, path in _pages(ledger, cast).items()]
+
+
+async def _time(
+    http: aiohttp.ClientSession, ledger: Ledger, name: str, path: str, waiting: Iterator[Assessment], requests: int
+) -> Timing:
+    """`waiting`: people who wait for step 2, one for each request."""
+    times_ms = []
+    await _get(http, path)
+    commands = 0
+    for _ in range(requests):
+        await send(ledger, next(waiting), 2)
+        before = await _commands(ledger)
+        times_ms.append(await _get(http, path))
+        commands += await _commands(ledger) - before
+    return Timing(name, times_ms, commands / requests)
+
+
+async def _get(http: aiohttp.ClientSession, path: str) -> float:
+    """How long the whole answer took, in ms. Raises when it is no page."""
+    began = time.perf_counter()
+    async with http.get(path) as response:
+        await response.read()
+        response.raise_for_status()
+    return (time.perf_counter() - began) * 1_000
+
+
+async def _commands(ledger: Ledger) -> int:
+    """How many the store has executed, those of scripts too."""
+    stats = await ledger.client.info("commandstats")
+    return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
+
+
+def _memory_kb(pid: int) -> int:
+    """Resident, of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))

@@ -1,0 +1,84 @@
+"""How many mails a time holds: the planned times of everybody's steps, counted without going through everybody."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from common.domain.cadence import Cadence
+from common.domain.ids import Step
+from common.domain.person_search import ListedPerson
+
+Before = dict[tuple[str, str], Counter[int]]
+"""By campaign and segment: mark (a time, ms) → number of mails that are due before it."""
+
+
+class PlannedMails:
+    """
+    Each person under way has the next step at the time that it is planned for, the others by the campaign's calendar:
+    what a gap, a window or a skipped step changes is not foreseen.
+    """
+
+    def __init__(self, people: Iterable[ListedPerson] = ()) -> None:
+        self._next: dict[tuple[str, str], list[int]] = {}
+        self._anchors: dict[tuple[str, str, Step], list[int]] = {}
+        for person in people:
+            self._change(_append, person)
+        self._next = {group: sorted(times) for group, times in self._next.items()}
+        self._anchors = {group: sorted(times) for group, times in self._anchors.items()}
+
+    def add(self, person: ListedPerson) -> None:
+        self._change(_put, person)
+
+    def remove(self, person: ListedPerson) -> None:
+        """`person`: as they were added."""
+        self._change(_take, person)
+
+    def _change(self, change: Callable[[list[int], int], None], person: ListedPerson) -> None:
+        if person.status != "active" or person.next_step is None or person.next_due_ms is None:
+            return
+        group = person.campaign, person.segment
+        change(self._next.setdefault(group, []), person.next_due_ms)
+        change(self._anchors.setdefault((*group, person.next_step), []), person.signed_up_ms)
+
+    def before(self, marks: Sequence[int], cadences: Mapping[str, Cadence]) -> Before:
+        """Of the campaigns that are played, which have a cadence."""
+        found: Before = {}
+        for (campaign, segment), due in self._next.items():
+            if campaign in cadences:
+                found[campaign, segment] = Counter({mark: bisect_left(due, mark) for mark in marks})
+        for (campaign, segment, step), anchors in self._anchors.items():
+            if campaign not in cadences:
+                continue
+            cadence, counts = cadences[campaign], found[campaign, segment]
+            for offset_ms in (cadence.offset_ms(later) for later in _after(cadence, step)):
+                for mark in marks:
+                    counts[mark] += bisect_left(anchors, mark - offset_ms)
+        return found
+
+
+def without(all_of_them: Before, some: Before) -> Before:
+    """The numbers of those who are not among `some`."""
+    none: Counter[int] = Counter()
+    return {
+        key: Counter({mark: number - some.get(key, none)[mark] for mark, number in counts.items()})
+        for key, counts in all_of_them.items()
+    }
+
+
+def _after(cadence: Cadence, step: Step) -> Sequence[Step]:
+    """None after a step that the campaign has no more."""
+    return cadence.after(step) if step in cadence.steps else ()
+
+
+def _append(times: list[int], ms: int) -> None:
+    times.append(ms)
+
+
+def _put(times: list[int], ms: int) -> None:
+    insort(times, ms)
+
+
+def _take(times: list[int], ms: int) -> None:
+    del times[bisect_left(times, ms)]

@@ -1,0 +1,158 @@
+"""Queues, workers and failed jobs on a page of our own: requeue and delete do what they say, once, and are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from dramatiq.common import xq_name
+
+from common.ledger import keys
+from common.ledger.action_log import ActionFilter
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import Job
+from common.queue.layout import NAMESPACE
+from common.settings.console_users import new_user
+from common.store.clients import connect
+from tests.console.conftest import Answer, Console, Opener
+
+STEP = "enr_aaaaaaaaaaaaaaaa/step-2"
+
+
+@pytest.fixture
+def broker(store_url: str, console: Console) -> Iterator[DurableRedisBroker]:
+    """A worker's broker, without its threads."""
+    with connect(store_url) as client:
+        broker = DurableRedisBroker(client=client, namespace=NAMESPACE, middleware=[])
+        broker.clock = console.clock
+        broker.declare_queue("send")
+        yield broker
+
+
+def fail(broker: DurableRedisBroker, *, traceback: str = "ValueError: <b>internal</b> error") -> str:
+    """A job of the send queue fails with an internal error; its id."""
+    broker.schedule(Job(id=STEP, actor="send", args=(STEP,), due_ms=broker.clock.now_ms()))
+    broker.promote()
+    consumer = broker.consume("send", prefetch=1, timeout=1)
+    message = next(consumer)
+    assert message is not None
+    message.options["traceback"] = traceback
+    consumer.nack(message)
+    return str(message.options["redis_message_id"])
+
+
+async def act(console: Console, what: str, job: str, queue: str = "send") -> Answer:
+    return await console.post(f"/queues/{what}", queue=queue, job=job)
+
+
+async def actions_of(console: Console) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.what, one.on) for one in await console.context.ledger.action_log.newest(ActionFilter())]
+
+
+async def test_each_queue_shows_its_depth_and_each_worker_its_heartbeat(
+    console: Console, broker: DurableRedisBroker
+) -> None:
+    broker.schedule(Job(id=STEP, actor="send", args=(STEP,), due_ms=console.clock.now_ms() + 60_000))
+    broker.do_heartbeat("")
+
+    page = (await console.get("/queues")).text
+
+    for queue in ("classify", "send", "send_sms", "bookings", "notion_sync", "announce", "replay"):
+        assert f'<th scope="row">{queue}</th>' in page
+    assert broker.broker_id in page
+    assert 'href="/dramatiq/"' in page
+
+
+async def test_a_failed_job_shows_its_traceback_and_leads_to_its_person(
+    console: Console, broker: DurableRedisBroker
+) -> None:
+    job = fail(broker)
+
+    everything, of_queue = (await console.get("/queues")).text, (await console.get("/queues?queue=send")).text
+    of_another = (await console.get("/queues?queue=classify")).text
+
+    for page in (everything, of_queue):
+        assert "ValueError: &lt;b&gt;internal&lt;/b&gt; error" in page
+        assert job in page
+        assert '<a href="/people/enr_aaaaaaaaaaaaaaaa">' in page
+    assert job not in of_another
+
+
+async def test_a_requeued_job_runs_again_once(console: Console, broker: DurableRedisBroker) -> None:
+    job = fail(broker)
+    broker.client.hset(broker.layout.crashes("send"), job, 3)
+
+    first, second = await act(console, "requeue", job), await act(console, "requeue", job)
+
+    assert (first.location, second.location) == ("/queues?done=requeue", "/queues?done=gone")
+    assert "Requeued" in (await console.get(first.location)).text
+    message = next(broker.consume("send", prefetch=1, timeout=1))
+    assert message is not None
+    assert (message.actor_name, list(message.args)) == ("send", [STEP])
+    assert broker.client.llen(keys.ready("send")) == 0
+    assert not broker.client.exists(broker.layout.crashes("send")), "it may kill as many workers as any other"
+    assert await actions_of(console) == [("requeue job", (f"send/{job}",))]
+
+
+async def test_a_deleted_job_never_runs(console: Console, broker: DurableRedisBroker) -> None:
+    job = fail(broker)
+
+    answer = await act(console, "delete", job)
+
+    assert answer.location == "/queues?done=delete"
+    assert not broker.client.exists(keys.ready("send"), keys.ready("send") + ".msgs", f"{NAMESPACE}:{xq_name('send')}")
+    assert await actions_of(console) == [("delete job", (f"send/{job}",))]
+
+
+async def test_a_job_that_is_not_failed_is_left_alone(console: Console, broker: DurableRedisBroker) -> None:
+    broker.schedule(Job(id=STEP, actor="send", args=(STEP,), due_ms=console.clock.now_ms()))
+    broker.promote()
+
+    answer = await act(console, "delete", f"{STEP}@{console.clock.now_ms()}")
+
+    assert answer.location == "/queues?done=gone"
+    assert broker.client.llen(keys.ready("send")) == 1
+    assert await actions_of(console) == []
+
+
+@pytest.mark.parametrize(("queue", "job"), [("nobodys", "x"), ("send", ""), ("send.XQ", "x")])
+async def test_a_form_that_names_no_job_is_400(console: Console, queue: str, job: str) -> None:
+    assert (await act(console, "delete", job, queue)).status == 400
+
+
+async def test_an_unreadable_body_hides_no_other_job(console: Console, broker: DurableRedisBroker) -> None:
+    job = fail(broker)
+    broker.client.zadd(f"{NAMESPACE}:{xq_name('send')}", {"junk": 1})
+    broker.client.hset(f"{NAMESPACE}:{xq_name('send')}.msgs", "junk", b"\xff{")
+
+    page = (await console.get("/queues")).text
+
+    assert (job in page, "(unreadable)" in page) == (True, True)
+
+
+async def test_many_are_shown_a_page_at_a_time_newest_first(console: Console, store: redis.asyncio.Redis) -> None:
+    for queue, first in (("send", 0), ("classify", 1)):
+        await store.zadd(f"{NAMESPACE}:{xq_name(queue)}", {f"job-{n:02}": n for n in range(first, 40, 2)})
+
+    first, second = (await console.get("/queues")).text, (await console.get("/queues?from=25")).text
+
+    assert [f"job-{n:02}" in first for n in (39, 15, 14, 0)] == [True, True, False, False]
+    assert [f"job-{n:02}" in second for n in (15, 14, 0)] == [False, True, True]
+
+
+@pytest.mark.parametrize("what", ["requeue", "delete"])
+async def test_who_may_only_look_sees_no_form_and_is_refused(
+    opens: Opener, store_url: str, broker: DurableRedisBroker, what: str
+) -> None:
+    job = fail(broker)
+    mia, token = new_user("mia", "read")
+    console = await opens(store_url, console_users=mia.line)
+    await console.log_in(token)
+    page = await console.get("/queues")
+
+    answer = await console.post(f"/queues/{what}", queue="send", job=job)
+
+    assert f"/queues/{what}" not in page.text
+    assert answer.status == 403
+    assert broker.client.zcard(f"{NAMESPACE}:{xq_name('send')}") == 1
