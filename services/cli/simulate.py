@@ -18,20 +18,20 @@ from services.cli.shared import json_option, print_json
 @click.option(
     "--scenario",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file that says which edited campaigns are put in force meanwhile.",
+    help="A file that says who books calls, what fails, and which edited campaigns are put in force meanwhile.",
 )
 @json_option
 def command(people: int, seed: int, campaign: str | None, scenario: Path | None, as_json: bool) -> int:
     """
     Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
 
-    Everybody stays and nobody books. Exit status 1 when a promise was broken.
+    Everybody stays, and nobody books unless the scenario says so. Exit status 1 when a promise was broken.
     """
     from common.campaigns.campaigns import load_campaigns
     from common.settings.load import load_settings
     from common.settings.settings import Settings
-    from services.simulation.edits import read_edits
     from services.simulation.processes import simulate_in_processes
+    from services.simulation.scenario_file import read_scenario
     from services.simulation.scenarios import Scenario
 
     given = load_settings()
@@ -43,17 +43,20 @@ def command(people: int, seed: int, campaign: str | None, scenario: Path | None,
         campaigns_dir=given.campaigns_dir,
         testing_mode=given.testing_mode,
         campaign_speed=given.campaign_speed,
-        sandboxed=frozenset({"resend", "notion"}),
+        sandboxed=frozenset({"resend", "notion", "twilio"}),
     )
-    edits = read_edits(scenario, campaigns) if scenario else ()
+    played = Scenario(people=people, seed=seed)
+    if scenario:
+        played = read_scenario(scenario, played, campaigns)
     mails = people * sum(len(one.steps) for one in campaigns.values())
     with count_bar("e-mails", mails) as progress:
-        played = Scenario(people=people, seed=seed, edits=edits)
         report = simulate_in_processes(settings, played, progress=progress)
     if as_json:
         print_json(asdict(report))
     else:
         click.echo(f"{report.people} people · {report.sent} sent · {report.skipped} skipped · {report.dead} dead")
+        if report.calls:
+            click.echo(f"{report.calls} calls · {report.call_mails} e-mails about them · {report.texts} SMS")
         for line in report.violations:
             click.echo(f"  broken: {line}")
         if not report.violations:

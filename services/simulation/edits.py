@@ -1,21 +1,14 @@
-"""Edits of campaigns while a simulation runs: what a scenario's file says, and the switch to another version."""
+"""Edits of campaigns while a simulation runs: the switch to another version."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Self
 from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.compiled import CompiledCampaign
 from common.campaigns.errors import CampaignError
-from common.campaigns.files import TomlFile, read_toml
-from common.campaigns.loader import load_campaign
-from common.campaigns.manifest import duration_ms
 from common.domain.cadence import Cadence, Pace
 from common.domain.windows import Window
 from common.ledger.versions import Action, LogEntry
@@ -112,49 +105,3 @@ def in_force_of(campaign: Campaign, pace: Pace, since_ms: int = 0, *, send_late:
         window=(window, campaign.zone_of()) if window else None,
         send_late=send_late,
     )
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _EditEntry(_Table):
-    after: Annotated[int, BeforeValidator(duration_ms)]
-    campaign: str
-    folder: str | None = None
-    rollback: bool = False
-    late: bool = False
-
-    @model_validator(mode="after")
-    def _is_one_of_two(self) -> Self:
-        if (self.folder is None) != self.rollback:
-            raise ValueError('name the folder that the edited campaign is in, or write "rollback = true"')
-        return self
-
-
-class _ScenarioFile(_Table):
-    edits: tuple[_EditEntry, ...] = Field(min_length=1)
-
-
-def read_edits(file: Path, campaigns: Mapping[str, Campaign]) -> tuple[Edit, ...]:
-    """
-    What a scenario's file says, in the order of time; folders are looked for next to it.
-
-    Raises CampaignError naming the file, the line and the cure, also for what is wrong in an edited campaign.
-    """
-    source = read_toml(file)
-    return tuple(sorted(_edits(source, file.parent, campaigns), key=lambda edit: edit.after_ms))
-
-
-def _edits(source: TomlFile, home: Path, campaigns: Mapping[str, Campaign]) -> Iterator[Edit]:
-    for number, entry in enumerate(source.validated(_ScenarioFile).edits):
-        if entry.campaign not in campaigns:
-            problem = f"{entry.campaign!r} is not simulated; there are: {', '.join(campaigns)}"
-            raise source.error(("edits", number, "campaign"), problem)
-        compiled = None
-        if entry.folder is not None:
-            if not (home / entry.folder / entry.campaign).is_dir():
-                problem = f"no folder {entry.campaign} in {home / entry.folder}; put the edited one there"
-                raise source.error(("edits", number, "folder"), problem)
-            compiled = load_campaign(entry.campaign, directory=home / entry.folder).compiled
-        yield Edit(after_ms=entry.after, campaign=entry.campaign, compiled=compiled, send_late=entry.late)

@@ -86,6 +86,10 @@ class Simulation:
         self._queues = DueJobs(client, list(_HANDLERS), worker=WORKER, clock=clock)
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
+        self.reported: list[BookingEvent] = []
+        """All that Cal.com said, in the order of time."""
+        self.stops: dict[str, int] = {}
+        """By number, when it answered STOP first, ms."""
 
     async def sign_up(
         self, assessment: Assessment, visitor: str | None = None, *, campaign: str | None = None
@@ -130,7 +134,16 @@ class Simulation:
     async def receive(self, event: BookingEvent) -> BookingAnswer:
         """Receive one webhook of Cal.com, under an id of its own."""
         self._webhooks += 1
+        self.reported.append(event)
         return await self.ledger.bookings.accept(event, webhook_id=f"calcom:sim-{self._webhooks}")
+
+    async def answer_stop(self, number: str) -> None:
+        """Receive STOP from a phone."""
+        self._webhooks += 1
+        now_ms = self.clock.now_ms()
+        self.stops.setdefault(number, now_ms)
+        webhook_id = f"twilio:sim-{self._webhooks}"
+        await self.ledger.texts.receive(number, "stop", "STOP", webhook_id=webhook_id, now_ms=now_ms)
 
     async def run(self, *, until_ms: int | None = None) -> int:
         """

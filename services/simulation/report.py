@@ -6,20 +6,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.domain.enrollment import Enrollment
+from services.simulation.call_history import histories
 from services.simulation.edits import VersionInForce, in_force_of
 from services.simulation.engine import Simulation
-from services.simulation.invariants import FinishedRun, violations
+from services.simulation.finished_run import FinishedRun
+from services.simulation.invariants import violations
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`sent`: accepted by the provider. `skipped`, `dead`: deliveries that ended so. `violations`: broken promises."""
+    """
+    `sent`: steps that the provider accepted. `skipped`, `dead`: those that ended so. `violations`: broken promises.
+
+    `calls`: bookings that were reported; `call_mails`, `texts`: accepted reminders and follow-ups, by mail and by SMS.
+    """
 
     people: int
     sent: int
     skipped: int
     dead: int
     violations: list[str]
+    calls: int = 0
+    call_mails: int = 0
+    texts: int = 0
 
 
 def combine(reports: Iterable[Report]) -> Report:
@@ -31,6 +40,9 @@ def combine(reports: Iterable[Report]) -> Report:
         skipped=sum(part.skipped for part in parts),
         dead=sum(part.dead for part in parts),
         violations=[line for part in parts for line in part.violations],
+        calls=sum(part.calls for part in parts),
+        call_mails=sum(part.call_mails for part in parts),
+        texts=sum(part.texts for part in parts),
     )
 
 
@@ -42,10 +54,8 @@ async def report_on(
 
     `history`: by campaign, the versions that were in force; None: none was ever replaced.
     """
-    enrollments = await _enrollments(simulation)
-    pace, campaigns = simulation.world.settings.pace, simulation.world.campaigns
-    played = history or {key: [in_force_of(campaign, pace)] for key, campaign in campaigns.items()}
-    run = FinishedRun(enrollments, simulation.mailer, simulation.mirror, played)
+    run = await finished(simulation, history=history)
+    enrollments = run.enrollments
     final_statuses = [
         enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)
     ]
@@ -57,6 +67,32 @@ async def report_on(
         skipped=sum(final_status == "skipped" for final_status in final_statuses),
         dead=sum(final_status == "dead" for final_status in final_statuses),
         violations=missing + violations(run),
+        calls=len(run.histories),
+        call_mails=sum("booking" in mail.tags for _, mail in simulation.mailer.accepted_mails),
+        texts=len(simulation.texter.accepted_texts),
+    )
+
+
+async def finished(
+    simulation: Simulation, *, history: Mapping[str, Sequence[VersionInForce]] | None = None
+) -> FinishedRun:
+    """What a simulation that has ended left behind. `history` as in `report_on`."""
+    enrollments = await _enrollments(simulation)
+    pace, campaigns = simulation.world.settings.pace, simulation.world.campaigns
+    known = histories(simulation.reported)
+    callers = await simulation.ledger.mailboxes.find_all({one.address for one in known.values()})
+    calls = simulation.ledger.bookings
+    return FinishedRun(
+        enrollments=enrollments,
+        mailer=simulation.mailer,
+        mirror=simulation.mirror,
+        history=history or {key: [in_force_of(campaign, pace)] for key, campaign in campaigns.items()},
+        texter=simulation.texter,
+        calls=[call for contact in dict.fromkeys(callers.values()) async for call in calls.calls(contact)],
+        histories=known,
+        stops=simulation.stops,
+        pace=pace,
+        home=campaigns.home.key,
     )
 
 

@@ -17,10 +17,14 @@ import redis.asyncio
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
+from common.domain.booking import BookingEvent
+from common.domain.cadence import Pace
 from common.domain.contact import Assessment
+from common.errors import Ambiguous, Failure, Transient
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
+from services.simulation.calls import HOUR_MS, Caller, Happening, Stop, phone_of, with_consent
 from services.simulation.edits import Edit, VersionSwitch
 from services.simulation.engine import Simulation
 from services.simulation.report import Report, report_on
@@ -40,8 +44,9 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """
-    Everybody signs up within a day, for every campaign that is open, stays, and books nothing. `edits`: other versions
-    of the campaigns that are put in force meanwhile, in the order of time.
+    Everybody signs up within a day, for every campaign that is open, and stays. `edits`: other versions of the
+    campaigns that are put in force meanwhile, in the order of time. `calls`: the share of the people who book a call,
+    see `Caller`. `faults`: the share of requests to the providers that fail, half of them after the acceptance.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
     at the same time and run concurrently. `part` of `parts`, counted from 0: only every so many of the people. The same
@@ -54,6 +59,8 @@ class Scenario:
     part: int = 0
     parts: int = 1
     edits: tuple[Edit, ...] = ()
+    calls: float = 0.0
+    faults: float = 0.0
 
     def divided(self, parts: int) -> list[Scenario]:
         return [replace(self, part=part, parts=parts) for part in range(parts)]
@@ -68,29 +75,73 @@ class Scenario:
         started_ms, pace = simulation.clock.now_ms(), simulation.world.settings.pace
         if switch is not None:
             await switch.begin()
-        happens: list[tuple[int, Assessment | Edit]] = [*self._signups(pace.divided(DAY_MS))]
-        happens += [(pace.divided(edit.after_ms), edit) for edit in self.edits]
-        for after_ms, together in groupby(sorted(happens, key=itemgetter(0)), key=itemgetter(0)):
-            await simulation.run(until_ms=started_ms + after_ms)
+        self._fail_now_and_then(simulation)
+        happens: list[tuple[int, Assessment | Edit | Happening]] = []
+        for at_ms, number, person in self._signups(started_ms, pace.divided(DAY_MS)):
+            happens.append((at_ms, person))
+            happens += self._calls(number, person, at_ms, pace)
+        happens += [(started_ms + pace.divided(edit.after_ms), edit) for edit in self.edits]
+        for at_ms, together in groupby(sorted(happens, key=itemgetter(0)), key=itemgetter(0)):
+            await simulation.run(until_ms=at_ms)
             now = [one for _, one in together]
             people = [one for one in now if isinstance(one, Assessment)]
             for campaign in simulation.world.campaigns:
                 await asyncio.gather(*(simulation.sign_up(person, campaign=campaign) for person in people))
-            for edit in (one for one in now if isinstance(one, Edit)):
-                assert switch is not None, "edits need a switch"
-                await switch.apply(edit)
+            for one in now:
+                await _happen(simulation, switch, one)
         await simulation.run()
 
-    def _signups(self, day_ms: int) -> list[tuple[int, Assessment]]:
-        """When each person signs up, ms after the start, in this order."""
+    def _signups(self, started_ms: int, day_ms: int) -> list[tuple[int, int, Assessment]]:
+        """When each person signs up, in this order."""
         draw = Random(self.seed)
         bursts = [draw.randrange(max(1, day_ms)) for _ in range(max(1, self.people // self.burst))]
         signups = []
         for number in self.numbers:
             draw = Random(f"{self.seed}/{number}")
-            at_ms, person = draw.choice(bursts), random_assessment(number, draw)
-            signups.append((at_ms, replace(person, locale=draw.choice(_LOCALES), timezone=draw.choice(_ZONES))))
+            after_ms, person = draw.choice(bursts), random_assessment(number, draw)
+            person = replace(person, locale=draw.choice(_LOCALES), timezone=draw.choice(_ZONES))
+            if self.calls:
+                person = with_consent(person, phone_of(number), draw)
+            signups.append((started_ms + after_ms, number, person))
         return sorted(signups, key=itemgetter(0))
+
+    def _calls(self, number: int, person: Assessment, signed_up_ms: int, pace: Pace) -> list[tuple[int, Happening]]:
+        draw = Random(f"{self.seed}/{number}/calls")
+        if draw.random() >= self.calls:
+            return []
+        booked_ms = signed_up_ms + pace.divided(draw.randrange(HOUR_MS, 3 * DAY_MS))
+        caller = Caller(
+            person=person,
+            number=number,
+            now_ms=booked_ms,
+            phone=phone_of(number),
+            timezone=draw.choice(_ZONES),
+            draw=draw,
+            pace=pace,
+        )
+        return list(caller.happenings())
+
+    def _fail_now_and_then(self, simulation: Simulation) -> None:
+        if not self.faults:
+            return
+        draw = Random(f"{self.seed}/{self.part}/faults")
+        kinds = (Ambiguous("read_timeout"), Transient("busy", status=500))
+
+        def failure(_message: object) -> Failure | None:
+            return draw.choice(kinds) if draw.random() < self.faults else None
+
+        simulation.mailer.failure = simulation.texter.failure = failure
+        simulation.texter.loses = lambda _text: draw.random() < 0.5
+
+
+async def _happen(simulation: Simulation, switch: VersionSwitch | None, one: Assessment | Edit | Happening) -> None:
+    if isinstance(one, Edit):
+        assert switch is not None, "edits need a switch"
+        await switch.apply(one)
+    elif isinstance(one, BookingEvent):
+        await simulation.receive(one)
+    elif isinstance(one, Stop):
+        await simulation.answer_stop(one.number)
 
 
 async def simulate(

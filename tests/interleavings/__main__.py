@@ -6,9 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from common.domain.delivery import Kind
 from common.store.embedded import EmbeddedStore
 from tests.interleavings.explorer import explore
+from tests.interleavings.plans import PLANS, SMS
 from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
 from tests.interleavings.states import Budget
@@ -26,17 +26,21 @@ BUDGETS = (
     Budget(sleeps=1, deaths=1, copies=1),
 )
 
+OF_CALLS = (Budget(reschedules=1, deaths=1, troubles=1), Budget(reschedules=1, cancels=1, deaths=1, passes=1))
+OF_SMS = (Budget(stops=1, deaths=1, troubles=1), Budget(stops=1, sleeps=1))
+
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="advent-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         store = EmbeddedStore(Path(folder))
         store.start()
-        for kind in Kind:
-            protocol = Protocol(store.url, kind)
-            for budget in BUDGETS:
+        for plan in PLANS:
+            protocol = Protocol(store.url, plan)
+            budgets = (*BUDGETS, *(OF_CALLS if plan.is_of_call else ()), *(OF_SMS if plan is SMS else ()))
+            for budget in budgets:
                 began_s = time.monotonic()
                 found = explore(protocol, protocol.begin(budget), Recovery(protocol).check)
-                print(f"{kind} {budget}\n    {found}, {time.monotonic() - began_s:.0f} s", flush=True)
+                print(f"{plan.name} {budget}\n    {found}, {time.monotonic() - began_s:.0f} s", flush=True)
             protocol.close()
         store.stop()
 

@@ -10,31 +10,19 @@ of these.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from actors.sending.failure_policy import decide
-from common.domain.booking import BookingEvent, BookingKind
-from common.domain.cadence import Cadence
-from common.domain.contact import Assessment
-from common.domain.delivery import Kind, Record, Trigger, delivery_of
+from actors.sending.reconcile import NO_KEYS
+from common.domain.booking import BookingEvent
+from common.domain.delivery import Record, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.follow_ups import FollowUpRules, follow_ups_of
-from common.domain.ids import (
-    DeliveryId,
-    booking_id,
-    enrollment_id,
-    follow_up_delivery_id,
-    reminder_delivery_id,
-    step_delivery_id,
-)
-from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.ids import DeliveryId
 from common.domain.retry import RetryPolicy
-from common.domain.series import Booking, resolve
 from common.errors import Ambiguous
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
 from common.ledger.codec import read_records
 from common.ledger.constants import LEASE_MS
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -43,31 +31,19 @@ from common.queue.job import Job
 from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, compose_scripts
 from common.store.clients import connect, connect_async
+from tests.interleavings.plans import ADA, CADENCE, CONTACT, NOW_MS, SECOND, STEP, Plan, cancelled, moved, report
 from tests.interleavings.snapshots import Snapshots
 from tests.interleavings.states import Budget, Move, State, Worker
 
-SECOND = 1_000
-HOUR = 3_600_000
-NOW_MS = 1_764_000_000_000
-CADENCE = Cadence((0, HOUR), 30 * SECOND)
-ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
-CONTACT = enrollment_id("c", ADA.email)
-START_MS = NOW_MS + 1_000 * HOUR
-REMINDERS = ReminderRules(before_ms=(("now", 1_000 * HOUR), ("later", 999 * HOUR)), minimum_notice_ms=0)
-FOLLOW_UPS = FollowUpRules(
-    after_ms=(("now", Trigger.NO_SHOW, 2 * HOUR), ("later", Trigger.NO_SHOW, 3 * HOUR)),
-    grace_ms=2 * HOUR,
-    unmarked_ms=24 * HOUR,
+TIMELINE = keys.timeline(CONTACT)
+NOISE = (
+    keys.CHANGED,
+    TIMELINE,
+    keys.delayed("notion_sync"),
+    keys.delayed("bookings"),
+    *(keys.webhook(webhook) for webhook in ("resend:1", "begin0", "begin1", "move0", "cancel0", "stop")),
 )
-DELIVERIES = {
-    Kind.STEP: [step_delivery_id(CONTACT, number) for number in (1, 2)],
-    Kind.REMINDER: [
-        reminder_delivery_id(booking_id("A"), start_ms=START_MS, name=name) for name, _ in REMINDERS.before_ms
-    ],
-    Kind.FOLLOW_UP: [follow_up_delivery_id(booking_id("A"), on=on, name=name) for name, on, _ in FOLLOW_UPS.after_ms],
-}
-"""The first is due now, the second in an hour."""
-NOISE = keys.timeline(CONTACT)
+"""Not of this play: answers to webhooks, which expire, and the mirror, which has its own job."""
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 
@@ -75,10 +51,9 @@ ALIVE, SILENT = 9e15, 1
 class Protocol:
     """`promises` are asserted at each move; see `recovery.py` for what must hold once everything has come to rest."""
 
-    def __init__(self, url: str, kind: Kind = Kind.STEP) -> None:
-        self.kind = kind
-        self.deliveries = DELIVERIES[kind]
-        self.first = self.deliveries[0]
+    def __init__(self, url: str, plan: Plan = STEP) -> None:
+        self.plan, self.queue = plan, plan.queue
+        self.first = plan.deliveries[0]
         self.loop = asyncio.new_event_loop()
         self.client = connect(url)
         self.ledger = Ledger(connect_async(url), campaign="c", cadence=CADENCE, secret_key="k" * 32)
@@ -92,72 +67,15 @@ class Protocol:
         self.client.close()
 
     def begin(self, budget: Budget, *, workers: int = 2) -> State:
-        """Ada has signed up, or booked or missed a call; her first mail is due, her second in an hour."""
+        """Her first delivery is due, her second in an hour."""
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
-        plans = {Kind.STEP: self._sign_up, Kind.REMINDER: self._book, Kind.FOLLOW_UP: self._miss}
-        self._run(plans[self.kind]())
-        # Not of this play: the webhook's answer expires, and the mirror has its own job.
-        self.client.delete(keys.webhook("1"), keys.webhook("2"), keys.CHANGED, NOISE)
-        for queue in ("classify", "notion_sync", "bookings"):
-            self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
+        self._run(self.plan.begin(self.ledger))
+        self._drop_noise()
+        self.client.delete(keys.delayed("classify"), keys.delayed("classify") + ".msgs")
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
         return self._state
-
-    async def _sign_up(self) -> None:
-        await self.ledger.signups.accept(ADA, webhook_id="1", received_ms=NOW_MS)
-        enrollment = await self.ledger.enrollments.get(CONTACT)
-        assert enrollment is not None
-        await self.ledger.signups.enroll(enrollment, now_ms=NOW_MS, announce=False)
-
-    async def _book(self) -> None:
-        booked = BookingEvent(
-            kind=BookingKind.CREATED,
-            uid="A",
-            event_ms=NOW_MS,
-            received_ms=NOW_MS,
-            start_ms=START_MS,
-            email=ADA.email,
-        )
-        await self._look([booked], lambda booking: {"bookings": [(booking, reminders_of(booking, REMINDERS))]})
-
-    async def _miss(self) -> None:
-        marked_ms = NOW_MS - 2 * HOUR
-        booked = BookingEvent(
-            kind=BookingKind.CREATED,
-            uid="A",
-            event_ms=marked_ms - HOUR,
-            received_ms=marked_ms - HOUR,
-            start_ms=marked_ms - HOUR,
-            email=ADA.email,
-        )
-        marked = replace(
-            booked,
-            kind=BookingKind.NO_SHOW,
-            event_ms=marked_ms,
-            received_ms=marked_ms,
-            no_shows=((ADA.email, True),),
-        )
-        events = [booked, marked]
-        await self._look(
-            events,
-            lambda booking: {
-                "bookings": [(booking, [])],
-                "follow_ups": {booking.id: follow_ups_of(booking, events, FOLLOW_UPS, now_ms=NOW_MS)},
-            },
-        )
-
-    async def _look(self, events: list[BookingEvent], outcome_of: Callable[[Booking], dict[str, Any]]) -> None:
-        for number, event in enumerate(events, 1):
-            await self.ledger.bookings.accept(event, webhook_id=str(number))
-        (booking,) = resolve(events)
-        outcome = BookingOutcome(
-            gathered=await self.ledger.bookings.gather(booking.id),
-            nurture=[(await self.ledger.bookings.contact(CONTACT), "leave")],
-            **outcome_of(booking),
-        )
-        assert await self.ledger.bookings.write(outcome, now_ms=NOW_MS)
 
     # What the explorer asks
 
@@ -166,8 +84,7 @@ class Protocol:
         self._state = state
 
     def state(self) -> State:
-        for noise in (keys.CHANGED, NOISE, keys.delayed("notion_sync"), keys.webhook("resend:1")):
-            self.client.delete(noise, f"{noise}.msgs")
+        self._drop_noise()
         return replace(self._state, store=self.snapshots.take())
 
     def moves(self) -> Iterator[Move]:
@@ -189,7 +106,9 @@ class Protocol:
         yield ("sweep",)
         if budget.passes:
             yield "pass", "retry"
-            yield "pass", "lease"
+            # No request lasts as long as a lease; what knows no keys relies on that.
+            if self.plan.number is None or all(worker.at != "send" for worker in now.workers):
+                yield "pass", "lease"
         if budget.leaves:
             yield ("leave",)
         if budget.copies:
@@ -200,6 +119,12 @@ class Protocol:
             yield ("hear",)
         if budget.erasures:
             yield ("forget",)
+        if budget.reschedules and not now.cancelled:
+            yield ("move",)
+        if budget.cancels:
+            yield ("cancel",)
+        if budget.stops:
+            yield ("stop",)
 
     def _is_twin(self, number: int) -> bool:
         """Of two who have done nothing yet it is all the same which one begins."""
@@ -213,7 +138,7 @@ class Protocol:
 
     def _steps(self, number: int, worker: Worker) -> Iterator[Move]:
         if worker.at == "fetch":
-            if self.client.llen(keys.ready("send")):
+            if self.client.llen(keys.ready(self.queue)):
                 yield "work", number
         elif worker.at == "send":
             yield "work", number, "heard"
@@ -244,16 +169,28 @@ class Protocol:
         if isinstance(claim, ClaimRefused):
             return replace(worker, at="acknowledge")
         self._nobody_else_has(claim, worker)
-        return replace(worker, at="freeze", claim=claim)
+        is_looked_for = claim.outcome_unknown and not claim.delivery.channel.key_remembered_ms
+        return replace(worker, at="look up" if is_looked_for else "freeze", claim=claim)
+
+    def _look_up(self, worker: Worker) -> Worker:
+        """The provider knows no keys: its list shows what became of the attempt before, or a person decides."""
+        assert worker.claim is not None
+        if worker.claim.id in self.accepted():
+            return self._settle(worker, "accepted", "SM1", sent_ms=self._state.now_ms)
+        return self._settle(worker, "dead", f"{NO_KEYS}; not found among what Twilio lists")
 
     def _freeze(self, worker: Worker) -> Worker:
         assert worker.claim is not None
         mail = worker.claim.payload or f"rendered by {worker.name}"
-        answer = self._run(self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms))
+        answer = self._run(
+            self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms, number=self.plan.number)
+        )
         if isinstance(answer, ClaimRefused):
             at = {"exited": "settle skipped", "held": "settle held"}.get(answer.reason, "acknowledge")
             return replace(worker, at=at)
-        assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
+        assert not self.is_called_off(worker.claim.id), (
+            f"the last line before the provider let {worker.claim.id} through"
+        )
         return replace(worker, at="send", mail=mail)
 
     def _send(self, worker: Worker, how: str) -> Worker:
@@ -266,6 +203,7 @@ class Protocol:
 
     def _accept(self, key: str, mail: str) -> None:
         accepted = dict(self._state.accepted)
+        assert self.plan.number is None or key not in accepted, f"{key} was sent twice"
         assert accepted.get(key, mail) == mail, f"{key} was sent with other bytes"
         accepted[key] = mail
         self._state = replace(self._state, accepted=tuple(sorted(accepted.items())))
@@ -337,7 +275,7 @@ class Protocol:
         self.client.zadd(keys.HEARTBEATS, {self._state.workers[number].name: ALIVE})
 
     def promote(self) -> None:
-        self._script("promote", "", 500, "send", queue="")
+        self._script("promote", "", 500, self.queue, queue="")
 
     def takeover(self) -> None:
         self._script("rescue", "", HEARTBEAT_TIMEOUT_MS, queue="")
@@ -362,12 +300,12 @@ class Protocol:
         """The job of the first delivery once more, as somebody might schedule it who does not know it is in hand."""
         self._spend("copies")
         due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
-        body = Job(id=self.first, actor="send", queue="send", args=(self.first,), due_ms=due_ms).message()
+        body = Job(id=self.first, actor=self.queue, queue=self.queue, args=(self.first,), due_ms=due_ms).message()
         self._script("schedule", "", self.first, due_ms, body, "")
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.dead_letters.replay(self.first, now_ms=self._state.now_ms, way="same"))
+        self._replay(self.first)
 
     def hear(self) -> None:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
@@ -381,7 +319,8 @@ class Protocol:
             mailed_ms=now_ms,
             received_ms=now_ms,
             provider_id="re_1",
-            address=ADA.email,
+            address=ADA.email if self.plan.number is None else None,
+            number=self.plan.number,
         )
         self._run(self.ledger.feedback.record(reported, webhook_id="resend:1"))
         self._state = replace(self._state, heard=not self._state.forgotten)
@@ -392,25 +331,51 @@ class Protocol:
         self._run(self.ledger.contacts.forget(traces, now_ms=self._state.now_ms))
         self._state = replace(self._state, left=True, heard=False, forgotten=True)
 
+    def move(self) -> None:
+        self._spend("reschedules")
+        self._hear_of_call([moved(self._state.now_ms)], "move")
+        self._state = replace(self._state, moved=True)
+
+    def cancel(self) -> None:
+        self._spend("cancels")
+        self._hear_of_call([cancelled("B" if self._state.moved else "A", self._state.now_ms)], "cancel")
+        self._state = replace(self._state, cancelled=True)
+
+    def stop(self) -> None:
+        """Her phone answers STOP."""
+        self._spend("stops")
+        assert self.plan.number is not None
+        self._run(
+            self.ledger.texts.receive(self.plan.number, "stop", "STOP", webhook_id="stop", now_ms=self._state.now_ms)
+        )
+        self._state = replace(self._state, left=True)
+
     # What a recovery asks
 
-    def records(self) -> dict[str, Record] | None:
-        """By name, of everything that was planned; None once she is forgotten, and only then."""
-        owner = keys.owner(delivery_of(self.first).owner)
-        fields = self._run(self.ledger.store.read_hash(owner))
-        assert (not fields) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {fields} is known"
-        return read_records(fields) if fields else None
+    def deliveries(self) -> Sequence[DeliveryId]:
+        """All that were ever planned, or will be."""
+        return [*self.plan.deliveries, *(self.plan.after_move if self._state.moved else ())]
 
-    def has_left(self) -> bool:
-        return self._state.left
+    def records(self) -> dict[DeliveryId, Record] | None:
+        """Of everything that was planned; None once she is forgotten, and only then."""
+        found: dict[DeliveryId, Record] = {}
+        for owner in dict.fromkeys(delivery_of(one).owner for one in self.deliveries()):
+            fields = self._run(self.ledger.store.read_hash(keys.owner(owner)))
+            assert (not fields) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {fields} is known"
+            found |= {DeliveryId(f"{owner}/{name}"): record for name, record in read_records(fields).items()}
+        return None if self._state.forgotten else found
+
+    def is_called_off(self, delivery: DeliveryId) -> bool:
+        now = self._state
+        return now.left or now.cancelled or (now.moved and delivery in self.plan.deliveries)
 
     def has_heard(self) -> bool:
         return self._state.heard
 
     def traces(self) -> list[bytes]:
         """The keys that name her, or a mail of hers."""
-        jobs = [keys.OPEN, keys.DEAD, keys.delayed("send")]
-        named = [key for key in self.client.scan_iter(f"*{CONTACT}*") if key.decode() != NOISE]
+        jobs = [keys.OPEN, keys.DEAD, keys.delayed(self.queue)]
+        named = [key for key in self.client.scan_iter(f"*{CONTACT}*") if key.decode() != TIMELINE]
         return named + [job for name in jobs for job in self.client.zrange(name, 0, -1)]
 
     def at(self, number: int) -> str:
@@ -428,10 +393,30 @@ class Protocol:
 
     def replay_all(self) -> None:
         for job in self.client.zrange(keys.DEAD, 0, -1):
-            delivery = DeliveryId(job.decode())
-            self._run(self.ledger.dead_letters.replay(delivery, now_ms=self._state.now_ms, way="same"))
+            self._replay(DeliveryId(job.decode()))
 
     # Parts
+
+    def _replay(self, delivery: DeliveryId) -> None:
+        """As `actors/dead_letters.py` plans it: what knows no keys is looked for."""
+        letters, now_ms = self.ledger.dead_letters, self._state.now_ms
+        letter = self._run(letters.get(delivery))
+        if letter is None:
+            return
+        if self.plan.number is None:
+            self._run(letters.replay(delivery, now_ms=now_ms, way="same"))
+        elif letter.outcome_unknown and delivery in self.accepted():
+            since_ms = letter.dead_since_ms
+            self._run(letters.accept(delivery, "SM1", sent_ms=now_ms, dead_since_ms=since_ms, now_ms=now_ms))
+        else:
+            self._run(letters.replay(delivery, now_ms=now_ms, way="again" if letter.outcome_unknown else "fresh"))
+
+    def _hear_of_call(self, events: Sequence[BookingEvent], webhook_id: str) -> None:
+        self._run(report(self.ledger, events, webhook_id=webhook_id))
+        self._run(self.plan.look(self.ledger, self._state.now_ms))
+
+    def _drop_noise(self) -> None:
+        self.client.delete(*(each for name in NOISE for each in (name, f"{name}.msgs")))
 
     def _become(self, number: int, worker: Worker) -> None:
         workers = list(self._state.workers)
@@ -442,14 +427,15 @@ class Protocol:
         budget = self._state.budget
         self._state = replace(self._state, budget=replace(budget, **{what: getattr(budget, what) - 1}))
 
-    def _script(self, name: str, worker: str, *args: Any, queue: str = "send") -> Any:
-        return self._scripts[name](keys=[NAMESPACE], args=[queue, worker, self._state.now_ms, *args])
+    def _script(self, name: str, worker: str, *args: Any, queue: str | None = None) -> Any:
+        of = self.queue if queue is None else queue
+        return self._scripts[name](keys=[NAMESPACE], args=[of, worker, self._state.now_ms, *args])
 
     def _run(self, call: Any) -> Any:
         return self.loop.run_until_complete(call)
 
     def _due(self) -> float | None:
-        first = self.client.zrange(keys.delayed("send"), 0, 0, withscores=True)
+        first = self.client.zrange(keys.delayed(self.queue), 0, 0, withscores=True)
         return first[0][1] if first else None
 
     def _score(self, worker: Worker) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common.domain.delivery import DeliveryStatus, Record, delivery_of
+from common.domain.delivery import DeliveryStatus, Record
+from common.domain.ids import DeliveryId
 from common.ledger import keys
 from tests.interleavings.protocol import ALIVE, SILENT, Protocol
 from tests.interleavings.states import Budget, State, Worker
@@ -22,7 +23,7 @@ class Recovery:
         self.checked: set[Any] = set()
 
     def check(self, state: State) -> None:
-        durable = (state.store, state.now_ms, state.accepted, state.left, state.heard, state.forgotten)
+        durable = replace(state, workers=(), budget=Budget(), names=0)
         if durable in self.checked:
             return
         self.checked.add(durable)
@@ -42,7 +43,7 @@ class Recovery:
         client.zadd(keys.HEARTBEATS, {"z": ALIVE})
         self._protocol.takeover()
 
-    def _to_rest(self) -> dict[str, Record] | None:
+    def _to_rest(self) -> dict[DeliveryId, Record] | None:
         protocol = self._protocol
         for _ in range(TURNS):
             protocol.sweep()
@@ -58,18 +59,18 @@ class Recovery:
 
     def _work_off(self) -> bool:
         protocol, worked = self._protocol, False
-        while protocol.client.llen(keys.ready("send")) or protocol.at(0) != "fetch":
+        while protocol.client.llen(keys.ready(protocol.queue)) or protocol.at(0) != "fetch":
             protocol.work(0, *(("heard",) if protocol.at(0) == "send" else ()))
             worked = True
         return worked
 
-    def _every_delivery_ended(self, records: dict[str, Record]) -> None:
+    def _every_delivery_ended(self, records: dict[DeliveryId, Record]) -> None:
         protocol = self._protocol
         accepted = protocol.accepted()
-        for key in protocol.deliveries:
-            record = records.get(delivery_of(key).name)
+        for key in protocol.deliveries():
+            record = records.get(key)
             if record is None:
-                assert protocol.has_left(), f"nothing became of {key}"
+                assert protocol.is_called_off(key), f"nothing became of {key}"
                 assert key not in accepted, f"{key} was accepted, and nothing is known of it"
             elif record.final_status.is_sent:
                 assert key in accepted, f"{key} is said to be accepted"
@@ -78,7 +79,7 @@ class Recovery:
                 is_unknown = any(words in record.detail for words in OUTCOME_UNKNOWN)
                 assert key not in accepted or is_unknown, f"{key} was accepted, and is {record}"
         if protocol.has_heard():
-            first = records[delivery_of(protocol.first).name]
+            first = records[protocol.first]
             assert first.final_status is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
 
     def _the_dead_can_be_replayed(self) -> None:
@@ -89,5 +90,5 @@ class Recovery:
         records = self._to_rest()
         assert records is not None
         self._every_delivery_ended(records)
-        are_sent = all(record.final_status.is_sent for record in records.values())
-        assert are_sent or protocol.has_left(), f"a replay did not help: {records}"
+        for key, record in records.items():
+            assert record.final_status.is_sent or protocol.is_called_off(key), f"a replay did not help: {key}, {record}"

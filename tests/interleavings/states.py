@@ -41,14 +41,19 @@ class Budget:
     copies: int = 0
     tidings: int = 0
     erasures: int = 0
+    reschedules: int = 0
+    cancels: int = 0
+    stops: int = 0
 
 
 @dataclass(frozen=True)
 class State:
     """
-    `accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day.
+    `accepted`: key → the bytes that the provider accepted under it; of mail it remembers them, as Resend does for a
+    day, and of SMS it has a list.
 
-    `heard`: its webhook reported that the first mail arrived, of somebody not yet `forgotten`.
+    `heard`: its webhook reported that the first mail arrived, of somebody not yet `forgotten`. `left`: nothing more may
+    go to her, of this channel. `moved`, `cancelled`: her call.
     """
 
     store: Snapshot
@@ -59,6 +64,8 @@ class State:
     left: bool = False
     heard: bool = False
     forgotten: bool = False
+    moved: bool = False
+    cancelled: bool = False
     names: int = 2
 
 

@@ -14,22 +14,20 @@ from common.domain.cadence import Cadence
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
-from common.domain.series import BookingState, resolve
+from common.domain.series import Booking, BookingState, resolve
 from common.ledger import keys
 from common.ledger.bookings import BookingOutcome
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
+from tests.ledger.play import MINUTE_MS, NOW_MS, WORKERS, Play
 from tests.ledger_reads import record_of
 
-MINUTE_MS = 60_000
-NOW_MS = 1_764_000_000_000
 START_MS = NOW_MS + 3 * MINUTE_MS
 RULES = ReminderRules(before_ms=(("3", 3 * MINUTE_MS), ("1", MINUTE_MS)), minimum_notice_ms=MINUTE_MS)
 BORIS = "boris@example.org"
-WORKERS = ("w1", "w2")
 JOBS = [
-    (uid, reminder_delivery_id(booking_id(uid), start_ms=START_MS + later, name=name))
+    reminder_delivery_id(booking_id(uid), start_ms=START_MS + later, name=name)
     for uid, later in (("A", 0), ("B", 5 * MINUTE_MS))
     for name in ("3", "1")
 ]
@@ -52,17 +50,13 @@ MOVES = (
 )
 
 
-class Play:
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger, self.bookings = ledger, ledger.bookings
-        self.now_ms = NOW_MS
-        self.reported = 0
-        self.claims: dict[tuple[str, int], ClaimGranted] = {}
-        self.bytes: list[set[str]] = [set() for _ in JOBS]
-        self.left = False
+class CallsPlay(Play):
+    """Boris's call, its reminders, and those of the hour to which it is moved."""
 
-    async def move(self, move: tuple) -> None:
-        await getattr(self, {"pass": "passes"}.get(move[0], move[0]))(*move[1:])
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger, JOBS)
+        self.bookings = ledger.bookings
+        self.reported = 0
 
     async def tell(self, what: str) -> None:
         created = BookingEvent(
@@ -98,51 +92,13 @@ class Play:
         )
         assert await self.bookings.write(outcome, now_ms=self.now_ms)
 
-    async def passes(self, seconds: int) -> None:
-        self.now_ms += seconds * 1_000
-
-    async def claim(self, worker: str, number: int) -> None:
-        answer = await self.ledger.deliveries.claim(JOBS[number][1], worker=worker, now_ms=self.now_ms)
-        if isinstance(answer, ClaimGranted):
-            self.claims[worker, number] = answer
-
-    async def tries(self, worker: str, number: int) -> None:
-        """As far as the provider, and no word of what became of it."""
-        await self.claim(worker, number)
-        await self.freeze(worker, number)
-
-    async def freeze(self, worker: str, number: int) -> None:
-        claim = self.claims.get((worker, number))
-        if claim is None:
-            return
-        mail = f"by {worker} at {self.now_ms}"
-        answer = await self.ledger.deliveries.freeze(claim, mail, now_ms=self.now_ms)
-        if isinstance(answer, tuple):
-            assert not self.left, "the last line let a mail through to somebody who had left"
-            assert self.now_ms < claim.booking.start_ms, "a mail left after the meeting began"
-            known = resolve((await self.bookings.gather(booking_id("A"))).events)
-            looked = not await self.ledger.client.zcard(keys.BOOKINGS)
-            stand = {booking.uid: booking.state for booking in known}.get(claim.booking.uid)
-            assert not looked or stand in (None, BookingState.BOOKED), "a mail left for a call that does not stand"
-            self.bytes[number].add(answer[0])
-
-    async def settle(self, worker: str, number: int, outcome: str) -> None:
-        claim = self.claims.pop((worker, number), None)
-        if claim is not None:
-            due_ms = self.now_ms + MINUTE_MS if outcome == "retry" else None
-            await self.ledger.deliveries.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
-
-    async def die(self, worker: str) -> None:
-        await self.ledger.client.zrem(keys.HEARTBEATS, worker)
-
-    async def live(self, worker: str) -> None:
-        await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
-
-    async def sweep(self) -> None:
-        await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
-
-    async def replay(self, number: int) -> None:
-        await self.ledger.dead_letters.replay(JOBS[number][1], now_ms=self.now_ms, way="same")
+    async def on_handed_over(self, claim: ClaimGranted) -> None:
+        assert isinstance(claim.owner, Booking)
+        assert self.now_ms < claim.owner.start_ms, "a mail left after the meeting began"
+        known = resolve((await self.bookings.gather(booking_id("A"))).events)
+        looked = not await self.ledger.client.zcard(keys.BOOKINGS)
+        state = {booking.uid: booking.state for booking in known}.get(claim.owner.uid)
+        assert not looked or state in (None, BookingState.BOOKED), "a mail left for a call that does not stand"
 
     async def unsubscribe(self) -> None:
         self.left = True
@@ -153,19 +109,18 @@ class Play:
 
     async def check(self) -> None:
         """After the meetings every reminder has a final status; nothing waits, and the figures add up."""
-        for number, seen in enumerate(self.bytes):
-            assert len(seen) <= 1, f"{JOBS[number][1]} was handed over with different bytes"
+        self.each_is_handed_over_with_the_same_bytes()
         self.now_ms = START_MS + 100 * MINUTE_MS
         for worker in WORKERS:
             await self.die(worker)
         await self.live("w1")
         for uid in "AB":
             await self.look(uid)
-        for _, job in JOBS:
+        for job in JOBS:
             answer = await self.ledger.deliveries.claim(job, worker="w1", now_ms=self.now_ms)
             assert not isinstance(answer, ClaimGranted)
         final_statuses = []
-        for _, job in JOBS:
+        for job in JOBS:
             known = await record_of(self.ledger, job)
             final_statuses += [known.final_status] if known else []
         assert DeliveryStatus.PLANNED not in final_statuses
@@ -183,9 +138,8 @@ def test_in_any_order_of_events_no_reminder_is_sent_twice_late_or_for_a_call_tha
     async def play() -> None:
         client = connect_async(store_url)
         try:
-            await client.flushall()
-            await client.zadd(keys.HEARTBEATS, dict.fromkeys(WORKERS, 9e15))
-            game = Play(Ledger(client, campaign="c", cadence=Cadence((0,), 1), secret_key="k" * 32))
+            game = CallsPlay(Ledger(client, campaign="c", cadence=Cadence((0,), 1), secret_key="k" * 32))
+            await game.begin()
             await game.tell("created")
             await game.look("A")
             for move in story:

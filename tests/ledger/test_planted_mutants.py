@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.planted import BROKER, LEDGER, MUTANTS, PROVIDERS, Mutant
+from tests.mutants.mutant import BROKER, LEDGER, PROVIDERS, Mutant
+from tests.mutants.planted import MUTANTS
 
 INSTALLATION = Path(__file__).parents[2]
 SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((INSTALLATION / folder).rglob("*.lua"))]
@@ -25,6 +26,11 @@ def test_what_a_fault_takes_away_is_there_once(mutant: Mutant) -> None:
         "write this fault anew for what is there now"
     )
     assert mutant.was != mutant.becomes
+
+
+@pytest.mark.parametrize("mutant", [mutant for mutant in MUTANTS if mutant.is_python], ids=str)
+def test_a_module_with_a_fault_can_be_read(mutant: Mutant) -> None:
+    compile((INSTALLATION / mutant.file).read_text().replace(mutant.was, mutant.becomes), mutant.file, "exec")
 
 
 def test_no_fault_is_listed_twice() -> None:

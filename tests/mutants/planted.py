@@ -7,30 +7,8 @@ write the fault anew for what is there now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tests.mutants.mutant import ACTORS, BROKER, DOMAIN, LEDGER, PROVIDERS, TWILIO, Mutant
 from tests.mutants.planted_ledger import FAULTS
-
-LEDGER = "common/ledger/lua"
-BROKER = "common/queue/lua"
-PROVIDERS = "common/providers"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    folder: str
-    script: str
-    was: str
-    becomes: str = ""
-
-    @property
-    def file(self) -> str:
-        return f"{self.folder}/{self.script}.lua"
-
-    def __str__(self) -> str:
-        was, becomes = (" ⏎ ".join(line.strip() for line in text.splitlines()) for text in (self.was, self.becomes))
-        return f"{self.script}: {was} → {becomes or 'nothing'}"
-
 
 MUTANTS: tuple[Mutant, ...] = (
     *(Mutant(LEDGER, *fault) for fault in FAULTS),
@@ -163,4 +141,36 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(PROVIDERS, "notion/creation_guard", "if page then", "if false then"),
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and ready > now and", "false and"),
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and '1' or '0'", "'0'"),
+    # SMS: consent, and hours
+    Mutant(ACTORS, "render_sms.py", " if consent.is_given]", "]"),
+    Mutant(ACTORS, "render_sms.py", "    if not given:\n        raise NotSent(NO_CONSENT)\n"),
+    Mutant(ACTORS, "render_sms.py", ":= mobile_number(one)", ":= one"),
+    Mutant(
+        ACTORS, "render_sms.py", "if closing_ms is None or closing_ms", "if closing_ms is not None and 0 > closing_ms"
+    ),
+    Mutant(ACTORS, "render_sms.py", "until_ms = min(until_ms, closing_ms)", "until_ms = closing_ms"),
+    Mutant(ACTORS, "render_sms.py", "until_ms = min(until_ms, closing_ms)", "until_ms = until_ms"),
+    Mutant(
+        ACTORS, "channels.py", "return LATE if message.valid_until_ms <= world.clock.now_ms() else None", "return None"
+    ),
+    Mutant(ACTORS, "channels.py", "if not world.settings.may_text(message.to):", "if False:"),
+    Mutant(DOMAIN, "reminders.py", "rules.sms_window.last_open_ms(wanted_ms, zone) if rules.sms_window else ", ""),
+    Mutant(DOMAIN, "reminders.py", "if because == PASSED and wanted_ms >= booking.received_ms:", "if False:"),
+    # SMS: what became of one whose answer was lost
+    Mutant(DOMAIN, "delivery.py", "KEY_REMEMBERED_MS if self is Channel.EMAIL else 0", "KEY_REMEMBERED_MS"),
+    Mutant(ACTORS, "failure_policy.py", "if is_looked_for or claim.failures", "if claim.failures"),
+    Mutant(ACTORS, "reconcile.py", "one.id not in known and ", ""),
+    Mutant(ACTORS, "reconcile.py", " and plain_text(one.body) == text.body]", "]"),
+    Mutant(ACTORS, "reconcile.py", "    if len(found) == 1:\n", "    if found:\n"),
+    Mutant(
+        ACTORS, "reconcile.py", "list_accepted(since_ms, to=text.to, budget", "list_accepted(since_ms, to=None, budget"
+    ),
+    Mutant(ACTORS, "reconcile.py", "text = Text.thawed(item.payload) if item.payload else ", "text = "),
+    Mutant(ACTORS, "send.py", "is_keyed and answer.is_unsent and await", "answer.is_unsent and await"),
+    Mutant(ACTORS, "send.py", "number=number_of(replace(claim, payload=frozen)),", "number=None,"),
+    Mutant(ACTORS, "send.py", "number=number_of(claim) if decision.ends else None,", "number=None,"),
+    Mutant(TWILIO, "texter.py", "str(min(max(seconds, 1), VALIDITY_MAX_S))", "str(VALIDITY_MAX_S)"),
+    Mutant(TWILIO, "texter.py", "min(max(seconds, 1), VALIDITY_MAX_S)", "max(seconds, 1)"),
+    Mutant(TWILIO, "texter.py", "min(max(seconds, 1), VALIDITY_MAX_S)", "min(seconds, VALIDITY_MAX_S)"),
+    Mutant(TWILIO, "texter.py", " if not _is_inbound(row)]", "]"),
 )

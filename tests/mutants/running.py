@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.planted import BROKER, LEDGER, PROVIDERS, Mutant
+from tests.mutants.mutant import ACTORS, BROKER, DOMAIN, LEDGER, PROVIDERS, TWILIO, Mutant
 from tests.mutants.warm import DIED, NEVER_ENDED, TOO_LONG, Warm
 
 INSTALLATION = Path(__file__).parents[2]
@@ -30,8 +30,11 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         ("tests/broker/test_processes.py",),
     ),
     PROVIDERS: (("tests/providers", "-m", "not acceptance"), ("tests/contract", "-m", "not acceptance")),
+    ACTORS: (("tests/actors", "-m", "not acceptance"),),
+    DOMAIN: (("tests/domain", "tests/actors", "-m", "not acceptance"),),
+    TWILIO: (("tests/sandbox/test_sandbox_twilio.py",),),
 }
-"""For the scripts of a folder: arguments of pytest, tried one after the other until a test fails."""
+"""For the files of a folder: arguments of pytest, tried one after the other until a test fails."""
 
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
@@ -72,8 +75,15 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
+    "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
+    "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
+    **dict.fromkeys(
+        ("failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
+        ("tests/actors/test_sms_stories.py",),
+    ),
+    "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
 }
-"""Where the faults of a script are likely to be noticed, so that most need not wait for the stages."""
+"""Where the faults of a file are likely to be noticed, so that most need not wait for the stages."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Copy:
         for stage in (*filter(None, [before, first]), *STAGES[mutant.folder]):
             if self._is_sound(stage):
                 with self._broken(mutant):
-                    if by := self._warm.noticed(stage):
+                    if by := self._warm.noticed(stage, module=mutant.file if mutant.is_python else ""):
                         return Decision(mutant, by)
         return Decision(mutant, "")
 

@@ -22,7 +22,10 @@ from common.ledger import scripts
 from common.providers import budget
 from common.providers.notion import duplicates as guard
 from common.queue import lua_broker
-from tests.mutants.planted import PROVIDERS
+from common.queue.lua_broker import LUA_FOLDER
+from common.store.lua import read_libraries
+from tests.mutants.mutant import LEDGER, PROVIDERS
+from tests.mutants.planting import replace_functions
 
 TOO_LONG = " (in too long a time)"
 NEVER_ENDED = "a test that never ended"
@@ -44,11 +47,13 @@ class Warm:
             text=True,
         )
 
-    def noticed(self, arguments: Sequence[str]) -> str:
-        """Of a run of pytest with these arguments. RuntimeError: it could not run."""
+    def noticed(self, arguments: Sequence[str], *, module: str = "") -> str:
+        """
+        Of a run of pytest with these arguments. `module`: of Python, which was changed. RuntimeError: it could not run.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps(arguments), file=self._process.stdin, flush=True)
+        print(json.dumps([module, *arguments]), file=self._process.stdin, flush=True)
         status, by = json.loads(self._process.stdout.readline() or '[-1, "it ended"]')
         if status not in (0, 1):
             raise RuntimeError(f"pytest {' '.join(arguments)}: status {status} {by}")
@@ -89,7 +94,10 @@ def _run(arguments: list[str]) -> tuple[int, str]:
 
 
 def _pytest(arguments: list[str], answer: Connection) -> None:
+    module, *arguments = arguments
     _read_scripts_again()
+    if module:
+        replace_functions(module, Path(module).read_text())
     first = _FirstFailure()
     status = pytest.main([*_OPTIONS, *arguments], plugins=[first])
     answer.send((int(status), first.by))
@@ -100,6 +108,7 @@ def _read_scripts_again() -> None:
     lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
     guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
+    scripts.LIBRARIES.update(read_libraries(Path(LEDGER), LUA_FOLDER))
     scripts.load.cache_clear()
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -17,16 +14,14 @@ from common.campaigns.campaigns import load_campaigns
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
-from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus
-from common.domain.windows import Window
 from common.settings.settings import Settings
 from services.cli.main import advent
-from services.simulation.edits import Edit, in_force_of, read_edits
+from services.simulation.edits import Edit
 from services.simulation.engine import Simulation
-from services.simulation.invariants import INVARIANTS, FinishedRun, violations
 from services.simulation.processes import simulate_in_processes
+from services.simulation.scenario_file import read_scenario
 from services.simulation.scenarios import Scenario, simulate
+from tests.texting import texting_campaign
 from tests.versions import edits
 
 DAY_MS = 24 * 3_600_000
@@ -72,108 +67,10 @@ def test_the_command_prints_json_and_nothing_else(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(advent, ["simulate", "--people", "3", "--seed", "5", "--json"], standalone_mode=False)
 
-    assert json.loads(result.stdout) == {"people": 3, "sent": 21, "skipped": 0, "dead": 0, "violations": []}
+    assert json.loads(result.stdout) == {
+        "people": 3, "sent": 21, "skipped": 0, "dead": 0, "violations": [], "calls": 0, "call_mails": 0, "texts": 0,
+    }  # fmt: skip
     assert result.stderr == ""
-
-
-@pytest.fixture
-async def run(store, campaign: Campaign) -> FinishedRun:
-    simulation = Simulation(store, campaign, SETTINGS, clock=VirtualClock())
-    await simulation.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
-    await simulation.run()
-    [row] = simulation.mirror.rows.values()
-    enrollment = await simulation.ledger.enrollments.get(row.id)
-    assert enrollment is not None
-    history = {campaign.key: [in_force_of(campaign, SETTINGS.pace)]}
-    return FinishedRun([enrollment], simulation.mailer, simulation.mirror, history)
-
-
-async def test_a_run_that_kept_its_promises_has_no_violation(run: FinishedRun):
-    assert violations(run) == []
-
-
-def broken_by(run: FinishedRun, **changes: Any) -> set[str]:
-    """The promises that are broken, had another version been in force."""
-    [(key, [version])] = run.history.items()
-    return broken(replace(run, history={key: [replace(version, **changes)]}))
-
-
-def broken(run: FinishedRun) -> set[str]:
-    return {line.split(":")[0] for line in violations(run)}
-
-
-async def test_each_invariant_finds_what_it_is_for(run: FinishedRun):
-    [ada] = run.enrollments
-    [version] = run.history[ada.campaign]
-    records, cadence = dict(ada.records), version.cadence
-    without_text = replace(records[3], final_status=DeliveryStatus.DEAD, detail="")
-    another = {**run.history, "another": [version]}
-    found = {
-        *broken(replace(run, enrollments=[replace(ada, records={})])),
-        *broken(replace(run, enrollments=[replace(ada, revision=ada.revision + 1)])),
-        *broken(replace(run, enrollments=[ada, replace(ada, campaign="another")], history=another)),
-        *broken(replace(run, enrollments=[replace(ada, records=records | {3: without_text})])),
-        *broken_by(run, cadence=replace(cadence, minimum_gap_ms=100 * DAY_MS)),
-        *broken_by(run, window=(Window(opens_minute=0, closes_minute=1), ZoneInfo("UTC"))),
-    }
-    [(accepted_as, [mail]), *_] = run.mailer.accepted_by_key.items()
-    run.mailer.accepted_by_key[accepted_as] = [mail, mail]
-
-    assert found | broken(run) == {promise.__name__ for promise in INVARIANTS} - OF_VERSIONS
-
-
-OF_VERSIONS = {
-    "a_mail_is_in_one_language",
-    "a_step_follows_the_one_it_needs",
-    "a_step_goes_on_its_day_or_later",
-    "a_new_step_is_not_sent_late",
-    "nobody_reads_a_text_twice",
-}
-
-
-async def test_a_mail_in_another_language_or_in_two_is_found(run: FinishedRun):
-    [ada] = run.enrollments
-    french = replace(run, enrollments=[replace(ada, language="fr-CA")])
-    at_ms, mail = run.mailer.accepted_mails[2]
-    strings = next(iter(run.history.values()))[0].campaign.translations["fr-CA"].strings
-
-    assert broken(french) == {"a_mail_is_in_one_language"}
-    run.mailer.accepted_mails[2] = at_ms, replace(mail, html=mail.html + strings.frame.unsubscribe_rest)
-    assert broken(run) == {"a_mail_is_in_one_language"}
-
-
-async def test_a_step_without_the_one_that_it_needs_is_found(run: FinishedRun):
-    [version] = run.history["christmas_2025"]
-
-    assert broken_by(run, cadence=replace(version.cadence, needs={2: 1})) == set()
-    assert broken_by(run, cadence=replace(version.cadence, needs={2: 3})) == {"a_step_follows_the_one_it_needs"}
-
-
-async def test_a_step_that_was_taken_out_or_goes_before_its_day_is_found(run: FinishedRun):
-    [version] = run.history["christmas_2025"]
-    offsets = version.cadence.offsets_ms
-    later = replace(version.cadence, offsets_ms=(*offsets[:6], offsets[6] + 1))
-    without_step_7 = replace(version.cadence, offsets_ms=offsets[:6], ids=version.cadence.steps[:6])
-
-    assert broken_by(run, cadence=later) == {"a_step_goes_on_its_day_or_later"}
-    assert broken_by(run, cadence=without_step_7) == {"a_step_goes_on_its_day_or_later"}
-
-
-@pytest.mark.parametrize(("send_late", "found"), [(False, {"a_new_step_is_not_sent_late"}), (True, set())])
-async def test_a_new_step_that_is_sent_after_its_day_is_found_unless_asked_for(run: FinishedRun, send_late, found):
-    [version], [ada] = run.history["christmas_2025"], run.enrollments
-    steps, offsets = version.cadence.steps, version.cadence.offsets_ms
-    before = replace(version, cadence=replace(version.cadence, ids=steps[:6], offsets_ms=offsets[:6]))
-    added = replace(version, since_ms=ada.anchor_ms + offsets[6], send_late=send_late)
-
-    assert broken(replace(run, history={"christmas_2025": [before, added]})) == found
-
-
-async def test_a_text_that_comes_again_under_another_id_is_found(run: FinishedRun):
-    (_, first), (at_ms, second) = run.mailer.accepted_mails[:2]
-    run.mailer.accepted_mails[1] = at_ms, replace(second, text=first.text)
-
-    assert broken(run) == {"nobody_reads_a_text_twice"}
 
 
 SCENARIO = """\
@@ -211,7 +108,7 @@ def drafts(tmp_path: Path) -> Path:
 @pytest.mark.timeout(180)
 async def test_nobody_notices_that_versions_change_under_way(campaign: Campaign, drafts: Path):
     campaigns = load_campaigns(("christmas_2025", "new_year_2026"))
-    scenario = Scenario(people=12, seed=3, edits=read_edits(drafts, campaigns))
+    scenario = read_scenario(drafts, Scenario(people=12, seed=3), campaigns)
 
     report = await simulate(campaigns, SETTINGS, scenario)
 
@@ -226,7 +123,8 @@ def test_the_command_plays_a_scenario(drafts: Path, monkeypatch: pytest.MonkeyPa
     given = ["simulate", "--people", "3", "--campaign", "christmas_2025", "--scenario", str(drafts), "--json"]
     result = CliRunner().invoke(advent, given, standalone_mode=False)
 
-    assert json.loads(result.stdout) == {"people": 3, "sent": 18, "skipped": 3, "dead": 0, "violations": []}
+    report = json.loads(result.stdout)
+    assert (report["people"], report["sent"], report["skipped"], report["violations"]) == (3, 18, 3, [])
 
 
 @pytest.mark.parametrize(
@@ -237,13 +135,15 @@ def test_the_command_plays_a_scenario(drafts: Path, monkeypatch: pytest.MonkeyPa
         ('folder = "drafts"', "", "name the folder that the edited campaign is in"),
         ('folder = "drafts"', 'folder = "here"', "no folder christmas_2025 in"),
         ("rollback = true", "rolback = true", "unknown field"),
+        ("[[edits]]", "calls = 2\n[[edits]]", "calls"),
+        ("[[edits]]", "faults = 0.9\n[[edits]]", "faults"),
     ],
 )
 def test_a_mistake_in_a_scenario_is_one_line(campaign: Campaign, drafts: Path, was: str, by: str, complaint: str):
     drafts.write_text(SCENARIO.replace(was, by, 1))
 
     with pytest.raises(CampaignError, match=complaint) as refused:
-        read_edits(drafts, {"christmas_2025": campaign})
+        read_scenario(drafts, Scenario(people=3, seed=1), {"christmas_2025": campaign})
 
     assert str(refused.value).startswith(f"{drafts}: line ")
     assert "\n" not in str(refused.value)
@@ -254,3 +154,18 @@ async def test_an_edit_that_would_repeat_a_text_is_refused(campaign: Campaign):
 
     with pytest.raises(CampaignError, match="step-9 has the text of step-3, which 3 people under way have had"):
         await simulate(campaign, SETTINGS, Scenario(people=3, seed=1, edits=(again,)))
+
+
+async def test_people_who_call_are_reminded_and_followed_up_as_promised_though_providers_fail(tmp_path: Path):
+    scenario_file = tmp_path / "scenario.toml"
+    scenario_file.write_text("calls = 1.0\nfaults = 0.2\n")
+    campaign = texting_campaign(tmp_path)
+    scenario = read_scenario(scenario_file, Scenario(people=12, seed=3), {campaign.key: campaign})
+
+    report = await simulate(campaign, SETTINGS, scenario)
+
+    assert report.violations == []
+    assert report.people == 12
+    assert report.calls >= 12
+    assert report.call_mails > 0
+    assert report.texts > 0

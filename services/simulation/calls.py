@@ -1,0 +1,192 @@
+"""What people of a simulation do with their calls: book, move, cancel, miss and hold them, and answer STOP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Pace
+from common.domain.contact import Assessment, SmsConsent
+from services.simulation.engine import MEETING_MS
+
+HOUR_MS = 3_600_000
+HOST = "host@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A phone answers STOP."""
+
+    number: str
+
+
+Happening = BookingEvent | Stop
+
+
+def phone_of(number: int) -> str:
+    """A mobile number for each person."""
+    return f"+1416{201 + number // 10_000}{number % 10_000:04}"
+
+
+def with_consent(person: Assessment, phone: str, draw: Random) -> Assessment:
+    """Some give a number with their signup, and of these some say yes or no to SMS."""
+    said = draw.choice((None, None, True, True, False))
+    consent = None if said is None else SmsConsent(is_given=said, source="signup")
+    return replace(person, phone=phone if draw.random() < 0.8 else None, sms_consent=consent)
+
+
+@dataclass(slots=True, kw_only=True)
+class Caller:
+    """
+    One person from the signup on, at `now_ms` by their own account. Each of their ways ends with the last call.
+
+    `phone`: given for reminders by SMS when booking, by some.
+    """
+
+    person: Assessment
+    number: int
+    now_ms: int
+    phone: str
+    timezone: str | None
+    draw: Random
+    pace: Pace
+
+    def happenings(self) -> Iterator[tuple[int, Happening]]:
+        """What Cal.com reports and phones answer, and when, in the order of time; some of it twice."""
+        reported = sorted(self._everything(), key=lambda one: one[0])
+        for at_ms, happening in reported:
+            yield at_ms, happening
+            if isinstance(happening, BookingEvent) and self.draw.random() < 0.1:
+                yield at_ms, happening
+
+    def _everything(self) -> Iterator[tuple[int, Happening]]:
+        call = self._booked("A")
+        yield self.now_ms, call
+        assert call.start_ms is not None
+        if self.draw.random() < 0.1:
+            yield self._between(self.now_ms, call.start_ms), Stop(self.phone)
+        way: Callable[[BookingEvent], Iterator[tuple[int, Happening]]] = self.draw.choice(
+            (
+                self._hold,
+                self._hold,
+                self._miss,
+                self._miss_and_be_excused,
+                self._meet_no_host,
+                self._cancel,
+                self._cancel_and_book_again,
+                self._move_and_hold,
+                self._move_twice,
+                self._miss_and_move,
+                self._miss_and_book_again,
+            )
+        )
+        yield from way(call)
+
+    def _hold(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield self._at_end(call), self._event(call, BookingKind.ENDED)
+
+    def _miss(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._hold(call)
+        yield self._later(0, 1), self._mark(call, self.person.email)
+
+    def _miss_and_be_excused(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._miss(call)
+        yield self._later(0.1, 1.5), self._mark(call, self.person.email, is_absent=False)
+
+    def _meet_no_host(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._hold(call)
+        yield self._later(0, 1), self._mark(call, HOST)
+
+    def _cancel(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        assert call.start_ms is not None
+        self.now_ms = self._between(self.now_ms, call.start_ms)
+        yield self.now_ms, self._event(call, BookingKind.CANCELLED, email=None, start_ms=None, end_ms=None)
+
+    def _cancel_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._cancel(call)
+        yield from self._book_again(1, 24)
+
+    def _move_and_hold(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        later = self._moved(call, "B")
+        yield self.now_ms, later
+        yield from self._hold(later)
+
+    def _move_twice(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        for uid in "BC":
+            call = self._moved(call, uid)
+            yield self.now_ms, call
+        yield from self._hold(call)
+
+    def _miss_and_move(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._miss(call)
+        self._later(0.5, 30)
+        later = self._moved(call, "B")
+        yield self.now_ms, later
+        yield from self._miss(later)
+
+    def _miss_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+        yield from self._miss(call)
+        yield from self._book_again(0.1, 1)
+
+    def _book_again(self, from_h: float, to_h: float) -> Iterator[tuple[int, Happening]]:
+        self._later(from_h, to_h)
+        again = self._booked("again")
+        yield self.now_ms, again
+        yield from self._hold(again)
+
+    # Parts
+
+    def _booked(self, uid: str, **more: Any) -> BookingEvent:
+        start_ms = self.now_ms + self._hours(1, 192)
+        known: dict[str, Any] = {
+            "kind": BookingKind.CREATED,
+            "uid": f"{uid}{self.number}",
+            "event_ms": self.now_ms,
+            "received_ms": self.now_ms,
+            "start_ms": start_ms,
+            "end_ms": start_ms + self.pace.divided(MEETING_MS),
+            "email": self.person.email,
+            "first_name": self.person.first_name,
+            "timezone": self.timezone,
+            "title": "Strategy Call",
+            "organizer_email": HOST,
+            "sms_number": self.phone if self.draw.random() < 0.5 else None,
+        }
+        return BookingEvent(**known | more)
+
+    def _moved(self, call: BookingEvent, uid: str) -> BookingEvent:
+        """Before it begins, or later when it was missed."""
+        assert call.start_ms is not None
+        if self.now_ms < call.start_ms:
+            self.now_ms = self._between(self.now_ms, call.start_ms)
+        return self._booked(uid, kind=BookingKind.RESCHEDULED, reschedule_uid=call.uid)
+
+    def _mark(self, call: BookingEvent, address: str, *, is_absent: bool = True) -> BookingEvent:
+        return self._event(call, BookingKind.NO_SHOW, no_shows=((address, is_absent),))
+
+    def _event(self, call: BookingEvent, kind: BookingKind, **more: Any) -> BookingEvent:
+        known: dict[str, Any] = {
+            "kind": kind,
+            "event_ms": self.now_ms,
+            "received_ms": self.now_ms,
+            "reschedule_uid": None,
+        }
+        return replace(call, **known | more)
+
+    def _at_end(self, call: BookingEvent) -> int:
+        assert call.end_ms is not None
+        self.now_ms = call.end_ms
+        return self.now_ms
+
+    def _later(self, from_h: float, to_h: float) -> int:
+        self.now_ms += self._hours(from_h, to_h)
+        return self.now_ms
+
+    def _between(self, from_ms: int, to_ms: int) -> int:
+        return self.draw.randrange(from_ms, max(to_ms, from_ms + 1))
+
+    def _hours(self, from_h: float, to_h: float) -> int:
+        return self.pace.divided(self.draw.randrange(round(from_h * HOUR_MS), round(to_h * HOUR_MS)))
