@@ -92,9 +92,7 @@ class BulkDecisions:
             await decide(decision)
         except Exception as error:
             decision.has_failed = True
-            log.warning(
-                "bulk_decision_failed", what=decision.what, decided=decision.decided, error=type(error).__name__
-            )
+            log.warning("bulk_decision_failed", what=decision.what, number=decision.decided, error=type(error).__name__)
             raise
         finally:
             decision.ended_ms = self._clock.now_ms()

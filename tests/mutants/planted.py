@@ -137,7 +137,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, hold)"),
     Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, oldest + window)"),
     Mutant(PROVIDERS, "budget", "if slot - instant > wait_max then", "if false then"),
-    Mutant(PROVIDERS, "budget", "if instant > field('hold') then", "if true then"),
+    Mutant(
+        PROVIDERS,
+        "budget",
+        "keep('hold', math.max(instant, field('hold')), 86400000)",
+        "keep('hold', instant, 86400000)",
+    ),
     Mutant(PROVIDERS, "notion/creation_guard", "if page then", "if false then"),
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and ready > now and", "false and"),
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and '1' or '0'", "'0'"),

@@ -108,6 +108,13 @@ FAULTS: tuple[Fault, ...] = (
     # action_log
     ("action_log", "    redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)\n", ""),
     ("action_log", "redis.call('LINDEX', KEYS[1], -1) ~= ARGV[1]", "true"),
+    # failed_jobs
+    ("failed_jobs", "  if not remove(queue_name, id) then return 0 end\n", ""),
+    ("failed_jobs", "    redis.call('RPUSH', queue_keys.ready(queue_name), id)\n", ""),
+    ("failed_jobs", "  redis.call('HDEL', queue_keys.crashes(queue_name), id)\n", ""),
+    # listing
+    ("listing", "    if row[ANCHOR] then", "    if true then"),
+    ("listing", "keys.contact .. (row[CONTACT] or id)", "keys.contact .. id"),
     # people
     ("lib/people", "    trim(number)\n  end\nend", "  end\nend"),
     ("lib/people", "number - last + i", "number"),
