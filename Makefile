@@ -67,7 +67,7 @@ mutants: $(VENV)/.tests ## faults planted in every Lua script: all have to be fo
 mutmut: $(VENV)/.mutants ## small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
 	@$(BIN)/python -m tests.mutants.python $(ARGS)
 
-browser: $(VENV)/.browser ## the console's pages in a real Chromium, which must be on this machine
+browser: $(VENV)/.browser ## pages of console and sandbox in a real Chromium, which must be on this machine
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 website: $(VENV)/.runs ## the website's side, in Node against a running gateway

@@ -8,9 +8,10 @@ from typing import Final
 
 import structlog
 
-from actors.sending.reconcile import Unfound, find
+from actors.sending.channels import Found, route_of
+from actors.sending.find_accepted import Unfound
+from actors.sending.render import NotSent
 from common.campaigns.loader import CampaignError
-from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId
 from common.domain.mail import AcceptedMail
 from common.domain.replay import Way as Way
@@ -19,7 +20,6 @@ from common.domain.text import AcceptedText
 from common.errors import Failure
 from common.ledger import dead_letters
 from common.ledger.dead_letters import DeadLetter
-from common.providers.budget import Unlimited
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
 
@@ -114,6 +114,9 @@ async def replay_asked(world: World, job: str) -> None:
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
-async def _look(world: World, letter: DeadLetter) -> AcceptedMail | AcceptedText | Unfound:
-    budget = world.text_budget if letter.delivery.channel is Channel.SMS else world.mail_budget
-    return await patiently(lambda: find(world, letter, budget=PatientBudget(budget or Unlimited())), tries=2)
+async def _look(world: World, letter: DeadLetter) -> Found:
+    try:
+        route = route_of(world, letter.delivery.channel)
+    except NotSent as refusal:
+        return Unfound(f"it cannot be looked for: {refusal}")
+    return await patiently(lambda: route.find(letter, PatientBudget(route.budget)), tries=2)

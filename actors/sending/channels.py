@@ -6,16 +6,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from actors.sending.find_accepted import Unfound, find_mail, find_text
 from actors.sending.render import NotSent, idempotency_key, render
-from actors.sending.render_sms import LATE, render_sms
+from actors.sending.render_sms import LATE, frozen_sms, render_sms
 from common.domain.delivery import Channel
-from common.domain.mail import Mail
-from common.domain.text import Text
+from common.domain.mail import AcceptedMail, Mail
+from common.domain.text import AcceptedText, Text
 from common.ledger.owners import Owned
 from common.providers.budget import Budget
 from common.world import World
 
 Message = Mail | Text
+Found = AcceptedMail | AcceptedText | Unfound
 
 NOT_SET_UP = "SMS is not set up"
 TEST_MODE = "test_mode"
@@ -26,15 +28,20 @@ class Route:
     """
     How the deliveries of one channel go out.
 
-    `render`: the message of one that was never frozen; `thaw`: of one that was. `refusal`: why this message must not be
-    handed over now, before it is rendered too, where that is known by then. `send`: the provider's id of it.
+    `provider`: whose list is read by one job at a time. `render`: the message of one that was never frozen; `thaw`: of
+    one that was, from its payload. `refusal`: why this message must not be handed over now, before it is rendered too,
+    where that is known by then. `send`: the provider's id of it. `number`: the phone that it goes to; None: it goes to
+    the owner's address. `find`: what the provider lists of one that may have been accepted.
     """
 
+    provider: object
     budget: Budget
     render: Callable[[Owned], Awaitable[Message]]
-    thaw: Callable[[str], Message]
+    thaw: Callable[[Owned, str], Awaitable[Message]]
     refusal: Callable[[Owned, Message | None], str | None]
     send: Callable[[Owned, Message], Awaitable[str]]
+    number: Callable[[Message], str | None]
+    find: Callable[[Owned, Budget], Awaitable[Found]]
 
 
 def route_of(world: World, channel: Channel) -> Route:
@@ -42,24 +49,23 @@ def route_of(world: World, channel: Channel) -> Route:
     return _ROUTES[channel](world)
 
 
-def number_of(item: Owned) -> str | None:
-    """To whom an SMS that was frozen goes; None: it is mail, or was never frozen."""
-    if item.delivery.channel is not Channel.SMS or item.payload is None:
-        return None
-    return Text.thawed(item.payload).to
-
-
 def _mail_route(world: World) -> Route:
     async def send(item: Owned, message: Message) -> str:
         assert isinstance(message, Mail)
         return await world.mailer.send(message, idempotency_key=idempotency_key(item))
 
+    async def thaw(_item: Owned, payload: str) -> Message:
+        return Mail.thawed(payload)
+
     return Route(
+        provider=world.mailer,
         budget=world.mail_budget,
         render=lambda item: render(world, item),
-        thaw=Mail.thawed,
+        thaw=thaw,
         refusal=lambda item, _message: None if world.settings.may_mail(item.address) else TEST_MODE,
         send=send,
+        number=lambda _message: None,
+        find=lambda item, budget: find_mail(world, item, budget),
     )
 
 
@@ -80,7 +86,14 @@ def _sms_route(world: World) -> Route:
         return LATE if message.valid_until_ms <= world.clock.now_ms() else None
 
     return Route(
-        budget=budget, render=lambda item: render_sms(world, item), thaw=Text.thawed, refusal=refusal, send=send
+        provider=texter,
+        budget=budget,
+        render=lambda item: render_sms(world, item),
+        thaw=lambda item, payload: frozen_sms(world, item, payload),
+        refusal=refusal,
+        send=send,
+        number=lambda message: message.to if isinstance(message, Text) else None,
+        find=lambda item, budget: find_text(world, item, budget),
     )
 
 

@@ -23,7 +23,7 @@ class Decision:
     `provider_wide`: everything else would fail too. `maybe_provider_wide`: perhaps it would; three different ones in a
     row tell. `is_unsent`: the provider's own list says that it was never accepted. `code`: the reason in one word of
     the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger. `ends`: why
-    nothing more can be sent to the address.
+    nothing more can be sent to the address, or to `number`.
     """
 
     outcome: Outcome
@@ -35,6 +35,7 @@ class Decision:
     is_unsent: bool = False
     code: str = ""
     ends: ExitReason | None = None
+    number: str | None = None
 
 
 def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decision:
@@ -52,7 +53,7 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
         return Decision("dead", refused, code=failure.code, ends=ends)
     outcome_unknown = isinstance(failure, Ambiguous)
     # Where the provider knows no key, the next attempt looks for this one instead of repeating it.
-    is_looked_for = outcome_unknown and not claim.delivery.channel.key_remembered_ms
+    is_looked_for = outcome_unknown and not claim.delivery.channel.has_keys
     if is_looked_for or claim.failures + 1 < policy.attempts_max:
         return Decision(
             "retry",

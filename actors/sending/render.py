@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign
 from common.campaigns.messages import Rendered
+from common.clock import utc_datetime
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
-from common.domain.delivery import Kind
+from common.domain.contact import Assessment
+from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, follow_up_rules
-from common.domain.mail import Mail
+from common.domain.ids import booking_of
+from common.domain.mail import Attachment, Mail
 from common.domain.reminders import ReminderRules
-from common.domain.series import Booking
+from common.domain.series import Booking, resolve
 from common.domain.suppression import Unsubscribe
 from common.domain.windows import local_day
 from common.ledger.constants import REMOVED
 from common.ledger.owners import Owned
-from common.meetings import calendar_url, link_query, meeting_of
+from common.meetings import calendar_entry, calendar_url, link_query, meeting_of
 from common.world import World
 
 
@@ -44,17 +48,17 @@ async def render(world: World, item: Owned) -> Mail:
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
-    language = await reader_language(world, campaign, item)
-    query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
+    reader = await reader_of(world, campaign, item)
+    query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
-    rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
+    content, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, reader)
     identity = campaign.identity(world.settings.identity)
     return Mail(
         sender=identity.sender,
         to=item.address,
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
+        subject=content.subject,
+        html=content.html,
+        text=content.text,
         reply_to=identity.reply_to,
         headers={
             # RFC 8058: the mail client posts to the link without asking the person anything more.
@@ -65,7 +69,27 @@ async def render(world: World, item: Owned) -> Mail:
         },
         # What its events bring back: whose it is, and which delivery.
         tags={"campaign": item.campaign, "enrollment": item.contact_id, **tags},
+        attachments=await _attachments(world, campaign, item, reader),
     )
+
+
+async def _attachments(world: World, campaign: Campaign, item: Owned, reader: Reader) -> tuple[Attachment, ...]:
+    """
+    The call as its events say it now, with a reminder whose campaign asks for it; none where they say something else
+    than the mail.
+    """
+    booking = item.owner
+    attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
+    if item.delivery.kind is not Kind.REMINDER or item.delivery.plan_name not in attaching:
+        return ()
+    assert isinstance(booking, Booking)
+    gathered = await world.ledger.bookings.gather(booking_of(booking.id))
+    resolved = {one.id: one for one in resolve(gathered.events, gathered.first_guests)}
+    call = resolved.get(booking.id)
+    if call is None or call.ical_uid is None or (call.state, call.start_ms) != (booking.state, booking.start_ms):
+        return ()
+    entry = calendar_entry(world.settings, call, next(iter(reader.signups), None), campaign, reader.language)
+    return (entry.attachment(now=utc_datetime(world.clock.now_ms())),)
 
 
 def idempotency_key(item: Owned) -> str:
@@ -87,28 +111,38 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
 
 def rules_of_follow_ups(campaign: Campaign, pace: Pace) -> FollowUpRules:
     """What this campaign sends after a call, at this pace."""
-    return follow_up_rules([(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups], pace)
+    by_mail = [(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups]
+    by_sms = [(f"{one.name}{Channel.SMS.suffix}", one.on, one.after.at(pace)) for one in campaign.sms_follow_ups]
+    return follow_up_rules([*by_mail, *by_sms], pace)
 
 
 _Tags = Mapping[str, str]
 
 
-def signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
-    """Of a guest, in every campaign."""
-    return world.ledger.enrollments.of_guest(item.contact_id, item.address)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """
+    Who is written to. `signups`: theirs in every campaign.
+
+    `language`: the one that a signup chose; for a call else that of the calendar; else the campaign's default.
+    """
+
+    language: str
+    signups: Sequence[Assessment]
 
 
-async def reader_language(world: World, campaign: Campaign, item: Owned) -> str:
-    """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
+async def reader_of(world: World, campaign: Campaign, item: Owned) -> Reader:
+    """Raises as `Store.run` does."""
     owner = item.owner
     if isinstance(owner, Enrollment):
-        return owner.language or campaign.languages[0]
-    chosen = [one.language async for one in signups(world, item) if one.language in campaign.languages]
-    return next(iter(chosen), None) or campaign.language_of(owner.locale)
+        return Reader(owner.language or campaign.languages[0], [owner.assessment])
+    found = [one async for one in world.ledger.enrollments.of_guest(item.contact_id, item.address)]
+    chosen = next((one.language for one in found if one.language in campaign.languages), None)
+    return Reader(chosen or campaign.language_of(owner.locale), [one.assessment for one in found])
 
 
 async def _step(
-    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, reader: Reader
 ) -> tuple[Rendered, _Tags]:
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
@@ -122,14 +156,14 @@ async def _step(
         segment=enrollment.segment,
         identity=campaign.identity(world.settings.identity),
         unsubscribe_url=unsubscribe_url,
-        language=language,
+        language=reader.language,
         today=today,
     )
     return rendered, {"step": item.delivery.name}
 
 
 async def _reminder(
-    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, reader: Reader
 ) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.plan_name
     assert isinstance(booking, Booking)
@@ -137,11 +171,11 @@ async def _reminder(
         raise NoLongerThere(name)
     assert booking.start_ms is not None, "what was planned has a start"
     tags = {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, language), tags
+    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
 async def _follow_up(
-    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, reader: Reader
 ) -> tuple[Rendered, _Tags]:
     booking, name, trigger = item.owner, item.delivery.plan_name, item.delivery.trigger
     assert isinstance(booking, Booking)
@@ -149,27 +183,28 @@ async def _follow_up(
     if (name, trigger) not in {(one.name, one.on) for one in campaign.follow_ups}:
         raise NoLongerThere(name)
     tags = {"booking": booking.id, "trigger": str(trigger), "follow_up": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, language), tags
+    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
 async def _of_call(
-    world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, language: str
+    world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, reader: Reader
 ) -> Rendered:
-    signup = [one.assessment async for one in signups(world, item)]
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))
-    query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
+    query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
     meeting = meeting_of(
         world.settings,
         booking,
         booking.start_ms or 0,
-        next(iter(signup), None),
+        next(iter(reader.signups), None),
         calendar_url(world.settings, link, query),
     )
     identity = campaign.identity(world.settings.identity)
-    return campaign.messages.render_call_mail(item.delivery.short_name, meeting, identity, unsubscribe_url, language)
+    return campaign.messages.render_call_mail(
+        item.delivery.short_name, meeting, identity, unsubscribe_url, reader.language
+    )
 
 
-_RENDERERS: Final[Mapping[Kind, Callable[[World, Campaign, Owned, str, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
+_RENDERERS: Final[Mapping[Kind, Callable[[World, Campaign, Owned, str, Reader], Awaitable[tuple[Rendered, _Tags]]]]] = {
     Kind.STEP: _step,
     Kind.REMINDER: _reminder,
     Kind.FOLLOW_UP: _follow_up,

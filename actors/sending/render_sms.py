@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from actors.sending.render import NoLongerThere, NotSent, reader_language, signups
+from actors.sending.render import NoLongerThere, NotSent, reader_of
+from actors.sending.windows import reader_zone
+from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.series import Booking
 from common.domain.text import Text
@@ -20,39 +23,52 @@ LATE = "late: quiet hours have begun"
 HANDED_OVER_WITHIN_MS = 30_000
 """So long before quiet hours begin none is handed over any more: it would arrive in them."""
 
+STUCK_MS = 36_000_000
+"""Where no call ends it, one that is stuck at the provider is dropped after so long, the most that Twilio takes."""
+
 
 async def render_sms(world: World, item: Owned) -> Text:
     """
-    One reminder for one person.
+    One reminder or follow-up for one person.
 
     Raises `NotSent` with the reason when it must not go, and else as `render`.
     """
     campaign = world.campaigns.played(item.campaign)
-    booking, name = item.owner, item.delivery.plan_name
-    if name not in {reminder.name for reminder in campaign.sms_reminders}:
+    booking, name, trigger = item.owner, item.delivery.plan_name, item.delivery.trigger
+    follow_ups = {(one.name, one.on) for one in campaign.sms_follow_ups}
+    if (name, trigger) not in follow_ups | {(one.name, None) for one in campaign.sms_reminders}:
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
-    assert booking.start_ms is not None, "what was planned has a start"
-    people = [one.assessment async for one in signups(world, item)]
-    meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(people), None))
-    until_ms = booking.start_ms
-    if (window := campaign.sms_window(world.settings.pace)) is not None:
-        now_ms = world.clock.now_ms()
-        closing_ms = window.closing_ms(now_ms, campaign.zone_of(meeting.timezone))
-        if closing_ms is None or closing_ms - now_ms < HANDED_OVER_WITHIN_MS:
-            raise NotSent(LATE)
-        until_ms = min(until_ms, closing_ms)
+    reader = await reader_of(world, campaign, item)
+    meeting = meeting_of(world.settings, booking, booking.start_ms or 0, next(iter(reader.signups), None))
+    identity = campaign.identity(world.settings.identity)
     return Text(
-        to=_number(booking, people),
-        body=campaign.messages.render_sms(
-            name,
-            meeting,
-            campaign.identity(world.settings.identity),
-            await reader_language(world, campaign, item),
-        ),
-        valid_until_ms=until_ms,
+        to=_number(booking, reader.signups),
+        body=campaign.messages.render_sms(name, meeting, identity, reader.language),
+        valid_until_ms=await _valid_until_ms(world, campaign, item),
         reference={"delivery": item.delivery.id, "contact": item.contact_id},
     )
+
+
+async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
+    """
+    As an earlier attempt froze it: number and text stay, to the byte. Until when it may be delivered is counted anew,
+    since one that waited for a day has another evening. Raises `NotSent` in quiet hours.
+    """
+    campaign = world.campaigns.played(item.campaign)
+    return replace(Text.thawed(payload), valid_until_ms=await _valid_until_ms(world, campaign, item))
+
+
+async def _valid_until_ms(world: World, campaign: Campaign, item: Owned) -> int:
+    """Until the call begins, or quiet hours do."""
+    now_ms = world.clock.now_ms()
+    latest_ms = item.delivery.expires_ms or now_ms + STUCK_MS
+    if (window := campaign.sms_window(world.settings.pace)) is None:
+        return latest_ms
+    closing_ms = window.closing_ms(now_ms, await reader_zone(world, campaign, item))
+    if closing_ms is None or closing_ms - now_ms < HANDED_OVER_WITHIN_MS:
+        raise NotSent(LATE)
+    return min(latest_ms, closing_ms)
 
 
 def _number(booking: Booking, people: Sequence[Assessment]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from actors.sending.channels import Message, Route, number_of, route_of
+from actors.sending.channels import Message, Route, route_of
 from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, NO_KEYS, reconcile
 from actors.sending.render import NotSent
@@ -101,7 +101,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
         frozen,
         now_ms=world.clock.now_ms(),
         version=version,
-        number=number_of(replace(claim, payload=frozen)),
+        number=route.number(message),
     )
     if isinstance(attempt, ClaimRefused):
         await _freeze_refused(world, claim, attempt)
@@ -134,10 +134,13 @@ async def _message(world: World, claim: ClaimGranted, route: Route) -> Message |
             now_ms=world.clock.now_ms(),
             remembered_ms=claim.delivery.channel.key_remembered_ms,
         ):
-            is_keyed = claim.delivery.channel.key_remembered_ms > 0
-            await _resolve_unknown_outcome(world, claim, because=KEY_FORGOTTEN if is_keyed else NO_KEYS)
+            because = KEY_FORGOTTEN if claim.delivery.channel.has_keys else NO_KEYS
+            await _resolve_unknown_outcome(world, claim, route, because=because)
             return None
-        message = route.thaw(claim.payload) if claim.payload is not None else await route.render(claim)
+        if claim.payload is not None:
+            message = await route.thaw(claim, claim.payload)
+        else:
+            message = await route.render(claim)
         _check(route, claim, message)
         return message
     except NotSent as refusal:
@@ -166,9 +169,9 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
         if isinstance(failure, Throttled):
             await world.ledger.store.patiently(partial(route.budget.push, failure.retry_after_ms))
         if failure.code == KEY_TAKEN_CODE:
-            await _idempotency_conflict(world, claim)
+            await _idempotency_conflict(world, claim, route)
             return
-        await _settle_failure(world, claim, failure)
+        await _settle_failure(world, claim, failure, number=route.number(message))
         return
     metrics.ATTEMPTS.labels("accepted").inc()
     now_ms = world.clock.now_ms()
@@ -181,12 +184,12 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
         log.warning("delivery_settled_by_another", attempt=attempt, provider_id=provider_id)
 
 
-async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because: str) -> None:
+async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Route, *, because: str) -> None:
     """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
-    answer = await reconcile(world, claim, because=because)
+    answer = await reconcile(world, claim, route, because=because)
     if isinstance(answer, Decision):
-        is_keyed = claim.delivery.channel.key_remembered_ms > 0
-        if is_keyed and answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
+        may_go_again = answer.is_unsent and claim.delivery.channel.has_keys
+        if may_go_again and await world.ledger.deliveries.note_unaccepted(claim):
             answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
         await _settle_or_defer(world, claim, answer)
         return
@@ -196,13 +199,13 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
         log.info("delivery_found_accepted", provider_id=answer.id)
 
 
-async def _idempotency_conflict(world: World, claim: ClaimGranted) -> None:
+async def _idempotency_conflict(world: World, claim: ClaimGranted, route: Route) -> None:
     """Other bytes were accepted under this key, within the day that the provider remembers it."""
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):
         claim = replace(claim, outcome_unknown=True, first_attempt_ms=since_ms)
-        await _resolve_unknown_outcome(world, claim, because=KEY_TAKEN)
+        await _resolve_unknown_outcome(world, claim, route, because=KEY_TAKEN)
 
 
 async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefused) -> None:
@@ -215,10 +218,10 @@ async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefus
         log.warning("delivery_claim_lost")
 
 
-async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure) -> None:
+async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure, *, number: str | None = None) -> None:
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
-    await _settle_or_defer(world, claim, decide(failure, claim, policy))
+    await _settle_or_defer(world, claim, replace(decide(failure, claim, policy), number=number))
 
 
 async def _settle_or_defer(world: World, claim: ClaimGranted, decision: Decision) -> None:
@@ -252,7 +255,7 @@ async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None
         due_ms=due_ms,
         outcome_unknown=decision.outcome_unknown,
         ends=decision.ends,
-        number=number_of(claim) if decision.ends else None,
+        number=decision.number if decision.ends else None,
     )
     if settled and settled.is_reported:
         _count(claim, "accepted")

@@ -72,4 +72,5 @@ def _mail(settings: Settings, campaign: Campaign, mail: Rendered, to: str, key: 
         reply_to=identity.reply_to,
         headers={"X-Entity-Ref-ID": f"test-{key.replace('/', '-')}"},
         tags={},
+        attachments=mail.attachments,
     )

@@ -1,4 +1,4 @@
-"""Whether a claimed mail waits for its campaign's sending window, and the time zone of its reader."""
+"""Whether a claimed delivery waits for its campaign's sending window, and the time zone of its reader."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from common.campaigns.campaign import Campaign
-from common.domain.delivery import Kind
+from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import Enrollment
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.owners import Owned
@@ -14,28 +14,38 @@ from common.world import World
 
 OUTSIDE_WINDOW: Final = "outside the sending window"
 
+BEFORE_QUIET_MS = 60_000
+"""An SMS whose turn comes so late waits already, or it would still be on its way when quiet hours begin."""
+
 
 async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     """
-    When the window opens for this mail; None: it may go now.
+    When the window opens for this delivery; None: it may go now. An SMS waits for the end of quiet hours instead.
 
     Reminders know no window here: they were planned earlier instead, and one that is late is needed at once. What an
     earlier attempt may have sent does not wait either, because the provider remembers its key for a day only.
     """
-    campaign = world.campaigns.of(claim.campaign)
-    window = campaign.window(world.settings.pace)
+    campaign, pace = world.campaigns.of(claim.campaign), world.settings.pace
+    is_sms = claim.delivery.channel is Channel.SMS
+    window = campaign.sms_window(pace) if is_sms else campaign.window(pace)
     if window is None or claim.delivery.kind is Kind.REMINDER or claim.outcome_unknown:
         return None
-    now_ms = world.clock.now_ms()
-    opening_ms = window.opening_ms(now_ms, await reader_zone(world, campaign, claim))
+    now_ms, zone = world.clock.now_ms(), await reader_zone(world, campaign, claim)
+    closing_ms = window.closing_ms(now_ms, zone) if is_sms else None
+    if closing_ms is not None and closing_ms - now_ms < BEFORE_QUIET_MS:
+        return window.opening_ms(closing_ms, zone)
+    opening_ms = window.opening_ms(now_ms, zone)
     return opening_ms if opening_ms > now_ms else None
 
 
 async def reader_zone(world: World, campaign: Campaign, item: Owned) -> ZoneInfo:
-    """The time zone of a person: from the signup, else from their last call, else the campaign's."""
+    """The time zone of a person: of the call, else from the signup, else from their last call, else the campaign's."""
     owner = item.owner
     if not isinstance(owner, Enrollment):
-        return campaign.zone_of(owner.timezone)
+        if owner.timezone:
+            return campaign.zone_of(owner.timezone)
+        of_guest = world.ledger.enrollments.of_guest(item.contact_id, item.address)
+        return campaign.zone_of(*[one.assessment.timezone async for one in of_guest])
     if owner.assessment.timezone:
         return campaign.zone_of(owner.assessment.timezone)
     return campaign.zone_of(*await world.ledger.bookings.timezones(owner.contact_id))

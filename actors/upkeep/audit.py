@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
-from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
+from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
-from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
 from common.domain.audit import APART_MS

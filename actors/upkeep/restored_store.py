@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
-from actors.sending.reconcile import CLOCKS_APART_MS, DAY_MS
+from actors.sending.reconcile import DAY_MS
 from actors.sending.render import reminder_rules
 from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
 from actors.upkeep.suppression_sync import read_when_due

@@ -2,7 +2,8 @@
 A call as a calendar keeps it: a file of iCalendar (RFC 5545), and the pages of Google and Outlook that add it.
 
 METHOD:PUBLISH asks nothing of anybody: Cal.com has invited the guest already, and a second invitation would be a second
-entry. UID and SEQUENCE are Cal.com's own, so calendars take the file for the entry that they have.
+entry. UID and SEQUENCE are Cal.com's own, so calendars take the file for the entry that they have. Attached to a mail,
+its content type names no method: Gmail then offers to add it, where it would show an invitation as a mere file.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from icalendar import Alarm, Calendar, Event, vCalAddress, vText, vUri
+
+from common.domain.mail import Attachment
 
 ALARM: Final = timedelta(minutes=15)
 _PRODUCT: Final = "-//Advent//Calls//EN"
@@ -45,6 +48,11 @@ class CalendarEntry:
         calendar.add("method", "PUBLISH")
         calendar.add_component(self._event(now))
         return bytes(calendar.to_ical())
+
+    def attachment(self, *, now: datetime) -> Attachment:
+        """The file, for a mail."""
+        content = self.to_ics(now=now).decode()
+        return Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content=content)
 
     def _event(self, now: datetime) -> Event:
         event = Event()

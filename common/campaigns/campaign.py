@@ -121,6 +121,11 @@ class Campaign:
         """Those that go by SMS too."""
         return tuple(reminder for reminder in self.reminders if reminder.sms)
 
+    @property
+    def sms_follow_ups(self) -> tuple[FollowUp, ...]:
+        """Those that go by SMS too."""
+        return tuple(follow_up for follow_up in self.follow_ups if follow_up.sms)
+
     def identity(self, identity: Identity) -> Identity:
         """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""
         declared = self.compiled.sender

@@ -6,7 +6,7 @@ Compiles a campaign's folder into one value, and refuses what does not fit toget
         en-CA/           everything that is written in one language; a folder for each
             emails/      a Markdown file a mail, or a mail and segment
             reminders/   likewise; `24h.sms.md` next to `24h.md` is the SMS
-            follow_ups/  likewise
+            follow_ups/  likewise, `missed.md` and `missed.sms.md`
             strings.toml what Advent adds to the texts, where it differs from what most campaigns share
             systems.toml the systems of an assessment, each with its advice
         layout/          mail.mjml and mail.txt, the frame around every body; without it, the shared one
@@ -78,6 +78,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
                 before=entry.before.span,
                 body=f"reminders/{entry.body}",
                 sms=sms_bodies.get(f"reminders/{entry.body}"),
+                attach=entry.attach,
             )
             for entry in manifest.reminders
         ),
@@ -92,7 +93,13 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         languages=_languages(folder, source, manifest, sms_bodies.values()),
         sms=_sms(manifest),
         follow_ups=tuple(
-            FollowUp(name=entry.id, on=entry.on, after=entry.after.span, body=f"follow_ups/{entry.body}")
+            FollowUp(
+                name=entry.id,
+                on=entry.on,
+                after=entry.after.span,
+                body=f"follow_ups/{entry.body}",
+                sms=sms_bodies.get(f"follow_ups/{entry.body}"),
+            )
             for entry in manifest.follow_ups
         ),
     )
@@ -109,11 +116,12 @@ def _sms(manifest: Manifest) -> SmsPolicy | None:
 
 
 def _sms_bodies(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[str, str]:
-    """By the body of each reminder that has one: its SMS. Which have one, the default language says."""
+    """By the body of each reminder and follow-up that has one: its SMS. Which have one, the default language says."""
     if not manifest.sms.enabled:
         return {}
-    bodies = {f"reminders/{entry.body}" for entry in manifest.reminders}
-    named = {body: f"{body.removesuffix('.md')}.sms.md" for body in sorted(bodies)}
+    bodies = [f"reminders/{entry.body}" for entry in manifest.reminders]
+    bodies += [f"follow_ups/{entry.body}" for entry in manifest.follow_ups]
+    named = {body: f"{body.removesuffix('.md')}.sms.md" for body in bodies}
     found = {body: sms for body, sms in named.items() if (folder / manifest.tags[0] / sms).is_file()}
     if not found:
         first = next(iter(named.values()), "reminders/24h.sms.md")

@@ -124,22 +124,30 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id."""
+    """
+    A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id. `attach`: with the
+    call as a file for calendars.
+    """
 
     name: str
     before: Span
     body: str
     sms: str | None = None
+    attach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """A mail `after` a call was missed, held or cancelled; `on` and `name` are part of its delivery id."""
+    """
+    A mail `after` a call was missed, held or cancelled, and an SMS where `sms` is its body; `on` and `name` are part of
+    its delivery id.
+    """
 
     name: str
     on: Trigger
     after: Span
     body: str
+    sms: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +176,7 @@ class SendingWindow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsPolicy:
     """
-    When reminders may go out by SMS, on the reader's own clock: minutes of the day.
+    When SMS may go out, on the reader's own clock: minutes of the day.
 
     `question`: of Cal.com's booking form, by its name; whoever answers it agrees to SMS. `segment_price`: US dollars.
     """
@@ -269,7 +277,7 @@ class CompiledCampaign:
         """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
         campaign = _ADAPTER.dump_python(self, mode="json")
         for name in _LATER:
-            for declared in (campaign, *campaign["reminders"]):
+            for declared in (campaign, *campaign["reminders"], *campaign["follow_ups"]):
                 if name in declared and not declared[name]:
                     del declared[name]
         data = {"format": FORMAT, "campaign": campaign}
@@ -286,7 +294,7 @@ class CompiledCampaign:
         return self.digest[:12]
 
 
-_LATER = ("field_columns", "sms")
+_LATER = ("field_columns", "sms", "attach")
 _ADAPTER = TypeAdapter(CompiledCampaign)
 
 

@@ -83,8 +83,8 @@ def sample_pages(campaign: Campaign, identity: Identity, choice: Choice = Choice
 
 def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
     """Each SMS as a phone shows it, with its price."""
-    for file, text in samples.texts(campaign, identity, kind=kind, language=language):
-        letter = f"sms-{Path(file).name.removesuffix('.sms.md')}"
+    for name, _, text in samples.texts(campaign, identity, kind=kind, language=language):
+        letter = f"sms-{name}"
         bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
         yield Page(
             name=f"{campaign.key}.{language}.{letter}.{kind}",
@@ -145,6 +145,8 @@ def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
         (folder / f"{page.name}.html").write_text(page.mail.html, encoding="utf-8")
         (folder / f"{page.name}.dark.html").write_text(in_dark_mode(page.mail.html), encoding="utf-8")
         (folder / f"{page.name}.txt").write_text(f"{page.mail.subject}\n\n{page.mail.text}", encoding="utf-8")
+        for file in page.mail.attachments:
+            (folder / f"{page.name}.{file.filename}").write_text(file.content, encoding="utf-8", newline="")
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
     choices = {
         name: list(dict.fromkeys(getattr(page, name) for page in pages))

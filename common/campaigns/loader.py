@@ -67,7 +67,7 @@ def check_mails(campaign: Campaign) -> None:
     for language in campaign.languages:
         for kind in samples.KINDS:
             rendered = [*samples.mails(campaign, samples.IDENTITY, kind=kind, language=language)]
-            for file, text in samples.texts(campaign, samples.IDENTITY, kind=kind, language=language):
+            for _, file, text in samples.texts(campaign, samples.IDENTITY, kind=kind, language=language):
                 _check_length(f"{campaign.key}/{language}/{file}", text)
             for sample in rendered:
                 _check_identification(sample.mail, f"{campaign.key}/layout")

@@ -177,6 +177,7 @@ class ReminderEntry(_Table):
     name: Id
     before: SpanEntry
     body: str
+    attach: bool = False
 
 
 class BookingEntry(_Table):

@@ -16,15 +16,21 @@ from common.campaigns.rules import Person
 from common.campaigns.translation import Translation
 from common.campaigns.variables import counts, email_values
 from common.domain.ids import Step, step_name
+from common.domain.mail import Attachment
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One mail's content. The same arguments and the same campaign version give the same bytes."""
+    """
+    One mail's content. The same arguments and the same campaign version give the same bytes.
+
+    `attachments`: of a sample.
+    """
 
     subject: str
     html: str
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Messages:
@@ -104,10 +110,15 @@ class Messages:
         return self._call_body(name, translation).subject_for(values)
 
     def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The SMS of the reminder called `name`. Raises KeyError without one, CampaignError as `render_call_mail`."""
+        """
+        The SMS of the reminder or follow-up called `name`.
+
+        Raises KeyError without one, CampaignError as `render_call_mail`.
+        """
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
-        bodies = {reminder.name: reminder.sms for reminder in self._compiled.reminders if reminder.sms}
+        bodies = {one.name: one.sms for one in self._compiled.reminders if one.sms}
+        bodies |= {one.name: one.sms for one in self._compiled.follow_ups if one.sms}
         return translation.sms(bodies[name]).text_for(values)
 
     def _step(self, step: Step) -> tuple[int, CompiledStep]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.compiled import CompiledCampaign, Field
-from common.campaigns.facts import Identity, Meeting
+from common.campaigns.facts import Identity, Meeting, call_entry
 from common.campaigns.messages import Rendered
 from common.campaigns.rules import Person
+from common.domain.mail import Attachment
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",
@@ -118,18 +119,36 @@ def mails(
     if kind in MEETINGS:
         reminders = [("reminder", reminder.name) for reminder in campaign.reminders]
         follow_ups = [("follow-up", follow_up.name) for follow_up in campaign.follow_ups]
+        attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
         for what, name in reminders + follow_ups:
             if delivery not in (None, name):
                 continue
             mail = campaign.messages.render_call_mail(name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"{what}-{name}.{kind}", None, mail, name)
+            files = (_entry(campaign, identity, kind, language),) if name in attaching else ()
+            yield Sample(f"{what}-{name}.{kind}", None, replace(mail, attachments=files), name)
 
 
-def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:
-    """Every SMS for one kind of sample: its file, and what the phone shows."""
+def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | None) -> Attachment:
+    """The sample's call as a file for calendars."""
+    translation = campaign.messages.translation(language)
+    entry = call_entry(
+        MEETINGS[kind],
+        translation.identity(identity),
+        translation.language,
+        uid="sample@advent.example",
+        sequence=0,
+        is_tentative=False,
+    )
+    return entry.attachment(now=_START)
+
+
+def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str, str]]:
+    """Every SMS for one kind of sample: its name, its file, and what the phone shows."""
     if kind in MEETINGS:
-        for reminder in campaign.sms_reminders:
-            yield str(reminder.sms), campaign.messages.render_sms(reminder.name, MEETINGS[kind], identity, language)
+        files = {one.name: one.sms for one in campaign.sms_reminders}
+        files |= {one.name: one.sms for one in campaign.sms_follow_ups}
+        for name, file in files.items():
+            yield name, str(file), campaign.messages.render_sms(name, MEETINGS[kind], identity, language)
 
 
 def _value(field: Field, number: int, kind: str) -> object:

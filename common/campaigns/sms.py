@@ -1,5 +1,6 @@
 """
-An SMS as it is written: a file `24h.sms.md` next to the mail's `24h.md`, plain text without a heading.
+An SMS as it is written: a file `24h.sms.md` next to the mail's `24h.md`, plain text without a heading; `missed.sms.md`
+next to the follow-up's `missed.md` likewise.
 
     BusinessX: our call is on {{ day }} at {{ hour }}. Reply STOP to end texts.
 
@@ -41,5 +42,4 @@ def read_sms(file: str, source: str, *, known: Mapping[str, frozenset[str]], tem
 def price_of(text: str, policy: SmsPolicy | None) -> str:
     """`1 segment in GSM-7, US$0.0083`; without what carriers add."""
     size = size_of(text)
-    segments = f"{size.segments} segment{'s' if size.segments > 1 else ''} in {size.encoding}"
-    return f"{segments}, US${size.segments * policy.segment_price:.4f}" if policy else segments
+    return f"{size.label}, US${size.segments * policy.segment_price:.4f}" if policy else size.label

@@ -1,5 +1,5 @@
 """
-One delivery: a step, a reminder of a call, by mail or SMS, or a follow-up of one; and what became of it.
+One delivery: a step, a reminder of a call or a follow-up of one, by mail or SMS; and what became of it.
 
 Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
 channel is a provider and a renderer.
@@ -37,6 +37,11 @@ class Channel(StrEnum):
     def key_remembered_ms(self) -> int:
         """For how long its provider recognizes a repetition by its key; 0: it knows no keys."""
         return KEY_REMEMBERED_MS if self is Channel.EMAIL else 0
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether its provider recognizes a repetition at all; else what may be out is looked for."""
+        return self.key_remembered_ms > 0
 
     @property
     def suffix(self) -> str:
@@ -106,19 +111,19 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             gap_applies=True,
         )
     start, _, called = name.partition("/")
-    reminder, _, suffix = called.partition(".")
+    plan_name, _, suffix = called.partition(".")
     channel = Channel(suffix) if suffix else Channel.EMAIL
-    if not owner.startswith("bkg_") or not reminder:
+    if not owner.startswith("bkg_") or not plan_name:
         raise ValueError(f"{delivery_id} is not the id of a delivery")
     if not start.isdecimal():
-        return _follow_up(delivery_id, owner, Trigger(start), called)
+        return _follow_up(delivery_id, owner, Trigger(start), plan_name, channel)
     return Delivery(
         id=delivery_id,
         owner=owner,
         name=name,
         kind=Kind.REMINDER,
         channel=channel,
-        label=f"reminder {reminder}" + (" by SMS" if channel is Channel.SMS else ""),
+        label=f"reminder {plan_name}{_BY[channel]}",
         gap_applies=False,
         expires_ms=int(start),
         call_state=_BOOKED,
@@ -126,14 +131,17 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
     )
 
 
-def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, called: str) -> Delivery:
+_BY: Mapping[Channel, str] = {Channel.EMAIL: "", Channel.SMS: " by SMS"}
+
+
+def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, plan_name: str, channel: Channel) -> Delivery:
     return Delivery(
         id=delivery_id,
         owner=owner,
-        name=f"{trigger}/{called}",
+        name=f"{trigger}/{plan_name}{channel.suffix}",
         kind=Kind.FOLLOW_UP,
-        channel=Channel.EMAIL,
-        label=f"follow-up {called}",
+        channel=channel,
+        label=f"follow-up {plan_name}{_BY[channel]}",
         gap_applies=False,
         call_state=_STATE_OF[trigger],
         trigger=trigger,

@@ -1,4 +1,4 @@
-"""Which mails follow a call that was missed, held or cancelled, when, and why one is not sent."""
+"""What follows a call that was missed, held or cancelled, by mail and SMS, when, and why one is not sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
-from common.domain.delivery import Trigger
+from common.domain.delivery import Channel, Trigger
 from common.domain.ids import DeliveryId, follow_up_delivery_id
 from common.domain.reminders import PASSED, PHONE_ONLY, is_phone_only
 from common.domain.series import Booking, BookingState
@@ -29,7 +29,8 @@ _MINUTE_MS = 60_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpRules:
     """
-    `after_ms`: name and trigger of each follow-up, and how long after the trigger. Pace already applied.
+    `after_ms`: name (`missed`, by SMS `missed.sms`) and trigger of each follow-up, and how long after the trigger. Pace
+    already applied.
 
     `grace_ms`: as long a mark can be set or taken back. `unmarked_ms`: so long after its end somebody should have said
     how a call went; what was due longer ago is not sent.
@@ -51,7 +52,11 @@ def follow_up_rules(follow_ups: Sequence[tuple[str, Trigger, int]], pace: Pace) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """One follow-up of a call. `name`: `no_show/missed`. `because`: why it is skipped, None when it is to be sent."""
+    """
+    One follow-up of a call. `name`: `no_show/missed`, or `no_show/missed.sms`.
+
+    `because`: why it is skipped, None when it is to be sent.
+    """
 
     id: DeliveryId
     name: str
@@ -91,7 +96,7 @@ def follow_ups_of(
                 id=follow_up_delivery_id(booking.id, on=on, name=name),
                 name=f"{on}/{name}",
                 due_ms=due_ms,
-                because=_because(booking, occurrence, is_past=is_past),
+                because=_because(booking, occurrence, is_past=is_past, is_mail=not name.endswith(Channel.SMS.suffix)),
             )
         )
     return found
@@ -110,10 +115,10 @@ def unmarked_at_ms(booking: Booking, *, unmarked_ms: int) -> int | None:
     return booking.end_ms + unmarked_ms
 
 
-def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool) -> str | None:
+def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool, is_mail: bool) -> str | None:
     if occurrence.because is not None:
         return occurrence.because
-    if is_phone_only(booking):
+    if is_mail and is_phone_only(booking):
         return PHONE_ONLY
     return PASSED if is_past else None
 

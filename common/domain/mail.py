@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file of text. `content_type`: as in `text/calendar; charset=utf-8`."""
+
+    filename: str
+    content_type: str
+    content: str
+
+    @property
+    def encoded(self) -> str:
+        """In base64, as it travels."""
+        return base64.b64encode(self.content.encode()).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +39,18 @@ class Mail:
     reply_to: str | None
     headers: dict[str, str]
     tags: dict[str, str]
+    attachments: tuple[Attachment, ...] = ()
 
     def frozen(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        """Without what came later while it is empty: an older worker can send it too."""
+        fields = {name: value for name, value in asdict(self).items() if name != "attachments" or value}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def thawed(cls, text: str) -> Mail:
         fields: dict[str, Any] = json.loads(text)
-        return cls(**fields)
+        attachments = tuple(Attachment(**one) for one in fields.pop("attachments", ()))
+        return replace(cls(**fields), attachments=attachments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,11 @@ class Size:
     encoding: Encoding
     segments: int
 
+    @property
+    def label(self) -> str:
+        """`1 segment in GSM-7`."""
+        return f"{self.segments} segment{'s' if self.segments > 1 else ''} in {self.encoding}"
+
 
 def plain_text(text: str) -> str:
     """With quotes, dashes and spaces of the phones' alphabet: one other character halves what a segment holds."""

@@ -100,7 +100,7 @@ class FeedbackLog:
     def _given(self, feedback: Feedback) -> dict[str, Any]:
         address_hash = None
         if feedback.ends and feedback.is_of_sms:
-            address_hash = self._store.number_hash(feedback.number or "")
+            address_hash = self._store.number_hash(feedback.number) if feedback.number else None
         elif feedback.ends and feedback.address:
             address_hash = self._store.address_hash(feedback.address)
         return {

@@ -9,13 +9,14 @@ from typing import Literal
 
 from common.campaigns.body import split_subject
 from common.campaigns.compiled import CompiledCampaign, FollowUp, Reminder
+from common.domain.delivery import Channel
 from common.domain.ids import Step, step_name, step_of
 
 ChangeKind = Literal["text", "subject", "moved", "added", "removed", "segment", "language"]
 
 _TIMING = ("minimum_gap", "sending_window")
 _STRUCTURE = ("key", "steps", "segments", "reminders", "follow_ups", "languages")
-_SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column", "field_columns")
+_SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column", "field_columns", "sms")
 """No mail changes with these."""
 
 
@@ -57,8 +58,24 @@ class Differences:
             else:
                 if _timing_of(old[name]) != _timing_of(new[name]):
                     yield "moved", name
+                if getattr(old[name], "attach", False) != getattr(new[name], "attach", False):
+                    yield "text", name
                 for tag in self._shared_tags:
                     yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
+        yield from self._of_sms()
+
+    def _of_sms(self) -> Iterator[tuple[ChangeKind, str]]:
+        """By the name of its delivery: `24h.sms`."""
+        old, new = (_sms_of_calls(campaign) for campaign in (self._old, self._new))
+        for name in old.keys() | new.keys():
+            if name not in new:
+                yield "removed", name
+            elif name not in old:
+                yield "added", name
+            else:
+                texts = ((self._old.languages[tag], self._new.languages[tag]) for tag in self._shared_tags)
+                if any(was.bodies[old[name]] != now.bodies[new[name]] for was, now in texts):
+                    yield "text", name
 
     @cached_property
     def texts(self) -> Mapping[tuple[Step, str, str], tuple[ChangeKind, ...]]:
@@ -130,6 +147,11 @@ class Differences:
 def _of_calls(campaign: CompiledCampaign) -> Mapping[str, Reminder | FollowUp]:
     reminders: Mapping[str, Reminder | FollowUp] = {one.name: one for one in campaign.reminders}
     return {**reminders, **{one.name: one for one in campaign.follow_ups}}
+
+
+def _sms_of_calls(campaign: CompiledCampaign) -> Mapping[str, str]:
+    """The file of each."""
+    return {f"{name}{Channel.SMS.suffix}": one.sms for name, one in _of_calls(campaign).items() if one.sms}
 
 
 def _timing_of(one: Reminder | FollowUp) -> object:

@@ -88,8 +88,8 @@ function browserSettings(): Partial<Person> {
   };
 }
 
-function consent({ consent_text }: Person): Partial<Person> {
-  if (!consent_text) return {};
+function consent({ consent_text, sms_consent }: Person): Partial<Person> {
+  if (!consent_text && sms_consent === undefined) return {};
   const page = typeof location === "undefined" ? undefined : location.origin + location.pathname;
   return { consent_source: page, consent_at: new Date().toISOString() };
 }

@@ -88,7 +88,8 @@ def mail_ids(campaign: Campaign) -> list[str]:
     """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
     steps = [one.id for one in campaign.steps]
     calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
-    return [*steps, *calls, *(f"sms-{one.name}" for one in campaign.sms_reminders)]
+    by_sms = [one.name for one in campaign.sms_reminders] + [one.name for one in campaign.sms_follow_ups]
+    return [*steps, *calls, *(f"sms-{name}" for name in by_sms)]
 
 
 async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign:

@@ -189,6 +189,33 @@ async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, ord
     assert {status for status, _ in (await sms_statuses(run)).values()} == {"skipped"}
 
 
+@pytest.mark.parametrize("ends", [BookingKind.REASSIGNED, BookingKind.CANCELLED])
+async def test_in_every_order_and_twice_the_last_hour_is_sent_once_or_none_is(store, texting, clock, ends):
+    """Created, moved, moved again, and then given to another host or cancelled: SMS and mail alike."""
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
+    now_ms = at("2026-03-02T10:00")
+    who = {"email": BORIS, "timezone": "America/Toronto", "sms_number": NUMBER}
+    starts = [at(start) for start in ("2026-03-12T14:00", "2026-03-13T15:00", "2026-03-13T17:00")]
+    events: list[tuple[BookingKind, str, dict[str, object]]] = [
+        (BookingKind.CREATED, "A", {**who, "start_ms": starts[0], "event_ms": now_ms}),
+        (BookingKind.RESCHEDULED, "B", {**who, "start_ms": starts[1], "event_ms": now_ms + 1, "reschedule_uid": "A"}),
+        (BookingKind.RESCHEDULED, "C", {**who, "start_ms": starts[2], "event_ms": now_ms + 2, "reschedule_uid": "B"}),
+        (ends, "C", {"event_ms": now_ms + 3} | ({"organizer": "Zoë"} if ends is BookingKind.REASSIGNED else {})),
+    ]
+    outcomes = set()
+    for order in permutations(range(4)):
+        await store.flushall()
+        run = Simulation(store, texting, settings, clock=VirtualClock(now_ms))
+        for which in (*order, *order):
+            kind, uid, fields = events[which]
+            await run.change_booking(kind, uid, **fields)
+            await run.run(until_ms=run.clock.now_ms() + 1_000)
+        await run.run()
+        outcomes.add((tuple(texted(run)), tuple(mail.tags["start"] for mail in run.mailer.inbox_of(BORIS))))
+    expected = ((NUMBER, "2026-03-12T17:00"),), (str(starts[2]),) * 3
+    assert outcomes == {expected if ends is BookingKind.REASSIGNED else ((), ())}
+
+
 async def test_after_a_move_only_the_new_hour_is_texted(run):
     await book(run)
     await run.run(until_ms=run.clock.now_ms() + 1_000)
@@ -217,6 +244,15 @@ async def test_one_that_was_never_accepted_is_not_repeated_blindly(run):
     assert "not found among what Twilio lists" in letter.reason
     planned = await plan(run.world, letter)
     assert planned.way is Way.AGAIN
+
+
+async def test_where_the_list_is_refused_a_person_decides(run):
+    run.texter.failure, run.texter.list_failure = _once(Ambiguous("read_timeout")), Permanent("list_too_long")
+    await book(run)
+    await run.run()
+    (letter,) = await dead_letters_of(run.ledger)
+    assert "Twilio would not list what it accepted (list_too_long)" in letter.reason
+    assert (await plan(run.world, letter)).way is Way.REFUSED
 
 
 async def test_a_replay_before_the_call_sends_it_once(run):
@@ -350,6 +386,16 @@ async def test_stop_after_the_claim_is_obeyed_before_the_provider_is_asked(run):
     await run.ledger.texts.receive(NUMBER, "stop", "ARRET", webhook_id="twilio:SM1", now_ms=run.clock.now_ms())
     refused = await run.ledger.deliveries.freeze(claim, "{}", now_ms=at("2026-03-11T14:00"), number=NUMBER)
     assert refused == ClaimRefused("exited", "unsubscribed")
+
+
+async def test_one_whose_turn_comes_after_the_call_began_is_not_handed_over(run):
+    run.texter.failure = lambda _text: Throttled("twilio_20429", retry_after_ms=30 * HOUR_MS)
+    await book(run)
+    await run.run(until_ms=at("2026-03-12T13:00"))
+    run.texter.failure = lambda _text: None
+    await run.run()
+    assert texted(run) == []
+    assert await sms_statuses(run) == {"A 24h.sms 2026-03-12T14:00": ("skipped", "expired")}
 
 
 async def test_a_worker_that_died_after_the_acceptance_leaves_one_sms_and_one_acceptance(run):

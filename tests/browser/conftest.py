@@ -1,4 +1,4 @@
-"""A real Chromium in front of a real console, with the store, worker and sandbox of a real `advent up`."""
+"""A real Chromium in front of a real console and sandbox, with the store and worker of a real `advent up`."""
 
 from __future__ import annotations
 

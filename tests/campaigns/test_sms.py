@@ -54,8 +54,8 @@ def test_one_that_turns_it_on_needs_the_text_in_every_language(tmp_path):
 
 def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path):
     home = texting_folder(tmp_path)
-    for language in STOPS:
-        (home / KEY / language / "reminders" / "24h.sms.md").unlink()
+    for text in (home / KEY).rglob("*.sms.md"):
+        text.unlink()
     with pytest.raises(CampaignError, match=r"sms\.enabled: no reminder has a text for SMS; write en-CA/reminders/"):
         load_campaign(KEY, directory=home)
 
@@ -95,6 +95,16 @@ def test_typographic_characters_do_not_double_the_price(text):
     assert size_of(plain_text(text)) == Size("GSM-7", 1)
 
 
+def test_a_follow_up_has_one_in_each_language_which_the_preview_shows(texting):
+    pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-missed"]
+    assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
+    for language, stop in STOPS.items():
+        [text, *_] = [page.mail.text for page in pages if page.language == language]
+        assert text.startswith("BusinessX")
+        assert samples.IDENTITY.booking_url in text
+        assert stop in text
+
+
 def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
     home = texting_folder(tmp_path)
     (home / KEY / "fr-CA" / "reminders" / "24h.sms.md").write_text(
@@ -107,6 +117,26 @@ def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
         "'ê' is not in the alphabet of phones: 2 segments in UCS-2, US$0.0166, and without it 1 segment in GSM-7, "
         "US$0.0083; write it otherwise"
     ]
+
+
+def test_lint_says_what_each_costs_in_the_encoding_that_it_takes(texting):
+    notes = [one for one in findings(texting, samples.IDENTITY) if one.is_note]
+    assert {one.where for one in notes} == {
+        f"{KEY}/{language}: {file}"
+        for language in STOPS
+        for file in ("reminders/24h.sms.md", "follow_ups/missed.sms.md")
+    }
+    assert {one.problem.partition(", ")[2] for one in notes} == {"1 segment in GSM-7, US$0.0083"}
+
+
+def test_a_curly_apostrophe_that_would_double_the_price_is_written_as_phones_have_it(tmp_path: Path):
+    home = texting_folder(tmp_path)
+    body = "BusinessX\u2019s reminder of our call, booked with us: {{ day }} at {{ hour }}. Reply STOP to end"
+    (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(body)
+    texting = load_campaign(KEY, directory=home)
+    text = texting.messages.render_sms("24h", samples.MEETINGS["full"], samples.IDENTITY, "en-CA")
+    assert (size_of(text), size_of(text.replace("'", "\u2019"))) == (Size("GSM-7", 1), Size("UCS-2", 2))
+    assert not [one for one in findings(texting, samples.IDENTITY) if not one.is_note]
 
 
 def test_lint_refuses_one_that_does_not_say_how_to_end_them(tmp_path: Path):

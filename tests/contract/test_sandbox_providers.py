@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import redis.asyncio
 from common.domain.contact import Assessment, Segment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
-from common.domain.mail import Mail
+from common.domain.mail import Attachment, Mail
 from common.domain.projection import CampaignColumns
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.budget import Unlimited
@@ -94,6 +95,19 @@ async def test_ada_gets_her_mail_and_it_is_found_among_the_accepted(run: Running
     (accepted,) = await mailer.list_accepted("ada@salon.example", run.clock.now_ms() - 60_000)
 
     assert (accepted.id, accepted.subject) == (provider_id, "Your results — ready")
+
+
+async def test_a_file_arrives_with_its_mail_and_its_page_shows_it(run: RunningSandbox, mailer: ResendMailer) -> None:
+    file = Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content="SUMMARY:<Zoë>\r\n")
+    mail = replace(TO_ADA, attachments=(file,))
+    provider_id = await mailer.send(mail, idempotency_key=KEY)
+    assert provider_id == await mailer.send(mail, idempotency_key=KEY)
+
+    async with run.http.get(f"{run.url}/inbox/{provider_id}") as answer:
+        page = await answer.text()
+    assert "call.ics" in page
+    assert "text/calendar; charset=utf-8, 16 bytes" in page
+    assert "SUMMARY:&lt;Zoë&gt;" in page
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "html_200", "timeout_after"])

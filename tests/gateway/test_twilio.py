@@ -11,13 +11,13 @@ import pytest
 import redis.exceptions
 
 from common.domain.booking import BookingEvent
-from common.domain.delivery import DeliveryStatus
-from common.domain.ids import DeliveryId, booking_id, enrollment_id
+from common.domain.delivery import DeliveryStatus, Trigger
+from common.domain.ids import DeliveryId, booking_id, enrollment_id, follow_up_delivery_id
 from common.ledger import keys
 from common.ledger.texts import Texts
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.calcom_payload import SentEvent, event_of
-from services.gateway.webhooks.twilio_payload import word_of
+from services.gateway.webhooks.twilio_payload import status_of, word_of
 from services.sandbox.twilio.callbacks import signature
 from tests.gateway.conftest import Answer, Gateway, Opener
 from tests.gateway.senders import SECRETS, post_calcom
@@ -105,6 +105,15 @@ async def test_statuses_in_any_order_and_twice_never_go_backwards(gateway: Gatew
     assert await status(gateway) is DeliveryStatus.DELIVERED
     reported = await gateway.context.intake.ledger.feedback.of(booking_id("A"))
     assert [(one.kind.value, one.times) for one in reported] == [("delivered", 1)]
+
+
+@pytest.mark.parametrize("trigger", list(Trigger))
+def test_the_status_of_a_follow_up_names_it(trigger: Trigger) -> None:
+    delivery = follow_up_delivery_id(booking_id("A"), on=trigger, name="missed.sms")
+    texts = {"MessageSid": SID, "MessageStatus": "delivered", "To": NUMBER}
+    found = status_of(texts, {"delivery": delivery, "contact": WHO}, received_ms=1)
+    assert found is not None
+    assert (found.delivery_id, found.is_of_sms) == (delivery, True)
 
 
 async def test_one_that_was_not_delivered_ends_no_mail(gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count, permutations
 
 import pytest
@@ -14,6 +15,7 @@ from common.ledger import keys
 from common.ledger.codec import Settled
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
+from tests.ledger.planned import plan_sms
 from tests.ledger_reads import dead_letters_of, timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -96,6 +98,21 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_time(ledger, sent):
         "delivery:accepted": "0",
         "delivery:delivered": "1",
     }
+
+
+async def test_an_sms_that_failed_for_a_number_nobody_names_ends_no_mail(ledger, clock):
+    planned = await plan_sms(ledger, clock.now_ms())
+    report = replace(
+        about(K.BOUNCED, clock.now_ms(), who=planned.contact),
+        delivery_id=planned.id,
+        number_ends=ExitReason.REFUSED,
+    )
+    await tell(ledger, report)
+    claim = await ledger.deliveries.claim(planned.id, worker="w1", now_ms=clock.now_ms())
+    assert isinstance(claim, ClaimGranted)
+    assert await ledger.deliveries.settle(claim, "dead", "twilio_21614", now_ms=clock.now_ms(), ends=ExitReason.REFUSED)
+
+    assert await ledger.store.read_hash(keys.SUPPRESSED) == {}
 
 
 @pytest.mark.parametrize(

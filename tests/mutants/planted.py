@@ -148,8 +148,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         ACTORS, "render_sms.py", "if closing_ms is None or closing_ms", "if closing_ms is not None and 0 > closing_ms"
     ),
-    Mutant(ACTORS, "render_sms.py", "until_ms = min(until_ms, closing_ms)", "until_ms = closing_ms"),
-    Mutant(ACTORS, "render_sms.py", "until_ms = min(until_ms, closing_ms)", "until_ms = until_ms"),
+    Mutant(ACTORS, "render_sms.py", "return min(latest_ms, closing_ms)", "return closing_ms"),
+    Mutant(ACTORS, "render_sms.py", "return min(latest_ms, closing_ms)", "return latest_ms"),
     Mutant(
         ACTORS, "channels.py", "return LATE if message.valid_until_ms <= world.clock.now_ms() else None", "return None"
     ),
@@ -159,16 +159,19 @@ MUTANTS: tuple[Mutant, ...] = (
     # SMS: what became of one whose answer was lost
     Mutant(DOMAIN, "delivery.py", "KEY_REMEMBERED_MS if self is Channel.EMAIL else 0", "KEY_REMEMBERED_MS"),
     Mutant(ACTORS, "failure_policy.py", "if is_looked_for or claim.failures", "if claim.failures"),
-    Mutant(ACTORS, "reconcile.py", "one.id not in known and ", ""),
-    Mutant(ACTORS, "reconcile.py", " and plain_text(one.body) == text.body]", "]"),
-    Mutant(ACTORS, "reconcile.py", "    if len(found) == 1:\n", "    if found:\n"),
+    Mutant(ACTORS, "find_accepted.py", "one.id not in known and ", ""),
+    Mutant(ACTORS, "find_accepted.py", " and plain_text(one.body) == text.body]", "]"),
+    Mutant(ACTORS, "find_accepted.py", "    if len(found) == 1:\n", "    if found:\n"),
     Mutant(
-        ACTORS, "reconcile.py", "list_accepted(since_ms, to=text.to, budget", "list_accepted(since_ms, to=None, budget"
+        ACTORS,
+        "find_accepted.py",
+        "list_accepted(since_ms, to=text.to, budget",
+        "list_accepted(since_ms, to=None, budget",
     ),
-    Mutant(ACTORS, "reconcile.py", "text = Text.thawed(item.payload) if item.payload else ", "text = "),
-    Mutant(ACTORS, "send.py", "is_keyed and answer.is_unsent and await", "answer.is_unsent and await"),
-    Mutant(ACTORS, "send.py", "number=number_of(replace(claim, payload=frozen)),", "number=None,"),
-    Mutant(ACTORS, "send.py", "number=number_of(claim) if decision.ends else None,", "number=None,"),
+    Mutant(ACTORS, "find_accepted.py", "text = Text.thawed(item.payload) if item.payload else ", "text = "),
+    Mutant(ACTORS, "send.py", "answer.is_unsent and claim.delivery.channel.has_keys", "answer.is_unsent"),
+    Mutant(ACTORS, "send.py", "        number=route.number(message),\n", "        number=None,\n"),
+    Mutant(ACTORS, "send.py", "number=decision.number if decision.ends else None,", "number=None,"),
     Mutant(TWILIO, "texter.py", "str(min(max(seconds, 1), VALIDITY_MAX_S))", "str(VALIDITY_MAX_S)"),
     Mutant(TWILIO, "texter.py", "min(max(seconds, 1), VALIDITY_MAX_S)", "max(seconds, 1)"),
     Mutant(TWILIO, "texter.py", "min(max(seconds, 1), VALIDITY_MAX_S)", "min(seconds, VALIDITY_MAX_S)"),

@@ -423,7 +423,13 @@ FAULTS: tuple[Fault, ...] = (
     ("feedback", "not of this campaign')\n    leave(given, given.address_hash)\n", "not of this campaign')\n"),
     ("feedback", "= mailbox.kept(given.owner), mailbox.kept(given.contact)", "= given.owner, given.contact"),
     ("feedback", "    if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end\n", ""),
-    ("feedback", "given.address_hash or redis.call('HGET', owner.key, 'address_hash')", "given.address_hash"),
+    (
+        "feedback",
+        "    if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end\n",
+        "",
+    ),
+    ("feedback", "if not address_hash and not given.ended_by then", "if not address_hash then"),
+    ("deliveries", "if not address_hash and not given.ended_by then", "if not address_hash then"),
     ("feedback", "  suppression.add(given.address_hash, given.ends, given.event_ms)\n", ""),
     (
         "feedback",
@@ -607,11 +613,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "return not given.ended_by and suppression", "return suppression"),
     ("deliveries", "  if given.ended_by then return end\n", ""),
     ("deliveries", "if given.address_hash then number.note", "if false then number.note"),
-    (
-        "deliveries",
-        "given.address_hash or redis.call('HGET', owner.key, 'address_hash')\n  if",
-        "redis.call('HGET', owner.key, 'address_hash')\n  if",
-    ),
+    ("deliveries", "if not address_hash and not given.ended_by then", "if not given.ended_by then"),
     ("lib/delivery", "  redis.call('ZADD', keys.open, due_ms, id)\n", ""),
     ("lib/delivery", "if given.paced then sequence.note_sent(owner, given.sent_ms) end", ""),
     (

@@ -79,7 +79,7 @@ FIRST: dict[str, Stage] = {
     "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
     "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
     **dict.fromkeys(
-        ("failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
+        ("failure_policy.py", "find_accepted.py", "send.py", "reminders.py", "delivery.py"),
         ("tests/actors/test_sms_look_up.py", "tests/actors/test_sms_stories.py"),
     ),
     "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),

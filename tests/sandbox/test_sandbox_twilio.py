@@ -174,6 +174,15 @@ async def test_every_page_of_the_list_is_read_and_answers_of_phones_are_left_out
     assert [one.id for one in await texter.list_accepted(run.clock.now_ms() - 1_000)] == sids[::-1]
 
 
+async def test_a_list_that_is_longer_than_can_be_read_is_not_taken_for_whole(run, texter, monkeypatch):
+    monkeypatch.setattr("common.providers.twilio.texter.PAGE", 1)
+    monkeypatch.setattr("common.providers.twilio.texter.PAGES_MAX", 2)
+    for number in range(3):
+        await texter.send(text(run, body=f"number {number}"))
+    with pytest.raises(Permanent, match="list_too_long"):
+        await texter.list_accepted(run.clock.now_ms() - 1_000)
+
+
 @pytest.mark.parametrize(
     ("dials", "statuses"),
     [
@@ -212,5 +221,5 @@ async def test_the_phones_page_shows_the_conversation_escaped(run, texter):
         page = await answer.text()
     assert NUMBER in page
     assert "&lt;b&gt;our call" in page
-    assert "1 in GSM-7" in page
+    assert "1 segment in GSM-7" in page
     assert "late" in page

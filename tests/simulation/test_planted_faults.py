@@ -259,7 +259,7 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
     ),
     "a_mail_is_in_one_language": (
         ada_reads_french,
-        Mutant(ACTORS, "render.py", "return owner.language or campaign", "return campaign"),
+        Mutant(ACTORS, "render.py", "Reader(owner.language or campaign", "Reader(campaign"),
     ),
     "a_step_follows_the_one_it_needs": (
         a_mail_is_refused,
@@ -317,7 +317,7 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
     ),
     "a_text_is_dead_when_its_call_begins": (
         ada_meets_us,
-        Mutant(ACTORS, "render_sms.py", "until_ms = min(until_ms, closing_ms)", "until_ms = closing_ms"),
+        Mutant(ACTORS, "render_sms.py", "return min(latest_ms, closing_ms)", "return closing_ms"),
     ),
     "a_text_needs_consent": (ada_says_no_to_sms, Mutant(ACTORS, "render_sms.py", " if consent.is_given]", "]")),
     "a_number_that_ended_it_gets_no_text": (

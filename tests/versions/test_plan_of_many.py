@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from common.campaigns.campaign import campaign_of
+from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.campaigns import Campaigns
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
@@ -16,6 +17,7 @@ from common.versions.people import people_of
 from common.versions.plan import UnderWay, compare
 from services.cli.campaign.versions import refuse_repeated
 from services.cli.error_lines import CommandFailed
+from tests.texting import texting_campaign
 from tests.versions import edits
 from tests.versions.conftest import KEY
 
@@ -92,6 +94,23 @@ async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign
         ("segment", "segment", None): sum(reds(number) == 1 for number in range(PEOPLE)),
         ("language", "language", None): 0,
     }
+
+
+async def test_sms_that_are_turned_on_or_written_anew_change_no_mail(campaign, clock, settings, tmp_path):
+    def plan(source: Campaign, target: Campaign, **reminded: int) -> tuple[set[tuple[str, str | None, int]], object]:
+        found = compare(source, target, (), pace=settings.pace, now_ms=clock.now_ms(), reminded=reminded)
+        return {(one.kind, one.step, one.people) for one in found.changes}, found.settings
+
+    texting = texting_campaign(tmp_path)
+    assert plan(campaign, texting) == ({("added", "24h.sms", 0), ("added", "missed.sms", 0)}, ("sms",))
+    body = "reminders/24h.sms.md"
+    english = texting.compiled.languages["en-CA"]
+    changed = replace(english, bodies={**english.bodies, body: english.bodies[body] + "Thanks.\n"})
+    languages = {**texting.compiled.languages, "en-CA": changed}
+    rewritten = campaign_of(replace(texting.compiled, languages=languages))
+    assert plan(texting, rewritten, **{"24h.sms": 3}) == ({("text", "24h.sms", 3)}, ())
+    removed = {("removed", "24h.sms", 2), ("removed", "missed.sms", 0)}
+    assert plan(texting, campaign, **{"24h.sms": 2}) == (removed, ("sms",))
 
 
 @pytest.mark.timeout(180)

@@ -10,18 +10,26 @@ from typing import Any
 class Finding:
     """
     `where`: a file, perhaps with its line, or a mail by its name. `rule`: one word for programs. `problem`: what is
-    wrong, and the cure. `is_error`: the mail must not go out so; else it is advice.
+    wrong, and the cure. `is_error`: the mail must not go out so; else it is advice. `is_note`: nothing is wrong.
     """
 
     where: str
     rule: str
     problem: str
     is_error: bool = False
+    is_note: bool = False
 
     @property
     def line_of_text(self) -> str:
-        return f"{'error' if self.is_error else 'advice'}: {self.where}: {self.problem} [{self.rule}]"
+        level = "error" if self.is_error else "note" if self.is_note else "advice"
+        return f"{level}: {self.where}: {self.problem} [{self.rule}]"
 
     @property
     def fields(self) -> dict[str, Any]:
-        return {"where": self.where, "rule": self.rule, "problem": self.problem, "is_error": self.is_error}
+        return {
+            "where": self.where,
+            "rule": self.rule,
+            "problem": self.problem,
+            "is_error": self.is_error,
+            "is_note": self.is_note,
+        }

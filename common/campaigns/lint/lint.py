@@ -25,14 +25,14 @@ def lint(key: str, identity: Identity, *, directory: Path | None = None) -> list
 
 def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
     """
-    What is found in a campaign that is loaded: errors first, each once.
+    What is found in a campaign that is loaded: errors first, notes last, each once.
 
     A mail that is wrong for everybody is named for one reader only.
     """
     found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
     found += sms_findings(campaign, campaign.identity(identity))
     first = {(_mail_of(one.where), one.problem): one for one in reversed(found)}
-    return sorted(first.values(), key=lambda one: (not one.is_error, one.where))
+    return sorted(first.values(), key=lambda one: (not one.is_error, one.is_note, one.where))
 
 
 def _mail_of(where: str) -> str:

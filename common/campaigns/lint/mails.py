@@ -32,7 +32,8 @@ def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
     mail = sample.mail
     page = _Page()
     page.feed(mail.html)
-    yield from _of_lengths(where, mail.subject, preheader_of(mail.html), len(mail.html.encode()))
+    size = len(mail.html.encode()) + sum(len(file.encoded) for file in mail.attachments)
+    yield from _of_lengths(where, mail.subject, preheader_of(mail.html), size)
     for href, label in page.links:
         if problem := _wrong_link(href):
             yield Finding(where=where, rule="link", problem=f"{href}: {problem}", is_error=True)
@@ -54,7 +55,7 @@ def _of_lengths(where: str, subject: str, preheader: str, size: int) -> Iterator
         problem = f"the preheader has {len(preheader)} characters; make it {PREHEADER_MIN} to {PREHEADER_MAX}"
         yield Finding(where=where, rule="preheader", problem=problem)
     if size > NEARLY_CLIPPED_BYTES:
-        problem = f"{size} bytes of HTML, and Gmail clips at {GMAIL_CLIPS_BYTES}; make the mail shorter"
+        problem = f"{size} bytes of HTML and attachments, and Gmail clips at {GMAIL_CLIPS_BYTES}; make the mail shorter"
         yield Finding(where=where, rule="size", problem=problem)
 
 

@@ -16,11 +16,18 @@ _WORDS = ("STOP", "ARRET")
 
 
 def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
-    """Of every SMS in every language, for a call with everything and for one with the least."""
+    """Of every SMS in every language, for a call with everything and for one with the least; and what each costs."""
     for language in campaign.languages:
+        found: dict[str, list[str]] = {}
         for kind in samples.MEETINGS:
-            for file, text in samples.texts(campaign, identity, kind=kind, language=language):
-                yield from _of_text(campaign.compiled.sms, f"{campaign.key}/{language}: {file}", text)
+            for _, file, text in samples.texts(campaign, identity, kind=kind, language=language):
+                found.setdefault(f"{campaign.key}/{language}: {file}", []).append(text)
+        for where, texts in found.items():
+            for text in texts:
+                yield from _of_text(campaign.compiled.sms, where, text)
+            longest = max(texts, key=lambda text: (size_of(text).segments, len(text)))
+            problem = f"{len(longest)} characters at most, {price_of(longest, campaign.compiled.sms)}"
+            yield Finding(where=where, rule="sms-price", problem=problem, is_note=True)
 
 
 def _of_text(policy: SmsPolicy | None, where: str, text: str) -> Iterator[Finding]:

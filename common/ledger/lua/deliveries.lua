@@ -338,8 +338,8 @@ end
 
 -- Nothing can reach this address: nothing is tried any more. Where it is a number, mail goes on.
 local function end_address(owner, given)
-  local reason, now_ms = given.ends, given.now_ms
-  local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
+  local reason, now_ms, address_hash = given.ends, given.now_ms, given.address_hash
+  if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
   if address_hash then suppression.add(address_hash, reason, now_ms) end
   if given.ended_by then return end
   sequence.exit(owner.contact, reason, now_ms)

@@ -101,7 +101,8 @@ end
 -- record(KEYS = [webhook], ARGV = [JSON])
 --   JSON  owner, name, label, paced, ended_by (it is no mail): as in deliveries.lua; contact; kind, detail, event_ms,
 --         provider_id, mailed_ms: what was reported, see domain/feedback.py; now_ms; remember_ms: how long a mailbox bounce counts
---         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's
+--         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's,
+--               where it is mail
 --         soft_bounce_limit: mailbox bounces in a row after which an address rests; content_bounces_ms: for how long those
 --         of the content are kept
 --   webhook  STRING  the answer given: `kind delivery received_ms`
@@ -123,7 +124,8 @@ function feedback.record()
     judge_bounces(given, owner)
   end
   if given.ends then
-    local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
+    local address_hash = given.address_hash
+    if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
     if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end
     -- Where it is a number, mail goes on.
     if not given.ended_by then leave(given, address_hash) end

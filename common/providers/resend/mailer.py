@@ -9,7 +9,7 @@ import resend
 
 from common.clock import DateWitness
 from common.domain.ids import normal_address
-from common.domain.mail import AcceptedMail, Mail, SentMail
+from common.domain.mail import AcceptedMail, Attachment, Mail, SentMail
 from common.providers.budget import Budget, Unlimited
 from common.providers.http import unanswered
 from common.providers.protocols import Mailer
@@ -82,7 +82,12 @@ def parameters(mail: Mail) -> dict[str, Any]:
         **({"reply_to": mail.reply_to} if mail.reply_to else {}),
         "headers": dict(sorted(mail.headers.items())),
         "tags": [{"name": name, "value": value} for name, value in sorted(mail.tags.items())],
+        **({"attachments": [_attachment(one) for one in mail.attachments]} if mail.attachments else {}),
     }
+
+
+def _attachment(one: Attachment) -> dict[str, str]:
+    return {"filename": one.filename, "content": one.encoded, "content_type": one.content_type}
 
 
 def _accepted(row: dict[str, Any]) -> AcceptedMail:

@@ -15,6 +15,7 @@ import httpx
 
 from common.clock import Clock
 from common.domain.text import AcceptedText, Text
+from common.errors import Permanent
 from common.providers.budget import Budget, Unlimited
 from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
 from common.providers.twilio.failures import failure_of
@@ -85,9 +86,10 @@ class TwilioTexter:
             found += [text for text in rows if text.created_ms >= since_ms]
             following = answer.get("next_page_uri")
             if not following or any(text.created_ms < since_ms for text in rows):
-                break
+                return found
             url = urljoin(self._url, self._path_of(str(following)))
-        return found
+        # What a list that is cut does not show may have been accepted all the same.
+        raise Permanent("list_too_long", f"more than {PAGES_MAX * PAGE} SMS since then")
 
     async def close(self) -> None:
         await self._client.aclose()

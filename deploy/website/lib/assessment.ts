@@ -12,6 +12,7 @@ import {
   score,
   text,
   timestamp,
+  yesOrNo,
   type FieldError,
 } from "./fields";
 import { SYSTEMS, type Scorecard, type Scores, type System } from "./scores";
@@ -36,6 +37,8 @@ export interface Person {
   readonly consent_source?: string | undefined;
   /** When; default the time at which it is sent. */
   readonly consent_at?: string | undefined;
+  /** Whether the visitor agreed to SMS about a booked call, to `phone`: a box of its own, not ticked in advance. */
+  readonly sms_consent?: boolean | undefined;
 }
 
 /** The body that the page posts to the route. */
@@ -98,6 +101,7 @@ function checkPerson(given: Given, fields: FieldReader): Person {
     consent_text: usable(given["consent_text"], evidence),
     consent_source: usable(given["consent_source"], evidence),
     consent_at: usable(given["consent_at"], timestamp),
+    sms_consent: usable(given["sms_consent"], yesOrNo),
   };
   return {
     email: fields.required("person.email", given["email"], email),

@@ -83,6 +83,12 @@ export function timestamp(value: unknown): string {
   return new Date(at).toISOString();
 }
 
+/** Nothing but true and false: no other value is anybody's yes. */
+export function yesOrNo(value: unknown): boolean {
+  if (typeof value !== "boolean") throw new InvalidValue("must be true or false");
+  return value;
+}
+
 export function score(value: unknown): number {
   return number(value, 100);
 }

@@ -87,6 +87,12 @@ test("an optional field that cannot be used is left out and does not prevent the
   assert.equal(personOf({ phone: 4165550100 }).phone, "4165550100");
 });
 
+test("only true and false say whether SMS are wanted", () => {
+  assert.equal(personOf({ sms_consent: true }).sms_consent, true);
+  assert.equal(personOf({ sms_consent: false }).sms_consent, false);
+  for (const odd of ["on", "yes", 1, null]) assert.ok(!("sms_consent" in personOf({ sms_consent: odd })), String(odd));
+});
+
 test("invisible characters are removed, and a domain is written in ASCII", () => {
   assert.equal(personOf({ email: "\u200bada@M\u00fcller.example\ufeff" }).email, "ada@xn--mller-kva.example");
   assert.equal(personOf({ email: "a\u00a0da@EXAMPLE\u3002com" }).email, "ada@example.com");

@@ -144,6 +144,20 @@ test("a consent is sent with its time, and a repetition is still one assessment"
   assert.equal(new Set(ids()).size, 1);
 });
 
+test("a consent to SMS is sent with its time, and taken back it is another assessment", async () => {
+  const { fetch, sent, ids } = routeThat();
+  for (const sms_consent of [true, false]) {
+    await client.submitAssessment(SCORES, person("Ada", { sms_consent }), { fetch, storage: new Tab() });
+  }
+
+  assert.deepEqual(
+    sent.map((each) => each.person.sms_consent),
+    [true, false],
+  );
+  for (const each of sent) assert.ok(Date.parse(each.person.consent_at ?? "") > 0);
+  assert.equal(new Set(ids()).size, 2);
+});
+
 test("when the site does not answer, the visitor still gets the results", async () => {
   const { fetch, sent } = routeThat("no connection", new Response("<h1>502</h1>", { status: 502 }));
 

@@ -171,7 +171,7 @@ test("a hook for visitors that throws costs nobody their signup, and the log say
 });
 
 test("what the visitor agreed to reaches the gateway", async () => {
-  const consent = { consent_text: "I agree", consent_source: "https://site.example/quiz", consent_at: "2026-11-29T10:00:00.000Z" };
+  const consent = { consent_text: "I agree", consent_source: "https://site.example/quiz", consent_at: "2026-11-29T10:00:00.000Z", sms_consent: true };
   const runtime = new Scripted([202]);
   const sent = assessment("Ada", { person: person("Ada", consent) });
   await complete(sent, REQUEST, { allow, gateway: () => gateway, runtime });

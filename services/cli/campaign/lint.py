@@ -17,6 +17,7 @@ def command(names: tuple[str, ...], strict: bool, as_json: bool) -> int:
 
     Unresolved fields, links, images without a text, contrast, size, length of subjects, relative days, words that spam
     filters know, missing legal parts, paragraphs in another language. One line for each; exit status 1 for an error.
+    Of each SMS a note says what it costs.
     """
     from common.campaigns.lint.lint import lint
 
@@ -26,11 +27,12 @@ def command(names: tuple[str, ...], strict: bool, as_json: bool) -> int:
         for name in names or settings.campaign_keys
         for finding in lint(name, settings.identity, directory=settings.campaigns_dir)
     ]
+    to_correct = [finding for finding in found if not finding.is_note]
     if as_json:
         print_json([finding.fields for finding in found])
     else:
         for finding in found:
-            click.secho(finding.line_of_text, fg="red" if finding.is_error else "yellow")
-        if not found:
+            click.secho(finding.line_of_text, fg="red" if finding.is_error else None if finding.is_note else "yellow")
+        if not to_correct:
             click.secho("nothing to correct", fg="green")
-    return 1 if any(finding.is_error or strict for finding in found) else 0
+    return 1 if any(finding.is_error or strict for finding in to_correct) else 0

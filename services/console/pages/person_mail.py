@@ -85,8 +85,8 @@ async def _view(context: ConsoleContext, person: ContactTimeline, mail: PersonMa
     """What was sent: the provider's copy where it is at hand, else rendered again."""
     job = None if is_now else await sent_mail(context, mail)
     if job is not None and job.is_done:
-        found = {part: job.result.get(part, "") for part in ("subject", "html", "text")}
-        return View(source=PROVIDER, rendered=Rendered(**found), job=job)
+        subject, html, text = (job.result.get(part, "") for part in ("subject", "html", "text"))
+        return View(source=PROVIDER, rendered=Rendered(subject, html, text), job=job)
     source = NOW if is_now else VERSION
     try:
         return View(source=source, rendered=await _rendered(context, person, mail, source), job=job)

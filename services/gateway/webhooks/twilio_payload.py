@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from common.domain.delivery import Channel, delivery_of
+from common.domain.delivery import Channel, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
@@ -34,7 +34,8 @@ _HELP = frozenset({"HELP", "INFO", "AIDE"})
 _BY_TWILIO: Final[Mapping[str, Word]] = {"STOP": "stop", "START": "start", "HELP": "help"}
 
 _SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
-_DELIVERY = re.compile(r"bkg_[a-z2-7]{16}(-[a-z2-7]{6})?/\d{1,15}/[A-Za-z0-9_-]{1,60}\.sms")
+_PLACE = rf"\d{{1,15}}|{'|'.join(Trigger)}"
+_DELIVERY = re.compile(rf"bkg_[a-z2-7]{{16}}(-[a-z2-7]{{6}})?/({_PLACE})/[A-Za-z0-9_-]{{1,60}}\.sms")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _CODE = re.compile(r"\d{4,6}")
 TEXT_CHARACTERS_MAX = 500

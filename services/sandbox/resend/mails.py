@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -71,6 +72,31 @@ class AcceptedMail:
     @property
     def headers(self) -> dict[str, str]:
         return self.payload.get("headers") or {}
+
+    @property
+    def attachments(self) -> list[Attached]:
+        return [_attached(one) for one in self.payload.get("attachments") or []]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One file of a mail. `text`: what is in it, where that is text; `size`: in bytes."""
+
+    filename: str
+    content_type: str
+    size: int
+    text: str | None
+
+
+def _attached(given: dict[str, Any]) -> Attached:
+    """A file that Resend would fetch (`path`) or decode wrongly has no bytes here."""
+    try:
+        content = base64.b64decode(str(given.get("content") or ""), validate=True)
+        text = content.decode()
+    except ValueError:
+        content, text = b"", None
+    name, kind = str(given.get("filename") or "attachment"), str(given.get("content_type") or "")
+    return Attached(name, kind, len(content), text if kind.startswith("text/") else None)
 
 
 class Mails:

@@ -35,8 +35,7 @@ class Message:
 
     @property
     def price(self) -> str:
-        size = size_of(self.body)
-        return f"{size.segments} in {size.encoding}"
+        return size_of(self.body).label
 
     def shape(self, account: str) -> dict[str, Any]:
         """As the API shows it; times are RFC 2822, `date_sent` is null while it is queued."""

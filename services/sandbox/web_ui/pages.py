@@ -128,7 +128,7 @@ class WebUi:
         form = await request.post()
         number, body = str(form.get("from", "")).strip(), str(form.get("body", ""))
         await self._twilio.receive(number, body, to=self._sandbox.twilio_number)
-        raise web.HTTPSeeOther(f"/phones?{urlencode({'number': number})}")
+        return _see_other(f"/phones?{urlencode({'number': number})}")
 
     async def notion(self, request: web.Request) -> web.Response:
         tables = [_table(source, self._store.pages_of(source.id)) for source in self._store.sources.values()]
@@ -144,22 +144,22 @@ class WebUi:
             self._sandbox.faults.add(_read_rule(await request.post()))
         except ValidationError as problem:
             return self._faults_page(_problems(problem), status=422)
-        raise web.HTTPSeeOther("/faults")
+        return _see_other("/faults")
 
     async def remove_rule(self, request: web.Request) -> web.Response:
         self._sandbox.faults.remove(request.match_info["rule_id"])
-        raise web.HTTPSeeOther("/faults")
+        return _see_other("/faults")
 
     async def change_dials(self, request: web.Request) -> web.Response:
         try:
             self._tools.change_dials(_read_dials(await request.post()))
         except ValidationError as problem:
             return self._faults_page(_problems(problem), status=422)
-        raise web.HTTPSeeOther("/faults")
+        return _see_other("/faults")
 
     async def clear(self, request: web.Request) -> web.Response:
         await self._tools.clear_faults(request)
-        raise web.HTTPSeeOther("/faults")
+        return _see_other("/faults")
 
     def _faults_page(self, problems: list[str], status: int = 200) -> web.Response:
         return self._page(
@@ -194,6 +194,11 @@ class WebUi:
             text_count=text_count,
             **names,
         )
+
+
+def _see_other(location: str) -> web.Response:
+    """Returned and not raised, since the server answers whatever is raised with a problem in JSON."""
+    return web.Response(status=303, headers={"Location": location})
 
 
 def _line(mail: AcceptedMail) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""What a provider accepted although its answer was lost: looked for in what it lists, mail and SMS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actors.sending.mail_matching import subjects_of
+from actors.sending.render import NotSent, render
+from actors.sending.render_sms import render_sms
+from common.domain.delivery import Record
+from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId, Step, step_of
+from common.domain.mail import AcceptedMail, Mail
+from common.domain.notion_import import AS_NOTION_SHOWS
+from common.domain.series import Booking
+from common.domain.text import AcceptedText, Text, plain_text
+from common.errors import Misconfigured, Permanent
+from common.ledger.owners import Owned
+from common.providers.budget import Budget
+from common.world import World
+
+CLOCKS_APART_MS = 60_000
+"""The provider's clock and ours may disagree by this much; a mail is not looked for before its first attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sought:
+    """
+    A mail that may have been accepted since an instant.
+
+    `others`: the records of all mails of this person that were accepted, steps and reminders; none of those is it.
+    `enrollment`: whose `step` it is; both None for a reminder. `is_frozen`: `subject` is that of the bytes that were
+    handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
+    """
+
+    to: str
+    subject: str
+    is_frozen: bool
+    since_ms: int
+    others: Sequence[Record]
+    enrollment: Enrollment | None
+    step: Step | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfound:
+    """Why no single acceptance can be named. `is_certain`: the list was read, and shows none."""
+
+    reason: str
+    is_certain: bool = False
+
+
+async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail | Unfound:
+    """
+    The one mail that the provider lists and that can only be this one, or why there is not one.
+
+    Raises `CampaignError` when no attempt was frozen, and a blank would result now; `Throttled`, `Transient`, or
+    `Misconfigured` when the list cannot be had now; a key that may never list is an answer.
+    """
+    sought = await _sought(world, item)
+    try:
+        mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
+    except Misconfigured as refused:
+        if refused.code != "restricted_api_key":
+            raise
+        return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
+    except Permanent as refused:
+        return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
+    left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
+    found = possible = [mail for mail in left if mail.subject == sought.subject]
+    if not found and not sought.is_frozen and sought.enrollment:
+        steps = await _steps_of(world, sought.enrollment, left)
+        found = [mail for mail in left if steps.get(mail.id) == [sought.step]]
+        possible = [mail for mail in left if mail.id in steps and (not steps[mail.id] or sought.step in steps[mail.id])]
+    if len(found) == 1 and not await _may_be_another(world, sought, found[0]):
+        return found[0]
+    if possible:
+        return Unfound(
+            f"{len(possible)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
+        )
+    return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
+
+
+async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
+    """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
+    subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
+    person = enrollment.assessment
+    return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
+
+
+async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail) -> bool:
+    """Whether it may be another step for this person, in any campaign, whose outcome is unknown too."""
+    if (one := sought.enrollment) is None:
+        return False
+    for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
+        for name, payload in (await world.ledger.deliveries.unknown_outcomes(owner)).items():
+            step = step_of(name)
+            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail):
+                return True
+    return False
+
+
+async def _fits(world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail) -> bool:
+    if payload:
+        return Mail.thawed(payload).subject == mail.subject
+    enrollment = await world.ledger.enrollments.get(owner)
+    if enrollment is None or enrollment.campaign not in world.campaigns:
+        return False
+    return step in (await _steps_of(world, enrollment, [mail])).get(mail.id, [])
+
+
+async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText | Unfound:
+    """
+    The one SMS that the provider lists with this number, time and text, and that is not known to be another delivery's.
+
+    Raises as `find_mail`.
+    """
+    assert world.texter is not None, "the channel is set up"
+    try:
+        text = Text.thawed(item.payload) if item.payload else await render_sms(world, item)
+    except NotSent as refusal:
+        return Unfound(f"it cannot be looked for: {refusal}")
+    assert isinstance(item.owner, Booking)
+    since_ms = (item.first_attempt_ms or item.owner.received_ms) - CLOCKS_APART_MS
+    try:
+        listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
+    except Permanent as refused:
+        return Unfound(f"it cannot be looked for: Twilio would not list what it accepted ({refused.code})")
+    known = await world.ledger.texts.accepted_ids(text.to)
+    found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Unfound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
+    return Unfound("not found among what Twilio lists: replay sends it again", is_certain=True)
+
+
+async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
+    """The accepted mails of one person, enrolled or not: steps of all campaigns, and reminders of all their calls."""
+    records = [*enrollment.records.values()] if enrollment else []
+    address = enrollment.assessment.email if enrollment else ""
+    people = dict.fromkeys([who, *(await world.ledger.mailboxes.in_campaigns(address) if address else ())])
+    for other in people:
+        known = await world.ledger.enrollments.get(other) if other != who else None
+        records += known.records.values() if known else ()
+        async for call in world.ledger.bookings.calls(other):
+            records += call.records.values()
+    return [record for record in records if record.sent_ms is not None]
+
+
+async def _sought(world: World, item: Owned) -> _Sought:
+    payload, owner = item.payload, item.owner
+    enrollment: Enrollment | None
+    if isinstance(owner, Enrollment):
+        begin_ms, enrollment = owner.anchor_ms, owner
+    else:
+        begin_ms, enrollment = owner.received_ms, await world.ledger.enrollments.get(item.contact_id)
+    return _Sought(
+        to=item.address,
+        subject=(Mail.thawed(payload) if payload else await render(world, item)).subject,
+        is_frozen=payload is not None,
+        since_ms=item.first_attempt_ms or begin_ms,
+        others=await _others(world, item.contact_id, enrollment),
+        enrollment=owner if isinstance(owner, Enrollment) else None,
+        step=item.delivery.step if isinstance(owner, Enrollment) else None,
+    )
+
+
+def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
+    """It belongs to a delivery with a final status: by its id, or by its time where a rebuild found only that."""
+    return any(
+        mail.id == record.detail
+        or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)
+        for record in records
+    )

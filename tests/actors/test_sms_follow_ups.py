@@ -1,0 +1,270 @@
+"""Follow-ups by SMS: to whom, when, once, and never in quiet hours; the real actors and scripts, in virtual time."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.booking import BookingKind
+from common.domain.contact import SmsConsent
+from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id
+from common.domain.text import Text
+from common.errors import Ambiguous, Failure, Throttled, Transient
+from common.settings.settings import Settings
+from services.simulation.engine import Simulation
+from tests.ledger_reads import record_of, timeline_of
+from tests.texting import texting_campaign
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+BORIS, HOST, NUMBER = "boris@example.org", "host@example.com", "+14165550123"
+WHO = enrollment_id("christmas_2025", BORIS)
+TORONTO = ZoneInfo("America/Toronto")
+AFTERNOON, EVENING = "2026-03-12T14:00", "2026-03-12T19:00"
+
+
+@pytest.fixture(scope="module")
+def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
+
+
+@pytest.fixture
+def run(store: redis.asyncio.Redis, texting: Campaign, clock: VirtualClock) -> Simulation:
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
+    clock.move_to(at("2026-03-05T10:00"))
+    return Simulation(store, texting, settings, clock=clock)
+
+
+def at(local: str) -> int:
+    return round(datetime.fromisoformat(local).replace(tzinfo=TORONTO).timestamp() * 1000)
+
+
+def texted(run: Simulation) -> list[str]:
+    """When each follow-up reached a phone, on its owner's clock."""
+    return [
+        datetime.fromtimestamp(ms / 1000, TORONTO).strftime("%Y-%m-%dT%H:%M")
+        for ms, text in run.texter.accepted_texts
+        if "missed" in text.body
+    ]
+
+
+async def miss(run: Simulation, start: str = AFTERNOON, *, uid: str = "A", **fields: object) -> None:
+    """Boris books a call, and half an hour after it began the host marks him absent."""
+    known: dict[str, object] = {"timezone": "America/Toronto", "sms_number": NUMBER, "organizer_email": HOST}
+    await run.book(BORIS, at(start), uid=uid, **known | fields)
+    await run.run(until_ms=at(start) + HOUR_MS // 2)
+    await mark(run, is_absent=True, uid=uid)
+
+
+async def mark(run: Simulation, *, is_absent: bool, uid: str = "A", who: str = BORIS) -> None:
+    await run.change_booking(BookingKind.NO_SHOW, uid, no_shows=((who, is_absent),))
+
+
+async def outcome(run: Simulation, uid: str = "A") -> tuple[str, str]:
+    """What became of the SMS, and why it was not sent."""
+    record = await record_of(run.ledger, follow_up_delivery_id(booking_id(uid), on="no_show", name="missed.sms"))
+    assert record is not None
+    return str(record.final_status), "" if record.sent_ms else record.detail
+
+
+async def test_who_missed_a_call_and_agreed_to_sms_gets_one_with_the_mail(run):
+    await miss(run)
+    await run.run()
+    assert texted(run) == ["2026-03-12T16:30"]
+    assert "Choose another time" in run.texter.phone_of(NUMBER)[-1]
+    assert await outcome(run) == ("accepted", "")
+    assert [mail.tags["follow_up"] for mail in run.mailer.inbox_of(BORIS) if "follow_up" in mail.tags] == ["missed"]
+    assert "follow-up missed by SMS accepted" in [one.what for one in await timeline_of(run.ledger, WHO)]
+
+
+async def test_it_is_written_in_the_readers_language(run):
+    await miss(run, locale="fr-CA")
+    await run.run()
+    assert "Choisissez un autre moment" in run.texter.phone_of(NUMBER)[-1]
+
+
+async def test_a_campaign_that_does_not_turn_sms_on_sends_none(store, campaign, clock):
+    clock.move_to(at("2026-03-10T10:00"))
+    run = Simulation(store, campaign, Settings(secret_key="k" * 32), clock=clock)
+    await miss(run)
+    await run.run()
+    assert run.texter.accepted_texts == []
+    assert await record_of(run.ledger, follow_up_delivery_id(booking_id("A"), on="no_show", name="missed.sms")) is None
+
+
+@pytest.mark.parametrize(
+    ("consent", "sent", "reason"),
+    [
+        (SmsConsent(is_given=True, number=NUMBER), True, ""),
+        (SmsConsent(is_given=False, number=NUMBER), False, "no consent to SMS"),
+        (None, False, "no consent to SMS"),
+    ],
+)
+async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, reason):
+    await run.sign_up(replace(boris, phone=NUMBER, sms_consent=consent))
+    await miss(run, sms_number=None)
+    await run.run()
+    assert bool(texted(run)) is sent
+    assert (await outcome(run))[1] == reason
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("2026-03-12T17:28", "2026-03-12T19:58"),
+        ("2026-03-12T17:29:30", "2026-03-13T09:00"),  # it would arrive when they have begun
+        (EVENING, "2026-03-13T09:00"),
+        ("2026-03-07T19:00", "2026-03-08T09:00"),  # the night of the change to daylight saving time
+    ],
+)
+async def test_quiet_hours_move_it_later_to_the_next_morning(run, start, expected):
+    await miss(run, start)
+    await run.run()
+    assert texted(run) == [expected]
+
+
+async def test_without_a_zone_of_the_call_that_of_the_signup_counts(run, boris):
+    await run.sign_up(replace(boris, timezone="America/Vancouver"))
+    await miss(run, "2026-03-12T20:00", timezone=None)
+    await run.run()
+    assert texted(run) == ["2026-03-12T22:30"]
+
+
+async def test_one_that_failed_in_the_evening_goes_the_next_morning_as_it_was_frozen(run):
+    run.texter.failure = lambda _text: (
+        Transient("connect") if at("2026-03-12T16:30") <= run.clock.now_ms() < at("2026-03-12T21:00") else None
+    )
+    await miss(run)
+    await run.run()
+    assert texted(run) == ["2026-03-13T09:00"]
+    [text] = [text for _, text in run.texter.accepted_texts if "missed" in text.body]
+    assert text.valid_until_ms <= at("2026-03-13T20:00")
+
+
+async def test_what_is_stuck_at_the_provider_dies_before_quiet_hours(run):
+    await miss(run)
+    await run.run()
+    assert [text.valid_until_ms for _, text in run.texter.accepted_texts if "missed" in text.body] == [
+        at("2026-03-12T20:00")
+    ]
+
+
+async def test_a_mark_that_is_taken_back_in_the_night_calls_it_off(run):
+    await miss(run, EVENING)
+    await run.run(until_ms=at("2026-03-12T22:00"))
+    await mark(run, is_absent=False)
+    await run.run()
+    assert texted(run) == []
+    assert await outcome(run) == ("skipped", "the mark was taken back")
+
+
+async def test_a_new_booking_in_the_night_calls_it_off(run):
+    await miss(run, EVENING)
+    await run.run(until_ms=at("2026-03-12T22:00"))
+    await run.book(BORIS, at("2026-03-20T14:00"), uid="B", timezone="America/Toronto")
+    await run.run()
+    assert texted(run) == []
+    assert await outcome(run) == ("skipped", "booked again")
+
+
+async def test_a_host_who_did_not_come_sends_none(run):
+    known = {"timezone": "America/Toronto", "sms_number": NUMBER, "organizer_email": HOST}
+    await run.book(BORIS, at(AFTERNOON), uid="A", **known)
+    await run.run(until_ms=at(AFTERNOON) + HOUR_MS // 2)
+    await mark(run, is_absent=True, who=HOST)
+    await run.run()
+    assert texted(run) == []
+
+
+async def test_a_chain_of_moved_bookings_is_texted_once(run):
+    await miss(run)
+    await run.run(until_ms=at("2026-03-13T12:00"))
+    later = "2026-03-17T14:00"
+    await run.reschedule("A", to="B", address=BORIS, start_ms=at(later), timezone="America/Toronto", sms_number=NUMBER)
+    await run.run(until_ms=at(later) + HOUR_MS // 2)
+    await mark(run, is_absent=True, uid="B")
+    await run.run()
+    assert texted(run) == ["2026-03-12T16:30"]
+    assert await outcome(run, "B") == ("skipped", "another follow-up of this call was sent")
+
+
+async def test_stop_ends_it_and_the_mail_goes_on(run):
+    await miss(run)
+    await run.ledger.texts.receive(NUMBER, "stop", "STOP", webhook_id="twilio:SM1", now_ms=run.clock.now_ms())
+    await run.run()
+    assert texted(run) == []
+    assert await outcome(run) == ("skipped", "unsubscribed")
+    assert "missed" in [mail.tags.get("follow_up") for mail in run.mailer.inbox_of(BORIS)]
+
+
+async def test_who_gave_only_a_phone_gets_the_sms_and_no_mail(run):
+    phone_only = "+14165550123@sms.cal.com"
+    await run.book(phone_only, at(AFTERNOON), uid="A", timezone="America/Toronto", sms_number=NUMBER)
+    await run.run(until_ms=at(AFTERNOON) + HOUR_MS // 2)
+    await run.change_booking(BookingKind.NO_SHOW, "A", no_shows=((phone_only, True),))
+    await run.run()
+    assert texted(run) == ["2026-03-12T16:30"]
+    assert run.mailer.inbox_of(phone_only) == []
+
+
+async def test_an_answer_that_was_lost_is_looked_for_and_never_repeated(run):
+    left = [Ambiguous("read_timeout")]
+    run.texter.failure = lambda text: left.pop() if left and "missed" in text.body else None
+    await miss(run)
+    await run.run()
+    assert texted(run) == ["2026-03-12T16:30"]
+    assert await outcome(run) == ("accepted", "")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reached_min"), [("30 % of faults", 6), ("503 for 36 hours", 0), ("unreachable for 36 hours", 12)]
+)
+async def test_in_trouble_each_is_accepted_once_or_explained_and_none_in_quiet_hours(run, trouble, reached_min):
+    chance = random.Random(11)
+    kinds = (Ambiguous("read_timeout"), Transient("connect_reset"), Throttled("twilio_20429"))
+    away = (at("2026-03-12T15:00"), at("2026-03-14T03:00"))
+
+    def failure(_text: Text) -> Failure | None:
+        if trouble == "30 % of faults":
+            return chance.choice(kinds) if chance.random() < 0.3 else None
+        outage = Transient("connect") if "unreachable" in trouble else Ambiguous("http_503", status=503)
+        return outage if away[0] <= run.clock.now_ms() < away[1] else None
+
+    run.texter.failure, run.texter.loses = failure, lambda _text: trouble != "30 % of faults" or chance.random() < 0.5
+    people = [(f"p{number}@example.org", f"P{number}", f"+141655501{number:02}") for number in range(12)]
+    for number, (email, uid, phone) in enumerate(people):
+        start_ms = at("2026-03-12T13:00") + number * HOUR_MS
+        await run.book(email, start_ms, uid=uid, timezone="America/Toronto", sms_number=phone)
+    for number, (email, uid, _) in enumerate(people):
+        await run.run(until_ms=at("2026-03-12T13:30") + number * HOUR_MS)
+        await mark(run, is_absent=True, uid=uid, who=email)
+    await run.run()
+
+    reached = [text.to for _, text in run.texter.accepted_texts if "missed" in text.body]
+    assert len(reached) == len(set(reached))
+    assert all("09:00" <= when[11:] < "20:00" for when in texted(run))
+    for _, uid, phone in people:
+        status, reason = await outcome(run, uid)
+        assert (status, phone in reached) in {("accepted", True), ("dead", False), ("dead", True)}
+        assert status == "accepted" or reason
+    assert len(reached) >= reached_min
+
+
+async def test_in_testing_mode_and_at_speed_it_comes_after_seconds(store, texting, clock):
+    settings = Settings(
+        secret_key="k" * 32, testing_mode=True, campaign_speed=10.0, sandboxed=frozenset({"resend", "notion", "twilio"})
+    )
+    run = Simulation(store, texting, settings, clock=clock)
+    start_ms = clock.now_ms() + 60_000
+    await run.book(BORIS, start_ms, uid="A", timezone="America/Toronto", sms_number=NUMBER)
+    await run.run(until_ms=start_ms + 1_000)
+    await mark(run, is_absent=True)
+    await run.run()
+    assert [ms - start_ms for ms, text in run.texter.accepted_texts if "missed" in text.body] == [7_000]
