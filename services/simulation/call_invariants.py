@@ -76,8 +76,9 @@ def a_text_goes_within_its_hours(run: FinishedRun) -> Iterator[str]:
 def a_text_is_dead_when_its_call_begins(run: FinishedRun) -> Iterator[str]:
     """The provider is told to drop one that is stuck."""
     for _, text in run.texter.accepted_texts:
-        if text.valid_until_ms > (_history_of(run, text).booked.start_ms or 0):
-            yield f"{_delivery_of(text)} may be delivered after its call began"
+        delivery = _delivery_of(text)
+        if _is_reminder(delivery) and text.valid_until_ms > _start_of(delivery):
+            yield f"{delivery} may be delivered after its call began"
 
 
 def a_text_needs_consent(run: FinishedRun) -> Iterator[str]:
@@ -118,10 +119,11 @@ def a_reminder_tells_the_hour_that_is_booked(run: FinishedRun) -> Iterator[str]:
 
 
 def a_chain_is_followed_up_once(run: FinishedRun) -> Iterator[str]:
-    """However often a call is moved."""
-    for chain, count in Counter(history.chain for _, _, history in _follow_ups(run)).items():
+    """However often a call is moved; by mail and by SMS for one occasion, each once."""
+    followed = [(history.chain, delivery) for _, delivery, history in _follow_ups(run)]
+    for chain, count in Counter(chain for chain, _ in {(chain, _occasion_of(one)) for chain, one in followed}).items():
         if count > 1:
-            yield f"the calls of {chain} were followed up {count} times"
+            yield f"the calls of {chain} were followed up on {count} occasions"
 
 
 def a_follow_up_waits_for_marks(run: FinishedRun) -> Iterator[str]:
@@ -201,16 +203,23 @@ def _accepted(run: FinishedRun) -> Iterator[tuple[int, DeliveryId]]:
 
 def _reminders(run: FinishedRun) -> Iterator[tuple[int, DeliveryId, CallHistory]]:
     for at_ms, delivery in _accepted(run):
-        booking, name = split_delivery_id(delivery)
-        if name.partition("/")[0].isdecimal():
-            yield at_ms, delivery, run.histories[booking]
+        if _is_reminder(delivery):
+            yield at_ms, delivery, run.histories[split_delivery_id(delivery)[0]]
 
 
 def _follow_ups(run: FinishedRun) -> Iterator[tuple[int, DeliveryId, CallHistory]]:
     for at_ms, delivery in _accepted(run):
-        booking, name = split_delivery_id(delivery)
-        if not name.partition("/")[0].isdecimal():
-            yield at_ms, delivery, run.histories[booking]
+        if not _is_reminder(delivery):
+            yield at_ms, delivery, run.histories[split_delivery_id(delivery)[0]]
+
+
+def _is_reminder(delivery: DeliveryId) -> bool:
+    return delivery.split("/")[1].isdecimal()
+
+
+def _occasion_of(delivery: DeliveryId) -> tuple[str, Trigger]:
+    """The booking, and what happened to it."""
+    return delivery.split("/")[0], _trigger_of(delivery)
 
 
 def _start_of(delivery: DeliveryId) -> int:

@@ -117,7 +117,7 @@ async def test_a_refused_key_says_what_to_do(story):
     story.mailer.failure = lambda _mail: refused
 
     assert (await answer_to(story, SAMPLE)).failure == (
-        "the provider answered invalid_api_key: API key is invalid.; set a valid RESEND_API_KEY"
+        "the provider answered invalid_api_key: API key is invalid.; check the key: set a valid RESEND_API_KEY"
     )
 
 

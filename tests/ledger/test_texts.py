@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId
 from common.domain.reminders import ReminderRules
+from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
-from tests.ledger.planned import HOUR_MS, NUMBER, SMS_RULES, book
+from tests.ledger.planned import HOUR_MS, NUMBER, SMS_RULES, book, plan_sms, plan_step
 from tests.ledger_reads import timeline_of
 
 ADA, OTHER = "ada@example.org", "+14165550199"
@@ -50,3 +52,23 @@ async def test_a_number_that_was_exchanged_for_another_answers_for_nobody(ledger
     await ledger.texts.receive(OTHER, "answer", "Coming", webhook_id="twilio:SM2", now_ms=now_ms)
 
     assert await answers(ledger, contact) == ["Coming"]
+
+
+async def test_a_mailbox_that_rests_holds_back_no_text(ledger, now_ms):
+    sms = await plan_sms(ledger, now_ms)
+    await ledger.client.hset(keys.RESTING, ledger.store.address_hash(sms.address), f"{now_ms} 3")
+
+    claim = await sms.claimed()
+
+    assert await ledger.deliveries.freeze(claim, "text", now_ms=now_ms, number=NUMBER) == 1
+
+
+async def test_a_number_that_takes_none_ends_no_mail(ledger, now_ms):
+    step, sms = await plan_step(ledger, now_ms), await plan_sms(ledger, now_ms)
+    claim = await sms.frozen()
+    await ledger.deliveries.settle(claim, "dead", "twilio_21614", now_ms=now_ms, ends=ExitReason.REFUSED, number=NUMBER)
+
+    enrollment = await ledger.enrollments.get(step.contact)
+
+    assert enrollment is not None
+    assert enrollment.status is Status.ACTIVE
