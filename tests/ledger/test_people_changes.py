@@ -68,3 +68,28 @@ async def test_who_missed_too_many_changes_reads_everybody(ledger, ada, clock):
     await people.refresh()
 
     assert [one.id for one in await people.find(PeopleFilter())] == [ADA]
+
+
+async def test_somebody_of_whom_nothing_is_kept_any_more_is_not_listed(ledger, ada, clock):
+    people = PeopleList(ledger)
+    await enrolled(ledger, ada, clock.now_ms())
+    await people.refresh()
+    await ledger.client.incr(keys.PEOPLE_CHANGES_LAST)
+    await ledger.client.zadd(keys.PEOPLE_CHANGES, {"enr_gone": await ledger.client.get(keys.PEOPLE_CHANGES_LAST)})
+
+    await people.refresh()
+
+    assert [one.id for one in people.all()] == [ADA]
+
+
+@pytest.mark.parametrize("kept_with", [ADA, "enr_of_another_spelling"])
+async def test_calls_are_found_wherever_they_are_kept(ledger, ada, clock, kept_with):
+    await enrolled(ledger, ada, clock.now_ms())
+    if kept_with != ADA:
+        await ledger.client.hset(keys.enrollment(ADA), "contact", kept_with)
+    await ledger.client.hset(keys.contact(kept_with), "call:bkg_a", f"{clock.now_ms()} {clock.now_ms()} booked")
+
+    people = PeopleList(ledger)
+    await people.refresh()
+
+    assert [one.is_booked for one in people.all()] == [True]

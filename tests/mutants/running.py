@@ -75,7 +75,7 @@ FIRST: dict[str, Stage] = {
     "budget": ("tests/providers/test_budget.py",),
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "failed_jobs": ("tests/console/test_queues.py",),
-    "listing": ("tests/console/test_people.py", "tests/ledger/test_people_changes.py"),
+    "listing": ("tests/ledger/test_people_changes.py",),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
     "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
