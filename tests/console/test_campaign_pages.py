@@ -14,10 +14,10 @@ from common.domain.ids import Step, enrollment_id
 from common.domain.person_search import ListedPerson
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause, campaign_scope
-from services.console.cadence_chart import points_of
-from services.console.campaign_board import Cell, board_of, count_people
-from services.console.campaign_details import PlannedMail
-from services.console.sending_rates import rates_of
+from services.console.campaigns.board import Cell, board_of, count_people
+from services.console.campaigns.cadence_chart import points_of
+from services.console.campaigns.details import PlannedMail
+from services.console.campaigns.sending_rates import rates_of
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 

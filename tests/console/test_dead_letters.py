@@ -19,7 +19,7 @@ from common.ledger.action_log import ActionFilter
 from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.reads import dead_letters
-from services.console import dead_letter_decisions
+from services.console.dead_letters import decisions as dead_letter_decisions
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of

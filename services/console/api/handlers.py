@@ -10,19 +10,19 @@ from common.clock import iso
 from common.domain.person_search import ListedPerson
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
-from services.console import dead_letter_decisions, dead_letter_groups, decisions
+from services.console import decisions
 from services.console.api import models
-from services.console.api.replies import answer as _answer
-from services.console.api.replies import limit_of as _limit
-from services.console.api.replies import read_body as _body
+from services.console.api.replies import answer, limit_of, read_body
 from services.console.context import CONTEXT, ConsoleContext
+from services.console.dead_letters import decisions as dead_letter_decisions
+from services.console.dead_letters import groups as dead_letter_groups
+from services.console.mails.person_mail import shown_mails
+from services.console.mails.scheduled import find_scheduled, wanted_of
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
 from services.console.pages.person import read_person
 from services.console.paging import first_of
-from services.console.person_mail import shown_mails
-from services.console.scheduled import find_scheduled, wanted_of
 from services.console.worker_jobs import read_job, request_test, state_of
 from services.web.problem import Problem
 
@@ -30,16 +30,16 @@ from services.web.problem import Problem
 async def people(request: web.Request) -> web.Response:
     """The filters of the page, and `limit`."""
     context, query = request.app[CONTEXT], people_page.query_of(request.query)
-    found, total = await people_page.find_page(context, query, first_of(request), _limit(request))
+    found, total = await people_page.find_page(context, query, first_of(request), limit_of(request))
     listed = [_listed(person) for person in found]
-    return _answer(models.People(total=total, is_complete=context.people.is_complete, people=listed))
+    return answer(models.People(total=total, is_complete=context.people.is_complete, people=listed))
 
 
 async def person(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     found = await read_person(context, request.match_info["id"])
     suppressed = await context.ledger.suppressions.of(found.email)
-    return _answer(
+    return answer(
         models.PersonDetails(
             enrollment_id=found.enrollment_id,
             campaign=found.campaign,
@@ -65,9 +65,9 @@ async def decide(request: web.Request) -> web.Response:
     found = await read_person(context, request.match_info["id"])
     if action not in decisions.ACTIONS:
         raise Problem(404, f"The actions are {', '.join(decisions.ACTIONS)}.", title="No such action")
-    given = await _body(request, models.Decision)
+    given = await read_body(request, models.Decision)
     outcome = await decisions.decide(context, action, found, given.model_dump())
-    return _answer(models.DecisionResult(done=outcome.is_done, answer=outcome.answer, message=outcome.message))
+    return answer(models.DecisionResult(done=outcome.is_done, answer=outcome.answer, message=outcome.message))
 
 
 async def dead_letters(request: web.Request) -> web.Response:
@@ -75,8 +75,8 @@ async def dead_letters(request: web.Request) -> web.Response:
     letters = await context.dead_letters.refresh()
     groups = dead_letter_groups.groups_of(letters, now_ms=context.clock.now_ms())
     first = first_of(request)
-    found = await context.ledger.dead_letters.of([one.id for one in letters[first : first + _limit(request)]])
-    return _answer(
+    found = await context.ledger.dead_letters.of([one.id for one in letters[first : first + limit_of(request)]])
+    return answer(
         models.DeadLetters(
             total=context.dead_letters.total,
             groups=[
@@ -106,19 +106,19 @@ async def discard(request: web.Request) -> web.Response:
 
 
 async def _decide_many(request: web.Request, verb: dead_letter_decisions.Verb) -> web.Response:
-    given = await _body(request, models.DeadLetterChoice)
+    given = await read_body(request, models.DeadLetterChoice)
     if [given.ids is not None, given.reason is not None, given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
     chosen = dict.fromkeys(given.ids) if given.ids is not None else None
     decision = await dead_letter_decisions.decide_many(
         request.app[CONTEXT], verb, reason=given.reason, chosen=chosen, is_waited_for=True
     )
-    return _answer(models.DeadLetterResult(**dict(decision.done)))
+    return answer(models.DeadLetterResult(**dict(decision.done)))
 
 
 async def actions(request: web.Request) -> web.Response:
     found = await request.app[CONTEXT].ledger.action_log.newest(
-        action_log.filter_of(request), first=first_of(request), number=_limit(request)
+        action_log.filter_of(request), first=first_of(request), number=limit_of(request)
     )
     items = [
         models.ActionItem(
@@ -132,14 +132,14 @@ async def actions(request: web.Request) -> web.Response:
         )
         for one in found
     ]
-    return _answer(models.Actions(actions=items))
+    return answer(models.Actions(actions=items))
 
 
 async def schedule(request: web.Request) -> web.Response:
     found = (await schedule_page.read_schedule(request.app[CONTEXT])).only(
         request.query.get("campaign", ""), request.query.get("segment", "")
     )
-    return _answer(
+    return answer(
         models.ScheduleOverview(
             overdue=found.overdue,
             hours=[_span(span) for span in found.hours],
@@ -151,7 +151,7 @@ async def schedule(request: web.Request) -> web.Response:
 async def scheduled_mails(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     wanted = wanted_of(request, now_ms=context.clock.now_ms())
-    found, total = await find_scheduled(context, wanted, first=first_of(request), number=_limit(request))
+    found, total = await find_scheduled(context, wanted, first=first_of(request), number=limit_of(request))
     mails = [
         models.ScheduledMail(
             enrollment_id=one.contact,
@@ -163,19 +163,19 @@ async def scheduled_mails(request: web.Request) -> web.Response:
         )
         for one in found
     ]
-    return _answer(models.ScheduledMailList(total=total, mails=mails))
+    return answer(models.ScheduledMailList(total=total, mails=mails))
 
 
 async def decide_scope(request: web.Request) -> web.Response:
-    given = await _body(request, models.ScopeChoice)
+    given = await read_body(request, models.ScopeChoice)
     done: Any = await schedule_page.decide(
         request.app[CONTEXT], request.match_info["action"], {"scope": given.scope, "reason": given.reason}
     )
-    return _answer(models.ScopeResult(answer=done))
+    return answer(models.ScopeResult(answer=done))
 
 
 async def send_test(request: web.Request) -> web.Response:
-    given, context = await _body(request, models.TestMail), request.app[CONTEXT]
+    given, context = await read_body(request, models.TestMail), request.app[CONTEXT]
     return await _job(context, await request_test(context, given.model_dump()))
 
 
@@ -185,7 +185,7 @@ async def job(request: web.Request) -> web.Response:
 
 async def _job(context: ConsoleContext, job_id: str) -> web.Response:
     found = await read_job(context, job_id)
-    return _answer(
+    return answer(
         models.Job(
             job=found.id,
             kind=found.kind,

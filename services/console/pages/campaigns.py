@@ -9,12 +9,12 @@ from aiohttp import web
 
 from common.domain.enrollment import Status
 from common.ledger import keys
-from services.console import cadence_chart
-from services.console.campaign_board import Row
-from services.console.campaign_details import CampaignDetails, read_all_details, read_details
+from services.console.campaigns import cadence_chart
+from services.console.campaigns.board import Row
+from services.console.campaigns.details import CampaignDetails, read_all_details, read_details
+from services.console.campaigns.sending_rates import SendingRates, rates_of
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.replies import page
-from services.console.sending_rates import SendingRates, rates_of
 
 LOG_SHOWN = 20
 

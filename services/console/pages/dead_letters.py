@@ -15,8 +15,8 @@ from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from services.console.acting import record_action
 from services.console.context import CONTEXT
-from services.console.dead_letter_decisions import Verb, decide_many
-from services.console.dead_letter_groups import discard_letter, groups_of, replay_letter, way_of
+from services.console.dead_letters.decisions import Verb, decide_many
+from services.console.dead_letters.groups import discard_letter, groups_of, replay_letter, way_of
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from common.campaigns.gallery import READERS
 from common.ledger.console_jobs import new_job_id
+from services.console.campaigns.gallery import read_gallery
 from services.console.context import CONTEXT
-from services.console.gallery import read_gallery
-from services.console.mail_frames import framed_mail, with_frames
+from services.console.mails.frames import framed_mail, with_frames
 from services.console.replies import page
 
 

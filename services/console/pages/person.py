@@ -14,9 +14,9 @@ from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_co
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
+from services.console.mails.person_mail import ShownMail, person_time, shown_mails
 from services.console.pages.dead_letters import message_of as dead_letter_message
 from services.console.pages.dead_letters import replay_effect
-from services.console.person_mail import ShownMail, person_time, shown_mails
 from services.console.replies import page, see_other
 from services.web.problem import Problem
 

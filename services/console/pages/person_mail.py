@@ -12,9 +12,9 @@ from common.ledger.console_jobs import ConsoleJob, new_job_id
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
-from services.console.mail_frames import framed_mail, with_frames
+from services.console.mails.frames import framed_mail, with_frames
+from services.console.mails.person_mail import NotShown, person_time, render, shown_mails
 from services.console.pages.person import read_person
-from services.console.person_mail import NotShown, person_time, render, shown_mails
 from services.console.replies import page
 from services.console.worker_jobs import sent_mail
 from services.web.problem import Problem

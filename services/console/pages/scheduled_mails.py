@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from services.console.context import CONTEXT
+from services.console.mails.scheduled import find_scheduled, wanted_of
 from services.console.paging import first_of
 from services.console.replies import page
-from services.console.scheduled import find_scheduled, wanted_of
 
 PAGE_SIZE = 50
 

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from services.console.campaign_details import played_campaign
+from services.console.campaigns.details import played_campaign
+from services.console.campaigns.version_changes import MESSAGES, VersionAction, change_version, propose
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
-from services.console.version_changes import MESSAGES, VersionAction, change_version, propose
 
 COUNTING_REFRESH_S = "3"
 

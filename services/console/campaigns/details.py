@@ -12,7 +12,7 @@ from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
 from common.ledger.pauses import Pause
 from common.ledger.versions import LogEntry
-from services.console.campaign_board import Board, PeopleCounts, board_of, count_people
+from services.console.campaigns.board import Board, PeopleCounts, board_of, count_people
 from services.console.context import ConsoleContext
 from services.web.problem import Problem
 

@@ -12,7 +12,7 @@ from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.bulk_decisions import WAIT_S, BulkDecision
 from services.console.context import ConsoleContext
-from services.console.dead_letter_groups import discard_letter, replay_letter
+from services.console.dead_letters.groups import discard_letter, replay_letter
 
 REASONS_MAX: Final = 20
 """In one line of the action log."""

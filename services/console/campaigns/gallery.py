@@ -12,7 +12,7 @@ from common.campaigns.gallery import READERS, Choice, contact_pages, mail_ids, p
 from common.campaigns.messages import Rendered
 from common.domain.enrollment import Enrollment
 from common.domain.ids import is_enrollment_id
-from services.console.campaign_details import played_campaign
+from services.console.campaigns.details import played_campaign
 from services.console.context import ConsoleContext
 from services.web.problem import Problem
 

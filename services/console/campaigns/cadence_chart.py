@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.formatting import duration
-from services.console.campaign_details import PlannedMail
+from services.console.campaigns.details import PlannedMail
 
 WIDTH: Final = 760
 HEIGHT: Final = 104

@@ -19,7 +19,7 @@ from common.versions.in_force import campaign_before, campaign_in_force, put_in_
 from common.versions.replan import make_schedules_follow
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
-from services.console.campaign_details import played_campaign
+from services.console.campaigns.details import played_campaign
 from services.console.context import ConsoleContext
 from services.console.decisions import Outcome
 from services.console.plan_counts import Count

@@ -12,7 +12,7 @@ from common.ledger.reads.person_mails import mail_name
 from common.ledger.reads.schedule import REMINDERS
 from common.ledger.reads.scheduled_mails import reminders_between, steps_between
 from services.console.context import ConsoleContext
-from services.console.person_mail import title_of
+from services.console.mails.person_mail import title_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
