@@ -134,6 +134,7 @@ def answering(status: int, body: str = "{}", **headers: str) -> Answer:
         (answering(503), Transient, "http_503"),
         (answering(502, "<html>"), Transient, "http_502"),
         (answering(403), Misconfigured, "http_403"),
+        (answering(403, "<html>", content_type="text/html"), Transient, "network_edge"),
         (answering(400), Misconfigured, "http_400"),
         (answering(302, location="/elsewhere"), Misconfigured, "http_302"),
         (answering(200, "<html>"), Transient, "unreadable_answer"),

@@ -2,6 +2,7 @@
 The failures for Cal.com's answers. Every request only reads, so nothing is ever ambiguous.
 
     401, 403                                     Misconfigured: CALCOM_API_KEY
+    403 with a page of HTML                      Transient: the network in front of Cal.com refused it
     404                                          Misconfigured: the version header or CALCOM_API_URL is not as expected
     429                                          Throttled until Retry-After, else for a minute
     other 4xx                                    Misconfigured: no poll will ever succeed
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from common.errors import Failure, Misconfigured, Throttled
+from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.providers.http import retry_after_ms, status_failure
 
 LIMIT_WAIT_MS = 60_000
@@ -31,6 +32,8 @@ def failure_of(status: int, headers: Mapping[str, str]) -> Failure:
     name = f"http_{status}"
     if status == 429:
         return Throttled(name, status=status, retry_after_ms=retry_after_ms(headers) or LIMIT_WAIT_MS)
+    if status == 403 and headers.get("content-type", "").startswith("text/html"):
+        return Transient("network_edge", "the network in front of Cal.com refused it; it is tried again", status=403)
     if status in (401, 403):
         return Misconfigured(name, KEY_CURE, status=status)
     if status in (404, 405):
