@@ -19,7 +19,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
-from common.errors import Failure
+from common.errors import Failure, Permanent
 from common.ledger import keys
 from common.ledger.generations import Settlement
 from common.ledger.reads.audit_snapshot import read_audit_snapshot
@@ -120,7 +120,7 @@ async def settle(world: World, *, store_ms: int) -> Settled:
     if any(one.risks or one.early for one in people.values()):
         due_ms = (risk.due_ms for one in people.values() for risk in one.risks.values())
         await _match(world, people, await _listed(world, min([store_ms, *due_ms]), notes))
-        await _match_texts(world, people, store_ms)
+        await _match_texts(world, people, store_ms, notes)
     settlement = await _apply(world, people, notes, store_ms=store_ms, now_ms=now_ms)
     if from_notion is not None:
         settlement = replace(
@@ -256,7 +256,7 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
         person.mark_unknown(until_ms)
 
 
-async def _match_texts(world: World, people: dict[str, _Person], store_ms: int) -> None:
+async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, notes: list[str]) -> None:
     """
     Who got more SMS since the backup than were due got one before its time. Which one is a person's to say.
 
@@ -266,7 +266,13 @@ async def _match_texts(world: World, people: dict[str, _Person], store_ms: int) 
     if not waiting or world.texter is None or world.text_budget is None:
         return
     texter, budget = world.texter, PatientBudget(world.text_budget)
-    listed = await patiently(lambda: texter.list_accepted(store_ms - CLOCKS_APART_MS, budget=budget))
+    try:
+        listed = await patiently(lambda: texter.list_accepted(store_ms - CLOCKS_APART_MS, budget=budget))
+    except Failure as failure:
+        if failure.status not in (401, 403) and not isinstance(failure, Permanent):
+            raise
+        notes.append(f"Twilio's list could not be read ({failure.code}): an SMS that a person sent early goes again")
+        return
     for person in waiting:
         sent = [text for text in listed if text.to in person.numbers and text.id not in person.known_ids]
         if len(sent) > sum(risk.is_sms for risk in person.risks.values()):
