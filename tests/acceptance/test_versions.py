@@ -15,7 +15,7 @@ from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
 KEY = "christmas_2025"
-PEOPLE = 25
+PEOPLE = 60
 CALM = {"CAMPAIGN_SPEED": "9"}
 """The seven e-mails within 40 s, so that everybody is under way when the campaign changes."""
 
@@ -27,18 +27,23 @@ def test_apply_and_rollback_under_kills_of_workers_and_store_lose_and_double_nob
     for number in range(PEOPLE):
         assert place.website.post(person(f"P{number}"), f"msg_{number}", patience_s=60).status == 202
 
+    newcomers = [(person(f"N{number}"), f"msg_n{number}") for number in range(PEOPLE)]
+    load = threading.Thread(target=lambda: place.website.post_all(newcomers, at_once=2, patience_s=60))
+    load.start()
     _edit(files)
     _repeat_until_done(place, files, "apply", "worker", "is in force;")
     _repeat_until_done(place, files, "rollback", "store", "is in force again", KEY)
+    load.join()
 
-    eventually(lambda: _completed(place) == PEOPLE, "everybody's sequence has ended", within_s=150)
+    everybody = 2 * PEOPLE
+    eventually(lambda: _completed(place) == everybody, "everybody's sequence has ended", within_s=150)
     by_key = place.sandbox.mails_by_key()
     assert {1} == set(by_key.values())
     steps = [key.rpartition("/")[2] for key in by_key]
     for step in ("step-1", "step-2", "step-3", "step-4", "step-5", "step-7"):
-        assert steps.count(step) == PEOPLE, step
+        assert steps.count(step) == everybody, step
     status = place.ask("status")
-    assert (status["completed"], status["dead_letters"]) == (PEOPLE, 0)
+    assert (status["completed"], status["dead_letters"]) == (everybody, 0)
 
 
 def test_a_worker_started_on_older_files_plays_the_version_in_force(place: Place) -> None:
