@@ -80,6 +80,7 @@ def _figures(stats: StoreStats) -> dict[str, Any]:
         "suppressed": stats.suppressed,
         "dead_letters": stats.dead_letters,
         "pause": asdict(stats.pause) if stats.pause else None,
+        "paused_campaigns": {key: asdict(pause) for key, pause in stats.paused_campaigns.items()},
         "paused_people": stats.paused_people,
         "mirror": {"behind": stats.mirror_behind, "lag_ms": stats.mirror_lag_ms},
         "workers": [
