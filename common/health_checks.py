@@ -245,12 +245,16 @@ def _hold(stats: StoreStats) -> Finding:
 
 
 def _pause(stats: StoreStats) -> Finding:
-    if stats.pause is None and not stats.paused_people:
-        return Finding("pause", Level.OK, "not paused")
-    if stats.pause is None:
+    paused = {"everybody": "`advent resume --plan`"} if stats.pause is not None else {}
+    for key in stats.paused_campaigns:
+        paused[f"the campaign {key}"] = f"`advent resume --campaign {key} --plan`"
+    if paused:
+        shows = f"{' and '.join(paused.values())} show{'s' if len(paused) == 1 else ''}"
+        cure = f"{shows} what happens to what is overdue; without --plan it goes ahead."
+        return Finding("pause", Level.NEEDS_PERSON, " and ".join(f"{who} is paused" for who in paused), cure)
+    if stats.paused_people:
         return Finding("pause", Level.OK, f"{count(stats.paused_people, 'person', 'people')} paused by name")
-    cure = "`advent resume --plan` shows what happens to what is overdue; without --plan it goes ahead."
-    return Finding("pause", Level.NEEDS_PERSON, "the campaign is paused", cure)
+    return Finding("pause", Level.OK, "not paused")
 
 
 def _jobs(stats: StoreStats, limits: Limits) -> Finding:

@@ -52,7 +52,7 @@ def reason_for_silence(stats: StoreStats) -> str | None:
     """
     What keeps the ping back: mail is late, or has waited too long for Resend. None: send the ping.
 
-    A pause excuses late mail: the operator who paused the campaign knows about it.
+    A pause excuses late mail: the operator who paused everybody knows about it.
     """
     if stats.pause is not None:
         return None

@@ -113,6 +113,7 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
             "meeting_hosts",
             "notion_requests_per_minute",
             "resend_requests_per_second",
+            "twilio_requests_per_second",
         )
     ),
     # It signs webhooks as Resend, Cal.com and Twilio do.

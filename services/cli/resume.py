@@ -42,7 +42,7 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
     store.print()
     who = campaign or (normal_address(contact) if contact else "everybody")
     if pause is None:
-        click.echo(f"{who} is not paused" if contact or campaign else "the campaign is not paused")
+        click.echo(f"{who} is not paused" if contact or campaign else "there is no pause of everybody")
     else:
         click.echo(f"{who} is paused {pause_line(pause)}")
     print_plan(plan)

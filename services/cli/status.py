@@ -71,6 +71,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "workers": stats.workers_alive,
         "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
         "pause": asdict(stats.pause) if stats.pause else None,
+        "paused_campaigns": {key: asdict(pause) for key, pause in stats.paused_campaigns.items()},
         "paused_people": stats.paused_people,
     }
 
@@ -141,6 +142,7 @@ def _pauses(stats: StoreStats) -> list[str]:
     from services.cli.pause import pause_line
 
     lines = [f"everybody is paused {pause_line(stats.pause)}"] if stats.pause else []
+    lines += [f"the campaign {key} is paused {pause_line(pause)}" for key, pause in stats.paused_campaigns.items()]
     if stats.paused_people:
         who = "one person is" if stats.paused_people == 1 else f"{stats.paused_people} single people are"
         lines.append(f"{who} paused (advent resume --contact EMAIL)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.campaigns.campaign import Campaign
@@ -28,6 +29,16 @@ class CampaignFiles:
         if isinstance(found, CampaignError):
             raise CampaignError(str(found))
         return found
+
+    async def differing_from(self, played: Mapping[str, Campaign]) -> tuple[str, ...]:
+        """Those of the campaigns in force whose files say something else now, or cannot be read."""
+        return tuple([key for key, campaign in played.items() if campaign.is_in_force and await self._differ(campaign)])
+
+    async def _differ(self, campaign: Campaign) -> bool:
+        try:
+            return (await self.read(campaign.key)).compiled != campaign.compiled
+        except CampaignError:
+            return True
 
     def _read(self, key: str) -> Campaign | CampaignError:
         try:

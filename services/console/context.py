@@ -31,8 +31,8 @@ from services.web.rate_limit import FailureLimiter
 class ConsoleContext:
     """
     `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
-    where nobody compares the files with what is in force. `campaigns`: those that are played. `logins`: who may log in;
-    empty: this console serves this machine only, and everybody on it.
+    where nobody follows what is in force. `campaigns`: those that are played. `logins`: who may log in; empty: this
+    console serves this machine only, and everybody on it.
     """
 
     clock: Clock
@@ -58,6 +58,10 @@ class ConsoleContext:
     def played(self, campaign: str) -> Campaign | None:
         """None for one that is not played here."""
         return self.campaigns.get(campaign) if self.campaigns is not None else None
+
+    async def files_differ(self) -> tuple[str, ...]:
+        """The campaigns whose files, as they are now, are not the version in force."""
+        return await self.campaign_files.differing_from(self.campaigns or {})
 
 
 CONTEXT = web.AppKey("context", ConsoleContext)

@@ -23,6 +23,7 @@ PLANNING = (
     "retry_attempts",
     "retry_delay_seconds",
     "resend_requests_per_second",
+    "twilio_requests_per_second",
     "notion_requests_per_minute",
 )
 """These decide what is sent when."""

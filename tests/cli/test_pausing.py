@@ -54,11 +54,23 @@ def test_one_person_is_paused_and_resumed(run_command, run_ledger):
     assert json.loads(run_command("status", "--json")[1])["paused_people"] == 0
 
 
+def test_a_paused_campaign_is_shown_by_status_and_resumed(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+    run_command("pause", "--campaign", "christmas_2025", "--reason", "the texts change")
+
+    data = json.loads(run_command("status", "--json")[1])
+
+    assert (data["pause"], data["paused_campaigns"]["christmas_2025"]["reason"]) == (None, "the texts change")
+    assert "the campaign christmas_2025 is paused since" in run_command("status")[1]
+    run_command("resume", "--campaign", "christmas_2025")
+    assert json.loads(run_command("status", "--json")[1])["paused_campaigns"] == {}
+
+
 def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):
     status, output, _ = run_command("resume")
 
     assert status == 0
-    assert output == "the campaign is not paused\nnothing is overdue\n"
+    assert output == "there is no pause of everybody\nnothing is overdue\n"
 
 
 def test_an_unknown_contact_cannot_be_paused(run_command):

@@ -10,7 +10,7 @@ import pytest
 from common.domain.contact import Assessment
 from common.health_checks import Limits
 from common.ledger import keys
-from common.ledger.pauses import Pause
+from common.ledger.pauses import Pause, campaign_scope
 from common.queue.job import Job
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
@@ -123,9 +123,22 @@ async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Cons
 
     found, page = await overview(console), await console.get("/")
 
-    assert found["sentence"] == "Not all is well: the campaign is paused"
+    assert found["sentence"] == "Not all is well: everybody is paused"
     assert "by sarah: &lt;the domain moves&gt;" in page.text
     assert "advent resume --plan" in page.text
+
+
+async def test_a_paused_campaign_is_not_shown_as_under_way(console: Console) -> None:
+    await beat(console)
+    pause = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="the texts change")
+    await console.context.ledger.pauses.start(campaign_scope("christmas_2025"), pause)
+
+    found, page = await overview(console), await console.get("/")
+
+    assert found["paused_campaigns"]["christmas_2025"]["by"] == "sarah"
+    assert "by sarah: the texts change" in page.text
+    assert "advent resume --campaign christmas_2025 --plan" in page.text
+    assert "under way" not in page.text
 
 
 async def test_late_mail_is_reported_after_five_minutes_unless_a_pause_explains_it(
@@ -142,7 +155,7 @@ async def test_late_mail_is_reported_after_five_minutes_unless_a_pause_explains_
     console.clock.advance(60_001)
     assert (await overview(console))["sentence"] == "Not all is well: 1 mail is late, the first by 6 min"
     await console.context.ledger.pauses.start(None, Pause(since_ms=due_ms, by="sarah", reason=""))
-    assert (await overview(console))["sentence"] == "Not all is well: the campaign is paused"
+    assert (await overview(console))["sentence"] == "Not all is well: everybody is paused"
 
 
 async def test_jobs_that_failed_lead_to_their_queue(console: Console) -> None:

@@ -1,6 +1,6 @@
 """
-Sixteen situations, made on purpose: the console, `advent health`, `advent status`, the ping outside and the metrics say
-the same of each.
+Seventeen situations, made on purpose: the console, `advent health`, `advent status`, the ping outside and the metrics
+say the same of each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.pauses import Pause
+from common.ledger.pauses import Pause, campaign_scope
 from common.ledger.reads.store_stats import read_store_stats
 from common.ledger.versions import LogEntry
 from common.settings.settings import SETTING_NAMES
@@ -149,6 +149,11 @@ async def paused(system: System) -> None:
     await system.ledger.pauses.start(None, Pause(since_ms=system.now_ms, by="mia", reason=""))
 
 
+async def campaign_paused(system: System) -> None:
+    pause = Pause(since_ms=system.now_ms, by="mia", reason="")
+    await system.ledger.pauses.start(campaign_scope(system.campaign.key), pause)
+
+
 async def one_person_paused(system: System) -> None:
     await system.sign_up("ada@example.org")
     await system.ledger.pauses.start(ADA, Pause(since_ms=system.now_ms, by="mia", reason=""))
@@ -219,7 +224,14 @@ SITUATIONS = (
     Situation(
         quota_spent, "resend", "broken", "for Resend (daily_quota_exceeded (429))", "Raise the plan", is_silent=True
     ),
-    Situation(paused, "pause", "needs_person", "the campaign is paused", "`advent resume --plan`"),
+    Situation(paused, "pause", "needs_person", "everybody is paused", "`advent resume --plan`"),
+    Situation(
+        campaign_paused,
+        "pause",
+        "needs_person",
+        "the campaign christmas_2025 is paused",
+        "`advent resume --campaign christmas_2025 --plan`",
+    ),
     Situation(one_person_paused, "", "ok", "at work, nothing late, no dead letters, 1 person paused by name"),
     Situation(
         due_behind_the_rate,

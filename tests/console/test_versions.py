@@ -121,6 +121,43 @@ async def test_applying_puts_the_files_in_force_with_who_did_it(
     assert (action.what, action.on, action.before, action.after) == ("apply", (KEY,), campaign.version, edited.version)
 
 
+async def test_files_wait_from_their_edit_until_they_are_applied(
+    opens: Opener, store_url: str, campaign: Campaign, edited_files: Path
+) -> None:
+    body = edited_files / KEY / "en-CA" / "emails" / "5-case-study.md"
+    edited = body.read_text()
+    body.write_text(edited.replace("subject: New: ", "subject: ", 1))
+    console = await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+    before = await places_where_files_wait(console)
+
+    body.write_text(edited)
+    after_the_edit = await places_where_files_wait(console)
+    await apply(console, campaign)
+
+    assert before == set()
+    assert after_the_edit == {"/", "/campaigns", PAGE, "/api/overview", "/api/campaigns"}
+    assert await places_where_files_wait(console) == set()
+
+
+async def places_where_files_wait(console: Console) -> set[str]:
+    sentences = {"/": "files wait to be applied", "/campaigns": "Other files wait", PAGE: "in force, and wait"}
+    found = {path for path, sentence in sentences.items() if sentence in (await console.get(path)).text}
+    overview = json.loads((await console.get("/api/overview")).text)
+    [listed] = json.loads((await console.get("/api/campaigns")).text)["campaigns"]
+    if "files" in [finding["name"] for finding in overview["findings"]]:
+        found.add("/api/overview")
+    if listed["files_differ"]:
+        found.add("/api/campaigns")
+    return found
+
+
+async def test_files_that_cannot_be_read_wait(opens: Opener, store_url: str, edited_files: Path) -> None:
+    console = await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+    (edited_files / KEY / "campaign.toml").write_text("name = 1")
+
+    assert "/" in await places_where_files_wait(console)
+
+
 async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaign) -> None:
     await apply(author, campaign)
     again = await apply(author, campaign)

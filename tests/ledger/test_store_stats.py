@@ -141,6 +141,17 @@ async def test_a_paused_campaign_is_not_counted_as_a_paused_person(ledger: Ledge
     assert (await read(ledger, now)).paused_people == 1
 
 
+async def test_the_paused_campaigns_are_reported_with_who_paused_them(ledger: Ledger, now: int) -> None:
+    terms = [CampaignTerms(key=key, cadence=ledger.cadence) for key in ("christmas_2025", "new_year_2026")]
+    both = Ledger.of(ledger.client, terms, secret_key="s" * 32)
+    paused = Pause(since_ms=now, by="sarah", reason="the texts change")
+    await both.pauses.start(campaign_scope("new_year_2026"), paused)
+
+    stats = await read(both, now)
+
+    assert (stats.pause, stats.paused_campaigns) == (None, {"new_year_2026": paused})
+
+
 async def test_mails_of_the_second_campaign_that_are_refused_for_their_content_are_seen(
     ledger: Ledger, now: int
 ) -> None:

@@ -106,7 +106,7 @@ OF_THE_START = {"worker": frozenset(("sandbox_host", "sandbox_port"))}
 UNREAD = {
     # Only whether they are set.
     "gateway": frozenset(("resend_api_key", "notion_token")),
-    "console": frozenset(("resend_api_key", "notion_token")),
+    "console": frozenset(("resend_api_key", "notion_token", "twilio_auth_token", "calcom_api_key")),
     # It takes the domain of the sender for its own, and no more of the identity.
     "sandbox": frozenset(("email_reply_to", "email_postal_address", "booking_url")),
 }

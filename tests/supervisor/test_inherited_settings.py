@@ -57,6 +57,15 @@ def test_an_own_setting_wins_wherever_it_is_set(runs, given, tmp_path):
     assert (settings.testing_mode, settings.gateway_port, settings.campaign_speed) == (False, 8000, 10)
 
 
+def test_the_rates_that_all_workers_share_are_taken_over(runs, given):
+    runs(Settings(resend_requests_per_second=5, notion_requests_per_minute=60, twilio_requests_per_second=15))
+
+    settings = with_inherited_settings(given())
+
+    rates = (settings.resend_requests_per_second, settings.notion_requests_per_minute)
+    assert (*rates, settings.twilio_requests_per_second) == (5, 60, 15)
+
+
 def test_another_plan_is_reported_in_one_line_and_another_port_is_not(runs, given):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000))
 

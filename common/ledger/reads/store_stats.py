@@ -16,7 +16,7 @@ from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUE_OF, QUEUES, SENDING_QUEUES, TEXTS
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import EVERYBODY, Pause, read_pause
+from common.ledger.pauses import EVERYBODY, Pause, campaign_scope, read_pause
 from common.ledger.store import texts
 from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
@@ -83,9 +83,9 @@ class StoreStats:
     `unmarked_calls`: ended, and nobody reported how. `held_signups`: by bound. `unread_bookings`: events of Cal.com
     that wait for a person. `resting`: addresses that wait for one. `content_bounce_people`: to whom a mail was refused
     for its content within a day, of the campaign with the most. `circuits`: the open ones, by provider.
-    `paused_people`: their pauses, one for each campaign of theirs. `holds`: on all sending, by reason;
-    `clock/<worker>`: on that worker's, if it is alive. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
-    `refusal`: why the store takes no write.
+    `pause`: of everybody. `paused_campaigns`: by key, of those that are played here. `paused_people`: their pauses, one
+    for each campaign of theirs. `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive.
+    `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -106,6 +106,7 @@ class StoreStats:
     content_bounce_people: int
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
+    paused_campaigns: Mapping[str, Pause]
     paused_people: int
     holds: Mapping[str, Hold]
     durability: Mapping[str, bool]
@@ -170,7 +171,7 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
     _raise_first(answers)
     times = {"now_ms": now_ms, "store_ms": store_ms}
-    stats = _stats(iter(answers), config, heartbeats, campaigns=len(ledger.campaigns), **times)
+    stats = _stats(iter(answers), config, heartbeats, campaigns=[*ledger.campaigns], **times)
     return replace(stats, refusal=refusal)
 
 
@@ -209,7 +210,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
         pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
-    pipe.hget(keys.PAUSES, EVERYBODY)
+    pipe.hmget(keys.PAUSES, EVERYBODY, *map(campaign_scope, campaigns))
     pipe.hkeys(keys.PAUSES)
     pipe.hgetall(keys.HOLD_ALL)
     pipe.info("persistence")
@@ -218,7 +219,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
 
 
 def _stats(
-    answers: Iterator[Any], config: Any, heartbeats: list[Any], *, campaigns: int, now_ms: int, store_ms: int
+    answers: Iterator[Any], config: Any, heartbeats: list[Any], *, campaigns: Sequence[str], now_ms: int, store_ms: int
 ) -> StoreStats:
     queues = {queue: _queue(answers, now_ms) for queue in QUEUES}
     workers = tuple(
@@ -232,10 +233,10 @@ def _stats(
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
     due_next_hour, due_next_day, overdue = (sum(next(answers) for _ in SENDING_QUEUES) for _ in range(3))
     dead, suppressed, unread, unmarked, resting = (next(answers) for _ in range(5))
-    content_bounces = [next(answers) for _ in range(campaigns)]
+    content_bounces = [next(answers) for _ in campaigns]
     behind, oldest = (next(answers) for _ in range(2))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
-    pause, pauses, holds, persistence, memory = (next(answers) for _ in range(5))
+    (pause, *of_campaigns), pauses, holds, persistence, memory = (next(answers) for _ in range(5))
     return StoreStats(
         at_ms=now_ms,
         queues=queues,
@@ -260,6 +261,11 @@ def _stats(
         content_bounce_people=max(content_bounces),
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
+        paused_campaigns={
+            campaign: read_pause(said.decode())
+            for campaign, said in zip(campaigns, of_campaigns, strict=True)
+            if said is not None
+        },
         paused_people=sum(map(is_enrollment_id, texts(pauses))),
         holds=_holds(holds, {worker.id for worker in workers if worker.is_alive}),
         durability=_durability(persistence, memory, config),

@@ -91,7 +91,7 @@ async def _details(context: ConsoleContext, key: str, counts: PeopleCounts) -> C
         is_open=campaign.is_open(context.clock.now_ms()),
         window=window_in_words(campaign.compiled.sending_window),
         pause=(await ledger.pauses.active()).campaigns.get(key),
-        files_differ=context.versions is not None and key in context.versions.differing,
+        files_differ=bool(await context.campaign_files.differing_from({key: campaign})),
         board=board_of(counts, campaign),
         steps=steps_of(campaign, pace),
         others=others_of(campaign, pace),

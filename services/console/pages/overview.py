@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -27,14 +28,15 @@ async def show(request: web.Request) -> web.Response:
     status = await context.status_cache.newest()
     now_ms, snapshot = context.clock.now_ms(), status.snapshot
     letters = snapshot.dead_letters if snapshot else ()
+    differing = await context.files_differ()
     return page(
         request,
         "overview.html",
         gateway=status.gateway,
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
-        health=health_of(context, status),
-        files_differ=bool(context.versions and context.versions.differing),
+        health=health_of(context, status, files_differ=differing),
+        files_differ=bool(differing),
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         providers=PROVIDERS,
@@ -47,12 +49,13 @@ async def show_json(request: web.Request) -> web.Response:
     """The same for programs; without any address."""
     context = request.app[CONTEXT]
     status = await context.status_cache.newest()
-    body = _body(context, status)
+    body = _body(context, status, files_differ=await context.files_differ())
     return web.json_response(body, status=503 if status.snapshot is None else 200)
 
 
-def _body(context: ConsoleContext, status: Status) -> dict[str, Any]:
-    health, snapshot, now_ms = health_of(context, status), status.snapshot, context.clock.now_ms()
+def _body(context: ConsoleContext, status: Status, *, files_differ: Sequence[str]) -> dict[str, Any]:
+    health = health_of(context, status, files_differ=files_differ)
+    snapshot, now_ms = status.snapshot, context.clock.now_ms()
     head = {
         "status": health.state,
         "sentence": health.sentence,
@@ -80,6 +83,7 @@ def _figures(stats: StoreStats) -> dict[str, Any]:
         "suppressed": stats.suppressed,
         "dead_letters": stats.dead_letters,
         "pause": asdict(stats.pause) if stats.pause else None,
+        "paused_campaigns": {key: asdict(pause) for key, pause in stats.paused_campaigns.items()},
         "paused_people": stats.paused_people,
         "mirror": {"behind": stats.mirror_behind, "lag_ms": stats.mirror_lag_ms},
         "workers": [
@@ -155,12 +159,11 @@ class ShownHealth:
     findings: tuple[Finding, ...]
 
 
-def health_of(context: ConsoleContext, status: Status) -> ShownHealth:
+def health_of(context: ConsoleContext, status: Status, *, files_differ: Sequence[str]) -> ShownHealth:
     if status.snapshot is None or status.away_since_ms is not None:
         return _unknown(status, context.clock.now_ms())
     stats, warnings = status.snapshot.stats, status.snapshot.warnings
-    differing = context.versions.differing if context.versions else ()
-    found = check_health(stats, gateway=status.gateway, warnings=warnings, files_differ=differing)
+    found = check_health(stats, gateway=status.gateway, warnings=warnings, files_differ=files_differ)
     summary = summarize(found, stats)
     return ShownHealth("trouble" if summary.problems else "well", summary.sentence, summary.problems)
 
