@@ -20,6 +20,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.reads import dead_letters
 from services.console.dead_letters import decisions as dead_letter_decisions
+from services.console.pages import dead_letters as dead_letter_pages
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
@@ -226,12 +227,30 @@ async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
     await make_dead_letters(console, simulation, PEOPLE)
 
     page = (await console.get("/dead-letters")).text
-    one_reason = (await console.get("/dead-letters?reason=500+broken")).text
+    [_, link] = re.findall(r'href="(/dead-letters\?group=[0-9a-f]{12})"', page)
+    one_reason = (await console.get(link)).text
 
     assert page.index("422 no such domain") < page.index("500 broken")
     assert "2 rendered again and sent at once" in page
     assert "c@example.org" in one_reason
     assert "a@example.org" not in one_reason
+
+
+async def test_no_address_of_a_page_has_a_reason_that_may_name_somebody(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letter_pages, "PAGE_SIZE", 1)
+    await make_dead_letters(console, simulation, dict.fromkeys(PEOPLE, "422 a@example.org is no address"))
+
+    page = (await console.get("/dead-letters")).text
+    [link] = re.findall(r'href="(/dead-letters\?group=[^"]+)"', page)
+    of_reason = (await console.get(link)).text
+
+    assert "422 a@example.org is no address</h2>" in of_reason
+    links = re.findall(r'(?:href|action)="([^"]+)"', page + of_reason)
+    assert f"{link}&amp;from=1" in links
+    assert [one for one in links if "422" in one or "%40" in one or "@" in one] == []
+    assert "None of these is a dead letter any more" in (await console.get("/dead-letters?group=000000000000")).text
 
 
 @pytest.mark.parametrize(

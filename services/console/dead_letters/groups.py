@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ class Group:
     anew: int
     same: int
     asked: int
+
+    @property
+    def id(self) -> str:
+        """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
+        return hashlib.sha256(self.reason.encode()).hexdigest()[:12]
 
     @property
     def replay_effect(self) -> str:

@@ -75,18 +75,19 @@ def message_of(request: web.Request) -> str:
 
 
 async def show(request: web.Request) -> web.Response:
-    """All of them by reason, and one by one: newest first, a page at a time; `?reason=`: of one reason."""
+    """All of them by reason, and one by one: newest first, a page at a time; `?group=`: of one reason."""
     context, first = request.app[CONTEXT], first_of(request)
-    now_ms, reason = context.clock.now_ms(), request.query.get("reason")
+    now_ms, group = context.clock.now_ms(), request.query.get("group")
     letters = await context.dead_letters.refresh()
-    total = context.dead_letters.total
-    if reason is None:
+    groups, total = groups_of(letters, now_ms=now_ms), context.dead_letters.total
+    chosen_group = next((each for each in groups if each.id == group), None)
+    if group is None:
         shown, number = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE), total
     else:
-        ids = [letter.id for letter in letters if letter.reason == reason]
+        ids = [letter.id for letter in letters if chosen_group and letter.reason == chosen_group.reason]
         shown = tuple((await context.ledger.dead_letters.of(ids[first : first + PAGE_SIZE])).values())
         number = len(ids)
-    query = {"reason": reason} if reason is not None else {}
+    query = {"group": group} if group is not None else {}
 
     def at(index: int) -> str:
         return f"/dead-letters?{urlencode(query | {'from': index})}"
@@ -95,8 +96,9 @@ async def show(request: web.Request) -> web.Response:
         request,
         "dead_letters.html",
         rows=rows_of(shown, now_ms=now_ms),
-        groups=groups_of(letters, now_ms=now_ms),
-        reason=reason,
+        groups=groups,
+        group=group,
+        chosen_group=chosen_group,
         total=total,
         unread=context.dead_letters.unread,
         bulk=context.bulk_decisions.shown(),
