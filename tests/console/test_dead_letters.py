@@ -278,6 +278,28 @@ async def test_a_group_some_or_all_are_decided_at_once_and_once(
     assert [len(action.on) for action in actions] == ([3 - left] if left < 3 else [])
 
 
+@pytest.mark.parametrize("fields", [{"reason": "422 no such domain"}, {"all": "yes"}])
+async def test_a_second_click_says_that_none_of_them_is_left(
+    console: Console, simulation: Simulation, fields: dict[str, str]
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    await console.post("/dead-letters/replay-many", **fields)
+    second = await console.post("/dead-letters/replay-many", **fields)
+
+    said = '<p class="notice" role="status">Nothing was done: none of these is a dead letter any more.</p>'
+    assert said in (await console.get(second.location)).text
+
+
+async def test_a_click_with_nothing_ticked_says_what_to_do(console: Console, simulation: Simulation) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    answer = await console.post("/dead-letters/discard-many")
+
+    said = '<p class="notice" role="status">Nothing was done: tick some dead letters first.</p>'
+    assert said in (await console.get(answer.location)).text
+
+
 async def ticks_of(console: Console) -> dict[str, str]:
     """What the box of each dead letter sends, by its id."""
     values = re.findall(r'name="chosen" value="([^"]+)"', (await console.get("/dead-letters")).text)

@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     ASKED = "asked"
     DISCARDED = "discarded"
     GONE = "gone"
+    NONE_TICKED = "none-ticked"
+    NONE_LEFT = "none-left"
 
 
 _MESSAGES = {
@@ -37,7 +39,10 @@ _MESSAGES = {
     Outcome.ASKED: "A worker looks for it in Resend's list, then sends it or says why not. That takes a moment.",
     Outcome.DISCARDED: "Discarded for good. Its reason stays in the contact's timeline.",
     Outcome.GONE: "Nothing was done: the dead letter that you saw has changed since.",
+    Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
+    Outcome.NONE_LEFT: "Nothing was done: none of these is a dead letter any more.",
 }
+_NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
     Way.SAME: "The same bytes are sent under the same idempotency key: if Resend has accepted them before, it says so,"
@@ -106,6 +111,7 @@ async def show(request: web.Request) -> web.Response:
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
         message=message_of(request) or _numbers_of(request),
+        is_done=request.query.get("done") not in _NOTHING_DONE,
         here="/dead-letters",
     )
 
@@ -156,9 +162,11 @@ async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
     elif everything:
         decision = await decide_many(context, verb)
     else:
-        return see_other("/dead-letters?number=0")
+        return see_other(f"/dead-letters?done={Outcome.NONE_TICKED}")
     if decision.ended_ms is None:
         return see_other("/dead-letters")
+    if not decision.decided:
+        return see_other(f"/dead-letters?done={Outcome.NONE_LEFT}")
     return see_other(f"/dead-letters?{urlencode(dict(decision.done) | {'number': decision.decided})}")
 
 
@@ -180,8 +188,6 @@ _DONE = {
 
 def _numbers_of(request: web.Request) -> str:
     """The result of a decision on many that led here."""
-    if request.query.get("number") == "0":
-        return "Nothing was done: tick some dead letters first."
     numbers = [(request.query.get(name, ""), what) for name, what in _DONE.items()]
     parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
     return "; ".join(parts) + "." if parts else ""
