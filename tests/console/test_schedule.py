@@ -166,6 +166,17 @@ async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simul
     assert (await console.get(after)).text.count("<tr>") == 3
 
 
+@pytest.mark.parametrize("given", ["due_until=999999999999999", "due_from=999999999999999"])
+async def test_nothing_is_looked_for_beyond_what_the_schedule_foresees(
+    console: Console, simulation: Simulation, given: str
+) -> None:
+    far = simulation.clock.now_ms() + 40 * DAY_MS
+    await simulation.book("boris@example.org", far, uid="uid-boris", first_name="Boris")
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    assert "No mail is planned in this time" in (await console.get(f"/schedule/mails?{given}")).text
+
+
 async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Simulation) -> None:
     await console.context.ledger.pauses.start(ADA, Pause(since_ms=0, by="mia", reason=""))
 

@@ -15,6 +15,8 @@ from common.ledger.reads.scheduled_mails import reminders_between
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
+FORESEEN_MS: Final = 15 * DAY_MS
+"""What the days of a schedule hold, and no more of what comes later."""
 REMINDERS: Final = "reminders"
 """Instead of a segment: reminders of calls have none."""
 

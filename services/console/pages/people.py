@@ -25,7 +25,7 @@ from common.domain.suppression import Suppression
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
-from services.console.paging import first_of, index_of
+from services.console.paging import first_of, index_of, instant_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
@@ -121,8 +121,8 @@ def query_of(given: Mapping[str, str]) -> Query:
         is_suppressed=given.get("suppressed") == "yes",
         from_ms=_day(given.get("since", "")),
         until_ms=until + 86_400_000 if until is not None else None,
-        due_from_ms=_instant(given.get("due_from", "")),
-        due_until_ms=_instant(given.get("due_until", "")),
+        due_from_ms=instant_of(given.get("due_from", "")),
+        due_until_ms=instant_of(given.get("due_until", "")),
         **texts,
     )
     names = (
@@ -218,11 +218,6 @@ def _step(text: str) -> Step | None:
         return step_of(step_name(int(text)) if text.isascii() and text.isdecimal() and len(text) < 4 else text)
     except ValueError:
         return None
-
-
-def _instant(text: str) -> int | None:
-    """Milliseconds, as the schedule's links carry them."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 async def _rows(context: ConsoleContext, people: Sequence[ListedPerson]) -> AsyncIterator[list[Sequence[Any]]]:
