@@ -203,6 +203,7 @@ ROUTES = (
     web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
+    web.post("/actions", actions.search),
     web.get("/queues", queues.show),
     web.post("/queues/requeue", queues.requeue),
     web.post("/queues/delete", queues.delete),
