@@ -86,7 +86,11 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
 
 @pytest.mark.parametrize(
     ("unknown_for_ms", "would"),
-    [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
+    [
+        (None, "rendered again"),
+        (60_000, "The same mail is handed to Resend again"),
+        (FORGOTTEN_MS, "A worker looks for it"),
+    ],
 )
 async def test_the_effect_of_a_replay_is_shown_before_the_click(
     console: Console, make_dead_letter: DeadLetterMaker, unknown_for_ms: int | None, would: str

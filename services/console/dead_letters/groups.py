@@ -33,7 +33,7 @@ class Group:
     def replay_effect(self) -> str:
         parts = [
             (self.anew, "rendered again and sent at once: Resend certainly never had them"),
-            (self.same, "sent again as the same bytes under the same key: Resend sends none twice"),
+            (self.same, "handed to Resend again, unchanged: it sends none twice"),
             (
                 self.asked,
                 "looked for in Resend's list by a worker, and sent only if they certainly are not there",

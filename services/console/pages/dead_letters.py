@@ -45,9 +45,9 @@ _MESSAGES = {
 _NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
-    Way.SAME: "The same bytes are sent under the same idempotency key: if Resend has accepted them before, it says so,"
+    Way.SAME: "The same mail is handed to Resend again, unchanged. If Resend has accepted it before, it knows it again,"
     " and nothing is sent twice.",
-    None: "Resend may have accepted it, longer ago than it remembers the idempotency key. A worker looks for it in"
+    None: "Resend may have accepted it, too long ago to know it again. A worker looks for it in"
     " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if the list does not decide"
     " it, it stays here.",
 }
