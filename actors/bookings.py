@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from actors.sending.render import reminder_rules, rules_of_follow_ups
+from common.campaigns.campaign import Campaign
 from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_id, booking_of, split_delivery_id
-from common.domain.reminders import reminders_of
+from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
 from common.world import World
@@ -89,7 +91,10 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     return BookingOutcome(
         gathered=gathered,
         bookings=[
-            (as_of(one, _events_of(one, gathered.events), following, now_ms=now_ms), reminders_of(one, reminding))
+            (
+                as_of(one, _events_of(one, gathered.events), following, now_ms=now_ms),
+                reminders_of(one, await _in_zone_of_guest(world, campaign, one, reminding, found)),
+            )
             for one in resolved
         ],
         nurture=[
@@ -108,6 +113,16 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
         },
         look=_look_again(world, resolved, following, now_ms),
     )
+
+
+async def _in_zone_of_guest(
+    world: World, campaign: Campaign, booking: Booking, rules: ReminderRules, found: Mapping[str, EnrollmentId]
+) -> ReminderRules:
+    """A booking without a time zone is planned in that of the guest's signup, in which it is sent."""
+    if booking.timezone or booking.email is None or booking.email not in found:
+        return rules
+    of_guest = world.ledger.enrollments.of_guest(found[booking.email], booking.email)
+    return replace(rules, zone=campaign.zone_of(*[one.assessment.timezone async for one in of_guest]))
 
 
 def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:

@@ -19,6 +19,7 @@ from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import CampaignColumns
 from common.domain.text import AcceptedText
+from common.errors import Permanent
 from common.ledger.reads.audit_snapshot import AuditSnapshot, read_audit_snapshot
 from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
@@ -154,11 +155,16 @@ async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[Accepted
     since = [one.record.sent_ms for one in sent if one.record and one.record.sent_ms is not None]
     if not since:
         return []
+    as_they_are = [AcceptedText(id=one.sent_as or "", to="", body="", created_ms=0) for one in sent]
     if world.texter is None or world.text_budget is None:
         say("Twilio was not asked: TWILIO_ACCOUNT_SID is unset; accepted SMS are taken as they are")
-        return [AcceptedText(id=one.sent_as or "", to="", body="", created_ms=0) for one in sent]
+        return as_they_are
     texter, budget = world.texter, PatientBudget(world.text_budget)
-    listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
+    try:
+        listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
+    except Permanent as refused:
+        say(f"Twilio's list could not be read ({refused.code}); accepted SMS are taken as they are")
+        return as_they_are
     say(f"{len(listed)} SMS read from Twilio")
     return listed
 

@@ -19,7 +19,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
-from common.errors import Failure
+from common.errors import Failure, Permanent
 from common.ledger import keys
 from common.ledger.generations import Settlement
 from common.ledger.reads.audit_snapshot import read_audit_snapshot
@@ -33,7 +33,7 @@ UNKNOWN = "the store was restored from a backup, and it may have gone out since"
 
 @dataclass(slots=True)
 class _Risk:
-    """One delivery that was open in the backup and is due by now, so that the lost store may have sent it."""
+    """One delivery that was open in the backup, so that the lost store may have sent it."""
 
     id: DeliveryId
     campaign: str
@@ -42,18 +42,37 @@ class _Risk:
     found: AcceptedMail | None = None
     reason: str = ""
     is_unknown: bool = False
+    is_sms: bool = False
 
 
 @dataclass(slots=True)
 class _Person:
     """
     What one address may have received since, and what it is known to have received. `reminders`: by campaign.
+
+    `risks`: what is due by now. `early`: what is not, and went out only if a person of the team sent it at once.
     """
 
     enrollments: list[Enrollment] = field(default_factory=list)
     reminders: dict[str, list[AuditedReminder]] = field(default_factory=dict)
     risks: dict[DeliveryId, _Risk] = field(default_factory=dict)
+    early: dict[DeliveryId, _Risk] = field(default_factory=dict)
     known_ids: set[str] = field(default_factory=set)
+
+    @property
+    def numbers(self) -> set[str]:
+        """To which SMS about their calls may go."""
+        of_calls = {one.booking.sms_number for some in self.reminders.values() for one in some}
+        return {number for number in of_calls | {one.assessment.phone for one in self.enrollments} if number}
+
+    def add(self, risk: _Risk, now_ms: int) -> None:
+        (self.risks if risk.due_ms <= now_ms else self.early)[risk.id] = risk
+
+    def risk_of(self, id: DeliveryId) -> _Risk | None:
+        """Of what went out before its time too."""
+        if id in self.early:
+            self.risks[id] = self.early.pop(id)
+        return self.risks.get(id)
 
     def find(self, risk: _Risk, mail: AcceptedMail) -> None:
         if risk.found is None:
@@ -88,8 +107,8 @@ async def settle(world: World, *, store_ms: int) -> Settled:
     Account for everything that could have gone out since `store_ms`, the time of the backup. Nothing is sent meanwhile.
 
     1. Suppressions from the provider's list, people and dates from Notion.
-    2. Every open delivery that is due: found in the provider's list, or certainly not sent, or unknown. What is unknown
-       becomes a dead letter that waits for a person.
+    2. Every open delivery that is due, or that a person sent before its time: found in the provider's list, or
+       certainly not sent, or unknown. What is unknown becomes a dead letter that waits for a person.
 
     May be repeated. Raises a `Failure` when a provider that may be asked does not answer.
     """
@@ -98,9 +117,10 @@ async def settle(world: World, *, store_ms: int) -> Settled:
     knows_who_left = await _read_suppressions(world, notes)
     from_notion = await _read_notion(world, notes)
     people = await _people(world, now_ms)
-    first_ms = min((risk.due_ms for one in people.values() for risk in one.risks.values()), default=None)
-    mails = await _listed(world, first_ms, notes) if first_ms is not None else {}
-    await _match(world, people, mails)
+    if any(one.risks or one.early for one in people.values()):
+        due_ms = (risk.due_ms for one in people.values() for risk in one.risks.values())
+        await _match(world, people, await _listed(world, min([store_ms, *due_ms]), notes))
+        await _match_texts(world, people, store_ms, notes)
     settlement = await _apply(world, people, notes, store_ms=store_ms, now_ms=now_ms)
     if from_notion is not None:
         settlement = replace(
@@ -163,28 +183,28 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             person = people.setdefault(one.email, _Person())
             person.enrollments.append(one.enrollment)
             person.known_ids |= {record.detail for record in one.enrollment.records.values() if record.sent_ms}
-            risks = _steps_at_risk(world, one.enrollment, now_ms)
-            person.risks |= {risk.id: risk for risk in risks}
+            for risk in _open_steps(world, one.enrollment):
+                person.add(risk, now_ms)
         for reminder in snapshot.reminders:
             person = people.setdefault(reminder.email, _Person())
             person.reminders.setdefault(campaign.key, []).append(reminder)
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
-            if is_open and reminder.due_ms <= now_ms:
-                risk = _Risk(reminder.id, campaign.key, reminder.due_ms)
+            if is_open:
+                risk = _Risk(reminder.id, campaign.key, reminder.due_ms, is_sms=reminder.channel is Channel.SMS)
                 # Mail says nothing of it; its replay looks for it in the list of its own provider.
-                risk.is_unknown = reminder.channel is not Channel.EMAIL
-                person.risks[risk.id] = risk
+                risk.is_unknown = risk.is_sms and risk.due_ms <= now_ms
+                person.add(risk, now_ms)
     return people
 
 
-def _steps_at_risk(world: World, enrollment: Enrollment, now_ms: int) -> Iterator[_Risk]:
+def _open_steps(world: World, enrollment: Enrollment) -> Iterator[_Risk]:
     if enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return
     cadence = world.ledger.cadence_of(enrollment.campaign)
     for step in cadence.steps:
         due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
-        if due_ms <= now_ms and enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
+        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             yield _Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)
 
 
@@ -228,12 +248,37 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
     if any(_is_shown(fitting[id], mail) for id in possible):
         return  # Notion shows it, without the provider's id.
     if len(possible) == 1:
-        if risk := person.risks.get(possible[0]):
+        if risk := person.risk_of(possible[0]):
             person.find(risk, mail)
     elif possible:
         person.mark_unknown(until_ms, among=possible)
     elif not fitting and any(one.is_ours(mail) for one in subjects.values()):
         person.mark_unknown(until_ms)
+
+
+async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, notes: list[str]) -> None:
+    """
+    Who got more SMS since the backup than were due got one before its time. Which one is a person's to say.
+
+    Raises a `Failure` when Twilio does not answer.
+    """
+    waiting = [one for one in people.values() if any(risk.is_sms for risk in one.early.values())]
+    if not waiting or world.texter is None or world.text_budget is None:
+        return
+    texter, budget = world.texter, PatientBudget(world.text_budget)
+    try:
+        listed = await patiently(lambda: texter.list_accepted(store_ms - CLOCKS_APART_MS, budget=budget))
+    except Failure as failure:
+        if failure.status not in (401, 403) and not isinstance(failure, Permanent):
+            raise
+        notes.append(f"Twilio's list could not be read ({failure.code}): an SMS that a person sent early goes again")
+        return
+    for person in waiting:
+        sent = [text for text in listed if text.to in person.numbers and text.id not in person.known_ids]
+        if len(sent) > sum(risk.is_sms for risk in person.risks.values()):
+            for risk in [one for one in person.early.values() if one.is_sms]:
+                risk.is_unknown = True
+                person.risk_of(risk.id)
 
 
 def _steps_with(

@@ -29,14 +29,13 @@ class UnmarkedCall:
         return in_short(self.booking).end_ms
 
     def marked(self, mark: Mark, *, now_ms: int) -> BookingEvent:
-        """What Cal.com would have sent: that the call ended, or that this guest was absent."""
-        is_absent = mark == "no-show"
+        """What Cal.com would have sent of this guest alone: that they were absent, or were not."""
         return BookingEvent(
-            kind=BookingKind.NO_SHOW if is_absent else BookingKind.ENDED,
+            kind=BookingKind.NO_SHOW,
             uid=self.booking.uid,
             event_ms=now_ms,
             received_ms=now_ms,
-            no_shows=((self.booking.email or "", True),) if is_absent else (),
+            no_shows=((self.booking.email or "", mark == "no-show"),),
         )
 
 

@@ -24,8 +24,8 @@ _KEYS: Mapping[str, str] = {
     "notion": "NOTION_TOKEN",
     "calcom": "CALCOM_API_KEY",
 }
-_REFUSED = re.compile(r"(?!http_).* \((401|403)\)")
-"""In the provider's own words: a code that begins with `http_` is ours, for the page of what stands in front of it."""
+_REFUSED = re.compile(r"(?!http_|network_edge).* \((401|403)\)")
+"""In the provider's own words: `http_…` and `network_edge` are ours, for the page of what stands in front of it."""
 
 
 def cure_of(provider: str, reason: str) -> str:

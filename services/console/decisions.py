@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.clock import iso
+from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import ExitReason
 from common.ledger.pauses import Pause
 from common.ledger.planned_deliveries import Decided
@@ -37,6 +38,9 @@ class Outcome:
     def is_done(self) -> bool:
         return self.answer in ("done", "waits", "asked")
 
+
+HANDED_OVER_MS: Final = 5 * 60_000
+"""An SMS that is sent now is with its provider by then, unless something is wrong."""
 
 Fields = Mapping[str, str]
 Decide = Callable[[ConsoleContext, ContactTimeline, Fields], Awaitable[str]]
@@ -66,6 +70,7 @@ _OF_A_MAIL: Final[Mapping[str, str]] = {
     "over": "Nothing was done: this person's sequence is over.",
     "paused": "Nothing was done: this person's mail is paused; resume it first.",
     "call over": "Nothing was done: the call is not as it was any more, or has begun; the timeline shows it.",
+    "quiet": "Nothing was done: no SMS goes in quiet hours, and this reminder is planned before the next ones.",
     "later": "Nothing was done: another mail comes before that one.",
     "another version": "Nothing was done: the campaign has just changed; look at the page again.",
     "unknown": "Nothing was done: this campaign has no such mail.",
@@ -115,6 +120,8 @@ async def _skip(context: ConsoleContext, person: ContactTimeline, fields: Fields
 
 
 async def _send_now(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
+    if _is_quiet(context, person, fields):
+        return "quiet"
     return await _of_mail(
         context,
         person,
@@ -130,6 +137,25 @@ async def _send_now(context: ConsoleContext, person: ContactTimeline, fields: Fi
     )
 
 
+def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> bool:
+    """Whether it is a reminder by SMS, for which quiet hours have begun: a worker would drop it for good."""
+    mail = _mail_of(person, fields)
+    if mail is None or (mail.delivery.kind, mail.delivery.channel) != (Kind.REMINDER, Channel.SMS):
+        return False
+    campaign, now_ms = context.played(mail.campaign), context.clock.now_ms()
+    if campaign is None or (window := campaign.sms_window(context.settings.pace)) is None:
+        return False
+    signup = person.enrollment.assessment.timezone if person.enrollment else None
+    of_call = (call.booking.timezone for call in person.calls if call.booking.id == mail.delivery.owner)
+    zone, later_ms = campaign.zone_of(*of_call, signup), now_ms + HANDED_OVER_MS
+    return any(window.opening_ms(at_ms, zone) > at_ms for at_ms in (now_ms, later_ms))
+
+
+def _mail_of(person: ContactTimeline, fields: Fields) -> PersonMail | None:
+    """`fields` name one of their mails: `step-3`, or the id of what is sent about a call."""
+    return next((one for one in (*person.mails, *person.call_mails) if one.name == fields.get("mail")), None)
+
+
 async def _of_mail(
     context: ConsoleContext,
     person: ContactTimeline,
@@ -137,8 +163,7 @@ async def _of_mail(
     fields: Fields,
     act: Callable[[PersonMail, str], Awaitable[Decided]],
 ) -> str:
-    """`fields` name one of their mails: `step-3`, or the id of what is sent about a call."""
-    mail = next((one for one in (*person.mails, *person.call_mails) if one.name == fields.get("mail")), None)
+    mail = _mail_of(person, fields)
     if mail is None or mail.campaign not in context.ledger.campaigns:
         return "unknown"
     decided = await act(mail, PRINCIPAL.get().name)

@@ -381,3 +381,17 @@ async def test_forgetting_the_only_guest_with_a_seat_leaves_nothing_of_the_booki
 
     assert mails(guests, ADA) == []
     assert [key for key in await store.keys("*") if b"guest:" in key or b"seats:" in key or b"booking:" in key] == []
+
+
+@pytest.mark.parametrize("first", ["ada", "bob"])
+async def test_a_person_says_of_each_seat_how_the_call_went(guests, first):
+    await post(guests, *case("c17"))
+    await guests.run(until_ms=START_MS + 2 * DAY_MS)
+    marks = {ADA: "completed", BOB: "no-show"}
+
+    for who in sorted(marks, key=lambda address: not address.startswith(first)):
+        [call] = [one for one in await guests.ledger.unmarked_calls.read_all() if one.booking.email == who]
+        await guests.receive(call.marked(marks[who], now_ms=guests.clock.now_ms()))
+        await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+
+    assert {who: guests.mirror.bookings[contact(who)].status for who in marks} == {ADA: "Completed", BOB: "No-Show"}

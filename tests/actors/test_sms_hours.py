@@ -64,3 +64,16 @@ async def test_one_that_was_held_until_quiet_hours_is_not_rendered_any_more(run,
 
     with pytest.raises(NotSent, match=LATE):
         await render_sms(run.world, claim)
+
+
+async def test_a_guest_without_a_zone_is_texted_by_the_clock_of_their_signup(run, ada):
+    await run.sign_up(replace(ada, timezone="America/Vancouver"))
+    await run.book(ada.email, at("2026-03-20T11:00"), uid="B", sms_number="+16045550123")
+    await run.run()
+
+    sent = [
+        datetime.fromtimestamp(at_ms / 1000, ZoneInfo("America/Vancouver"))
+        for at_ms, text in run.texter.accepted_texts
+        if text.to == "+16045550123"
+    ]
+    assert [f"{one:%d %H:%M}" for one in sent] == ["18 19:59", "19 19:59"]

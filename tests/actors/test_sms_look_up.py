@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis.asyncio
 
+from actors.upkeep.restored_store import settle
 from common.campaigns.campaign import Campaign
 from common.clock import VirtualClock
 from common.domain.ids import booking_id, reminder_delivery_id
 from common.domain.text import Text
-from common.errors import Ambiguous, Transient
+from common.errors import Ambiguous, Misconfigured, Permanent, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import record_of
@@ -122,3 +123,31 @@ async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
 
     assert len(tried) >= 3
     assert tried & {text.to for _, text in run.texter.accepted_texts} == set()
+
+
+@pytest.mark.parametrize(("sent", "status"), [(False, "planned"), (True, "dead")])
+async def test_of_a_restored_store_an_sms_that_a_person_sent_before_its_time_waits_for_a_person(run, sent, status):
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 60 * HOUR_MS)
+    backup_ms = run.clock.now_ms()
+    if sent:
+        text = Text(to=NUMBER, body="A reminder", valid_until_ms=START_MS, reference={})
+        await run.texter.send(text)
+
+    await settle(run.world, store_ms=backup_ms)
+
+    assert (await outcome(run, "ada"))[0] == status
+
+
+@pytest.mark.parametrize("failure", [Permanent("list_too_long"), Misconfigured("http_401", status=401)])
+async def test_a_list_of_sms_that_cannot_be_read_does_not_hold_a_restored_store(run, monkeypatch, failure):
+    async def refuses(*_: object, **__: object) -> list[object]:
+        raise failure
+
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 60 * HOUR_MS)
+    monkeypatch.setattr(type(run.texter), "list_accepted", refuses)
+
+    settled = await settle(run.world, store_ms=run.clock.now_ms())
+
+    assert any(failure.code in note for note in settled.settlement.notes)

@@ -52,10 +52,10 @@ def test_an_invalid_address_is_wrong_use_before_the_store_is_opened(advent, comm
 
 @pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
 def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
-    status, output, errors = advent(name, TESTING_MODE="maybe")
+    status, output, errors = advent(name, ALLOW_UNSIGNED_WEBHOOKS="maybe")
 
     assert status == 1
-    assert "TESTING_MODE: 'maybe' is neither true nor false; set it to true or false" in output + errors
+    assert "ALLOW_UNSIGNED_WEBHOOKS: 'maybe' is neither true nor false; set it to true or false" in output + errors
     assert len((output + errors).splitlines()) == 1
 
 

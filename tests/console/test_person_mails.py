@@ -7,10 +7,12 @@ import html
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from common.campaigns.loader import Campaign
+from common.clock import utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
@@ -196,9 +198,11 @@ async def test_somebody_who_only_booked_has_a_page_with_mails_and_actions(
     assert "Suppressed:" in await decide(console, "suppress", who=BORIS)
 
 
-async def test_an_sms_is_shown_with_its_text(
+@pytest.fixture
+async def texted(
     console: Console, store, campaign: Campaign, tmp_path_factory: pytest.TempPathFactory, ada: Assessment
-) -> None:
+) -> tuple[Simulation, int, str]:
+    """Ada has a call in four days, and gets SMS; when it begins, and the id of the one a day before."""
     texting = texting_campaign(tmp_path_factory.mktemp("campaigns"))
     settings = Settings(secret_key=SECRET_KEY, sandboxed=frozenset({"resend", "notion", "twilio"}))
     simulation = Simulation(store, texting, settings, clock=console.clock)
@@ -208,8 +212,11 @@ async def test_an_sms_is_shown_with_its_text(
     start_ms = simulation.clock.now_ms() + 4 * DAY_MS
     await simulation.book(ada.email, start_ms, uid="uid-ada", sms_number="+14165550123")
     await soon(simulation)
-    name = f"{booking_id('uid-ada')}/{start_ms}/24h.sms"
+    return simulation, start_ms, f"{booking_id('uid-ada')}/{start_ms}/24h.sms"
 
+
+async def test_an_sms_is_shown_with_its_text(console: Console, texted: tuple[Simulation, int, str]) -> None:
+    simulation, start_ms, name = texted
     planned = await text_of(console, f"/people/{ADA}/mails/{name}")
     await simulation.run(until_ms=start_ms)
     sent = await text_of(console, f"/people/{ADA}/mails/{name}")
@@ -220,6 +227,26 @@ async def test_an_sms_is_shown_with_its_text(
     assert "Rendered again" in sent
     assert "Twilio's id" in sent
     assert ">Reminder 24h by SMS</a>" in await text_of(console, f"/people/{ADA}")
+
+
+@pytest.mark.parametrize(
+    ("local", "texts"), [("08:30", 0), ("12:00", 1), ("19:58", 0), ("22:00", 0)], ids=lambda value: str(value)
+)
+async def test_a_reminder_by_sms_is_not_sent_now_in_quiet_hours(
+    console: Console, texted: tuple[Simulation, int, str], local: str, texts: int
+) -> None:
+    simulation, _, name = texted
+    tomorrow = utc_datetime(simulation.clock.now_ms() + DAY_MS).astimezone(ZoneInfo("America/Toronto"))
+    hour, minute = map(int, local.split(":"))
+    await simulation.run(until_ms=round(tomorrow.replace(hour=hour, minute=minute).timestamp() * 1000))
+
+    answer = await decide(console, "send-now", mail=name)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 60_000)
+
+    assert ("no SMS goes in quiet hours" in answer, len(simulation.texter.phone_of("+14165550123"))) == (
+        not texts,
+        texts,
+    )
 
 
 class Pausing:

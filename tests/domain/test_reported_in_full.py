@@ -67,6 +67,7 @@ def test_a_booking_has_all_that_was_reported():
         "locale": None,
         "chain": (booking_id("A"),),
         "sms_number": None,
+        "place": None,
         **WHO,
         **WHAT,
         **ENTRY,

@@ -203,6 +203,29 @@ async def _with_the_third_step_since_the_backup(installation: Installation, star
     await restore(installation, saved)
 
 
+async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not_sent_again(installation, starts, ada):
+    await installation.simulation.sign_up(ada)
+    guard = await starts(notion=False)
+    await installation.until(31)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(38)
+    world, third = installation.world, step_delivery_id(enrollment_id("christmas_2025", ada.email), 3)
+    await world.ledger.planned_deliveries.send_now(
+        third, campaign="christmas_2025", ignores_gap=False, by="mia", now_ms=world.clock.now_ms()
+    )
+    await installation.until(39)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+
+    await starts(notion=False)
+    await installation.until(300)
+
+    assert await installation.inbox(ada) == STEPS
+    assert (await world.ledger.generations.settlement()).found == 1
+
+
 async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, starts, ada):
     await _with_the_third_step_since_the_backup(installation, starts, ada)
     await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
