@@ -40,21 +40,22 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFilter:
-    """What is "" matches all."""
+    """What is empty matches all. `on`: one of these, or a delivery of one of them."""
 
     by: str = ""
     via: str = ""
     what: str = ""
-    on: str = ""
+    on: tuple[str, ...] = ()
 
     def matches(self, action: Action) -> bool:
         pairs = ((self.by, action.by), (self.via, action.via), (self.what, action.what))
-        on = any(one == self.on or one.startswith(f"{self.on}/") for one in action.on)
+        on = any(one == each or one.startswith(f"{each}/") for one in action.on for each in self.on)
         return all(wanted in ("", found) for wanted, found in pairs) and (not self.on or on)
 
     def written(self) -> list[bytes]:
         """What is part of the line of each action that matches, so that the others need not be read."""
-        wanted = [text for text in (self.by, self.via, self.what, self.on) if text]
+        one = self.on[0] if len(self.on) == 1 else ""
+        wanted = [text for text in (self.by, self.via, self.what, one) if text]
         return [json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in wanted]
 
 

@@ -68,10 +68,11 @@ class UnreadBookings:
         bodies = texts(await client.hmget(keys.UNREAD_BOOKINGS_RAW, ids)) if ids else []
         return [UnreadBookingEvent(**json.loads(body)) for body in bodies if body is not None]
 
-    async def discard(self, ids: Sequence[str]) -> int:
-        """Delete these; the number of those that were there."""
+    async def discard(self, ids: Sequence[str]) -> list[str]:
+        """Delete these; those that were there."""
         given = [keys.UNREAD_BOOKINGS, keys.UNREAD_BOOKINGS_RAW]
-        return int(await self._store.run_json("unread_bookings.discard", given, {"ids": list(ids)}))
+        found: list[str] = texts(await self._store.run_json("unread_bookings.discard", given, {"ids": list(ids)}))
+        return found
 
 
 def unread_id(raw: str) -> str:

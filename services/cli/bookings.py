@@ -100,9 +100,9 @@ def _as_json(call: UnmarkedCall) -> dict[str, object]:
 
 async def _discard(ledger: Ledger, ids: tuple[str, ...]) -> int:
     named = ids or tuple(event.id for event in await ledger.unread_bookings.read_all())
-    if number := await ledger.unread_bookings.discard(named):
-        await record_action(ledger, "bookings discard", named, before="unread", after="discarded")
-    return number
+    if discarded := await ledger.unread_bookings.discard(named):
+        await record_action(ledger, "bookings discard", discarded, before="unread", after="discarded")
+    return len(discarded)
 
 
 def _row(event: UnreadBookingEvent) -> tuple[str, str, str, str]:

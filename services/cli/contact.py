@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import normal_address, step_of
+from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address, step_of
 from common.formatting import duration
 from services.cli.arguments import address_or_words
 from services.cli.error_lines import CommandFailed
@@ -102,10 +102,16 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
 async def _find(ledger: Ledger, campaigns: Campaigns, who: str) -> tuple[Sequence[ListedPerson], list[dict[str, Any]]]:
     """(those who may be meant, if they are several; else the person, in each of their campaigns)."""
     from common.domain.person_search import PeopleFilter
+    from common.ledger.reads.contact_timeline import read_contact_timeline
     from common.ledger.reads.people import PeopleList
 
     if "@" in who:
         return (), await _look_up(ledger, campaigns, normal_address(who))
+    if is_enrollment_id(who):
+        known = await read_contact_timeline(ledger, EnrollmentId(who), now_ms=now_ms())
+        if known is None:
+            raise CommandFailed(f"nobody has the id {who}")
+        return (), await _look_up(ledger, campaigns, known.email)
     people = PeopleList(ledger)
     await people.read_all()
     found = await people.find(PeopleFilter(words=who))

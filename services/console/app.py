@@ -49,6 +49,7 @@ from services.console.pages import (
     versions,
 )
 from services.console.plan_counts import PlanCounts
+from services.console.resume_plans import ResumePlans
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -100,6 +101,7 @@ def build_context(
         bulk_decisions=BulkDecisions(clock),
         campaign_files=CampaignFiles(settings.campaigns_dir),
         plan_counts=PlanCounts(ledger, settings.pace, clock),
+        resume_plans=ResumePlans(ledger, clock, per_second=settings.resend_requests_per_second),
         background=BackgroundTasks(),
         campaigns=campaigns,
         versions=versions,
@@ -201,6 +203,7 @@ ROUTES = (
     web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
+    web.post("/actions", actions.search),
     web.get("/queues", queues.show),
     web.post("/queues/requeue", queues.requeue),
     web.post("/queues/delete", queues.delete),

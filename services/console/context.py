@@ -23,6 +23,7 @@ from services.console.auth.session import Sessions
 from services.console.bulk_decisions import BulkDecisions
 from services.console.campaign_files import CampaignFiles
 from services.console.plan_counts import PlanCounts
+from services.console.resume_plans import ResumePlans
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
 
@@ -51,6 +52,7 @@ class ConsoleContext:
     bulk_decisions: BulkDecisions
     campaign_files: CampaignFiles
     plan_counts: PlanCounts
+    resume_plans: ResumePlans
     background: BackgroundTasks
     campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None

@@ -61,6 +61,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
     "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again.",
+    "forget already": "Nothing is kept of this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }
 _OF_A_MAIL: Final[Mapping[str, str]] = {

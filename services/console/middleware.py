@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PUBLIC_PATHS: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
 """They need no login: they show no personal data and change nothing."""
-CHANGES_NOTHING: Final = ("/login", "/logout", "/people", "/people.csv")
+CHANGES_NOTHING: Final = ("/login", "/logout", "/people", "/people.csv", "/actions")
 """Forms that a user with the role `read` may send: the last two search."""
 API_PATH: Final = "/api/"
 FORM_TOKEN: Final = "form_token"

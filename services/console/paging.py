@@ -12,6 +12,11 @@ def first_of(request: web.Request) -> int:
     return index_of(request.query)
 
 
+def instant_of(text: str) -> int | None:
+    """Milliseconds, as the schedule's links carry them; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
 def index_of(given: Mapping[str, str]) -> int:
     start = given.get("from", "0")
     return int(start) if start.isascii() and start.isdecimal() and len(start) < 10 else 0

@@ -12,6 +12,7 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import booking_id, step_delivery_id
 from common.domain.note import Note, NoteKind
 from common.ledger.action_log import ActionFilter
+from common.ledger.reads.people import PeopleList
 from services.cli.shared import now_ms
 from tests.ledger.planned import write_unmarked_call
 from tests.tidy.repository import ROOT
@@ -125,6 +126,17 @@ def test_contact_finds_a_person_by_the_beginning_of_a_name(run_command, run_ledg
 
     assert status == 0
     assert output.startswith("Boris · boris@example.org")
+
+
+def test_contact_reads_nobody_but_the_person_whose_id_is_given(run_command, run_ledger, monkeypatch):
+    ada = run_ledger(ada_signs_up)
+    run_ledger(boris_signs_up)
+    monkeypatch.setattr(PeopleList, "read_all", None)
+
+    status, output, _ = run_command("contact", ada)
+
+    assert (status, output.splitlines()[0]) == (0, "[Ada] · ada@example.com")
+    assert run_command("contact", "enr_aaaaaaaaaaaaaaaa")[0] == 1
 
 
 def test_contact_lists_those_who_may_be_meant(run_command, run_ledger):

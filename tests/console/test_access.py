@@ -61,6 +61,18 @@ async def test_a_wrong_token_is_refused(guarded: Console, token: str) -> None:
     assert (await guarded.get("/")).status == 303
 
 
+async def test_a_wrong_token_of_somebody_logged_in_is_refused_as_well(guarded: Console) -> None:
+    await guarded.log_in()
+    token = (await guarded.get("/")).form_token
+
+    answers = [
+        await guarded.request("POST", "/login", data={"form_token": token, "token": "wrong"})
+        for _ in range(LOGIN_FAILURES_MAX + 1)
+    ]
+
+    assert [answer.status for answer in answers] == [401] * LOGIN_FAILURES_MAX + [429]
+
+
 async def test_the_cookie_is_for_this_console_only_and_expires_after_a_working_day(guarded: Console) -> None:
     cookie = (await guarded.log_in()).cookies["advent_console"]
 

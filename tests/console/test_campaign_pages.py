@@ -145,6 +145,19 @@ async def test_a_number_on_the_board_leads_to_these_people(console: Console, enr
     assert "1 person" in people
 
 
+async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
+    console: Console, enrolled: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_hand = [listed("ada", step=None, booked=True)]
+    monkeypatch.setattr(type(console.context.people), "all", lambda _people: in_hand)
+
+    page = (await console.get(PAGE)).text
+
+    [row] = re.findall(r"<tr><th [^>]*>under way, the next mail in hand</th>.*?</tr>", page, re.DOTALL)
+    assert "1 booked" in row
+    assert "href" not in row
+
+
 async def test_rates_that_nobody_reported_are_called_unknown(console: Console, enrolled: Simulation) -> None:
     page = (await console.get(PAGE)).text
 

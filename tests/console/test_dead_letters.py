@@ -20,6 +20,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.reads import dead_letters
 from services.console.dead_letters import decisions as dead_letter_decisions
+from services.console.pages import dead_letters as dead_letter_pages
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
@@ -85,7 +86,11 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
 
 @pytest.mark.parametrize(
     ("unknown_for_ms", "would"),
-    [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
+    [
+        (None, "rendered again"),
+        (60_000, "The same mail is handed to Resend again"),
+        (FORGOTTEN_MS, "A worker looks for it"),
+    ],
 )
 async def test_the_effect_of_a_replay_is_shown_before_the_click(
     console: Console, make_dead_letter: DeadLetterMaker, unknown_for_ms: int | None, would: str
@@ -226,12 +231,30 @@ async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
     await make_dead_letters(console, simulation, PEOPLE)
 
     page = (await console.get("/dead-letters")).text
-    one_reason = (await console.get("/dead-letters?reason=500+broken")).text
+    [_, link] = re.findall(r'href="(/dead-letters\?group=[0-9a-f]{12})"', page)
+    one_reason = (await console.get(link)).text
 
     assert page.index("422 no such domain") < page.index("500 broken")
     assert "2 rendered again and sent at once" in page
     assert "c@example.org" in one_reason
     assert "a@example.org" not in one_reason
+
+
+async def test_no_address_of_a_page_has_a_reason_that_may_name_somebody(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letter_pages, "PAGE_SIZE", 1)
+    await make_dead_letters(console, simulation, dict.fromkeys(PEOPLE, "422 a@example.org is no address"))
+
+    page = (await console.get("/dead-letters")).text
+    [link] = re.findall(r'href="(/dead-letters\?group=[^"]+)"', page)
+    of_reason = (await console.get(link)).text
+
+    assert "422 a@example.org is no address</h2>" in of_reason
+    links = re.findall(r'(?:href|action)="([^"]+)"', page + of_reason)
+    assert f"{link}&amp;from=1" in links
+    assert [one for one in links if "422" in one or "%40" in one or "@" in one] == []
+    assert "None of these is a dead letter any more" in (await console.get("/dead-letters?group=000000000000")).text
 
 
 @pytest.mark.parametrize(
@@ -257,6 +280,28 @@ async def test_a_group_some_or_all_are_decided_at_once_and_once(
     assert await ledger.client.zcard(keys.DEAD) == left
     actions = await ledger.action_log.newest(ActionFilter())
     assert [len(action.on) for action in actions] == ([3 - left] if left < 3 else [])
+
+
+@pytest.mark.parametrize("fields", [{"reason": "422 no such domain"}, {"all": "yes"}])
+async def test_a_second_click_says_that_none_of_them_is_left(
+    console: Console, simulation: Simulation, fields: dict[str, str]
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    await console.post("/dead-letters/replay-many", **fields)
+    second = await console.post("/dead-letters/replay-many", **fields)
+
+    said = '<p class="notice" role="status">Nothing was done: none of these is a dead letter any more.</p>'
+    assert said in (await console.get(second.location)).text
+
+
+async def test_a_click_with_nothing_ticked_says_what_to_do(console: Console, simulation: Simulation) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    answer = await console.post("/dead-letters/discard-many")
+
+    said = '<p class="notice" role="status">Nothing was done: tick some dead letters first.</p>'
+    assert said in (await console.get(answer.location)).text
 
 
 async def ticks_of(console: Console) -> dict[str, str]:

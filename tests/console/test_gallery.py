@@ -127,6 +127,7 @@ async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) 
         re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.partition('action="/send-test"')[2])
     )
 
+    fields = {name: html.unescape(value) for name, value in fields.items()}
     asked = await console.post("/send-test", token=page.form_token, to="sarah@businessx.example", **fields)
     job = (await console.get(asked.location)).text
 
@@ -135,9 +136,21 @@ async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) 
         "mail": "step-2",
         "segment": "URGENT",
         "language": "fr-CA",
-        "back": PAGE,
+        "back": f"{PAGE}?mail=step-2&segment=URGENT&language=fr-CA&reader=full",
     }
     assert "sarah@businessx.example" in job
+    assert f'<a href="{html.escape(fields["back"])}">← Back</a>' in job
+
+
+async def test_the_way_back_from_a_test_leads_to_the_same_person(
+    console: Console, simulation: Simulation, ada: Assessment
+) -> None:
+    await simulation.sign_up(ada)
+    person = enrollment_id("christmas_2025", ada.email)
+
+    page = (await console.get(f"{PAGE}?person={person}&mail=step-2")).text
+
+    assert f'name="back" value="{PAGE}?person={person}&amp;mail=step-2"' in page
 
 
 @pytest.mark.parametrize("query", ["reader=awkward", "version=files"])

@@ -53,6 +53,16 @@ async def test_the_page_says_why_none_was_sent(console: Console, signed_up: Simu
     )
 
 
+async def test_what_is_to_be_typed_is_set_apart_on_the_page(console: Console) -> None:
+    answer = await console.post("/send-test", campaign="christmas_2025", mail="step-1", to=SARAH)
+    job, now_ms = answer.location.removeprefix("/jobs/"), console.clock.now_ms()
+    await console.context.ledger.console_jobs.fail(job, "check `RESEND_API_KEY` <b>", now_ms=now_ms)
+
+    page = (await console.get(answer.location)).text
+
+    assert "<b>Not sent</b>: check <code>RESEND_API_KEY</code> &lt;b&gt;." in page
+
+
 async def test_a_form_that_is_sent_twice_asks_once(console: Console, signed_up: Simulation) -> None:
     page = (await console.get(f"/people/{ADA}/mails/step-2")).text
     job = page.partition('name="job" value="')[2].partition('"')[0]
@@ -81,8 +91,9 @@ async def test_what_nobody_could_send_is_refused_at_once(console: Console, field
     assert why in answer.text
 
 
-async def test_the_way_back_stays_in_the_console(console: Console) -> None:
-    given = {"campaign": "christmas_2025", "mail": "step-1", "to": SARAH, "back": "//elsewhere.example/x"}
+@pytest.mark.parametrize("back", ["//elsewhere.example/x", "/?//elsewhere.example", "//elsewhere.example?a=b"])
+async def test_the_way_back_stays_in_the_console(console: Console, back: str) -> None:
+    given = {"campaign": "christmas_2025", "mail": "step-1", "to": SARAH, "back": back}
     answer = await console.post("/send-test", **given)
 
     assert "elsewhere.example" not in (await console.get(answer.location)).text

@@ -14,6 +14,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
+from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
 from services.console.pages.people import inert
 from services.simulation.engine import Simulation
@@ -208,6 +209,18 @@ async def test_the_download_holds_the_same_people_and_no_formula(console: Consol
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert [row["email"] for row in rows] == [*sorted(PEOPLE), "x@example.org"]
     assert rows[-1]["first_name"] == "'=cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_action_log_has_who_took_how_many_addresses(console: Console, known: Simulation, method: str) -> None:
+    if method == "GET":
+        await console.get("/people.csv")
+    else:
+        await console.post("/people.csv", q="")
+
+    [action] = await console.context.ledger.action_log.newest(ActionFilter())
+    assert (action.by, action.what, action.on) == ("local", "people download", ())
+    assert action.after == f"{len(PEOPLE)} people"
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])

@@ -230,6 +230,9 @@ async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signe
     assert "Forgotten" in await decide(console, "forget", confirm="yes")
 
     assert (await console.get(f"/people/{ADA}")).status == 404
+    again = await console.post(f"/people/{ADA}/forget", confirm="yes")
+    assert "Nothing is kept of this person." in (await console.get(again.location)).text
+    assert (await console.post(f"/people/{ADA}/pause")).status == 404
     assert [what for what, _ in await done_by_whom(console)] == ["forget"]
 
 

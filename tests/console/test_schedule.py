@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
+from typing import Any
 
 import pytest
+import redis.asyncio
 
 from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
-from common.ledger.reads.schedule import DAY_MS, HOUR_MS, schedule_of
+from common.ledger.reads.schedule import DAY_MS, HOUR_MS, reminder_times, schedule_of
+from common.ledger.reads.scheduled_mails import reminders_between
+from services.console import resume_plans
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -96,6 +102,48 @@ async def test_what_is_sent_about_calls_is_in_the_schedule_with_its_mails(
     assert ">Reminder 72h</a>" in rows
 
 
+async def test_only_what_is_about_calls_leaves_the_store(console: Console, store: redis.asyncio.Redis) -> None:
+    steps = {f"enr_{number:032}/step-2": 1_000 + number for number in range(5_000)}
+    await store.zadd(keys.OPEN, {**steps, "bkg_a/24h": 2_000, "bkg_b/1h": 999})
+
+    async def bytes_sent() -> int:
+        return int((await store.info("stats"))["total_net_output_bytes"])
+
+    before = await bytes_sent()
+    everything = await reminder_times(console.context.ledger, until_ms=9_000)
+    some = await reminders_between(console.context.ledger, 1_000, 2_001)
+
+    assert [at_ms for at_ms, _, _ in everything] == [999, 2_000]
+    assert some == [(2_000, "bkg_a/24h")]
+    assert await bytes_sent() - before < 20_000, "the steps alone are 200 kB"
+
+
+async def test_the_plan_of_a_pause_is_read_once_for_all_who_look(
+    console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, campaigns = resume_plans.plan_for_all, []
+
+    async def count(*given: Any, campaign: str | None, **more: Any) -> Any:
+        campaigns.append(campaign)
+        return await read(*given, campaign=campaign, **more)
+
+    monkeypatch.setattr(resume_plans, "plan_for_all", count)
+    for scope in ("everybody", "christmas_2025"):
+        await console.post("/schedule/pause", scope=scope)
+
+    await asyncio.gather(*(console.get("/schedule") for _ in range(5)))
+    assert campaigns == [None, "christmas_2025"]
+
+    console.clock.advance(resume_plans.KEPT_MS)
+    await console.get("/schedule")
+    assert campaigns == [None, "christmas_2025"] * 2
+
+    await console.post("/schedule/resume", scope="everybody")
+    await console.post("/schedule/pause", scope="everybody", reason="again")
+    await console.get("/schedule")
+    assert campaigns[4:] == [None]
+
+
 async def test_the_schedule_shows_one_campaign_or_segment(console: Console, signed_up: Simulation) -> None:
     one = (await console.get("/schedule?campaign=christmas_2025&segment=CRITICAL")).text
     none = (await console.get("/schedule?segment=OPTIMIZE")).text
@@ -116,6 +164,17 @@ async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simul
     assert "<h1>52 mails</h1>" in first
     assert first.count("<tr>") == 51
     assert (await console.get(after)).text.count("<tr>") == 3
+
+
+@pytest.mark.parametrize("given", ["due_until=999999999999999", "due_from=999999999999999"])
+async def test_nothing_is_looked_for_beyond_what_the_schedule_foresees(
+    console: Console, simulation: Simulation, given: str
+) -> None:
+    far = simulation.clock.now_ms() + 40 * DAY_MS
+    await simulation.book("boris@example.org", far, uid="uid-boris", first_name="Boris")
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    assert "No mail is planned in this time" in (await console.get(f"/schedule/mails?{given}")).text
 
 
 async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Simulation) -> None:

@@ -218,6 +218,32 @@ async def test_the_action_log_is_filtered(console: Console, query: str, shown: s
     assert "".join(one for one in "ab" if f"{one * 3}-marker" in page) == shown
 
 
+async def test_an_address_leads_to_what_was_done_to_its_owner_and_stands_in_no_url(
+    team: Console, users: Users, simulation: Simulation, ada: Assessment
+) -> None:
+    log, ledger = team.context.ledger.action_log, team.context.ledger
+    await simulation.sign_up(ada)
+    await log.record(Action(at_ms=1, by="mia", via="console", what="pause", on=(ADA,), after="aaa-marker"))
+    await log.record(Action(at_ms=2, by="ron", via="api", what="pause", on=("everybody",), after="bbb-marker"))
+    await team.log_in(users["ron"][1])
+
+    async def look_for(who: str) -> tuple[bool, bool]:
+        """Whether the page has either action."""
+        token = (await team.get("/actions")).form_token
+        answer = await team.post("/actions", token=token, on=who, what="pause")
+        assert (answer.status, "@" in answer.location, "%40" in answer.location) == (303, False, False)
+        text = (await team.get(answer.location)).text
+        return "aaa-marker" in text, "bbb-marker" in text
+
+    assert await look_for(" Ada@example.org") == (True, False)
+    assert await look_for(f"nobody@example.org {ADA}") == (True, False)
+    assert await look_for("nobody@example.org") == (False, False)
+    assert await look_for("@") == await look_for("x@") == (False, False)
+    assert await look_for("everybody") == (False, True)
+    await ledger.contacts.forget_address("ada@example.org", now_ms=team.clock.now_ms())
+    assert await look_for("ada@example.org") == (True, False)
+
+
 async def test_a_discarded_dead_letter_is_in_the_log_under_the_name_of_whoever_did_it(
     team: Console, users: Users, simulation: Simulation, ada: Assessment
 ) -> None:

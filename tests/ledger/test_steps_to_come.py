@@ -67,7 +67,7 @@ async def open_circuit(ledger: Ledger, now_ms: int) -> None:
         ("a call is booked", lambda ledger, now_ms: ledger.enrollments.hold(ADA, "booked", now_ms=now_ms)),
         ("all sending is held: the clocks disagree", hold_all),
         ("the address is resting", rest),
-        ("the circuit is open: invalid_api_key", open_circuit),
+        ("the provider is not working: invalid_api_key", open_circuit),
     ],
 )
 async def test_what_keeps_all_mail_back_is_said_of_the_step_that_is_due(ledger: Ledger, began_ms, why, happens):

@@ -680,6 +680,7 @@ FAULTS: tuple[Fault, ...] = (
         "redis.call('ZRANGE', KEYS[1], 0, excess - 1)",
         "redis.call('ZREVRANGE', KEYS[1], 0, excess - 1)",
     ),
+    ("unread_bookings", "redis.call('ZREM', KEYS[1], id) == 1", "redis.call('ZREM', KEYS[1], id) >= 0"),
     ("unread_bookings", "    redis.call('HDEL', KEYS[2], id)\n  end\n  return discarded", "  end\n  return discarded"),
     # lib/crossing
     ("lib/crossing", "last_ms and not is_wrong and last_ms + gap_ms or 0", "0"),

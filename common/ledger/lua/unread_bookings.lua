@@ -20,12 +20,12 @@ function unread_bookings.keep()
   return 1
 end
 
--- discard(KEYS = [unread_bookings, unread_bookings:raw], ARGV = [JSON]) → how many were there
+-- discard(KEYS = [unread_bookings, unread_bookings:raw], ARGV = [JSON]) → [id] those that were there
 --   JSON  ids: [id]
 function unread_bookings.discard()
-  local discarded = 0
+  local discarded = {}
   for _, id in ipairs(cjson.decode(ARGV[1]).ids) do
-    discarded = discarded + redis.call('ZREM', KEYS[1], id)
+    if redis.call('ZREM', KEYS[1], id) == 1 then discarded[#discarded + 1] = id end
     redis.call('HDEL', KEYS[2], id)
   end
   return discarded

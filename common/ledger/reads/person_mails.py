@@ -228,5 +228,5 @@ def held_up_by(
         attempts = f"tried again after {failures} failed {'attempt' if failures == 1 else 'attempts'}"
         return again_ms, attempts if failures else "waits", fields["last_error"]
     if due_ms <= now_ms and "until_ms" in circuit:
-        return due_ms, "waits", f"the circuit is open: {circuit.get('reason', '')}"
+        return due_ms, "waits", f"the provider is not working: {circuit.get('reason', '')}"
     return None

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from common.domain.planned_mails import Before
-from common.ledger import keys
 from common.ledger.ledger import Ledger
+from common.ledger.reads.scheduled_mails import reminders_between
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
+FORESEEN_MS: Final = 15 * DAY_MS
+"""What the days of a schedule hold, and no more of what comes later."""
 REMINDERS: Final = "reminders"
 """Instead of a segment: reminders of calls have none."""
 
@@ -57,10 +59,9 @@ class Schedule:
         return sorted({key for span in spans for key in span.mails})
 
 
-async def reminder_times(ledger: Ledger, *, now_ms: int, until_ms: int) -> list[tuple[int, str, str]]:
-    """Likewise of reminders of calls."""
-    found: Any = await ledger.client.zrange(keys.OPEN, 0, until_ms, byscore=True, withscores=True)
-    return [(int(at_ms), "", REMINDERS) for name, at_ms in found if name.startswith(b"bkg_")]
+async def reminder_times(ledger: Ledger, *, until_ms: int) -> list[tuple[int, str, str]]:
+    """(When, campaign, segment) of what is planned about calls, also of what is overdue."""
+    return [(at_ms, "", REMINDERS) for at_ms, _ in await reminders_between(ledger, 0, until_ms)]
 
 
 def schedule_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from common.domain.cadence import Cadence
 from common.domain.ids import DeliveryId, EnrollmentId, step_delivery_id
@@ -14,6 +13,7 @@ from common.ledger.ledger import Ledger
 
 Times = list[tuple[int, DeliveryId]]
 """(When, which), in order."""
+PAGE = 1_000
 
 
 async def steps_between(
@@ -48,7 +48,10 @@ def _steps(
 
 
 async def reminders_between(ledger: Ledger, from_ms: int, until_ms: int) -> Times:
-    """Likewise what is planned about calls."""
-    beyond: Any = f"({until_ms}"
-    found: Any = await ledger.client.zrange(keys.OPEN, from_ms, beyond, byscore=True, withscores=True)
-    return [(int(at_ms), DeliveryId(name.decode())) for name, at_ms in found if name.startswith(b"bkg_")]
+    """
+    Likewise what is planned about calls.
+
+    The store looks for it among the steps of everybody, a page at a time: only what is about calls leaves it.
+    """
+    found = {name: int(at_ms) async for name, at_ms in ledger.client.zscan_iter(keys.OPEN, match="bkg_*", count=PAGE)}
+    return sorted((at_ms, DeliveryId(name.decode())) for name, at_ms in found.items() if from_ms <= at_ms < until_ms)

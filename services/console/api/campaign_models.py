@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from services.console.api.models import ApiModel
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class CampaignItem(_Model):
+class CampaignItem(ApiModel):
     """`version`: the one in force. `files_differ`: other files wait to be applied."""
 
     campaign: str
@@ -23,14 +21,14 @@ class CampaignItem(_Model):
     booked: int
 
 
-class Campaigns(_Model):
+class Campaigns(ApiModel):
     """`is_complete`: false while the list of people is still being read after a start."""
 
     is_complete: bool
     campaigns: list[CampaignItem]
 
 
-class VersionEntry(_Model):
+class VersionEntry(ApiModel):
     version: str
     source: str | None
     action: str
@@ -38,7 +36,7 @@ class VersionEntry(_Model):
     at: str
 
 
-class CampaignStep(_Model):
+class CampaignStep(ApiModel):
     """`offset_ms`: how long before or after what `when` says."""
 
     mail: str
@@ -47,13 +45,13 @@ class CampaignStep(_Model):
     when: str
 
 
-class BoardCell(_Model):
+class BoardCell(ApiModel):
     segment: str
     people: int
     booked: int
 
 
-class BoardRow(_Model):
+class BoardRow(ApiModel):
     """Those who wait for a mail, `step`, or who have one `status`."""
 
     step: int | str | None
@@ -61,7 +59,7 @@ class BoardRow(_Model):
     cells: list[BoardCell]
 
 
-class RateItem(_Model):
+class RateItem(ApiModel):
     """`share`: of what was reported; null where nothing was. `bound`: the least of delivered, the most of others."""
 
     name: str
@@ -86,7 +84,7 @@ class CampaignDetails(CampaignItem):
     unread_bookings: int
 
 
-class GalleryMail(_Model):
+class GalleryMail(ApiModel):
     mail: str
     name: str
     about: str
@@ -97,12 +95,12 @@ class GalleryMail(_Model):
     problem: str
 
 
-class Gallery(_Model):
+class Gallery(ApiModel):
     version: str
     mails: list[GalleryMail]
 
 
-class PlannedChange(_Model):
+class PlannedChange(ApiModel):
     """As `advent campaign plan --json`."""
 
     kind: str
@@ -110,7 +108,7 @@ class PlannedChange(_Model):
     people: int
 
 
-class VersionPlan(_Model):
+class VersionPlan(ApiModel):
     """
     `to`: null where there is none, for the reason `problem`. `is_complete`: false while everybody is being read, of
     whom `counted` were; ask again then.
@@ -130,7 +128,7 @@ class VersionPlan(_Model):
     counts: dict[str, dict[str, int]]
 
 
-class VersionChoice(_Model):
+class VersionChoice(ApiModel):
     """`from`, `to`: as the plan named them; `late`: send new steps whose day has passed too."""
 
     source: str = Field(alias="from")
@@ -138,21 +136,21 @@ class VersionChoice(_Model):
     late: bool = False
 
 
-class UnreadBooking(_Model):
+class UnreadBooking(ApiModel):
     id: str
     received: str
     reason: str
     raw: str
 
 
-class UnreadBookings(_Model):
+class UnreadBookings(ApiModel):
     total: int
     events: list[UnreadBooking]
 
 
-class UnreadBookingChoice(_Model):
+class UnreadBookingChoice(ApiModel):
     ids: list[str]
 
 
-class Discarded(_Model):
+class Discarded(ApiModel):
     discarded: int

@@ -118,7 +118,7 @@ async def _decide_many(request: web.Request, verb: dead_letter_decisions.Verb) -
 
 async def actions(request: web.Request) -> web.Response:
     found = await request.app[CONTEXT].ledger.action_log.newest(
-        action_log.filter_of(request), first=first_of(request), number=limit_of(request)
+        action_log.filter_of(request.query), first=first_of(request), number=limit_of(request)
     )
     items = [
         models.ActionItem(

@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ApiModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Person(_Model):
+class Person(ApiModel):
     """One enrollment in the list."""
 
     enrollment_id: str
@@ -29,7 +29,7 @@ class Person(_Model):
     booked: bool
 
 
-class People(_Model):
+class People(ApiModel):
     """`total`: how many match; `is_complete`: false while the list is still being read after a start."""
 
     total: int
@@ -37,13 +37,13 @@ class People(_Model):
     people: list[Person]
 
 
-class TimelineEntry(_Model):
+class TimelineEntry(ApiModel):
     at: str
     what: str
     detail: str
 
 
-class MailState(_Model):
+class MailState(ApiModel):
     """
     One mail of the sequence, or a mail or SMS about a call. `to_come`: it may still be sent.
 
@@ -62,7 +62,7 @@ class MailState(_Model):
     may_send_now: bool
 
 
-class PersonDetails(_Model):
+class PersonDetails(ApiModel):
     enrollment_id: str
     campaign: str
     email: str
@@ -77,7 +77,7 @@ class PersonDetails(_Model):
     mails: list[MailState]
 
 
-class DeadLetterItem(_Model):
+class DeadLetterItem(ApiModel):
     id: str
     enrollment_id: str
     reason: str
@@ -86,19 +86,19 @@ class DeadLetterItem(_Model):
     may_have_been_accepted: bool
 
 
-class DeadLetterGroup(_Model):
+class DeadLetterGroup(ApiModel):
     reason: str
     number: int
     replay: str
 
 
-class DeadLetters(_Model):
+class DeadLetters(ApiModel):
     total: int
     groups: list[DeadLetterGroup]
     dead_letters: list[DeadLetterItem]
 
 
-class ActionItem(_Model):
+class ActionItem(ApiModel):
     at: str
     by: str
     via: Literal["console", "api", "cli"]
@@ -108,30 +108,30 @@ class ActionItem(_Model):
     after: str
 
 
-class Actions(_Model):
+class Actions(ApiModel):
     actions: list[ActionItem]
 
 
-class ScheduledMails(_Model):
+class ScheduledMails(ApiModel):
     campaign: str
     segment: str
     mails: int
 
 
-class ScheduledSpan(_Model):
+class ScheduledSpan(ApiModel):
     start: str
     until: str
     number: int
     mails: list[ScheduledMails]
 
 
-class ScheduleOverview(_Model):
+class ScheduleOverview(ApiModel):
     overdue: int
     hours: list[ScheduledSpan]
     days: list[ScheduledSpan]
 
 
-class ScheduledMail(_Model):
+class ScheduledMail(ApiModel):
     """`mail`: as the person has it. `segment`: "" of what is sent about a call."""
 
     enrollment_id: str
@@ -142,14 +142,14 @@ class ScheduledMail(_Model):
     segment: str
 
 
-class ScheduledMailList(_Model):
+class ScheduledMailList(ApiModel):
     """`total`: how many there are in all."""
 
     total: int
     mails: list[ScheduledMail]
 
 
-class Decision(_Model):
+class Decision(ApiModel):
     """What an action needs: `mail` of skip and send-now, `consent` of unsuppress, `confirm` (`yes`) of forget."""
 
     mail: str = ""
@@ -159,7 +159,7 @@ class Decision(_Model):
     confirm: Literal["", "yes"] = ""
 
 
-class DecisionResult(_Model):
+class DecisionResult(ApiModel):
     """`answer`: `done`, `waits`, `asked`, or why nothing was done; `message`: the same in words."""
 
     done: bool
@@ -167,7 +167,7 @@ class DecisionResult(_Model):
     message: str
 
 
-class DeadLetterChoice(_Model):
+class DeadLetterChoice(ApiModel):
     """Those of these ids, those of one reason, or all."""
 
     ids: list[str] | None = None
@@ -175,25 +175,25 @@ class DeadLetterChoice(_Model):
     all: bool = False
 
 
-class DeadLetterResult(_Model):
+class DeadLetterResult(ApiModel):
     replayed: int = 0
     asked: int = 0
     discarded: int = 0
     gone: int = 0
 
 
-class ScopeChoice(_Model):
+class ScopeChoice(ApiModel):
     """`scope`: `everybody`, or a campaign."""
 
     scope: str
     reason: str = ""
 
 
-class ScopeResult(_Model):
+class ScopeResult(ApiModel):
     answer: Literal["paused", "was paused", "resumed", "was not paused"]
 
 
-class TestMail(_Model):
+class TestMail(ApiModel):
     """
     `delivery`: as its person would get it now; else `campaign` and `mail`, for a made-up person of `segment`.
 
@@ -209,7 +209,7 @@ class TestMail(_Model):
     job: str = ""
 
 
-class Job(_Model):
+class Job(ApiModel):
     """What a worker was asked to do. `failure`: why it did not; `provider_id`: of the mail that it sent."""
 
     job: str
@@ -222,7 +222,7 @@ class Job(_Model):
     provider_id: str
 
 
-class Problem(_Model):
+class Problem(ApiModel):
     """RFC 9457."""
 
     model_config = ConfigDict(extra="allow", frozen=True)

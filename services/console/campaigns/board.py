@@ -13,7 +13,7 @@ from common.domain.ids import Step, step_name
 from common.domain.person_search import ListedPerson
 
 _STATUS_LABELS: Mapping[Status, str] = {
-    Status.HELD: "held: beyond the bound of signups",
+    Status.HELD: "held: too many signups in an hour",
     Status.ACCEPTED: "just signed up",
     Status.ACTIVE: "under way, the next mail in hand",
     Status.COMPLETED: "had every mail",

@@ -57,6 +57,15 @@ class Gallery:
         """Those that may be chosen; the others of a person are about a call, and on the page of that person."""
         return [one.id for one in self.campaign.steps] if self.person else mail_ids(self.campaign)
 
+    @property
+    def address(self) -> str:
+        """Of this page, with what was chosen."""
+        chosen = self.choice
+        if self.person:
+            return self.at("gallery", mail=chosen.mail)
+        named = {"segment": chosen.segment, "language": chosen.language, "reader": chosen.reader}
+        return self.at("gallery", mail=chosen.mail, **named)
+
     def at(self, path: str, **query: str) -> str:
         chosen = {"version": self.version, "person": self.person.id if self.person else ""} | query
         chosen = {name: value for name, value in chosen.items() if value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +25,15 @@ class Group:
     asked: int
 
     @property
+    def id(self) -> str:
+        """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
+        return hashlib.sha256(self.reason.encode()).hexdigest()[:12]
+
+    @property
     def replay_effect(self) -> str:
         parts = [
             (self.anew, "rendered again and sent at once: Resend certainly never had them"),
-            (self.same, "sent again as the same bytes under the same key: Resend sends none twice"),
+            (self.same, "handed to Resend again, unchanged: it sends none twice"),
             (
                 self.asked,
                 "looked for in Resend's list by a worker, and sent only if they certainly are not there",

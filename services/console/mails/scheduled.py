@@ -9,10 +9,11 @@ from aiohttp import web
 from common.domain.enrollment import Enrollment
 from common.ledger.owners import Recipient, read_recipient
 from common.ledger.reads.person_mails import mail_name
-from common.ledger.reads.schedule import REMINDERS
+from common.ledger.reads.schedule import DAY_MS, FORESEEN_MS, REMINDERS
 from common.ledger.reads.scheduled_mails import reminders_between, steps_between
 from services.console.context import ConsoleContext
 from services.console.mails.person_mail import title_of
+from services.console.paging import instant_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +40,14 @@ class ScheduledMail:
 
 
 def wanted_of(request: web.Request, *, now_ms: int) -> Wanted:
-    """What cannot be read asks for the next 24 hours of all."""
-    query = request.query
-    from_ms = max(_ms(query.get("due_from", "")) or now_ms, now_ms)
+    """What cannot be read asks for the next 24 hours of all; nothing is looked for that the schedule does not show."""
+    query, end_ms = request.query, now_ms + FORESEEN_MS
+    from_ms = min(max(instant_of(query.get("due_from", "")) or now_ms, now_ms), end_ms)
     return Wanted(
         campaign=query.get("campaign", ""),
         segment=query.get("segment", ""),
         from_ms=from_ms,
-        until_ms=_ms(query.get("due_until", "")) or from_ms + 86_400_000,
+        until_ms=min(instant_of(query.get("due_until", "")) or from_ms + DAY_MS, end_ms),
     )
 
 
@@ -83,7 +84,3 @@ def _scheduled(context: ConsoleContext, at_ms: int, one: Recipient) -> Scheduled
         campaign=one.campaign,
         segment=owner.segment if isinstance(owner, Enrollment) else "",
     )
-
-
-def _ms(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

@@ -14,6 +14,7 @@ from services.console.campaigns.board import Row
 from services.console.campaigns.details import CampaignDetails, read_all_details, read_details
 from services.console.campaigns.sending_rates import SendingRates, rates_of
 from services.console.context import CONTEXT, ConsoleContext
+from services.console.pages.people import reading_of
 from services.console.replies import page
 
 LOG_SHOWN = 20
@@ -26,7 +27,7 @@ async def show_all(request: web.Request) -> web.Response:
         "campaigns.html",
         campaigns=await read_all_details(context),
         unread=await unread_bookings(context),
-        reading=None if context.people.is_complete else context.people.number,
+        reading=reading_of(context),
         here="/campaigns",
     )
 
@@ -46,7 +47,7 @@ async def show(request: web.Request) -> web.Response:
         unread=await unread_bookings(context),
         held=details.board.with_status(Status.HELD),
         log_shown=LOG_SHOWN,
-        reading=None if context.people.is_complete else context.people.number,
+        reading=reading_of(context),
         here="/campaigns",
     )
 

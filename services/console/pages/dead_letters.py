@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     ASKED = "asked"
     DISCARDED = "discarded"
     GONE = "gone"
+    NONE_TICKED = "none-ticked"
+    NONE_LEFT = "none-left"
 
 
 _MESSAGES = {
@@ -37,12 +39,15 @@ _MESSAGES = {
     Outcome.ASKED: "A worker looks for it in Resend's list, then sends it or says why not. That takes a moment.",
     Outcome.DISCARDED: "Discarded for good. Its reason stays in the contact's timeline.",
     Outcome.GONE: "Nothing was done: the dead letter that you saw has changed since.",
+    Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
+    Outcome.NONE_LEFT: "Nothing was done: none of these is a dead letter any more.",
 }
+_NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
-    Way.SAME: "The same bytes are sent under the same idempotency key: if Resend has accepted them before, it says so,"
+    Way.SAME: "The same mail is handed to Resend again, unchanged. If Resend has accepted it before, it knows it again,"
     " and nothing is sent twice.",
-    None: "Resend may have accepted it, longer ago than it remembers the idempotency key. A worker looks for it in"
+    None: "Resend may have accepted it, too long ago to know it again. A worker looks for it in"
     " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if the list does not decide"
     " it, it stays here.",
 }
@@ -75,18 +80,19 @@ def message_of(request: web.Request) -> str:
 
 
 async def show(request: web.Request) -> web.Response:
-    """All of them by reason, and one by one: newest first, a page at a time; `?reason=`: of one reason."""
+    """All of them by reason, and one by one: newest first, a page at a time; `?group=`: of one reason."""
     context, first = request.app[CONTEXT], first_of(request)
-    now_ms, reason = context.clock.now_ms(), request.query.get("reason")
+    now_ms, group = context.clock.now_ms(), request.query.get("group")
     letters = await context.dead_letters.refresh()
-    total = context.dead_letters.total
-    if reason is None:
+    groups, total = groups_of(letters, now_ms=now_ms), context.dead_letters.total
+    chosen_group = next((each for each in groups if each.id == group), None)
+    if group is None:
         shown, number = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE), total
     else:
-        ids = [letter.id for letter in letters if letter.reason == reason]
+        ids = [letter.id for letter in letters if chosen_group and letter.reason == chosen_group.reason]
         shown = tuple((await context.ledger.dead_letters.of(ids[first : first + PAGE_SIZE])).values())
         number = len(ids)
-    query = {"reason": reason} if reason is not None else {}
+    query = {"group": group} if group is not None else {}
 
     def at(index: int) -> str:
         return f"/dead-letters?{urlencode(query | {'from': index})}"
@@ -95,8 +101,9 @@ async def show(request: web.Request) -> web.Response:
         request,
         "dead_letters.html",
         rows=rows_of(shown, now_ms=now_ms),
-        groups=groups_of(letters, now_ms=now_ms),
-        reason=reason,
+        groups=groups,
+        group=group,
+        chosen_group=chosen_group,
         total=total,
         unread=context.dead_letters.unread,
         bulk=context.bulk_decisions.shown(),
@@ -104,6 +111,7 @@ async def show(request: web.Request) -> web.Response:
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
         message=message_of(request) or _numbers_of(request),
+        is_done=request.query.get("done") not in _NOTHING_DONE,
         here="/dead-letters",
     )
 
@@ -154,9 +162,11 @@ async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
     elif everything:
         decision = await decide_many(context, verb)
     else:
-        return see_other("/dead-letters?number=0")
+        return see_other(f"/dead-letters?done={Outcome.NONE_TICKED}")
     if decision.ended_ms is None:
         return see_other("/dead-letters")
+    if not decision.decided:
+        return see_other(f"/dead-letters?done={Outcome.NONE_LEFT}")
     return see_other(f"/dead-letters?{urlencode(dict(decision.done) | {'number': decision.decided})}")
 
 
@@ -178,8 +188,6 @@ _DONE = {
 
 def _numbers_of(request: web.Request) -> str:
     """The result of a decision on many that led here."""
-    if request.query.get("number") == "0":
-        return "Nothing was done: tick some dead letters first."
     numbers = [(request.query.get(name, ""), what) for name, what in _DONE.items()]
     parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
     return "; ".join(parts) + "." if parts else ""

@@ -11,7 +11,7 @@ from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 from services.console.worker_jobs import read_job, request_test, state_of
 
-_OWN_PATH = re.compile(r"/[\w.~-]+(?:/[\w.~-]+)*")
+_OWN_PATH = re.compile(r"/[\w.~-]+(?:/[\w.~-]+)*(?:\?[\w.~%+=&-]*)?")
 
 
 async def send_test(request: web.Request) -> web.Response:

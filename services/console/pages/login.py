@@ -19,7 +19,7 @@ async def show(request: web.Request) -> web.Response:
     next_path = _local_path(request.query.get("next", "/"))
     if PRINCIPAL.get().is_authenticated:
         return see_other(next_path)
-    return page(request, "login.html", next=next_path, error="")
+    return page(request, "login.html", next=next_path, error="", here="")
 
 
 async def log_in(request: web.Request) -> web.Response:
@@ -31,14 +31,14 @@ async def log_in(request: web.Request) -> web.Response:
     if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
         headers = retry_after(wait_ms)
         error = f"Too many wrong tokens. Try again in {headers['Retry-After']} s."
-        response = page(request, "login.html", status=429, next=next_path, error=error)
+        response = page(request, "login.html", status=429, next=next_path, error=error, here="")
         response.headers.update(headers)
         return response
     user = user_with(str(form.get("token", "")).strip(), context.logins)
     if user is None:
         context.login_failures.record_failure(principal.source, now_ms=now_ms)
         log.warning("login_failed", by="browser")
-        return page(request, "login.html", status=401, next=next_path, error="That is not the token.")
+        return page(request, "login.html", status=401, next=next_path, error="That is not the token.", here="")
     log.info("logged_in", user=user.name)
     response = see_other(next_path)
     session = context.sessions.begin(user)

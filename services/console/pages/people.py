@@ -22,10 +22,12 @@ from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
 from common.domain.suppression import Suppression
+from common.formatting import count
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
+from services.console.acting import record_action
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
-from services.console.paging import first_of, index_of
+from services.console.paging import first_of, index_of, instant_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
@@ -89,11 +91,12 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def download(request: web.Request) -> web.StreamResponse:
-    """The same people as CSV, all of them."""
+    """The same people as CSV, all of them; the action log has who took how many."""
     given = await _form(request) if request.method == "POST" else request.query
     context, query = request.app[CONTEXT], query_of(given)
     found = await context.people.find(query.wanted, sort=query.sort)
     headers = {"Content-Disposition": 'attachment; filename="people.csv"', "Content-Type": "text/csv; charset=utf-8"}
+    await record_action(context, "people download", [], after=count(len(found), "person", "people"))
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     await response.write(_csv([COLUMNS]))
@@ -121,8 +124,8 @@ def query_of(given: Mapping[str, str]) -> Query:
         is_suppressed=given.get("suppressed") == "yes",
         from_ms=_day(given.get("since", "")),
         until_ms=until + 86_400_000 if until is not None else None,
-        due_from_ms=_instant(given.get("due_from", "")),
-        due_until_ms=_instant(given.get("due_until", "")),
+        due_from_ms=instant_of(given.get("due_from", "")),
+        due_until_ms=instant_of(given.get("due_until", "")),
         **texts,
     )
     names = (
@@ -218,11 +221,6 @@ def _step(text: str) -> Step | None:
         return step_of(step_name(int(text)) if text.isascii() and text.isdecimal() and len(text) < 4 else text)
     except ValueError:
         return None
-
-
-def _instant(text: str) -> int | None:
-    """Milliseconds, as the schedule's links carry them."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 async def _rows(context: ConsoleContext, people: Sequence[ListedPerson]) -> AsyncIterator[list[Sequence[Any]]]:

@@ -78,9 +78,14 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def act(request: web.Request) -> web.Response:
-    """A form of the page; the next page says what was done."""
+    """A form of the page; the next page says what was done, also of who was forgotten by an earlier click."""
     context, action, form = request.app[CONTEXT], request.match_info["action"], await request.post()
-    person = await read_person(context, request.match_info["id"])
+    try:
+        person = await read_person(context, request.match_info["id"])
+    except Problem:
+        if action == "forget":
+            return see_other("/people?did=forget&done=already")
+        raise
     if action not in ACTIONS:
         raise web.HTTPNotFound
     fields = {name: value for name, value in form.items() if isinstance(value, str)}

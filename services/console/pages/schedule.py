@@ -10,8 +10,8 @@ from aiohttp import web
 
 from common.domain.planned_mails import Before, PlannedMails, without
 from common.ledger.pauses import EVERYBODY, Pause, campaign_scope
-from common.ledger.reads.catch_up_plan import Plan, plan_for_all
-from common.ledger.reads.schedule import Schedule, Span, reminder_times, schedule_of
+from common.ledger.reads.catch_up_plan import Plan
+from common.ledger.reads.schedule import FORESEEN_MS, Schedule, Span, reminder_times, schedule_of
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
@@ -20,7 +20,6 @@ from services.console.pages.people import reading_of
 from services.console.replies import page, see_other
 from services.web.problem import Problem
 
-DAYS_MS = 15 * 86_400_000
 CHART_HEIGHT, BAR_WIDTH, BAR_GAP = 160, 20, 8
 SERIES_MAX = 6
 """As many fills as the style sheet tells apart; what follows has the last one."""
@@ -61,7 +60,7 @@ async def read_schedule(context: ConsoleContext) -> Schedule:
     await people.refresh_if_read()
     cadences = {key: terms.cadence for key, terms in context.ledger.campaigns.items()}
     paused = [one for id in (await context.ledger.pauses.active()).people if (one := people.get(id)) is not None]
-    reminders = await reminder_times(context.ledger, now_ms=now_ms, until_ms=now_ms + DAYS_MS)
+    reminders = await reminder_times(context.ledger, until_ms=now_ms + FORESEEN_MS)
 
     def planned(marks: Sequence[int]) -> Before:
         return without(people.planned.before(marks, cadences), PlannedMails(paused).before(marks, cadences))
@@ -131,14 +130,7 @@ async def _scopes(context: ConsoleContext) -> list[Scope]:
 
 
 async def _scope(context: ConsoleContext, name: str, label: str, pause: Pause | None) -> Scope:
-    plan = None
-    if pause is not None:
-        plan = await plan_for_all(
-            context.ledger,
-            now_ms=context.clock.now_ms(),
-            per_second=context.settings.resend_requests_per_second,
-            campaign=None if name == EVERYBODY else name,
-        )
+    plan = await context.resume_plans.of(name, pause) if pause is not None else None
     return Scope(name="everybody" if name == EVERYBODY else name, label=label, pause=pause, plan=plan)
 
 

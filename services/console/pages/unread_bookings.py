@@ -41,7 +41,7 @@ async def discard(request: web.Request) -> web.Response:
 
 async def discard_events(context: ConsoleContext, ids: Sequence[str]) -> int:
     """How many were there."""
-    number = await context.ledger.unread_bookings.discard(ids)
-    if number:
-        await record_action(context, "bookings discard", ids, before="unread", after="discarded")
-    return number
+    discarded = await context.ledger.unread_bookings.discard(ids)
+    if discarded:
+        await record_action(context, "bookings discard", discarded, before="unread", after="discarded")
+    return len(discarded)
