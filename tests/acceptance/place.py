@@ -123,6 +123,7 @@ class Place:
         return [
             line
             for process in self.processes
+            if process.name.partition("-")[2] in ("up", "worker")
             for line in process.logs()
             if line["event"] == "delivery_accepted" and line["delivery_id"].endswith(f"/{delivery}")
         ]

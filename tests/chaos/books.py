@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from common.ledger.constants import QUEUES
 
 ALWAYS = "reconcile_bookings"
 """The queue whose job waits for its next turn as long as anything lives."""
+SOON_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def work(client: redis.Redis) -> Work:
     names = []
     for queue in QUEUES:
         names += [f"{queue} waiting", f"{queue} ready or running"]
-        pipe.zcard(keys.delayed(queue)).hlen(keys.ready(queue) + ".msgs")
+        # A call is looked at once more after its end, which is nothing to wait for.
+        until_ms = time.time() * 1_000 + SOON_MS if queue == "bookings" else "+inf"
+        pipe.zcount(keys.delayed(queue), "-inf", until_ms).hlen(keys.ready(queue) + ".msgs")
     for name, key in (("open deliveries", keys.OPEN), ("changed people", keys.CHANGED)):
         names.append(name)
         pipe.zcard(key)
