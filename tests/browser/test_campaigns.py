@@ -103,7 +103,7 @@ def test_a_test_of_a_mail_is_sent_from_the_gallery(browse: Browse) -> None:
 
     expect(page.get_by_role("status").last).to_contain_text("Sent")
     page.get_by_role("link", name="← Back").click()
-    expect(page).to_have_url(re.compile(f"{PAGE}/gallery$"))
+    expect(page).to_have_url(re.compile(rf"{PAGE}/gallery\?mail=step-2"))
 
 
 def test_a_user_who_may_act_applies_the_files_and_rolls_back(browse: Browse, team: Place) -> None:

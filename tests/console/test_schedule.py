@@ -11,8 +11,11 @@ import pytest
 import redis.asyncio
 
 from common.campaigns.loader import Campaign
+from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.domain.person_search import ListedPerson
+from common.domain.planned_mails import PlannedMails
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
@@ -52,6 +55,42 @@ def test_there_are_twenty_four_hours_and_fourteen_days() -> None:
     assert (len(found.hours), len(found.days)) == (24, 14)
     assert found.hours[0].from_ms == NOON_MS
     assert found.days[0].from_ms == NOON_MS - NOON_MS % DAY_MS
+
+
+def test_a_mail_about_midnight_is_counted_once() -> None:
+    """Of a pace at which the steps after the next one come within a day."""
+    cadence = Cadence((0, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS), HOUR_MS)
+    midnight_ms = NOON_MS - NOON_MS % DAY_MS + DAY_MS
+    signed_up_ms = midnight_ms - 5 * HOUR_MS // 2
+    planned = PlannedMails([listed(signed_up_ms=signed_up_ms, next_due_ms=signed_up_ms + HOUR_MS)])
+
+    found = schedule_of([], now_ms=NOON_MS, planned=lambda marks: planned.before(marks, {"c": cadence}))
+
+    times = [span.from_ms - midnight_ms for span in found.hours for _ in range(span.number)]
+    assert times == [-2 * HOUR_MS, -HOUR_MS, 0]
+    assert [span.number for span in found.days[:3]] == [2, 1, 0]
+
+
+def listed(*, signed_up_ms: int, next_due_ms: int) -> ListedPerson:
+    """Somebody whose second mail is the next one."""
+    return ListedPerson(
+        id=ADA,
+        campaign="c",
+        email="ada@example.org",
+        first_name="Ada",
+        business_name="",
+        segment="CRITICAL",
+        status="active",
+        exit_reason=None,
+        language=None,
+        signed_up_ms=signed_up_ms,
+        next_step=2,
+        next_due_ms=next_due_ms,
+        address_hash="",
+        calls_contact=ADA,
+        is_booked=False,
+        sorted_name="ada",
+    )
 
 
 @pytest.fixture

@@ -74,7 +74,8 @@ def schedule_of(
     """
     hours = [(now_ms // HOUR_MS + n) * HOUR_MS for n in range(25)]
     days = [(now_ms // DAY_MS + n) * DAY_MS for n in range(15)]
-    marks = [now_ms, *hours[1:], *days[1:]]
+    # Midnight is an hour and a day: each mark counts once.
+    marks = sorted({now_ms, *hours[1:], *days[1:]})
     counted = [_before(times, marks), planned(marks)]
     before = {key: sum((each.get(key, Counter()) for each in counted), Counter()) for each in counted for key in each}
     return Schedule(
