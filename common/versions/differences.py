@@ -35,8 +35,7 @@ class Differences:
     def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
         """Every change, whomever it concerns, but those of reminders and follow-ups."""
         old, new = ({step.id: step for step in one.steps} for one in (self._old, self._new))
-        yield from (("removed", step) for step in old.keys() - new.keys())
-        yield from (("added", step) for step in new.keys() - old.keys())
+        yield from _removed_and_added(old, new)
         yield from (("moved", step) for step in old.keys() & new.keys() if old[step].after != new[step].after)
         yield from ((kind, step_name(step)) for (step, _, _), kinds in self.texts.items() for kind in kinds)
         if self._old.segments != self._new.segments:
@@ -48,34 +47,26 @@ class Differences:
         if self.timing:
             yield "moved", None
 
-    def of_reminders(self) -> Iterator[tuple[ChangeKind, str]]:
-        old, new = (_of_calls(campaign) for campaign in (self._old, self._new))
-        for name in old.keys() | new.keys():
-            if name not in new:
-                yield "removed", name
-            elif name not in old:
-                yield "added", name
-            else:
-                if _timing_of(old[name]) != _timing_of(new[name]):
-                    yield "moved", name
-                if getattr(old[name], "attach", False) != getattr(new[name], "attach", False):
-                    yield "text", name
-                for tag in self._shared_tags:
-                    yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
+    def of_calls(self) -> Iterator[tuple[ChangeKind, str]]:
+        old, new = (_mails_of_calls(campaign) for campaign in (self._old, self._new))
+        yield from _removed_and_added(old, new)
+        for name in old.keys() & new.keys():
+            if _timing_of(old[name]) != _timing_of(new[name]):
+                yield "moved", name
+            if getattr(old[name], "attach", False) != getattr(new[name], "attach", False):
+                yield "text", name
+            for tag in self._shared_tags:
+                yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
         yield from self._of_sms()
 
     def _of_sms(self) -> Iterator[tuple[ChangeKind, str]]:
         """By the name of its delivery: `24h.sms`."""
         old, new = (_sms_of_calls(campaign) for campaign in (self._old, self._new))
-        for name in old.keys() | new.keys():
-            if name not in new:
-                yield "removed", name
-            elif name not in old:
-                yield "added", name
-            else:
-                texts = ((self._old.languages[tag], self._new.languages[tag]) for tag in self._shared_tags)
-                if any(was.bodies[old[name]] != now.bodies[new[name]] for was, now in texts):
-                    yield "text", name
+        yield from _removed_and_added(old, new)
+        for name in old.keys() & new.keys():
+            texts = ((self._old.languages[tag], self._new.languages[tag]) for tag in self._shared_tags)
+            if any(was.bodies[old[name]] != now.bodies[new[name]] for was, now in texts):
+                yield "text", name
 
     @cached_property
     def texts(self) -> Mapping[tuple[Step, str, str], tuple[ChangeKind, ...]]:
@@ -144,14 +135,19 @@ class Differences:
         return found
 
 
-def _of_calls(campaign: CompiledCampaign) -> Mapping[str, Reminder | FollowUp]:
+def _removed_and_added(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[tuple[ChangeKind, str]]:
+    yield from (("removed", name) for name in old.keys() - new.keys())
+    yield from (("added", name) for name in new.keys() - old.keys())
+
+
+def _mails_of_calls(campaign: CompiledCampaign) -> Mapping[str, Reminder | FollowUp]:
     reminders: Mapping[str, Reminder | FollowUp] = {one.name: one for one in campaign.reminders}
     return {**reminders, **{one.name: one for one in campaign.follow_ups}}
 
 
 def _sms_of_calls(campaign: CompiledCampaign) -> Mapping[str, str]:
     """The file of each."""
-    return {f"{name}{Channel.SMS.suffix}": one.sms for name, one in _of_calls(campaign).items() if one.sms}
+    return {f"{name}{Channel.SMS.suffix}": one.sms for name, one in _mails_of_calls(campaign).items() if one.sms}
 
 
 def _timing_of(one: Reminder | FollowUp) -> object:

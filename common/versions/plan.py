@@ -177,7 +177,7 @@ class Comparison:
         changes = {change: count for change, count in self._people.items() if count}
         for change in self._differences.all_of_them():
             changes.setdefault(change, 0)
-        for kind, name in self._differences.of_reminders():
+        for kind, name in self._differences.of_calls():
             changes[kind, name] = reminded.get(name, 0)
         return Plan(
             campaign=self._new.key,
