@@ -70,7 +70,7 @@ _OF_A_MAIL: Final[Mapping[str, str]] = {
     "over": "Nothing was done: this person's sequence is over.",
     "paused": "Nothing was done: this person's mail is paused; resume it first.",
     "call over": "Nothing was done: the call is not as it was any more, or has begun; the timeline shows it.",
-    "quiet": "Nothing was done: no SMS goes in quiet hours, and this reminder is planned before the next ones.",
+    "quiet": "Nothing was done: no SMS goes in quiet hours or just before them. It goes at its planned time.",
     "later": "Nothing was done: another mail comes before that one.",
     "another version": "Nothing was done: the campaign has just changed; look at the page again.",
     "unknown": "Nothing was done: this campaign has no such mail.",

@@ -8,6 +8,7 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
+from tests.texting import texting_campaign
 
 
 @pytest.fixture
@@ -15,6 +16,12 @@ def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -
     return Simulation(
         store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
     )
+
+
+@pytest.fixture(scope="package")
+def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    """The packaged campaign with its SMS turned on; read once."""
+    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
 
 
 @pytest.fixture

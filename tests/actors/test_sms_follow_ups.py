@@ -20,7 +20,6 @@ from common.errors import Ambiguous, Failure, Throttled, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import record_of, timeline_of
-from tests.texting import texting_campaign
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -28,11 +27,6 @@ BORIS, HOST, NUMBER = "boris@example.org", "host@example.com", "+14165550123"
 WHO = enrollment_id("christmas_2025", BORIS)
 TORONTO = ZoneInfo("America/Toronto")
 AFTERNOON, EVENING = "2026-03-12T14:00", "2026-03-12T19:00"
-
-
-@pytest.fixture(scope="module")
-def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
 
 
 @pytest.fixture

@@ -17,16 +17,10 @@ from common.errors import Ambiguous, Misconfigured, Permanent, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import record_of
-from tests.texting import texting_campaign
 
 NUMBER = "+14165550123"
 START_MS = round(datetime(2026, 3, 12, 14, tzinfo=ZoneInfo("America/Toronto")).timestamp() * 1000)
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
 
 
 @pytest.fixture

@@ -26,18 +26,12 @@ from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import dead_letters_of, timeline_of
-from tests.texting import texting_campaign
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 BORIS, NUMBER = "boris@example.org", "+14165550123"
 WHO = enrollment_id("christmas_2025", BORIS)
 TORONTO = ZoneInfo("America/Toronto")
-
-
-@pytest.fixture(scope="module")
-def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
 
 
 @pytest.fixture
