@@ -31,6 +31,11 @@ import os, sys, threading
 ROOT, FOLDER, seen = {str(ROOT)!r}, os.environ.get("PROFILE_FOLDER"), set()
 def ours(code):
     return code.co_filename.startswith(ROOT) and "/.venv/" not in code.co_filename and "/lib/" not in code.co_filename
+def elsewhere(frame):
+    while frame:
+        if name_of(frame.f_code).startswith(("services/console/", "services/sandbox/")):
+            return True
+        frame = frame.f_back
 def name_of(code):
     return code.co_filename[len(ROOT) + 1 :] + ":" + code.co_qualname
 def note(frame, event, arg):
@@ -42,7 +47,7 @@ def note(frame, event, arg):
             root = outer if ours(outer.f_code) else root
         actor = getattr(root.f_locals.get("spec") or root.f_locals.get("role"), "name", "")
         key = (phase, name_of(root.f_code) + " " + actor, name_of(code))
-        if phase and key not in seen:
+        if phase and key not in seen and not elsewhere(frame):
             seen.add(key)
             with open(os.path.join(FOLDER, "calls"), "a") as file:
                 file.write("\\t".join(key) + "\\n")

@@ -168,6 +168,9 @@ async def test_an_answer_from_the_spool_names_the_id_that_the_gateway_gave(befor
     assert (given, "accepted", FIRST, True) == (again.enrollment_id, again.answer, again.email, again.repeated)
     assert [known.enrollment_id] == [one async for one in ledger.enrollments.ids()]
 
+    of_somebody_else = await ledger.signups.accept(spelled("bea@example.org"), **spooled)
+    assert (given, FIRST) == (of_somebody_else.enrollment_id, of_somebody_else.email)
+
 
 async def test_a_rebuild_finds_the_enrollment_of_before_and_makes_new_ones_of_the_mailbox(
     before, ledger, spelled, clock
