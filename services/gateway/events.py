@@ -1,7 +1,9 @@
-"""Verified events as the handlers pass them on, and their form in the spool."""
+"""Verified events as the handlers pass them on, their form in the spool, and counts of fields that were not used."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +12,19 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId, booking_id
-from common.domain.note import Note, note_fields
+from common.domain.note import Note, NoteKind, note_fields
 from common.domain.suppression import Unsubscribe
 from common.ledger.texts import Word
 from common.ledger.unread_bookings import unread_id
+from common.normalization.fields import shown_name
+from common.observability import metrics
 from services.gateway.spool.spooled_event import SpooledEvent
+
+NAMES_MAX = 50
+OTHER = "other"
+
+_LABEL = re.compile(r"[a-z0-9_ ]{1,40}")
+_seen: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,3 +190,27 @@ class IgnoredEvent:
 def _without_unsaid_consents(fields: dict[str, Any]) -> dict[str, Any]:
     """As a gateway of version 0.2 reads it too."""
     return {name: value for name, value in fields.items() if not name.endswith("consent") or value is not None}
+
+
+def count_notes(notes: Iterable[Note]) -> None:
+    """Of one accepted event."""
+    for note in notes:
+        if note.kind is NoteKind.DROPPED:
+            metrics.FIELDS_DROPPED.labels(note.field).inc()
+        elif note.sent_as is not None:
+            metrics.FIELDS_UNKNOWN.labels(_label(note.sent_as)).inc()
+
+
+def count_refused(fields: Iterable[str]) -> None:
+    """Of a signup without a usable required field."""
+    for field in fields:
+        metrics.FIELDS_DROPPED.labels(field if _LABEL.fullmatch(field) else OTHER).inc()
+
+
+def _label(name: str) -> str:
+    """At most NAMES_MAX names become labels, whatever is sent."""
+    shown = shown_name(name)
+    if shown is None or (shown not in _seen and len(_seen) >= NAMES_MAX):
+        return OTHER
+    _seen.add(shown)
+    return shown

@@ -162,6 +162,7 @@ async def test_what_is_released_begins_then(ledger, signs_up):
 
     known = await ledger.enrollments.get(whose("held"))
     assert (Status.ACCEPTED, later_ms) == (known.status, known.anchor_ms)
+    assert later_ms == await ledger.client.zscore(keys.UNDER_WAY, whose("held"))
     assert Status.ACTIVE is await ledger.signups.enroll(known, now_ms=later_ms, announce=False)
     assert later_ms == await ledger.client.zscore(keys.delayed("send"), f"{whose('held')}/step-1")
     stats = await read_store_stats(ledger, now_ms=later_ms)

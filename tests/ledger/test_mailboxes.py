@@ -85,6 +85,15 @@ async def test_in_testing_mode_each_spelling_is_somebody(before, spelled, clock)
     assert set(map(spelled_id, SPELLINGS)) == {one.enrollment_id for one in answers}
 
 
+async def test_in_testing_mode_a_spelling_is_somebody_where_its_mailbox_led_to_another(before, ledger, spelled, clock):
+    known = await sign_up(before, spelled(FIRST), clock.now_ms())
+    await migrate(ledger)
+    assert known.enrollment_id == await ledger.mailboxes.find(PLAIN)
+
+    answer = await sign_up(before, spelled(PLAIN), clock.now_ms())
+    assert ("accepted", spelled_id(PLAIN)) == (answer.answer, answer.enrollment_id)
+
+
 async def test_a_repeated_webhook_id_names_the_spelling_that_its_first_answer_named(ledger, spelled, clock):
     await sign_up(ledger, spelled(FIRST), clock.now_ms())
     first = await sign_up(ledger, spelled(PLAIN), clock.now_ms())

@@ -184,6 +184,6 @@ async def test_a_pause_of_somebody_who_signs_up_later_holds_their_mail(ledger, a
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now, announce=False)
 
-    assert [] == [job async for job in jobs(ledger)]
+    assert [job async for job in jobs(ledger)] == []
     held = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now)
     assert (held.reason, held.detail) == ("held", "paused")

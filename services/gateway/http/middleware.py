@@ -21,7 +21,7 @@ from prometheus_client import Counter
 from common.clock import Clock, iso
 from common.observability import metrics, tracing
 from common.observability.logs import get_logger
-from services.gateway.json_response import JsonResponse
+from services.gateway.http.body import JsonResponse
 from services.web.problem import Problem, problem_of
 from services.web.security_headers import API_HEADERS, add_security_headers
 

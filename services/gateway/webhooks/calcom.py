@@ -16,11 +16,9 @@ from common.ledger.bookings import BookingAnswer
 from common.observability import metrics
 from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
-from services.gateway.events import BookingReceived, IgnoredEvent, UnreadBooking
-from services.gateway.field_counts import count_notes
-from services.gateway.http.body import read_verified
+from services.gateway.events import BookingReceived, IgnoredEvent, UnreadBooking, count_notes
+from services.gateway.http.body import JsonResponse, json_response, read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
-from services.gateway.json_response import JsonResponse, json_response
 from services.gateway.validation.strict_json import read_shallow
 from services.gateway.webhooks.calcom_notes import field_notes
 from services.gateway.webhooks.calcom_payload import TRIGGERS, SentEvent, event_of

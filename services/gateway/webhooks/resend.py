@@ -16,9 +16,8 @@ from common.observability import metrics
 from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
 from services.gateway.events import FeedbackReceived, IgnoredEvent
-from services.gateway.http.body import read_verified
+from services.gateway.http.body import JsonResponse, json_response, read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
-from services.gateway.json_response import JsonResponse, json_response
 from services.gateway.validation.strict_json import read_shallow
 from services.gateway.webhooks.resend_payload import EVENTS, KINDS, NOT_OURS, parse_event
 

@@ -11,11 +11,9 @@ from common.clock import iso
 from common.ledger.signups import Acceptance
 from common.observability import metrics
 from services.gateway.context import GatewayContext
-from services.gateway.events import SignupForm, SignupReceived
-from services.gateway.field_counts import count_notes, count_refused
-from services.gateway.http.body import read_verified, require_json
+from services.gateway.events import SignupForm, SignupReceived, count_notes, count_refused
+from services.gateway.http.body import JsonResponse, json_response, read_verified, require_json
 from services.gateway.http.middleware import LOG_CONTEXT
-from services.gateway.json_response import JsonResponse, json_response
 from services.gateway.ordinary_signup import read_ordinary_signup
 from services.gateway.validation.signup_shape import USUAL, SignupShape
 from services.gateway.webhooks.signup_form import read_signup
