@@ -164,6 +164,10 @@ async def test_who_was_forgotten_by_a_hash_alone_is_known_again_by_the_same_spel
 
     assert [one async for one in ledger.enrollments.ids()] == []
 
+    await ledger.suppressions.unsuppress(FIRST, detail="consent: by phone", now_ms=clock.now_ms() + 1)
+    again = await ledger.signups.accept(spelled(FIRST), webhook_id="signup:again", received_ms=clock.now_ms() + 2)
+    assert ("accepted", [again.enrollment_id]) == (again.answer, [one async for one in ledger.enrollments.ids()])
+
 
 async def test_an_answer_from_the_spool_names_the_id_that_the_gateway_gave(before, ledger, spelled, clock):
     known = await sign_up(before, spelled(FIRST), clock.now_ms())
