@@ -29,10 +29,11 @@ async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
 
 
 async def sweep(ledger: Ledger, clock: SystemClock) -> int:
-    """Look at everybody who is due. Returns how many jobs had to be scheduled again."""
-    page, rescheduled = "0", 0
+    """Look once at everybody who is due. Returns how many jobs had to be scheduled again."""
+    page, rescheduled, now_ms = "0", 0, clock.now_ms()
     while True:
-        page, jobs = await ledger.schedule.sweep(page, now_ms=clock.now_ms())
+        # As of one time for all pages: by a later one, those of the first page are due to be looked at again.
+        page, jobs = await ledger.schedule.sweep(page, now_ms=now_ms)
         rescheduled += len(jobs)
         for job in jobs:
             log.warning("job_rescheduled", job=job)

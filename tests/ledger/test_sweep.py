@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
+from actors.upkeep import sweeper
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.ledger import Ledger
@@ -94,6 +98,32 @@ async def test_more_people_than_a_page_holds_are_all_looked_at(ledger, ada, cloc
 
     assert pages == 3
     assert await ledger.client.zcard(keys.UNDER_WAY) == 0
+
+
+async def test_a_sweep_ends_however_many_are_overdue_and_however_long_it_takes(ledger, ada, clock, monkeypatch):
+    begun_ms, pages = clock.now_ms(), []
+    for number in range(3):
+        one = replace(ada, email=f"ada.{number}@example.org")
+        await ledger.signups.accept(one, webhook_id=f"signup:{number}", received_ms=begun_ms)
+    clock.advance(HOUR_MS)
+
+    def slowly(page, **arguments):
+        pages.append(page)
+        clock.advance(5)
+        return one_by_one(page, **arguments)
+
+    one_by_one = partial(ledger.schedule.sweep, batch=1)
+    monkeypatch.setattr(ledger.schedule, "sweep", slowly)
+    await sweeper.sweep(ledger, clock)
+
+    assert pages == ["0", "1", "2", "3"]
+
+
+async def test_who_has_been_due_for_long_is_looked_at_each_minute_and_not_in_each_sweep(ledger, now_ms):
+    due_ms = now_ms + 24 * HOUR_MS
+
+    assert [await looked_at(ledger, due_ms + late_ms) for late_ms in (0, 15_000)] == [1, 1]
+    assert [await looked_at(ledger, due_ms + HOUR_MS + 15_000 * number) for number in range(5)] == [1, 0, 0, 0, 1]
 
 
 async def test_a_clock_that_is_far_ahead_puts_nobody_off(ledger, store, now_ms):

@@ -520,6 +520,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/crossing", "may_go = theirs.status == 'active' and not theirs.hold", "may_go = theirs.status == 'active'"),
     # sweeper
     ("sweeper", "    reschedule('classify', id, due_ms)\n", ""),
+    ("sweeper", "  if due_ms + AHEAD_MS < now_ms then return now_ms + 2 * AHEAD_MS end\n", ""),
     (
         "sweeper",
         "fields.status == 'active' and fields.next and not fields.hold then",

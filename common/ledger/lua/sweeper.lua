@@ -20,11 +20,13 @@ local function read_fields(id)
   return fields
 end
 
+-- Answers when it is due.
 local function check_classification(id, fields, now_ms, reschedule)
   local due_ms = tonumber(fields.assessed_ms or fields.anchor_ms)
   if due_ms + GRACE_MS < now_ms and not queue.is_scheduled('classify', id, due_ms) then
     reschedule('classify', id, due_ms)
   end
+  return due_ms
 end
 
 -- Answers when it is due. One that had to wait is among the open ones, at another time.
@@ -45,24 +47,28 @@ local function check_mirror(id, now_ms)
   end
 end
 
+-- In the next sweep. But whoever has been due for a minute waits with many others: to look at all of them in each sweep
+-- would take the time that their mails need, so they are looked at once a minute.
+local function next_look_ms(due_ms, now_ms)
+  if due_ms + AHEAD_MS < now_ms then return now_ms + 2 * AHEAD_MS end
+  return math.max(now_ms + AHEAD_MS + 1, due_ms)
+end
+
 -- Answers when to look again; nil: never.
 local function check_enrollment(id, now_ms, reschedule)
-  local fields, again_ms = read_fields(id), now_ms + AHEAD_MS + 1
+  local fields = read_fields(id)
   if fields.revision ~= fields.mirrored then
     check_mirror(id, now_ms)
   elseif fields.status == 'completed' or fields.status == 'exited' then
     return nil, fields.ended_ms
   end
   if fields.status == 'accepted' then
-    check_classification(id, fields, now_ms, reschedule)
+    return next_look_ms(check_classification(id, fields, now_ms, reschedule), now_ms)
   elseif fields.status == 'active' and fields.next and not fields.hold then
-    again_ms = math.max(again_ms, check_next(id, fields.next, now_ms, reschedule))
+    return next_look_ms(check_next(id, fields.next, now_ms, reschedule), now_ms)
   elseif fields.status then
-    again_ms = now_ms + HELD_MS
-  else
-    return nil
+    return now_ms + HELD_MS
   end
-  return again_ms
 end
 
 -- While everything is held, perhaps because a clock is wrong, nobody is put off by that clock.
