@@ -259,7 +259,7 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
     ),
     "a_mail_is_in_one_language": (
         ada_reads_french,
-        Mutant(ACTORS, "render.py", "Reader(owner.language or campaign", "Reader(campaign"),
+        Mutant("common", "readers.py", "language=owner.language or campaign", "language=campaign"),
     ),
     "a_step_follows_the_one_it_needs": (
         a_mail_is_refused,
