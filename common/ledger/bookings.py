@@ -197,13 +197,11 @@ class Bookings:
         """
         return bool(await self._store.run("bookings.join", [keys.BOOKINGS], [booking, other]))
 
-    async def contact(self, contact: EnrollmentId) -> Contact:
-        """A person as the ledger knows them now; without calls when this is the first."""
-        [found] = await self.contacts([contact])
-        return found
-
     async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
-        """Likewise of several. By a script, whose calls for several bookings go together, see `Scripts`."""
+        """
+        People as the ledger knows them now; without calls when this is the first. By a script, whose calls for several
+        bookings go together, see `Scripts`.
+        """
         found = await self._store.run("bookings.contacts", [keys.BOOKINGS], contacts) if contacts else []
         return [
             _contact(contact, pairs(calls), pairs(enrolled))
