@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from common.domain.booking import BookingEvent
 from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger.bookings import ReportedCall
-from services.gateway.webhooks.calcom_payload import parse_event
+from services.gateway.events import IgnoredEvent
+from services.gateway.webhooks.calcom_payload import SentEvent, event_of
 from services.simulation.engine import Simulation
 
 CASES = Path(__file__).parent / "fixtures" / "cases"
@@ -32,6 +35,11 @@ def case(name: str) -> list[dict[str, Any]]:
 
 def contact(address: str) -> EnrollmentId:
     return enrollment_id("christmas_2025", address)
+
+
+def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str] = ()) -> BookingEvent | IgnoredEvent:
+    """What a webhook of Cal.com says."""
+    return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
 
 
 async def post(story: Simulation, *bodies: dict[str, Any]) -> None:

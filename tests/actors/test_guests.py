@@ -19,10 +19,22 @@ from common.domain.ids import booking_id, seat_id
 from common.ledger import keys
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
-from tests.reported_calls import ADA, BOB, HOUR_MS, START_MS, calls, cancelled, case, contact, mails, ms, post
+from tests.reported_calls import (
+    ADA,
+    BOB,
+    HOUR_MS,
+    START_MS,
+    calls,
+    cancelled,
+    case,
+    contact,
+    mails,
+    ms,
+    parse_event,
+    post,
+)
 
 DAY_MS = 24 * HOUR_MS
 

@@ -16,9 +16,8 @@ from common.domain.enrollment import Status
 from common.domain.ids import booking_id
 from common.domain.series import BookingState, resolve
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation
-from tests.reported_calls import ADA, BOB, HOUR_MS, calls, cancelled, case, contact, mails, ms, post
+from tests.reported_calls import ADA, BOB, HOUR_MS, calls, cancelled, case, contact, mails, ms, parse_event, post
 
 MINUTE_MS = 60_000
 
