@@ -11,7 +11,7 @@ import structlog
 from actors.sending.render import reminder_rules, rules_of_follow_ups
 from common.campaigns.campaign import Campaign
 from common.domain.booking import BookingEvent
-from common.domain.contact_booking_status import Nurture, in_short, nurture_after
+from common.domain.contact_booking_status import Nurture, called_off_ms, in_short, nurture_after
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
@@ -198,11 +198,14 @@ def _look_again(
 ) -> tuple[BookingId, int] | None:
     """
     The first of several times at which something follows though no event reports it: what pauses for a call goes on at
-    its end, and a call of which nobody reports how it went is unmarked some time after.
+    its end, or ends some time after its cancellation, and a call of which nobody reports how it went is unmarked later.
     """
     current = [one for one in resolved if one.state is not BookingState.MOVED]
     times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
-    if any(campaign.booking.nurture == "pause" for campaign in world.campaigns.values()):
+    pausing = [one.booking for one in world.campaigns.values() if one.booking.nurture == "pause"]
+    if not all(policy.cancellation_resumes for policy in pausing):
+        times += [(booking_of(one.id), called_off_ms(one)) for one in current]
+    if pausing:
         calls = [(booking_of(one.id), in_short(one)) for one in current]
         times += [(booking, call.end_ms) for booking, call in calls if call.pauses(now_ms)]
     ahead = ((booking, at_ms) for booking, at_ms in times if at_ms is not None and at_ms > now_ms)

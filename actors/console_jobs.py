@@ -20,7 +20,8 @@ from common.ledger.console_jobs import ConsoleJob, JobKind
 from common.ledger.owners import read_recipient
 from common.providers.cures import cure_of
 from common.providers.patience import patiently
-from common.shown_mails import reader_of, render_shown, without_unsubscribe
+from common.readers import read_reader
+from common.shown_mails import render_shown, without_unsubscribe
 from common.world import World
 
 PATIENCE_S = 60
@@ -103,7 +104,8 @@ async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
         mail = render_shown(
             world.settings,
             campaign,
-            await reader_of(world.ledger, campaign, item),
+            item.delivery,
+            await read_reader(world.ledger, campaign, item),
             unsubscribe_url=unsubscribe_url(world.settings),
             at_ms=world.clock.now_ms(),
         )

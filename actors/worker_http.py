@@ -87,6 +87,8 @@ async def refresh_gauges(ledger: Ledger, *, files_differ: Sequence[str] = ()) ->
         metrics.STORE_UP.set(0)
         return
     _set_gauges(stats)
+    for campaign in ledger.campaigns:
+        metrics.CAMPAIGN_PAUSED.labels(campaign).set(int(campaign in stats.paused_campaigns))
     for finding in check_health(stats, files_differ=files_differ):
         for level in (Level.BROKEN, Level.NEEDS_PERSON):
             metrics.HEALTH.labels(finding.name, level.value).set(int(finding.level is level))

@@ -24,6 +24,11 @@ async def timeline_of(ledger: Ledger, contact: str) -> list[Entry]:
     return await read_happened(ledger, EnrollmentId(contact), enrollment, calls)
 
 
+async def is_ended(ledger: Ledger, number: str) -> bool:
+    """No SMS goes to this number any more."""
+    return bool(await ledger.client.hexists(keys.SUPPRESSED, ledger.store.number_hash(number)))
+
+
 async def dead_letters_of(ledger: Ledger) -> list[DeadLetter]:
     """All of them, oldest first."""
     return [letter async for letter in ledger.dead_letters.all()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.sending.mail_matching import subjects_of
+from actors.sending.mail_matching import Subjects, subjects_of
 from actors.sending.render import NotSent, render
 from actors.sending.render_sms import render_sms
 from common.domain.delivery import Record
@@ -68,12 +68,13 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     except Permanent as refused:
         return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
     left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
+    steps_of = _StepsOf(world)
     found = possible = [mail for mail in left if mail.subject == sought.subject]
     if not found and not sought.is_frozen and sought.enrollment:
-        steps = await _steps_of(world, sought.enrollment, left)
+        steps = await steps_of.all(sought.enrollment, left)
         found = [mail for mail in left if steps.get(mail.id) == [sought.step]]
         possible = [mail for mail in left if mail.id in steps and (not steps[mail.id] or sought.step in steps[mail.id])]
-    if len(found) == 1 and not await _may_be_another(world, sought, found[0]):
+    if len(found) == 1 and not await _may_be_another(world, sought, found[0], steps_of):
         return found[0]
     if possible:
         return Unfound(
@@ -82,32 +83,45 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
-async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
-    """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
-    subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
-    person = enrollment.assessment
-    return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
+class _StepsOf:
+    """The versions of a campaign are read once, however many people of it are looked at."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._subjects: dict[str, Subjects] = {}
+
+    async def all(self, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
+        """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
+        key = enrollment.campaign
+        if key not in self._subjects:
+            self._subjects[key] = await subjects_of(self._world, self._world.campaigns.played(key))
+        subjects = self._subjects[key]
+        return {
+            mail.id: subjects.steps_of(mail.subject, enrollment.assessment) for mail in mails if subjects.is_ours(mail)
+        }
 
 
-async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail) -> bool:
+async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail, steps_of: _StepsOf) -> bool:
     """Whether it may be another step for this person, in any campaign, whose outcome is unknown too."""
     if (one := sought.enrollment) is None:
         return False
     for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
         for name, payload in (await world.ledger.deliveries.unknown_outcomes(owner)).items():
             step = step_of(name)
-            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail):
+            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail, steps_of):
                 return True
     return False
 
 
-async def _fits(world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail) -> bool:
+async def _fits(
+    world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail, steps_of: _StepsOf
+) -> bool:
     if payload:
         return Mail.thawed(payload).subject == mail.subject
     enrollment = await world.ledger.enrollments.get(owner)
     if enrollment is None or enrollment.campaign not in world.campaigns:
         return False
-    return step in (await _steps_of(world, enrollment, [mail])).get(mail.id, [])
+    return step in (await steps_of.all(enrollment, [mail])).get(mail.id, [])
 
 
 async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText | Unfound:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign
 from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
-from common.domain.contact import Assessment
 from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, follow_up_rules
@@ -25,6 +22,7 @@ from common.domain.windows import local_day
 from common.ledger.constants import REMOVED
 from common.ledger.owners import Owned
 from common.meetings import calendar_entry, calendar_url, link_query, meeting_of
+from common.readers import Reader, read_reader
 from common.world import World
 
 
@@ -48,7 +46,7 @@ async def render(world: World, item: Owned) -> Mail:
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
-    reader = await reader_of(world, campaign, item)
+    reader = await read_reader(world.ledger, campaign, item)
     query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     content, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, reader)
@@ -88,7 +86,7 @@ async def _attachments(world: World, campaign: Campaign, item: Owned, reader: Re
     call = resolved.get(booking.id)
     if call is None or call.ical_uid is None or (call.state, call.start_ms) != (booking.state, booking.start_ms):
         return ()
-    entry = calendar_entry(world.settings, call, next(iter(reader.signups), None), campaign, reader.language)
+    entry = calendar_entry(world.settings, call, reader.signup, campaign, reader.language)
     return (entry.attachment(now=utc_datetime(world.clock.now_ms())),)
 
 
@@ -119,37 +117,13 @@ def rules_of_follow_ups(campaign: Campaign, pace: Pace) -> FollowUpRules:
 _Tags = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """
-    Who is written to. `signups`: theirs in every campaign.
-
-    `language`: the one that a signup chose; for a call else that of the calendar; else the campaign's default.
-    """
-
-    language: str
-    signups: Sequence[Assessment]
-
-
-async def reader_of(world: World, campaign: Campaign, item: Owned) -> Reader:
-    """Raises as `Store.run` does."""
-    owner = item.owner
-    if isinstance(owner, Enrollment):
-        return Reader(owner.language or campaign.languages[0], [owner.assessment])
-    found = [one async for one in world.ledger.enrollments.of_guest(item.contact_id, item.address)]
-    chosen = next((one.language for one in found if one.language in campaign.languages), None)
-    return Reader(chosen or campaign.language_of(owner.locale), [one.assessment for one in found])
-
-
 async def _step(
     world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, reader: Reader
 ) -> tuple[Rendered, _Tags]:
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
-    today = None
-    if campaign.compiled.weeks:
-        today = local_day(world.clock.now_ms(), await reader_zone(world, campaign, item))
+    today = local_day(world.clock.now_ms(), reader.zone) if campaign.compiled.weeks else None
     rendered = campaign.messages.render(
         step,
         enrollment.assessment,
@@ -195,7 +169,7 @@ async def _of_call(
         world.settings,
         booking,
         booking.start_ms or 0,
-        next(iter(reader.signups), None),
+        reader.signup,
         calendar_url(world.settings, link, query),
     )
     identity = campaign.identity(world.settings.identity)

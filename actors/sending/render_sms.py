@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actors.sending.render import NoLongerThere, NotSent, reader_of
-from actors.sending.windows import reader_zone
+from actors.sending.render import NoLongerThere, NotSent
 from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.series import Booking
@@ -14,6 +13,7 @@ from common.domain.text import Text
 from common.ledger.owners import Owned
 from common.meetings import meeting_of
 from common.normalization.phone import mobile_number
+from common.readers import Reader, read_reader
 from common.world import World
 
 NO_CONSENT = "no consent to SMS"
@@ -39,13 +39,13 @@ async def render_sms(world: World, item: Owned) -> Text:
     if (name, trigger) not in follow_ups | {(one.name, None) for one in campaign.sms_reminders}:
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
-    reader = await reader_of(world, campaign, item)
-    meeting = meeting_of(world.settings, booking, booking.start_ms or 0, next(iter(reader.signups), None))
+    reader = await read_reader(world.ledger, campaign, item)
+    meeting = meeting_of(world.settings, booking, booking.start_ms or 0, reader.signup)
     identity = campaign.identity(world.settings.identity)
     return Text(
         to=_number(booking, reader.signups),
         body=campaign.messages.render_sms(name, meeting, identity, reader.language),
-        valid_until_ms=await _valid_until_ms(world, campaign, item),
+        valid_until_ms=_valid_until_ms(world, campaign, item, reader),
         reference={"delivery": item.delivery.id, "contact": item.contact_id},
     )
 
@@ -56,16 +56,17 @@ async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
     since one that waited for a day has another evening. Raises `NotSent` in quiet hours.
     """
     campaign = world.campaigns.played(item.campaign)
-    return replace(Text.thawed(payload), valid_until_ms=await _valid_until_ms(world, campaign, item))
+    reader = await read_reader(world.ledger, campaign, item)
+    return replace(Text.thawed(payload), valid_until_ms=_valid_until_ms(world, campaign, item, reader))
 
 
-async def _valid_until_ms(world: World, campaign: Campaign, item: Owned) -> int:
+def _valid_until_ms(world: World, campaign: Campaign, item: Owned, reader: Reader) -> int:
     """Until the call begins, or quiet hours do."""
     now_ms = world.clock.now_ms()
     latest_ms = item.delivery.expires_ms or now_ms + STUCK_MS
     if (window := campaign.sms_window(world.settings.pace)) is None:
         return latest_ms
-    closing_ms = window.closing_ms(now_ms, await reader_zone(world, campaign, item))
+    closing_ms = window.closing_ms(now_ms, reader.zone)
     if closing_ms is None or closing_ms - now_ms < HANDED_OVER_WITHIN_MS:
         raise NotSent(LATE)
     return min(latest_ms, closing_ms)

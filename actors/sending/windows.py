@@ -1,15 +1,12 @@
-"""Whether a claimed delivery waits for its campaign's sending window, and the time zone of its reader."""
+"""Whether a claimed delivery waits for its campaign's sending window."""
 
 from __future__ import annotations
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from common.campaigns.campaign import Campaign
 from common.domain.delivery import Channel, Kind
-from common.domain.enrollment import Enrollment
 from common.ledger.deliveries import ClaimGranted
-from common.ledger.owners import Owned
+from common.readers import read_reader
 from common.world import World
 
 OUTSIDE_WINDOW: Final = "outside the sending window"
@@ -30,22 +27,9 @@ async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     window = campaign.sms_window(pace) if is_sms else campaign.window(pace)
     if window is None or claim.delivery.kind is Kind.REMINDER or claim.outcome_unknown:
         return None
-    now_ms, zone = world.clock.now_ms(), await reader_zone(world, campaign, claim)
+    now_ms, zone = world.clock.now_ms(), (await read_reader(world.ledger, campaign, claim)).zone
     closing_ms = window.closing_ms(now_ms, zone) if is_sms else None
     if closing_ms is not None and closing_ms - now_ms < BEFORE_QUIET_MS:
         return window.opening_ms(closing_ms, zone)
     opening_ms = window.opening_ms(now_ms, zone)
     return opening_ms if opening_ms > now_ms else None
-
-
-async def reader_zone(world: World, campaign: Campaign, item: Owned) -> ZoneInfo:
-    """The time zone of a person: of the call, else from the signup, else from their last call, else the campaign's."""
-    owner = item.owner
-    if not isinstance(owner, Enrollment):
-        if owner.timezone:
-            return campaign.zone_of(owner.timezone)
-        of_guest = world.ledger.enrollments.of_guest(item.contact_id, item.address)
-        return campaign.zone_of(*[one.assessment.timezone async for one in of_guest])
-    if owner.assessment.timezone:
-        return campaign.zone_of(owner.assessment.timezone)
-    return campaign.zone_of(*await world.ledger.bookings.timezones(owner.contact_id))

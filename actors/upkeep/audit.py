@@ -11,9 +11,7 @@ from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare
-from common.domain.audit_bookings import AuditedReminder
 from common.domain.delivery import Channel
-from common.domain.enrollment import Enrollment
 from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
@@ -34,7 +32,7 @@ class Report:
     What the accounts do not agree on, and how much was compared.
 
     `people`: enrolled. `sent`: mails that the provider accepted, as the ledger says; `reminders`: how many of them are
-    reminders. `mails`: those that the provider lists. `rows`: of Notion.
+    reminders. `mails`: those that the providers list, SMS too. `rows`: of Notion.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -92,7 +90,7 @@ async def audit(
         people=len(before.people),
         sent=steps + reminders,
         reminders=reminders,
-        mails=len({mail.id for some in mails.values() for mail in some}) + len(texts),
+        mails=len({mail.id for some in mails.values() for mail in some}) + len(texts or ()),
         rows=len(shown),
     )
 
@@ -124,15 +122,14 @@ def _compared(
     mails: dict[str, list[AcceptedMail]],
     shown: Sequence[Shown],
     subjects: Mapping[str, Subjects],
-    texts: Sequence[AcceptedText],
+    texts: Sequence[AcceptedText] | None,
 ) -> set[Finding]:
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
     # What another campaign's audit accounts for is not looked at here.
     theirs = _Elsewhere(ledger, subjects, campaign.key)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
-    ours = _Subjects(subjects[campaign.key])
-    reminders, unread = ledger.reminders, ledger.unread
+    ours, reminders, unread = subjects[campaign.key], ledger.reminders, ledger.unread
     return compare(ledger.people, here, shown, ours, terms, reminders=reminders, unread=unread, texts=texts)
 
 
@@ -149,22 +146,21 @@ async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, lis
     return by_address(listed)
 
 
-async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedText]:
-    """Since the first SMS that was accepted; none where there is none, or nobody can be asked."""
+async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedText] | None:
+    """Since the first SMS that was accepted; None: nobody can be asked."""
     sent = [one for one in ledger.reminders if one.channel is Channel.SMS and one.sent_as]
     since = [one.record.sent_ms for one in sent if one.record and one.record.sent_ms is not None]
     if not since:
         return []
-    as_they_are = [AcceptedText(id=one.sent_as or "", to="", body="", created_ms=0) for one in sent]
     if world.texter is None or world.text_budget is None:
         say("Twilio was not asked: TWILIO_ACCOUNT_SID is unset; accepted SMS are taken as they are")
-        return as_they_are
+        return None
     texter, budget = world.texter, PatientBudget(world.text_budget)
     try:
         listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     except Permanent as refused:
         say(f"Twilio's list could not be read ({refused.code}); accepted SMS are taken as they are")
-        return as_they_are
+        return None
     say(f"{len(listed)} SMS read from Twilio")
     return listed
 
@@ -177,20 +173,6 @@ def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
         steps=frozenset(step for name, step in names.items() if row.values.get(name) is not None),
         columns=frozenset(step for name, step in names.items() if name in row.columns),
     )
-
-
-class _Subjects:
-    def __init__(self, subjects: Subjects) -> None:
-        self._subjects = subjects
-
-    def steps_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Sequence[Step]:
-        return self._subjects.steps_of(mail.subject, enrollment.assessment)
-
-    def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
-        return self._subjects.reminder_of(mail, reminders)
-
-    def is_ours(self, mail: AcceptedMail) -> bool:
-        return self._subjects.is_ours(mail)
 
 
 class _Elsewhere:

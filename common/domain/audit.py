@@ -24,7 +24,8 @@ from common.domain.audit_bookings import AuditedReminder, ReminderSubjects, Unre
 from common.domain.audit_bookings import Finding as Finding
 from common.domain.audit_bookings import Kind as Kind
 from common.domain.audit_bookings import Terms as Terms
-from common.domain.delivery import Record
+from common.domain.contact import Assessment
+from common.domain.delivery import Channel, Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
@@ -65,7 +66,7 @@ class Shown:
 class Subjects(ReminderSubjects, Protocol):
     """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
 
-    def steps_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Sequence[Step]: ...
+    def steps_of(self, subject: str, person: Assessment) -> Sequence[Step]: ...
 
 
 def compare(
@@ -77,17 +78,23 @@ def compare(
     *,
     reminders: Sequence[AuditedReminder] = (),
     unread: Sequence[UnreadCall] = (),
-    texts: Sequence[AcceptedText] = (),
+    texts: Sequence[AcceptedText] | None = (),
 ) -> set[Finding]:
-    """Everything that the accounts do not agree on. `mails`: by address, the oldest first; `texts`: all SMS."""
+    """
+    Everything that the accounts do not agree on. `mails`: by address, the oldest first.
+
+    `texts`: all SMS; None: the provider could not be asked, and accepted ones are taken as they are.
+    """
     shown: dict[str, list[Shown]] = {}
     for row in rows:
         shown.setdefault(row.email, []).append(row)
     calls = audit_bookings.by_person(reminders)
     known = {reminder.sent_as for reminder in reminders}
-    listed = {mail.id: email for email, some in mails.items() for mail in some} | {text.id: text.to for text in texts}
+    listed = {mail.id for some in mails.values() for mail in some} | {text.id for text in texts or ()}
+    if texts is None:
+        listed |= {one.sent_as for one in reminders if one.channel is Channel.SMS and one.sent_as is not None}
     found = {*audit_bookings.of_ledger(reminders, listed, terms), *audit_bookings.of_unread(unread, terms)}
-    found.update(audit_bookings.of_texts(texts, reminders))
+    found.update(audit_bookings.of_texts(texts or (), reminders))
     for one in people:
         left = [mail for mail in mails.get(one.email, ()) if mail.id not in known]
         found.update(_of_schedule(one, terms))
@@ -139,7 +146,7 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         else:
             left.remove(mail)
     for mail in list(left):
-        numbers = subjects.steps_of(mail, enrollment)
+        numbers = subjects.steps_of(mail.subject, enrollment.assessment)
         if not numbers:
             continue
         left.remove(mail)
@@ -169,7 +176,7 @@ def _its_mail(
         return next((mail for mail in left if mail.id == record.detail), None)
     sent_ms = record.sent_ms
     assert sent_ms is not None
-    by_subject = [mail for mail in left if step in subjects.steps_of(mail, enrollment)]
+    by_subject = [mail for mail in left if step in subjects.steps_of(mail.subject, enrollment.assessment)]
     nearest = min(by_subject, key=lambda mail: abs(mail.created_ms - sent_ms), default=None)
     return nearest or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -125,8 +125,8 @@ def by_person(reminders: Iterable[AuditedReminder]) -> dict[str, list[AuditedRem
     return found
 
 
-def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], terms: Terms) -> Iterator[Finding]:
-    """What the ledger cannot account for by itself, and what the provider does not list. `listed`: by id, to whom."""
+def of_ledger(reminders: Iterable[AuditedReminder], listed: Collection[str], terms: Terms) -> Iterator[Finding]:
+    """What the ledger cannot account for by itself, and what the provider does not list. `listed`: ids."""
     for reminder in reminders:
         if reminder.sent_as is not None and reminder.sent_as not in listed:
             what = f"accepted as {reminder.sent_as}, and the provider does not list it"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from common.domain.enrollment import Enrollment
+from common.domain.handovers import TOGETHER_MS
 from common.domain.ids import EnrollmentId
 from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, UNMARKED, BookingStanding
 from common.domain.series import Booking, BookingState
@@ -91,7 +92,8 @@ def nurture_after(
     What a booking does to the nurture mails of its contact, by the campaign's policy.
 
     `booking`: None when it became somebody else's; `others`: their other calls. A call that the host cancels to ask for
-    another time keeps the person warm: mails that paused come back.
+    another time keeps the person warm: mails that paused come back. A cancellation that ends the mails holds them
+    first, until `called_off_ms`.
     """
     if policy == "continue":
         return "leave"
@@ -99,12 +101,20 @@ def nurture_after(
         return "stop" if booking is not None and booking.state in _SHOWN else "leave"
     if any(call.pauses(now_ms) for call in (*others, *([in_short(booking)] if booking else []))):
         return "hold"
-    called_off = (
-        booking is not None
-        and booking.state in (BookingState.CANCELLED, BookingState.REJECTED)
-        and not booking.asked_anew
-    )
-    return "stop" if called_off and not cancellation_resumes else "release"
+    off_ms = None if booking is None or cancellation_resumes else called_off_ms(booking)
+    if off_ms is None:
+        return "release"
+    return "stop" if off_ms <= now_ms else "hold"
+
+
+def called_off_ms(booking: Booking) -> int | None:
+    """
+    When it is certain that there is no call any more; None: there is one, or the host asks for another time.
+
+    Until then another host's booking of the same call may be reported after the cancellation of this one.
+    """
+    is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.asked_anew
+    return booking.received_ms + TOGETHER_MS if is_off else None
 
 
 def _start(call: BookingSummary) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,12 @@ class ReportedCall:
     events: tuple[BookingEvent, ...]
 
 
+def zones_of(calls: Iterable[ReportedCall]) -> list[str | None]:
+    """As they report them, the newest first."""
+    newest_first = sorted((call.booking for call in calls), key=lambda one: one.received_ms, reverse=True)
+    return [one.timezone for one in newest_first]
+
+
 class Bookings:
     """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
@@ -191,13 +197,11 @@ class Bookings:
         """
         return bool(await self._store.run("bookings.join", [keys.BOOKINGS], [booking, other]))
 
-    async def contact(self, contact: EnrollmentId) -> Contact:
-        """A person as the ledger knows them now; without calls when this is the first."""
-        [found] = await self.contacts([contact])
-        return found
-
     async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
-        """Likewise of several. By a script, whose calls for several bookings go together, see `Scripts`."""
+        """
+        People as the ledger knows them now; without calls when this is the first. By a script, whose calls for several
+        bookings go together, see `Scripts`.
+        """
         found = await self._store.run("bookings.contacts", [keys.BOOKINGS], contacts) if contacts else []
         return [
             _contact(contact, pairs(calls), pairs(enrolled))
@@ -220,8 +224,7 @@ class Bookings:
 
     async def timezones(self, contact: EnrollmentId) -> list[str | None]:
         """As a person's calls report them, the newest first."""
-        bookings = [call.booking async for call in self.calls(contact)]
-        return [one.timezone for one in sorted(bookings, key=lambda one: one.received_ms, reverse=True)]
+        return zones_of([call async for call in self.calls(contact)])
 
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """

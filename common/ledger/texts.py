@@ -27,11 +27,6 @@ class Texts:
         given = {"number_hash": self._store.number_hash(number), "word": word, "text": text, "now_ms": now_ms}
         return bool(await self._store.run_json("texts.receive", [keys.webhook(webhook_id)], given))
 
-    async def is_ended(self, number: str) -> bool:
-        """No SMS goes to this number any more."""
-        client, field = self._store.client, self._store.number_hash(number)
-        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, field)))
-
     async def accepted_ids(self, number: str) -> set[str]:
         """The provider's ids of all SMS to this number that are known to be accepted, whosever calls they are about."""
         client, key = self._store.client, keys.numbers(self._store.number_hash(number))

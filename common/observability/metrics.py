@@ -96,6 +96,7 @@ HEALTH = Gauge(
 """aspect: see `common.health_checks.ASPECTS`, without gateway and spool. level: broken, needs_person."""
 CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while all deliveries wait for this provider.", ["provider"])
 PAUSED = Gauge("advent_paused", "1 while a person has paused everybody.")
+CAMPAIGN_PAUSED = Gauge("advent_campaign_paused", "1 while a person has paused this campaign.", ["campaign"])
 STORE_UP = Gauge("advent_store_up", "1 when the store answered this worker's last request for figures, else 0.")
 STORE_DURABILITY = Gauge(
     "advent_store_durability", "1 while the store has this durability setting, else 0.", ["setting"]

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from common.domain.text import E164
+
 Number = TypeVar("Number", int, float)
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -23,8 +25,6 @@ _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _SPECIALS = re.compile(r'[,;:()\[\]@\\"]')
 """RFC 5322: what may stand in a name only between quotes; dots are read by everybody."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)+"')
-_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
-"""E.164."""
 _SMS_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|MG[0-9a-f]{32}")
 _TWILIO_SID = re.compile(r"AC[0-9a-f]{32}")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -238,7 +238,7 @@ def recipients(value: Any) -> str:
     """A comma-separated list of addresses, domains, phone numbers in E.164, or `*` for all; lower-cased."""
     entries = [entry.lower().removeprefix("@") for entry in split(str(value))]
     for entry in entries:
-        if entry != "*" and not any(kind.fullmatch(entry) for kind in (_ADDRESS, _DOMAIN, _NUMBER)):
+        if entry != "*" and not any(kind.fullmatch(entry) for kind in (_ADDRESS, _DOMAIN, E164)):
             raise ValueError(
                 f"entry {entries.index(entry) + 1} is neither an address nor a domain;"
                 " set addresses, domains and numbers like +14165550123 separated by commas, or * for everybody"

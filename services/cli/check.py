@@ -77,7 +77,6 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
     campaigns = _check_campaign(settings, found)
     if campaigns is not None:
         await compare_versions(settings, campaigns, found)
-    if campaigns is not None:
         await _check_sms(settings, campaigns, found)
     await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
     if settings.calcom_api_key:

@@ -84,7 +84,7 @@ class Tools:
         return web.json_response(
             {
                 "mails": self._resend.mails.count(),
-                "texts": len(self._twilio.messages.all()),
+                "texts": self._twilio.messages.count(),
                 "mails_by_key": self._resend.mails.counts_by_key(),
                 "requests": dict(sorted(tally.requests.items())),
                 "answers": dict(sorted(tally.answers.items())),

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
@@ -34,6 +35,16 @@ WORKER = "simulated"
 MEETING_MS = 1_800_000
 
 _HANDLERS = {actor.name: actor.handler for actor in REGISTRY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUp:
+    """A signup as the website reported it. `address`: as the ledger spells it."""
+
+    at_ms: int
+    campaign: str
+    address: str
+    locale: str | None
 
 
 class Simulation:
@@ -88,6 +99,8 @@ class Simulation:
         self._webhooks = 0
         self.reported: list[BookingEvent] = []
         """All that Cal.com said, in the order of time."""
+        self.signed_up: list[SignedUp] = []
+        """All that the website said, in the order of time."""
         self.stops: dict[str, int] = {}
         """By number, when it answered STOP first, ms."""
 
@@ -96,6 +109,14 @@ class Simulation:
     ) -> Acceptance:
         """Receive one webhook of the website, under an id of its own. `campaign`: by default the first one."""
         self._webhooks += 1
+        self.signed_up.append(
+            SignedUp(
+                at_ms=self.clock.now_ms(),
+                campaign=campaign or self.world.campaigns.home.key,
+                address=normal_address(assessment.email),
+                locale=assessment.locale,
+            )
+        )
         return await self.ledger.signups.accept(
             assessment,
             webhook_id=f"signup:sim-{self._webhooks}",

@@ -12,6 +12,7 @@ from common.domain.ids import DeliveryId, Step
 from common.ledger.bookings import ReportedCall
 from services.simulation.call_history import CallHistory
 from services.simulation.edits import VersionInForce
+from services.simulation.engine import SignedUp
 from services.simulation.providers import InMemoryMailer, InMemoryMirror, InMemoryTexter
 
 
@@ -20,7 +21,7 @@ class FinishedRun:
     """
     `history`: by campaign, the versions that were in force, the first one first. `calls`: as the ledger knows them, of
     the campaign `home`. `histories`: by booking, what Cal.com said of them, and `stops`: when a number answered STOP:
-    an account of its own, to which the ledger is held.
+    an account of its own, to which the ledger is held; so are `signups`, in the order of time.
     """
 
     enrollments: Sequence[Enrollment]
@@ -31,6 +32,7 @@ class FinishedRun:
     calls: Sequence[ReportedCall]
     histories: Mapping[str, CallHistory]
     stops: Mapping[str, int]
+    signups: Sequence[SignedUp]
     pace: Pace
     home: str
 

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step, step_name
-from common.domain.windows import zone_named
 from services.simulation.call_invariants import CALL_INVARIANTS
 from services.simulation.finished_run import FinishedRun, Invariant, may_be_out
+from services.simulation.reader_invariants import READER_INVARIANTS
 
 
 def nobody_receives_a_step_twice(run: FinishedRun) -> Iterator[str]:
@@ -69,18 +69,6 @@ def mails_of_two_campaigns_keep_the_larger_gap(run: FinishedRun) -> Iterator[str
                 yield f"{earlier.id} and {later.id}: two mails within {later_ms - earlier_ms} ms"
 
 
-def mail_goes_within_its_window(run: FinishedRun) -> Iterator[str]:
-    """A step goes while its campaign's window is open for this person; what may be out already waits for nothing."""
-    for enrollment, step, sent_ms in run.sent():
-        found = run.in_force(enrollment.campaign, sent_ms).window
-        if found is None or enrollment.records[step].attempts > 1:
-            continue
-        window, default_zone = found
-        zone = zone_named(enrollment.assessment.timezone) or default_zone
-        if window.opening_ms(sent_ms, zone) != sent_ms:
-            yield f"{enrollment.id}/{step_name(step)} went outside the sending window"
-
-
 def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
     """Every dead letter has a reason."""
     for enrollment in run.enrollments:
@@ -95,23 +83,6 @@ def notion_shows_the_end(run: FinishedRun) -> Iterator[str]:
         row = run.mirror.rows.get(enrollment.id)
         if row is None or row.revision != enrollment.revision:
             yield f"{enrollment.id}: Notion shows {'nothing' if row is None else 'an older state'}"
-
-
-def a_mail_is_in_one_language(run: FinishedRun) -> Iterator[str]:
-    """Frame and text are in the language of the reader, and nothing is in another one."""
-    readers: dict[str, Enrollment] = {enrollment.id: enrollment for enrollment in run.enrollments}
-    for at_ms, mail in run.mailer.accepted_mails:
-        reader = readers.get(mail.tags.get("enrollment", ""))
-        if reader is None or "step" not in mail.tags:
-            continue
-        campaign = run.in_force(mail.tags["campaign"], at_ms).campaign
-        chosen = reader.language if reader.language in campaign.languages else campaign.languages[0]
-        words = {tag: one.strings.frame.unsubscribe_rest for tag, one in campaign.translations.items()}
-        others = {text for text in words.values() if text != words[chosen]}
-        if f'lang="{chosen}"' not in mail.html or words[chosen] not in mail.html:
-            yield f"{reader.id}/{mail.tags['step']} is not in {chosen}"
-        elif any(text in mail.html for text in others):
-            yield f"{reader.id}/{mail.tags['step']} is in two languages"
 
 
 def a_step_follows_the_one_it_needs(run: FinishedRun) -> Iterator[str]:
@@ -204,14 +175,13 @@ INVARIANTS: tuple[Invariant, ...] = (
     a_campaign_of_higher_priority_goes_first,
     nobody_enrols_who_is_excluded,
     nobody_enrols_while_a_campaign_is_closed,
-    mail_goes_within_its_window,
-    a_mail_is_in_one_language,
     a_step_follows_the_one_it_needs,
     a_step_goes_on_its_day_or_later,
     a_new_step_is_not_sent_late,
     nobody_reads_a_text_twice,
     every_dead_letter_says_why,
     notion_shows_the_end,
+    *READER_INVARIANTS,
     *CALL_INVARIANTS,
 )
 

@@ -91,6 +91,7 @@ async def finished(
         calls=[call for contact in dict.fromkeys(callers.values()) async for call in calls.calls(contact)],
         histories=known,
         stops=simulation.stops,
+        signups=simulation.signed_up,
         pace=pace,
         home=campaigns.home.key,
     )

@@ -16,6 +16,7 @@ def with_sandbox(settings: Settings) -> Settings:
     sandbox and its phones are used only where no provider is real: simulated bookings must reach no real contact.
     """
     update: dict[str, Any] = {}
+    names = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
     if not settings.resend_is_real:
         update |= {"resend_api_key": ids.API_KEY, "resend_api_url": f"{settings.sandbox_url}/resend"}
     if not settings.notion_is_real:
@@ -32,10 +33,8 @@ def with_sandbox(settings: Settings) -> Settings:
             "twilio_from": ids.TWILIO_NUMBER,
             "twilio_api_url": f"{settings.sandbox_url}/twilio",
         }
-    names = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
+        names.add("twilio")
     if not settings.is_real and (settings.calcom_api_key is None or "calcom" in settings.sandboxed):
         update |= {"calcom_api_key": ids.CALCOM_KEY, "calcom_api_url": f"{settings.sandbox_url}/calcom"}
         names.add("calcom")
-    if not settings.is_real and not settings.twilio_is_real:
-        names.add("twilio")
     return settings.model_copy(update={**update, "sandboxed": frozenset(names)})

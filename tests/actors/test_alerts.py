@@ -4,7 +4,9 @@ from prometheus_client import REGISTRY
 
 from actors.worker_http import refresh_gauges
 from common.ledger.constants import MAIL, MIRROR
-from common.ledger.pauses import Pause
+from common.ledger.pauses import Pause, campaign_scope
+
+CHRISTMAS = campaign_scope("christmas_2025")
 
 
 def gauge(name, **labels):
@@ -25,3 +27,15 @@ async def test_trouble_and_pause_are_shown_by_every_worker(story, clock):
     await refresh_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 0
     assert gauge("advent_paused") == 0
+
+
+async def test_a_paused_campaign_is_shown_by_every_worker(story, clock):
+    pause = Pause(since_ms=clock.now_ms(), by="zoë", reason="")
+    await story.ledger.pauses.start(CHRISTMAS, pause)
+    await refresh_gauges(story.ledger)
+    assert gauge("advent_campaign_paused", campaign="christmas_2025") == 1
+    assert gauge("advent_paused") == 0
+
+    await story.ledger.pauses.finish(CHRISTMAS, now_ms=clock.now_ms())
+    await refresh_gauges(story.ledger)
+    assert gauge("advent_campaign_paused", campaign="christmas_2025") == 0

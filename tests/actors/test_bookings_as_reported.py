@@ -15,9 +15,9 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.ids import enrollment_id
 from common.domain.projection import BookingStanding
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
+from tests.reported_calls import parse_event
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GUEST = "guest@example.com"

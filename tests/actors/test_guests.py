@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import datetime
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,63 +15,34 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact import Assessment
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id, seat_id
-from common.domain.series import BookingState, resolve
+from common.domain.ids import booking_id, seat_id
 from common.ledger import keys
-from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
+from tests.reported_calls import (
+    ADA,
+    BOB,
+    HOUR_MS,
+    START_MS,
+    calls,
+    cancelled,
+    case,
+    contact,
+    mails,
+    ms,
+    parse_event,
+    post,
+)
 
-CASES = Path(__file__).parent.parent / "fixtures" / "cases"
-HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-ADA, BOB = "ada@example.com", "bob@example.com"
-
-
-def ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-START_MS = ms("2026-12-03T18:00:00Z")
-
-
-def case(name: str) -> list[dict[str, Any]]:
-    [path] = CASES.glob(f"{name}_*.json")
-    body = json.loads(path.read_text())
-    return body if isinstance(body, list) else [body]
-
-
-def contact(address: str) -> EnrollmentId:
-    return enrollment_id("christmas_2025", address)
 
 
 @pytest.fixture
 def guests(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}), meeting_hosts="example.com")
     return Simulation(store, campaign, settings, clock=VirtualClock(ms("2026-11-29T10:00:00Z")))
-
-
-async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
-    """At the time of each event, or now if that is past."""
-    for body in bodies:
-        await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
-        await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
-
-
-def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
-    return {"triggerEvent": "BOOKING_CANCELLED", "createdAt": at, "payload": {**body["payload"], **changes}}
-
-
-def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
-    """(Which reminder, its text) of each that arrived."""
-    return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
-
-
-async def calls(story: Simulation, address: str) -> list[ReportedCall]:
-    return [call async for call in story.ledger.bookings.calls(contact(address))]
 
 
 async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_and_names(guests):
@@ -168,77 +136,6 @@ async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again
     assert "with Sarah Host" in first[1]
     assert all("https://new.example.com/3" in text for _, text in later)
     assert "with Nina Newhost" in later[-1][1]
-
-
-def handed_over(made_by: str = "BOOKING_CREATED") -> list[dict[str, Any]]:
-    """A call of a managed event type that is given to another host: its booking is cancelled, and another one made."""
-    created, reassigned = case("c26")
-    new = {**reassigned["payload"], "uid": "rr2", "iCalUID": "rr2@Cal.com", "eventTypeId": 456}
-    made = {"triggerEvent": made_by, "createdAt": "2026-12-01T10:00:01.000Z", "payload": new}
-    return [created, cancelled(created, "2026-12-01T10:00:02.000Z"), made]
-
-
-@pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
-async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(guests, made_by):
-    await post(guests, *handed_over(made_by))
-    await guests.run()
-
-    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
-    assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-    assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
-    assert {one.booking.uid: one.booking.state.value for one in await calls(guests, ADA)} == {
-        "rr1": "moved",
-        "rr2": "unmarked",
-    }
-
-
-async def test_of_a_call_given_to_another_host_without_a_cancellation_only_the_new_booking_counts(guests):
-    created, _, reassigned = handed_over("BOOKING_REASSIGNED")
-    await post(guests, created, reassigned)
-    await guests.run()
-
-    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
-    assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-
-
-@pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
-async def test_in_every_order_a_call_given_to_another_host_is_one_chain(store, guests, made_by):
-    ends = set()
-    events = handed_over(made_by)
-    for order in permutations(range(3)):
-        await store.flushall()
-        for number in (*order, order[0]):
-            at_ms = guests.clock.now_ms()
-            await guests.receive(parse_event(events[number], received_ms=at_ms, types=()))
-            await guests.run(until_ms=at_ms)
-        found = sorted([one.booking for one in await calls(guests, ADA)], key=lambda one: one.uid)
-        gathered = await guests.ledger.bookings.gather(booking_id("rr1"))
-        chains = {one.chain for one in resolve(gathered.events)}
-        uids = {one.ical_uid for one in resolve(gathered.events) if one.state is BookingState.BOOKED}
-        ends.add((tuple((one.uid, one.state.value, one.organizer) for one in found), len(chains), *uids))
-
-    assert {((("rr1", "moved", "Sarah Host"), ("rr2", "booked", "Nina Newhost")), 1, "rr2@Cal.com")} == ends
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"startTime": "2026-12-03T19:00:00Z"}, "another time"),
-        ({"attendees": [{"email": BOB, "name": "Bob", "timeZone": "UTC"}]}, "another guest"),
-        ({"createdAt": "2026-12-01T11:00:00.000Z"}, "an hour later"),
-        ({"requestReschedule": True}, "the host asks for another time"),
-    ],
-)
-async def test_a_cancelled_call_and_another_one_stay_two(guests, changes, why):
-    created, called_off, made = handed_over()
-    made["payload"] |= {name: value for name, value in changes.items() if name in ("startTime", "attendees")}
-    made["createdAt"] = changes.get("createdAt", made["createdAt"])
-    called_off["payload"] = {**called_off["payload"], "requestReschedule": "requestReschedule" in changes}
-    await post(guests, created, called_off, made)
-    await guests.run(until_ms=ms("2026-12-02T00:00:00Z"))
-
-    states = {one.booking.uid: one.booking.state.value for who in (ADA, BOB) for one in await calls(guests, who)}
-    assert states == {"rr1": "cancelled", "rr2": "booked"}, why
 
 
 async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):

@@ -25,7 +25,7 @@ from common.ledger.constants import TEXTS
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
-from tests.ledger_reads import dead_letters_of, timeline_of
+from tests.ledger_reads import dead_letters_of, is_ended, timeline_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -348,7 +348,7 @@ async def test_a_number_that_can_take_none_is_not_tried_again_and_mail_goes_on(r
     run.texter.failure = lambda _text: Permanent("twilio_21614", status=400, is_recipient=True)
     await book(run)
     await run.run()
-    assert await run.ledger.texts.is_ended(NUMBER)
+    assert await is_ended(run.ledger, NUMBER)
     assert set((await sms_statuses(run)).values()) == {("dead", "twilio_21614 (400)")}
     assert len(run.mailer.inbox_of(BORIS)) == 3
     run.texter.failure = lambda _text: None

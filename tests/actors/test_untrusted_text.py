@@ -14,8 +14,8 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.normalization.locale import read_timestamp_ms
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation
+from tests.reported_calls import parse_event
 
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"
 GUEST = "ada@example.com"

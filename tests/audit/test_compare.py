@@ -25,9 +25,8 @@ TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 
 class BySubject:
     """`step-2` is the subject of step 2 of the campaign, `step-2/3` of two, `24h` that of a reminder."""
 
-    def steps_of(self, mail, enrollment):
-        is_step = enrollment.campaign == "christmas_2025" and mail.subject.startswith("step-")
-        return [int(number) for number in mail.subject[5:].split("/")] if is_step else []
+    def steps_of(self, subject, person):
+        return [int(number) for number in subject[5:].split("/")] if subject.startswith("step-") else []
 
     def reminder_of(self, mail, reminders):
         return next((one for one in reminders if mail.subject == one.name), None)

@@ -11,13 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from services.cli.progress import line_bar
-from tests.chaos.arena import Arena, Outcome, Terms
+from tests.chaos.chaos_run import ChaosRun, Outcome, Parameters
 
 
 def main() -> int:
     given = _parser().parse_args()
     duration_s = given.minutes * 60 if given.minutes else max(20.0, given.kills * 2.0, given.people / 6)
-    terms = Terms(
+    parameters = Parameters(
         seed=given.seed,
         people=given.people,
         kills=given.kills,
@@ -27,13 +27,13 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that nothing is left running.
     with line_bar() as say:
-        arena = Arena(terms, say=say, folder=given.folder)
-        outcome = arena.play()
+        run = ChaosRun(parameters, say=say, folder=given.folder)
+        outcome = run.execute()
     print(json.dumps(as_json(outcome), indent=2) if given.json else as_text(outcome))
     if outcome.violations or given.keep:
-        print(f"what they said and kept: {arena.folder}", file=sys.stderr)
+        print(f"logs and data: {run.folder}", file=sys.stderr)
     else:
-        shutil.rmtree(arena.folder)
+        shutil.rmtree(run.folder)
     return 1 if outcome.violations else 0
 
 
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--people", type=int, default=2_000)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--faults", type=float, default=0.3, help="share of the providers' requests that go wrong")
-    parser.add_argument("--minutes", type=float, help="how long the storm lasts; unless given, as the others need")
+    parser.add_argument("--minutes", type=float, help="how long faults last; unless given, as the others need")
     parser.add_argument("--speed", type=float, default=20, help="CAMPAIGN_SPEED: a story lasts 360 s divided by it")
     parser.add_argument("--folder", type=Path, help="where data and logs go; a disk makes fsync take its time")
     parser.add_argument("--keep", action="store_true", help="leave data and logs there")
@@ -52,11 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
-    account = {name: value for name, value in vars(outcome.account).items() if name != "violations"}
+    comparison = {name: value for name, value in vars(outcome.comparison).items() if name != "violations"}
     return {
-        **asdict(outcome.terms),
+        **asdict(outcome.parameters),
         "done": dict(sorted(outcome.done.items())),
-        **account,
+        **comparison,
         **outcome.figures,
         "violations": outcome.violations,
     }

@@ -20,9 +20,9 @@ What = Literal["kill", "stop", "freeze", "jump"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Act:
+class Disruption:
     """
-    One deed. `seconds`: how long it is suspended, or how far its clock jumps.
+    One disruption. `seconds`: how long it is suspended, or how far its clock jumps.
 
     `torn`: the store's log then ends in half a command, as after a power cut in the middle of a write.
     """
@@ -34,35 +34,35 @@ class Act:
     torn: bool = False
 
 
-def acts(seed: int, *, kills: int, duration_s: float) -> list[Act]:
+def disruptions(seed: int, *, kills: int, duration_s: float) -> list[Disruption]:
     """Exactly so many kills, and what goes with them, in the order of their instants."""
     random = Random(f"acts {seed}")
-    found: list[Act] = []
+    found: list[Disruption] = []
     while len(found) < kills:
-        found += _strike(random, random.uniform(1, duration_s))
+        found += _kills(random, random.uniform(1, duration_s))
     found = found[:kills]
     for _ in range(round(kills * _STOPS)):
-        found.append(Act(random.uniform(1, duration_s), "stop", random.choice(WHOM)))
+        found.append(Disruption(random.uniform(1, duration_s), "stop", random.choice(WHOM)))
     for _ in range(round(kills * _FREEZES)):
         whom = random.choice(WHOM)
         # Longer than a heartbeat may be silent (3 s) and than a claim's holder may (4 s); the store only sometimes.
         seconds = random.uniform(1, 5) if whom == "store" else random.uniform(4.5, 8)
-        found.append(Act(random.uniform(1, duration_s), "freeze", whom, seconds))
+        found.append(Disruption(random.uniform(1, duration_s), "freeze", whom, seconds))
     for _ in range(round(kills * _JUMPS)):
         whom = random.choice(("gateway", *WORKERS))
-        found.append(Act(random.uniform(1, duration_s), "jump", whom, random.choice((-90, -20, -2, 2, 20, 90))))
+        found.append(Disruption(random.uniform(1, duration_s), "jump", whom, random.choice((-90, -20, -2, 2, 20, 90))))
     return sorted(found)
 
 
-def _strike(random: Random, at_s: float) -> list[Act]:
-    """One kill; often a second one while the same process starts again, or its sister takes over from it."""
+def _kills(random: Random, at_s: float) -> list[Disruption]:
+    """One kill; often a second one while the same process starts again, or the other worker takes over from it."""
     [whom] = random.choices(WHOM, [_KILLED[name] for name in WHOM])
     torn = whom == "store" and random.random() < _TORN
-    struck = [Act(at_s, "kill", whom, torn=torn)]
-    dice = random.random()
-    if dice < _DURING_START:
-        struck.append(Act(at_s + random.uniform(0, 2.5), "kill", whom, torn=torn))
-    elif dice < _DURING_START + _DURING_TAKEOVER and whom in WORKERS:
-        sister = WORKERS[1 - WORKERS.index(whom)]
-        struck.append(Act(at_s + random.uniform(2.5, 4.5), "kill", sister))
-    return struck
+    found = [Disruption(at_s, "kill", whom, torn=torn)]
+    drawn = random.random()
+    if drawn < _DURING_START:
+        found.append(Disruption(at_s + random.uniform(0, 2.5), "kill", whom, torn=torn))
+    elif drawn < _DURING_START + _DURING_TAKEOVER and whom in WORKERS:
+        other = WORKERS[1 - WORKERS.index(whom)]
+        found.append(Disruption(at_s + random.uniform(2.5, 4.5), "kill", other))
+    return found

@@ -1,4 +1,4 @@
-"""The imitated providers: their weather, and all that they have."""
+"""The imitated providers: which requests fail, and all that they have."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _UNLIMITED = {
 class Provider(Sandbox):
     """Asked patiently: it is never killed, but it may be busy."""
 
-    def weather(self, rules: list[dict[str, Any]], *, seed: int) -> None:
-        """These faults from now on, with dice of this seed, and no limits."""
+    def set_faults(self, rules: list[dict[str, Any]], *, seed: int) -> None:
+        """These faults from now on, drawn from this seed, and no limits."""
         body = json.dumps({"rules": rules, "dials": {**_UNLIMITED, "seed": seed}}).encode()
         answer = request("PUT", f"{self.url}/faults.json", body, timeout_s=120)
         assert answer.status == 200, answer.body

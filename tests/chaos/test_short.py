@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import as_text
-from tests.chaos.arena import Arena, Terms
+from tests.chaos.chaos_run import ChaosRun, Parameters
 
 _MEMORY = Path("/dev/shm")
-TERMS = Terms(seed=5, people=50, kills=10, duration_s=25, speed=60, patience_s=100)
+PARAMETERS = Parameters(seed=5, people=50, kills=10, duration_s=25, speed=60, patience_s=100)
 
 
 @pytest.mark.acceptance
 @pytest.mark.timeout(300)
 def test_a_minute_of_chaos_loses_and_doubles_nothing() -> None:
-    arena = Arena(TERMS, say=print, folder=_MEMORY if _MEMORY.is_dir() else None)
+    run = ChaosRun(PARAMETERS, say=print, folder=_MEMORY if _MEMORY.is_dir() else None)
     try:
-        outcome = arena.play()
+        outcome = run.execute()
     finally:
-        shutil.rmtree(arena.folder)
+        shutil.rmtree(run.folder)
 
     assert outcome.violations == [], as_text(outcome)
-    assert outcome.done["kill"] == TERMS.kills
-    assert outcome.figures["answered"] == TERMS.people
-    assert outcome.account.mails > 6 * TERMS.people
+    assert outcome.done["kill"] == PARAMETERS.kills
+    assert outcome.figures["answered"] == PARAMETERS.people
+    assert outcome.comparison.mails > 6 * PARAMETERS.people

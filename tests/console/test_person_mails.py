@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,6 +121,25 @@ async def test_a_mail_that_was_sent_is_also_shown_as_it_would_be_sent_now(
 
     assert "As it would be sent now." in page
     assert f'src="/people/{ADA}/bodies/now/step-1"' in page
+
+
+async def test_a_mail_to_come_counts_the_weeks_from_the_day_that_it_is_where_their_calls_are(
+    console: Console, simulation: Simulation, ada: Assessment
+) -> None:
+    """Where no signup names a zone: Sunday evening in Toronto is Monday in Auckland, two weeks before the rush."""
+    clock, earliest = simulation.clock, "Switch on reminders"
+    clock.move_to(round(datetime.fromisoformat("2025-11-25T18:00-05:00").timestamp() * 1000))
+    await simulation.book(ada.email, clock.now_ms() + 9 * DAY_MS, uid="uid-ada", timezone="Pacific/Auckland")
+    await soon(simulation)
+    await simulation.sign_up(replace(ada, timezone=None))
+    await soon(simulation)
+
+    shown = await text_of(console, f"/people/{ADA}/bodies/now/step-4")
+    await simulation.run(until_ms=clock.now_ms() + 6 * DAY_MS)
+
+    [sent] = [mail.text for mail in simulation.mailer.inbox_of(ada.email) if mail.tags.get("step") == "step-4"]
+    assert "Start the waiting list" in shown
+    assert (earliest in shown, earliest in sent) == (False, False)
 
 
 @pytest.fixture

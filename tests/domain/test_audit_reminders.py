@@ -36,7 +36,7 @@ SKIPPED = Record(final_status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempt
 class BySubject:
     """`72h` is the subject of the reminder of that name, `A 72h` that of one call; nothing is a step's."""
 
-    def steps_of(self, mail, enrollment):
+    def steps_of(self, subject, person):
         return []
 
     def reminder_of(self, mail, reminders):
@@ -72,9 +72,9 @@ def enrolled() -> Audited:
     return Audited(enrollment=enrollment, waits={})
 
 
-def found(*reminders: AuditedReminder, mails=(), people=(), at_ms=DUE_MS, is_waiting=False):
-    terms = replace(TERMS, now_ms=at_ms, is_waiting=is_waiting)
-    return compare(people, {BORIS: list(mails)} if mails else {}, (), BySubject(), terms, reminders=reminders)
+def found(*reminders: AuditedReminder, mails=(), people=(), at_ms=DUE_MS, is_waiting=False, texts=()):
+    terms, by_address = replace(TERMS, now_ms=at_ms, is_waiting=is_waiting), {BORIS: list(mails)} if mails else {}
+    return compare(people, by_address, (), BySubject(), terms, reminders=reminders, texts=texts)
 
 
 def says(kind: str, what: str, name: str = "72h", start_ms: int = START_MS) -> Finding:
@@ -94,6 +94,14 @@ def test_a_reminder_that_the_provider_does_not_list_is_missing():
     missing = says("missing", "accepted as m72, and the provider does not list it")
     assert found(reminder(record=ACCEPTED)) == {missing}
     assert found(reminder(record=ACCEPTED), mails=[mail("m72", "of a call that was renamed")]) == set()
+
+
+def test_an_sms_is_missing_only_where_twilio_was_asked():
+    text = reminder("72h.sms", record=ACCEPTED)
+
+    assert {one.kind for one in found(text, texts=())} == {"missing"}
+    assert found(text, texts=None) == set()
+    assert {one.kind for one in found(reminder(record=ACCEPTED), texts=None)} == {"missing"}
 
 
 def test_one_that_was_not_accepted_has_no_id_for_the_provider_to_list():

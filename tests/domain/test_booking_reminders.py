@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.domain.contact_booking_status import BookingSummary, nurture_after, standing_of
+from common.domain.handovers import TOGETHER_MS
 from common.domain.ids import booking_id
 from common.domain.projection import BookingStanding
 from common.domain.reminders import ReminderRules, reminders_of
@@ -127,5 +128,13 @@ def test_the_campaign_decides_whether_a_cancellation_resumes_unless_the_host_ask
     cancelled = booked(10, state=BookingState.CANCELLED)
 
     assert nurture(cancelled, "pause") == "release"
-    assert nurture(cancelled, "pause", resumes=False) == "stop"
+    assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms + TOGETHER_MS) == "stop"
     assert nurture(replace(cancelled, asked_anew=True), "pause", resumes=False) == "release"
+
+
+@pytest.mark.parametrize("state", [BookingState.CANCELLED, BookingState.REJECTED])
+def test_a_cancellation_holds_the_mails_that_it_ends_while_another_host_s_booking_may_follow(state):
+    cancelled = booked(10, state=state)
+
+    assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms) == "hold"
+    assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms + TOGETHER_MS - 1) == "hold"

@@ -14,10 +14,10 @@ from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.calcom_payload import parse_event
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.senders import SECRETS, fixture, post_calcom
+from tests.reported_calls import parse_event
 
 MINUTE_MS = 60_000
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"

@@ -8,9 +8,9 @@ import icalendar
 import pytest
 
 from common.domain.ids import booking_id
-from services.gateway.webhooks.calcom_payload import parse_event
 from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.senders import SECRETS, fixture, post_calcom
+from tests.reported_calls import parse_event
 
 LATER = "2026-07-27"
 INVITATIONS = ("attendeeIcsContent", "organizerIcsContent")

@@ -21,7 +21,7 @@ from services.gateway.webhooks.twilio_payload import status_of, word_of
 from services.sandbox.twilio.callbacks import signature
 from tests.gateway.conftest import Answer, Gateway, Opener
 from tests.gateway.senders import SECRETS, post_calcom
-from tests.ledger_reads import record_of, timeline_of
+from tests.ledger_reads import is_ended, record_of, timeline_of
 
 TOKEN, NUMBER, SID = "twilio-token-of-the-tests", "+14165550123", "SM" + "0a" * 16
 ADA = "ada@example.org"
@@ -128,7 +128,7 @@ async def test_a_number_that_can_take_none_is_ended_and_mail_goes_on(gateway: Ga
     await accepted(gateway)
     await report(gateway, "failed", code)
     ledger = gateway.context.intake.ledger
-    assert await ledger.texts.is_ended(NUMBER)
+    assert await is_ended(ledger, NUMBER)
     assert await ledger.suppressions.of(ADA) is None
 
 
@@ -163,11 +163,11 @@ async def test_stop_and_start_end_and_resume_the_number(gateway: Gateway) -> Non
     ledger = gateway.context.intake.ledger
     answer = await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Arrêt"})
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
-    assert await ledger.texts.is_ended(NUMBER)
+    assert await is_ended(ledger, NUMBER)
     await post(gateway, {"MessageSid": "SM" + "0b" * 16, "From": NUMBER, "Body": "START"})
-    assert not await ledger.texts.is_ended(NUMBER)
+    assert not await is_ended(ledger, NUMBER)
     await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Arrêt"})  # a repetition changes nothing
-    assert not await ledger.texts.is_ended(NUMBER)
+    assert not await is_ended(ledger, NUMBER)
 
 
 async def test_help_is_answered_once_and_not_after_twilio_has(gateway: Gateway) -> None:
@@ -189,7 +189,7 @@ async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(opens: Op
     assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"})).status == 200
     own_store.start()
     await gateway.wait_until_replayed()
-    assert await gateway.context.intake.ledger.texts.is_ended(NUMBER)
+    assert await is_ended(gateway.context.intake.ledger, NUMBER)
 
 
 @pytest.mark.usefixtures("json_logs")

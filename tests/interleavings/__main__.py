@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +31,11 @@ OF_CALLS = (Budget(reschedules=1, deaths=1, troubles=1), Budget(reschedules=1, c
 OF_SMS = (Budget(stops=1, deaths=1, troubles=1), Budget(stops=1, sleeps=1))
 
 
+_HELP = "Explores what the suite has no time for, and says how much that was."
+
+
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tests.interleavings", description=_HELP).parse_args()
     with tempfile.TemporaryDirectory(prefix="advent-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         store = EmbeddedStore(Path(folder))
         store.start()

@@ -109,7 +109,7 @@ class Plan:
         outcome = BookingOutcome(
             gathered=gathered,
             bookings=[(one, reminders_of(one, self.rules)) for one in resolved],
-            nurture=[(await ledger.bookings.contact(CONTACT), "leave")],
+            nurture=[(one, "leave") for one in await ledger.bookings.contacts([CONTACT])],
             follow_ups=following,
         )
         assert await ledger.bookings.write(outcome, now_ms=now_ms)

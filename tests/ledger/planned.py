@@ -174,7 +174,7 @@ async def book(
     outcome = BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, rules))],
-        nurture=[(await ledger.bookings.contact(contact), "leave")],
+        nurture=[(one, "leave") for one in await ledger.bookings.contacts([contact])],
     )
     assert await ledger.bookings.write(outcome, now_ms=now_ms)
     return reminder_delivery_id(booking.id, start_ms=start_ms, name="24h"), contact
@@ -224,7 +224,7 @@ async def write_calls(
         gathered=gathered,
         bookings=[(as_of(one, own[one.id], FOLLOWING, now_ms=now_ms), []) for one in resolved],
         follow_ups=found,
-        nurture=[(await ledger.bookings.contact(contact), "leave")],
+        nurture=[(one, "leave") for one in await ledger.bookings.contacts([contact])],
     )
     assert await ledger.bookings.write(outcome, now_ms=now_ms)
     return [one.id for several in found.values() for one in several], contact

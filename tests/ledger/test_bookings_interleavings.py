@@ -84,11 +84,11 @@ class CallsPlay(Play):
         gathered = await self.bookings.gather(booking_id(uid))
         resolved = resolve(gathered.events, gathered.first_guests)
         found = await self.ledger.mailboxes.find_all(booking.email for booking in resolved if booking.email)
-        people = dict.fromkeys([*gathered.contacts, *found.values()])
+        people = [*dict.fromkeys([*gathered.contacts, *found.values()])]
         outcome = BookingOutcome(
             gathered=gathered,
             bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
-            nurture=[(await self.bookings.contact(person), "leave") for person in people],
+            nurture=[(one, "leave") for one in await self.bookings.contacts(people)],
         )
         assert await self.bookings.write(outcome, now_ms=self.now_ms)
 

@@ -44,11 +44,11 @@ async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
     """As the actor does, in a campaign that minds no booking."""
     resolved = resolve(gathered.events, gathered.first_guests)
     guests = [enrollment_id("christmas_2025", booking.email) for booking in resolved if booking.email]
-    people = dict.fromkeys([*gathered.contacts, *guests])
+    people = [*dict.fromkeys([*gathered.contacts, *guests])]
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
-        nurture=[(await bookings.contact(person), "leave") for person in people],
+        nurture=[(one, "leave") for one in await bookings.contacts(people)],
     )
 
 

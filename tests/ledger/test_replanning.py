@@ -36,7 +36,7 @@ async def look(ledger: Ledger, now_ms: int, rules: ReminderRules = RULES, nurtur
     outcome = BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, rules)) for booking in resolve(gathered.events)],
-        nurture=[(await bookings.contact(WHO), nurture)],
+        nurture=[(one, nurture) for one in await bookings.contacts([WHO])],
     )
     assert await bookings.write(outcome, now_ms=now_ms)
 

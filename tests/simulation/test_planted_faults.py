@@ -117,6 +117,20 @@ async def ada_reads_french(stage: Stage) -> None:
     await stage.run.sign_up(replace(ADA, locale="fr"))
 
 
+async def french_is_added_behind_ada(stage: Stage) -> None:
+    """Boris signs up since, and both read French."""
+    await stage.begin()
+    assert stage.switch is not None
+    french = stage.run.world.campaigns["christmas_2025"].compiled
+    await stage.switch.apply(Edit(after_ms=0, campaign="christmas_2025", compiled=edits.in_english(french)))
+    await stage.until(BEGIN_MS + HOUR_MS)
+    await stage.run.sign_up(replace(ADA, locale="fr"))
+    await stage.until(BEGIN_MS + 2 * HOUR_MS)
+    await stage.switch.apply(Edit(after_ms=0, campaign="christmas_2025", compiled=french))
+    await stage.until(BEGIN_MS + 3 * HOUR_MS)
+    await stage.run.sign_up(replace(ADA, email="boris@example.org", locale="fr"))
+
+
 async def ada_signs_up_for_both(stage: Stage) -> None:
     """In their order, an hour apart."""
     for campaign in stage.run.world.campaigns:
@@ -259,7 +273,15 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
     ),
     "a_mail_is_in_one_language": (
         ada_reads_french,
-        Mutant(ACTORS, "render.py", "Reader(owner.language or campaign", "Reader(campaign"),
+        Mutant("common", "readers.py", "language=owner.language or campaign", "language=campaign"),
+    ),
+    "no_mail_goes_on_a_holiday": (
+        ada_signs_up,
+        Mutant(DOMAIN, "windows.py", " and not self.is_holiday(today)"),
+    ),
+    "a_language_counts_from_its_version_on": (
+        french_is_added_behind_ada,
+        Mutant("common/ledger", "signups.py", "terms.language_named(assessment.locale)", "None"),
     ),
     "a_step_follows_the_one_it_needs": (
         a_mail_is_refused,
@@ -371,6 +393,10 @@ def campaigns_of(promise: str, home: Campaign) -> Campaigns:
         return Campaigns(campaign_of(replace(home.compiled, closes="2026-03-01")))
     if promise == "mail_goes_within_its_window":
         window = SendingWindow(opens_minute=16 * 60, closes_minute=18 * 60, weekdays=tuple(range(7)))
+        return Campaigns(campaign_of(replace(home.compiled, sending_window=window)))
+    if promise == "no_mail_goes_on_a_holiday":
+        # The day after Ada's signup is a holiday in Bulgaria.
+        window = SendingWindow(opens_minute=0, closes_minute=24 * 60, weekdays=tuple(range(7)), holidays="BG")
         return Campaigns(campaign_of(replace(home.compiled, sending_window=window)))
     return Campaigns(home)
 

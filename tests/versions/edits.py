@@ -91,6 +91,11 @@ def language(campaign: CompiledCampaign) -> CompiledCampaign:
     return replace(campaign, languages={**campaign.languages, "en-GB": campaign.languages["en-CA"]})
 
 
+def in_english(campaign: CompiledCampaign) -> CompiledCampaign:
+    """Its other languages are taken out."""
+    return replace(campaign, languages={"en-CA": campaign.languages["en-CA"]})
+
+
 def copied(campaign: CompiledCampaign) -> CompiledCampaign:
     """The third step under a new id, at a later day."""
     third = next(step for step in campaign.steps if step.id == "step-3")

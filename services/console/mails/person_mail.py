@@ -7,7 +7,7 @@ hand. Values may have changed since: of a later signup, or of the sender's setti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,13 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
 from common.domain.delivery import Delivery
+from common.domain.enrollment import Enrollment
 from common.domain.series import Booking
+from common.ledger.bookings import zones_of
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.person_mails import PersonMail
-from common.shown_mails import UNSUBSCRIBE_URL, Reader, call_reader, render_shown, step_reader, subject_shown
+from common.readers import Reader, reader_of
+from common.shown_mails import UNSUBSCRIBE_URL, render_shown, subject_shown
 from services.console.context import ConsoleContext
 
 GONE = "The version of the campaign in force has no such mail any more."
@@ -41,12 +44,12 @@ class NotShown(Exception):
 async def shown_mails(context: ConsoleContext, person: ContactTimeline) -> dict[str, ShownMail]:
     """By name, all of them; each version of a campaign is read once."""
     campaigns: dict[tuple[str, str | None], Campaign | None] = {}
-    shown = {}
+    signups, shown = await _signups(context, person), {}
     for mail in (*person.mails, *person.call_mails):
         key = (mail.campaign, mail.version)
         if key not in campaigns:
             campaigns[key] = await campaign_of(context, *key)
-        subject = _subject(context, campaigns[key], person, mail)
+        subject = _subject(context, campaigns[key], person, mail, signups)
         shown[mail.name] = ShownMail(title_of(campaigns[key], mail.delivery), subject)
     return shown
 
@@ -67,8 +70,7 @@ def person_time(context: ConsoleContext, person: ContactTimeline, at_ms: int) ->
     """In their time zone: of the signup, of a call, else of the campaign."""
     campaign, time = context.played(person.campaign), utc_datetime(at_ms)
     signup = person.enrollment.assessment.timezone if person.enrollment else None
-    zones = [signup, *(call.booking.timezone for call in person.calls)]
-    return time.astimezone(campaign.zone_of(*zones)) if campaign else time
+    return time.astimezone(campaign.zone_of(signup, *zones_of(person.calls))) if campaign else time
 
 
 def title_of(campaign: Campaign | None, delivery: Delivery) -> str:
@@ -83,34 +85,51 @@ async def render(
 ) -> Rendered:
     """From that version, None: as it would be sent now. Raises NotShown."""
     campaign = await campaign_of(context, mail.campaign, version)
-    reader = _reader(campaign, person, mail) if campaign else None
+    reader = _reader(campaign, person, mail, await _signups(context, person)) if campaign else None
     if campaign is None or reader is None:
         raise NotShown(NOT_PLAYED)
     at_ms = mail.at_ms if version or mail.is_to_come else context.clock.now_ms()
     try:
-        return render_shown(context.settings, campaign, reader, unsubscribe_url=UNSUBSCRIBE_URL, at_ms=at_ms)
+        return render_shown(
+            context.settings, campaign, mail.delivery, reader, unsubscribe_url=UNSUBSCRIBE_URL, at_ms=at_ms
+        )
     except CampaignError as error:
         raise NotShown(str(error)) from None
     except (IndexError, KeyError):
         raise NotShown(GONE) from None
 
 
-def _subject(context: ConsoleContext, campaign: Campaign | None, person: ContactTimeline, mail: PersonMail) -> str:
-    reader = _reader(campaign, person, mail) if campaign else None
+def _subject(
+    context: ConsoleContext,
+    campaign: Campaign | None,
+    person: ContactTimeline,
+    mail: PersonMail,
+    signups: Sequence[Enrollment],
+) -> str:
+    reader = _reader(campaign, person, mail, signups) if campaign else None
     if campaign is None or reader is None:
         return ""
     try:
-        return subject_shown(context.settings, campaign, reader, at_ms=mail.at_ms)
+        return subject_shown(context.settings, campaign, mail.delivery, reader, at_ms=mail.at_ms)
     except (CampaignError, IndexError, KeyError):
         return ""
 
 
-def _reader(campaign: Campaign, person: ContactTimeline, mail: PersonMail) -> Reader | None:
-    """None for what is sent about a call that is another person's by now."""
+async def _signups(context: ConsoleContext, person: ContactTimeline) -> Sequence[Enrollment]:
+    """In every campaign, as a worker finds them for what is sent about a call."""
+    if not person.call_mails:
+        return []
+    contact = person.enrollment.contact_id if person.enrollment else person.enrollment_id
+    return [one async for one in context.ledger.enrollments.of_guest(contact, person.email)]
+
+
+def _reader(
+    campaign: Campaign, person: ContactTimeline, mail: PersonMail, signups: Sequence[Enrollment]
+) -> Reader | None:
+    """None for what is sent about a call that is another person's by now. `signups`: theirs, as a guest."""
     if mail.delivery.step is not None:
         assert person.enrollment is not None, "who never signed up has no steps"
-        return step_reader(campaign, mail.delivery, person.enrollment)
+        return reader_of(campaign, person.enrollment, call_zones=zones_of(person.calls))
     bookings: Mapping[str, Booking] = {call.booking.id: call.booking for call in person.calls}
     booking = bookings.get(mail.delivery.owner)
-    signups = [person.enrollment] if person.enrollment else []
-    return call_reader(campaign, mail.delivery, booking, signups) if booking else None
+    return reader_of(campaign, booking, signups) if booking else None

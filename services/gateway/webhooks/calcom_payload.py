@@ -167,11 +167,6 @@ class SentEvent:
         return cls(sent, path, fields, Booking.model_validate(fields))
 
 
-def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str]) -> BookingEvent | IgnoredEvent:
-    """As `event_of`."""
-    return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
-
-
 def event_of(
     webhook: SentEvent, *, received_ms: int, types: Collection[str], sms_question: str | None = None
 ) -> BookingEvent | IgnoredEvent:

@@ -15,6 +15,7 @@ from common.domain.delivery import Channel, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
+from common.domain.text import E164
 from common.ledger.texts import Word
 from common.providers.twilio import failures as codes
 from services.gateway.events import SmsReceived
@@ -36,7 +37,6 @@ _BY_TWILIO: Final[Mapping[str, Word]] = {"STOP": "stop", "START": "start", "HELP
 _SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
 _PLACE = rf"\d{{1,15}}|{'|'.join(Trigger)}"
 _DELIVERY = re.compile(rf"bkg_[a-z2-7]{{16}}(-[a-z2-7]{{6}})?/({_PLACE})/[A-Za-z0-9_-]{{1,60}}\.sms")
-_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _CODE = re.compile(r"\d{4,6}")
 TEXT_CHARACTERS_MAX = 500
 
@@ -62,7 +62,7 @@ def status_of(texts: Mapping[str, str], query: Mapping[str, str], *, received_ms
         received_ms=received_ms,
         provider_id=sid,
         detail=f"twilio_{code}" if code else texts["MessageStatus"],
-        number=number if _NUMBER.fullmatch(number) else None,
+        number=number if E164.fullmatch(number) else None,
         number_ends=_number_ends(kind, code),
     )
 
@@ -70,7 +70,7 @@ def status_of(texts: Mapping[str, str], query: Mapping[str, str], *, received_ms
 def inbound_of(texts: Mapping[str, str], *, received_ms: int) -> SmsReceived | None:
     """What a phone sent; None for what is none."""
     sid, number, body = texts.get("MessageSid", ""), texts.get("From", ""), texts.get("Body")
-    if body is None or not _SID.fullmatch(sid) or not _NUMBER.fullmatch(number):
+    if body is None or not _SID.fullmatch(sid) or not E164.fullmatch(number):
         return None
     by_twilio = _BY_TWILIO.get(texts.get("OptOutType", "").upper())
     text = " ".join("".join(each for each in body if each.isprintable() or each.isspace()).split())

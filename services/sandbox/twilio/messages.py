@@ -85,6 +85,10 @@ class Messages:
         row = self._disk.row("SELECT * FROM texts WHERE sid = ?", sid)
         return None if row is None else _read(row)
 
+    def count(self) -> int:
+        row = self._disk.row("SELECT count(*) AS n FROM texts")
+        return 0 if row is None else int(row["n"])
+
     def all(self) -> list[Message]:
         return [_read(row) for row in self._disk.rows("SELECT * FROM texts ORDER BY seq")]
 

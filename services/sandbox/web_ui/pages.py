@@ -194,7 +194,7 @@ class WebUi:
     def _page(self, template: str, status: int = 200, **names: Any) -> web.Response:
         rules_in_force = [rule for rule in self._sandbox.faults.rules if rule.count != 0]
         now_ms = self._sandbox.clock.now_ms()
-        count, text_count = self._resend.mails.count(), len(self._twilio.messages.all())
+        count, text_count = self._resend.mails.count(), self._twilio.messages.count()
         return page(
             self._environment,
             template,

@@ -23,7 +23,7 @@ _SETTLING_S = 5.0
 """Until then a process may not have its handlers yet, and may end by the signal itself."""
 
 
-class Kept:
+class SupervisedProcess:
     """`launch` starts it; `complain` hears what should not have happened."""
 
     def __init__(
@@ -137,17 +137,17 @@ def ours(
 def advent(*arguments: str, folder: Path, settings: Mapping[str, str], clock: str = "none.clock") -> dict[str, Any]:
     """How to call `advent …` in a folder: arguments for `subprocess`."""
     return {
-        "args": [sys.executable, "-m", "tests.chaos.crooked", str(folder / clock), *arguments],
+        "args": [sys.executable, "-m", "tests.chaos.wrong_clock", str(folder / clock), *arguments],
         "cwd": folder,
-        "env": {**_surroundings(), **settings},
+        "env": {**_inherited_settings(), **settings},
         "stdin": subprocess.DEVNULL,
     }
 
 
 def jump(folder: Path, name: str, seconds: float) -> None:
     """
-    From now on this process's clock is off by so much more, in every role; by two minutes at most, because a sender's
-    signature counts for five.
+    From now on this process's clock is off by so much more, also after a restart; by two minutes at most, because a
+    sender's signature counts for five.
     """
     file = folder / f"{name}.clock"
     replacement = file.with_suffix(".new")
@@ -155,7 +155,7 @@ def jump(folder: Path, name: str, seconds: float) -> None:
     os.replace(replacement, file)
 
 
-class KeptStore(Kept):
+class SupervisedStore(SupervisedProcess):
     """The store; its log can be left torn after a kill."""
 
     def __init__(self, store: EmbeddedStore, random: Random, complain: Callable[[str], None]) -> None:
@@ -170,7 +170,7 @@ class KeptStore(Kept):
         return self._store.process
 
     def end_for_good(self) -> None:
-        """And let go of its folder."""
+        """And leave its folder."""
         self.end()
         self._store.stop()
 
@@ -200,7 +200,7 @@ def _number(log: Path) -> int:
     return int(log.name.split(".")[-3])
 
 
-def _surroundings() -> dict[str, str]:
+def _inherited_settings() -> dict[str, str]:
     """No setting of the process that started us; and the code next to these tests, whatever is installed."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(_INSTALLATION)}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(_INSTALLATION)}

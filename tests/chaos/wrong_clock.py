@@ -1,5 +1,5 @@
 """
-A process of ours whose machine's clock jumps: `python -m tests.chaos.crooked FILE worker`.
+A process of ours whose machine's clock jumps: `python -m tests.chaos.wrong_clock FILE worker`.
 
 FILE holds how many seconds the clock is off by, and is looked at again at each question. Nothing in the code that runs
 knows of it: it asks its machine for the time, as always.
@@ -18,7 +18,7 @@ _true_ns = time.time_ns
 LOOK_EVERY_NS = 100_000_000
 
 
-class Crooked:
+class WrongClock:
     """The machine's clock, off by what a file says."""
 
     def __init__(self, file: Path) -> None:
@@ -38,6 +38,6 @@ class Crooked:
 
 
 if __name__ == "__main__":
-    clock = Crooked(Path(sys.argv[1]))
+    clock = WrongClock(Path(sys.argv[1]))
     time.time_ns, time.time = clock.now_ns, clock.now
     sys.exit(main(sys.argv[2:]))

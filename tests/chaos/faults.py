@@ -38,7 +38,7 @@ _NOTION: list[tuple[float, dict[str, Any]]] = [
 ]
 
 
-def storm(share: float) -> list[dict[str, Any]]:
+def fault_rules(share: float) -> list[dict[str, Any]]:
     """Rules by which so large a share (0 … 1) of all requests to either provider goes wrong."""
     return [
         *_rules("resend", "emails.*", _RESEND, share),

@@ -1,4 +1,4 @@
-"""One run: everything starts, the storm, its end, the drain, the replay of dead letters, the account."""
+"""One run: start, faults, their end, drain, replay of dead letters, and the comparison of ledger and providers."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
 from tests.acceptance.place import SECRETS, UNLIMITED, free_ports
-from tests.chaos import books, conclusion
+from tests.chaos import promises, records
 from tests.chaos.crowd import Crowd
-from tests.chaos.kept import Kept, KeptStore, advent, jump, ours
-from tests.chaos.plan import WORKERS, Act, acts
+from tests.chaos.faults import fault_rules
+from tests.chaos.plan import WORKERS, Disruption, disruptions
 from tests.chaos.provider import Provider
-from tests.chaos.weather import storm
+from tests.chaos.supervised import SupervisedProcess, SupervisedStore, advent, jump, ours
 
 _TICK_S = 0.02
 _TICKS_A_LOOK = 25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class Parameters:
     seed: int
     people: int
     kills: int
@@ -44,27 +44,27 @@ class Terms:
     faults: float = 0.3
     speed: float = 20
     patience_s: float = 300
-    """For something to come to its end, after the storm; and for the storm to end when its time is up."""
+    """For something to come to its end, after the faults; and for the faults to end when their time is up."""
 
 
 @dataclass
 class Outcome:
-    terms: Terms
+    parameters: Parameters
     done: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
-    account: conclusion.Account = field(default_factory=conclusion.Account)
+    comparison: promises.Comparison = field(default_factory=promises.Comparison)
 
 
-class Arena:
-    """Gateway, two workers and the store, each started again whenever it ends; and a sandbox that is left in peace."""
+class ChaosRun:
+    """Gateway, two workers and the store, each started again whenever it ends; and a sandbox that is not disturbed."""
 
-    def __init__(self, terms: Terms, *, say: Callable[[str], None], folder: Path | None = None) -> None:
-        self.terms, self._say = terms, say
+    def __init__(self, parameters: Parameters, *, say: Callable[[str], None], folder: Path | None = None) -> None:
+        self.parameters, self._say = parameters, say
         self.folder = Path(tempfile.mkdtemp(prefix="advent-chaos-", dir=folder))
-        self.outcome = Outcome(terms)
+        self.outcome = Outcome(parameters)
         gateway, sandbox = free_ports(2)
-        random = Random(f"starts {terms.seed}")
+        random = Random(f"starts {parameters.seed}")
         store = EmbeddedStore(self.folder / "store")
         self._settings = settings = {
             "REDIS_URL": store.url,
@@ -72,40 +72,40 @@ class Arena:
             "SANDBOX_PORT": str(sandbox),
             "WORKER_METRICS_PORT": "0",
             "TESTING_MODE": "true",
-            "CAMPAIGN_SPEED": str(terms.speed),
+            "CAMPAIGN_SPEED": str(parameters.speed),
             "RETRY_DELAY_SECONDS": "0.5",
             "LOG_LEVEL": "WARNING",
             **SECRETS,
             **UNLIMITED,
         }
-        self._store = KeptStore(store, random, self._complain)
+        self._store = SupervisedStore(store, random, self._complain)
         self._client = connect(store.url)
         self.sandbox = Provider(f"http://127.0.0.1:{sandbox}")
-        self._provider = Kept(
+        self._provider = SupervisedProcess(
             "sandbox", ours("sandbox", "sandbox", folder=self.folder, settings=settings), random, self._complain
         )
-        self._kept: dict[str, Kept] = {"store": self._store}
+        self._processes: dict[str, SupervisedProcess] = {"store": self._store}
         for name in ("gateway", *WORKERS):
             command = name.partition("-")[0]
-            self._kept[name] = Kept(
+            self._processes[name] = SupervisedProcess(
                 name, ours(name, command, folder=self.folder, settings=settings), random, self._complain
             )
         self.crowd = Crowd(
             f"http://127.0.0.1:{gateway}",
-            people=terms.people,
-            seed=terms.seed,
-            duration_s=terms.duration_s,
-            speed=terms.speed,
+            people=parameters.people,
+            seed=parameters.seed,
+            duration_s=parameters.duration_s,
+            speed=parameters.speed,
         )
 
-    def play(self) -> Outcome:
+    def execute(self) -> Outcome:
         began_s = time.monotonic()
         try:
             self._open()
-            self._storm()
-            self._calm()
+            self._disrupt()
+            self._end_faults()
             self._replay()
-            self._settle_accounts()
+            self._compare()
         finally:
             self._close()
         self.outcome.figures["seconds"] = round(time.monotonic() - began_s)
@@ -116,78 +116,78 @@ class Arena:
         self.outcome.violations.append(what)
 
     def _open(self) -> None:
-        for kept in (self._store, self._provider):
-            kept.tend(time.monotonic())
+        for process in (self._store, self._provider):
+            process.tend(time.monotonic())
         self._until(lambda: status_of(f"{self.sandbox.url}/health") == 200, "the sandbox", within_s=60)
-        self.sandbox.weather(storm(self.terms.faults), seed=self.terms.seed)
+        self.sandbox.set_faults(fault_rules(self.parameters.faults), seed=self.parameters.seed)
 
-    def _storm(self) -> None:
+    def _disrupt(self) -> None:
         began_s = said_s = time.monotonic()
-        coming = acts(self.terms.seed, kills=self.terms.kills, duration_s=self.terms.duration_s)
+        coming = disruptions(self.parameters.seed, kills=self.parameters.kills, duration_s=self.parameters.duration_s)
         self.crowd.start(began_s)
         while coming or not self.crowd.is_done:
             now_s = time.monotonic()
-            coming = [act for act in coming if now_s - began_s < act.at_s or not self._do(act, now_s)]
+            coming = [one for one in coming if now_s - began_s < one.at_s or not self._do(one, now_s)]
             self._tend()
             if now_s - said_s > 10:
                 said_s = now_s
                 self._say(
                     f"{now_s - began_s:5.0f} s: {len(self.crowd.answered)} people, {self.outcome.done['kill']} kills"
                 )
-            if now_s - began_s > self.terms.duration_s + self.terms.patience_s:
+            if now_s - began_s > self.parameters.duration_s + self.parameters.patience_s:
                 self._complain(
-                    f"the storm does not end: {len(coming)} acts to come, the crowd done: {self.crowd.is_done}"
+                    f"the faults do not end: {len(coming)} disruptions to come, the crowd done: {self.crowd.is_done}"
                 )
                 self.crowd.stop()
                 break
 
-    def _do(self, act: Act, now_s: float) -> bool:
-        """False when it cannot be done yet: nobody kills the dead. Then it is done at the very start."""
-        kept = self._kept[act.whom]
-        if act.what == "jump":
-            jump(self.folder, act.whom, act.seconds)
+    def _do(self, one: Disruption, now_s: float) -> bool:
+        """False while its process is down; then it is done as soon as that has started."""
+        process = self._processes[one.whom]
+        if one.what == "jump":
+            jump(self.folder, one.whom, one.seconds)
             done = True
-        elif act.what == "kill":
-            done = kept.kill()
-            if done and act.torn:
+        elif one.what == "kill":
+            done = process.kill()
+            if done and one.torn:
                 self._store.tear()
-        elif act.what == "stop":
-            done = kept.stop(now_s)
+        elif one.what == "stop":
+            done = process.stop(now_s)
         else:
-            done = kept.freeze(now_s, act.seconds)
+            done = process.freeze(now_s, one.seconds)
         if done:
-            self.outcome.done[act.what] += 1
-            self.outcome.done[f"{act.what} {act.whom.partition('-')[0]}"] += 1
+            self.outcome.done[one.what] += 1
+            self.outcome.done[f"{one.what} {one.whom.partition('-')[0]}"] += 1
         return done
 
-    def _calm(self) -> None:
-        """The weather clears, the clocks are put right, and everything comes to rest."""
-        self._say("the storm is over")
-        self.sandbox.weather([], seed=self.terms.seed)
-        for name, kept in self._kept.items():
-            kept.thaw()
+    def _end_faults(self) -> None:
+        """Providers fail no more, the clocks are put right, and everything drains."""
+        self._say("the faults are over")
+        self.sandbox.set_faults([], seed=self.parameters.seed)
+        for name, process in self._processes.items():
+            process.thaw()
             if name != "store":
                 (self.folder / f"{name}.clock").write_text("0")
-        self.outcome.figures["drained_s"] = self._rest()
+        self.outcome.figures["drained_s"] = self._drain()
 
-    def _rest(self) -> int:
+    def _drain(self) -> int:
         """Wait until nothing is left, however much there is; complain when nothing moves any more."""
         began_s = moved_s = said_s = time.monotonic()
-        left, best = books.Work({"unknown": 1}), (0, 0)
+        left, best = records.Work({"unknown": 1}), (0, 0)
         while not left.is_none:
             for _ in range(_TICKS_A_LOOK):
                 self._tend()
             with contextlib.suppress(redis.RedisError, OSError):
                 self._hurry_rows()
-                left, progress = books.work(self._client), books.progress(self._client)
+                left, progress = records.work(self._client), records.progress(self._client)
                 if progress > best:
                     best, moved_s = progress, time.monotonic()
             now_s = time.monotonic()
             if now_s - said_s > 30:
                 said_s = now_s
                 self._say(f"{now_s - began_s:5.0f} s: left to do: {left.waiting}")
-            if now_s - moved_s > self.terms.patience_s:
-                self._complain(f"nothing has moved for {self.terms.patience_s:.0f} s: {left.waiting}")
+            if now_s - moved_s > self.parameters.patience_s:
+                self._complain(f"nothing has moved for {self.parameters.patience_s:.0f} s: {left.waiting}")
                 break
         return round(time.monotonic() - began_s)
 
@@ -199,9 +199,9 @@ class Arena:
             broker.move("notion_sync", job.decode(), now_ms)
 
     def _replay(self) -> None:
-        """All dead letters, in good weather: nobody may get one twice, and none may be left without a reason."""
+        """All dead letters, while no provider fails: nobody may get one twice, and none may lack a reason."""
         self.outcome.figures["dead letters"] = self._client.zcard(keys.DEAD)
-        before, _ = self._account()
+        before, _ = self._compared()
         self.outcome.figures["dead by reason"] = dict(before.dead.most_common())
         self.outcome.violations += before.violations
         if not self._client.zcard(keys.DEAD):
@@ -212,14 +212,14 @@ class Arena:
             self._complain(f"dead replay: {answer.stderr[-2000:]}")
             return
         self.outcome.figures["replayed"] = len(json.loads(answer.stdout)["replayed"])
-        self._rest()
+        self._drain()
 
-    def _settle_accounts(self) -> None:
-        account, ledger = self._account()
-        self.outcome.account = account
-        self.outcome.violations += account.violations
-        self.outcome.violations += conclusion.rows(self.sandbox.tables(), ledger)
-        self.outcome.violations += books.stuck(self._client)
+    def _compare(self) -> None:
+        comparison, ledger = self._compared()
+        self.outcome.comparison = comparison
+        self.outcome.violations += comparison.violations
+        self.outcome.violations += promises.compare_rows(self.sandbox.tables(), ledger)
+        self.outcome.violations += records.stuck(self._client)
         self.outcome.violations += self.crowd.complaints
         for enrollment in self.crowd.left:
             if enrollment in ledger and ledger[enrollment].exit_reason is None and ledger[enrollment].next_step:
@@ -227,20 +227,18 @@ class Arena:
         self._count_failures()
         self._count()
 
-    def _account(self) -> tuple[conclusion.Account, dict[str, Enrollment]]:
-        ledger = books.enrollments(self._client)
-        reminders = books.reminders(self._client, self.crowd.booked)
-        return conclusion.account(self._mails(), ledger, self.crowd.answered, reminders), ledger
+    def _compared(self) -> tuple[promises.Comparison, dict[str, Enrollment]]:
+        ledger = records.enrollments(self._client)
+        reminders = records.reminders(self._client, self.crowd.booked)
+        return promises.compare(self._mails(), ledger, self.crowd.answered, reminders), ledger
 
     def _count_failures(self) -> None:
-        dead_lettered = books.failed(self._client)
-        self.outcome.figures["messages buried"] = dict(Counter(f"{queue}: {why}" for queue, _, why in dead_lettered))
-        events, strange = books.log_events(self.folder)
+        dead_lettered = records.failed(self._client)
+        self.outcome.figures["failed jobs"] = dict(Counter(f"{queue}: {why}" for queue, _, why in dead_lettered))
+        events, strange = records.log_events(self.folder)
         self.outcome.figures["said"] = dict(events.most_common(40))
         self.outcome.violations += strange
-        self.outcome.violations += [
-            f"{queue}: {job} was buried without a reason" for queue, job, why in dead_lettered if not why
-        ]
+        self.outcome.violations += [f"{queue}: {job} has no reason" for queue, job, why in dead_lettered if not why]
 
     def _count(self) -> None:
         counts = self.sandbox.counts()
@@ -258,19 +256,19 @@ class Arena:
             "requests": counts["requests"],
             "answers": counts["answers"],
             "suspicious": len(counts["suspicious"]),
-            "starts": {name: kept.starts for name, kept in self._kept.items()},
+            "starts": {name: process.starts for name, process in self._processes.items()},
             "torn logs": self._store.torn,
-            "longest stop, s": round(max(kept.longest_stop_s for kept in self._kept.values()), 1),
+            "longest stop, s": round(max(process.longest_stop_s for process in self._processes.values()), 1),
         }
 
-    def _mails(self) -> list[books.Accepted]:
+    def _mails(self) -> list[records.Accepted]:
         [file] = self.folder.rglob("sandbox.sqlite3")
-        return books.accepted_mails(file)
+        return records.accepted_mails(file)
 
     def _tend(self) -> None:
         now_s = time.monotonic()
-        for kept in (*self._kept.values(), self._provider):
-            kept.tend(now_s)
+        for process in (*self._processes.values(), self._provider):
+            process.tend(now_s)
         time.sleep(_TICK_S)
 
     def _until(self, is_so: Callable[[], bool], what: str, *, within_s: float) -> None:
@@ -282,6 +280,6 @@ class Arena:
     def _close(self) -> None:
         self.crowd.stop()
         self._client.close()
-        for kept in (*self._kept.values(), self._provider):
-            kept.end()
+        for process in (*self._processes.values(), self._provider):
+            process.end()
         self._store.end_for_good()

@@ -1,4 +1,4 @@
-"""The two sides of the account: what the ledger says of everybody, and what the providers have."""
+"""Both sides of the comparison: what the ledger says of everybody, and what the providers have."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def enrollments(client: redis.Redis) -> dict[str, Enrollment]:
 
 @dataclass
 class Work:
-    """What still waits or is under way, by what it is; empty when everything has come to rest."""
+    """What still waits or is under way, by what it is; empty when nothing is left to do."""
 
     waiting: dict[str, int] = field(default_factory=dict)
 

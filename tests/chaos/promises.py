@@ -1,4 +1,4 @@
-"""What was promised, held against both sides' books."""
+"""What was promised, compared with the ledger and with what the providers have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
-from tests.chaos.books import Accepted, by_owner
+from tests.chaos.records import Accepted, by_owner
 
 STEPS = 7
 REMINDERS = 3
@@ -21,7 +21,7 @@ UNKNOWN_OUTCOME = (
 
 
 @dataclass
-class Account:
+class Comparison:
     """`violations`: broken promises, a line each. The rest explains what did not arrive."""
 
     mails: int = 0
@@ -33,14 +33,14 @@ class Account:
     violations: list[str] = field(default_factory=list)
 
 
-def account(
+def compare(
     mails: list[Accepted],
     ledger: Mapping[str, Enrollment],
     answered: Mapping[str, str],
     reminders: Mapping[str, Mapping[str, Record]],
-) -> Account:
+) -> Comparison:
     """Everybody whose signup was answered, step by step; and every call that was, reminder by reminder."""
-    found = Account(mails=len(mails))
+    found = Comparison(mails=len(mails))
     persons = by_owner(mails)
     for enrollment in answered.keys() - ledger.keys():
         found.lost += 1
@@ -59,10 +59,10 @@ def account(
     return found
 
 
-def _steps(found: Account, known: Enrollment, mails: Mapping[str, list[Accepted]]) -> None:
+def _steps(found: Comparison, known: Enrollment, mails: Mapping[str, list[Accepted]]) -> None:
     if known.status not in (Status.COMPLETED, Status.EXITED):
         found.lost += 1
-        found.violations.append(f"lost: {known.id} came to rest {known.status}")
+        found.violations.append(f"lost: {known.id} ended as {known.status}")
     for step in range(1, STEPS + 1):
         _step(found, f"{known.id}/step-{step}", known, known.records.get(step), mails.get(f"step-{step}", []))
     for name in mails.keys() - {f"step-{step}" for step in range(1, STEPS + 1)}:
@@ -70,7 +70,7 @@ def _steps(found: Account, known: Enrollment, mails: Mapping[str, list[Accepted]
         found.violations.append(f"unexplained: {known.id} got {name}")
 
 
-def _step(found: Account, name: str, known: Enrollment, record: Record | None, mails: list[Accepted]) -> None:
+def _step(found: Comparison, name: str, known: Enrollment, record: Record | None, mails: list[Accepted]) -> None:
     if record is None:
         if known.status is not Status.EXITED:
             found.lost += 1
@@ -85,7 +85,7 @@ def _step(found: Account, name: str, known: Enrollment, record: Record | None, m
 
 
 def _reminders(
-    found: Account, booking: str, records: Mapping[str, Record], mails: Mapping[str, list[Accepted]]
+    found: Comparison, booking: str, records: Mapping[str, Record], mails: Mapping[str, list[Accepted]]
 ) -> None:
     if len(records) != REMINDERS:
         found.lost += 1
@@ -93,7 +93,7 @@ def _reminders(
     for name, record in records.items():
         if record.final_status is DeliveryStatus.PLANNED:
             found.lost += 1
-            found.violations.append(f"lost: {booking}/{name} came to rest {record.final_status}")
+            found.violations.append(f"lost: {booking}/{name} ended as {record.final_status}")
         else:
             _recorded(found, f"{booking}/{name}", record, mails.get(name, []))
     for name in mails.keys() - records.keys():
@@ -101,7 +101,7 @@ def _reminders(
         found.violations.append(f"unexplained: {booking}/{name} was accepted, and the ledger knows nothing of it")
 
 
-def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
+def _recorded(found: Comparison, name: str, record: Record, mails: list[Accepted]) -> None:
     if len(mails) > 1:
         found.doubled += 1
         found.violations.append(f"doubled: {name} was accepted {len(mails)} times")
@@ -112,7 +112,7 @@ def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) 
         found.violations.append(f"lost: {name} is said to be accepted as {record.detail}, the provider has {mails}")
 
 
-def _not_sent(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
+def _not_sent(found: Comparison, name: str, record: Record, mails: list[Accepted]) -> None:
     kind = found.dead if record.final_status is DeliveryStatus.DEAD else found.skipped
     kind[record.detail] += 1
     if not record.detail:
@@ -123,14 +123,14 @@ def _not_sent(found: Account, name: str, record: Record, mails: list[Accepted]) 
         found.violations.append(f"unexplained: {name} was accepted, and is {record.final_status}: {record.detail}")
 
 
-def _same_subject_twice(found: Account, mails: list[Accepted]) -> None:
+def _same_subject_twice(found: Comparison, mails: list[Accepted]) -> None:
     twice = [pair for pair, number in Counter((mail.to, mail.subject) for mail in mails).items() if number > 1]
     for to, subject in twice:
         found.doubled += 1
         found.violations.append(f"doubled: {to} got {subject!r} more than once")
 
 
-def rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str, Enrollment]) -> Iterable[str]:
+def compare_rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str, Enrollment]) -> Iterable[str]:
     """What Notion shows otherwise than the ledger says."""
     addresses = {known.assessment.email: known for known in ledger.values()}
     for table, column in (("Email Sequence", "Email"), ("BusinessX Canada", "email")):

@@ -1,0 +1,109 @@
+"""What a call does to the letters of a campaign: it stops them, they pause for it, or go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.domain.enrollment import Status
+from common.domain.ids import enrollment_id
+from common.settings.settings import Settings
+from services.simulation.engine import Simulation
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+BORIS = "boris@example.org"
+WHO = enrollment_id("christmas_2025", BORIS)
+
+
+def pausing(campaign: Campaign, nurture: str, *, resumes: bool = True) -> Campaign:
+    booking = replace(campaign.booking, nurture=nurture, cancellation_resumes=resumes)
+    return replace(campaign, compiled=replace(campaign.compiled, booking=booking))
+
+
+@pytest.fixture
+def playing(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock):
+    def play(nurture: str, *, resumes: bool = True) -> Simulation:
+        settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+        return Simulation(store, pausing(campaign, nurture, resumes=resumes), settings, clock=clock)
+
+    return play
+
+
+def letters_h(story: Simulation, anchor_ms: int) -> list[float]:
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if "step" in mail.tags]
+
+
+async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_reminds(playing, boris, clock):
+    story, anchor = playing("stop"), clock.now_ms()
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.book(BORIS, anchor + 10 * DAY_MS, uid="A")
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 24]
+    assert len([mail for mail in story.mailer.inbox_of(BORIS) if "reminder" in mail.tags]) == 3
+    assert story.mirror.rows[WHO].exit_reason == "stopped"
+
+
+async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_reports_its_end(playing, boris, clock):
+    story, anchor = playing("pause"), clock.now_ms()
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 24, 100.5, 120, 168, 216, 264]
+    assert story.mirror.rows[WHO].status is Status.COMPLETED
+
+
+async def test_a_cancellation_resumes_at_once_what_a_booking_paused(playing, boris, clock):
+    story, anchor = playing("pause"), clock.now_ms()
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await story.run(until_ms=anchor + 90 * HOUR_MS)
+    await story.cancel("A")
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 24, 90, 120, 168, 216, 264]
+
+
+async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_host_asks_for_another_time(
+    playing, boris, clock
+):
+    story, anchor = playing("pause", resumes=False), clock.now_ms()
+    await story.sign_up(boris)
+    await story.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await story.book("ada@example.org", anchor + 1000 * HOUR_MS, uid="B")
+    await story.run(until_ms=anchor + 50 * HOUR_MS)
+    await story.cancel("A")
+    await story.cancel("B", request_reschedule=True)
+    await story.run()
+
+    assert story.mirror.rows[WHO].exit_reason == "stopped"
+    assert len(story.mailer.inbox_of(BORIS)) == 2
+    assert len(story.mailer.inbox_of("ada@example.org")) == 7
+
+
+async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
+    story, anchor = playing("pause"), clock.now_ms()
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + HOUR_MS)
+    await story.ledger.enrollments.hold(WHO, "operator", now_ms=clock.now_ms())
+    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="A")
+    await story.run(until_ms=anchor + 60 * HOUR_MS)
+    assert letters_h(story, anchor) == [0]
+    assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == []
+
+    await story.ledger.enrollments.release(WHO, "operator", now_ms=clock.now_ms())
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 60, 72, 120, 168, 216, 264]

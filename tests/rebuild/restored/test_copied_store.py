@@ -1,0 +1,267 @@
+"""A store that was emptied, replaced or copied is noticed before anything is sent from it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import redis.asyncio
+
+from actors.upkeep.bootstrap import Bootstrap
+from actors.upkeep.generation_guard import BEAT_S
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.store_generation import COPIED, EMPTIED
+from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
+from common.store.witness_file import WitnessFile
+from services.gateway.witness import GatewayWitness
+from tests.rebuild.conftest import HOUR_MS, Installation
+from tests.rebuild.restored.conftest import STEPS, backup, faster, holds, restore, with_a_first_mail
+
+
+async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None:
+    for key, value in (await backup(installation)).items():
+        await copy.restore(key, 0, value, replace=True)
+    await copy.delete(keys.GENERATION_KEEPER)
+
+
+async def test_a_start_without_any_witness_is_a_first_start(installation, starts, ada):
+    await installation.simulation.sign_up(ada)
+
+    await starts()
+
+    assert await holds(installation) == set()
+    await installation.until(1)
+    assert await installation.inbox(ada) == ["step-1"]
+
+
+async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
+    first = await starts()
+    await installation.simulation.sign_up(ada)
+    await first.turn()
+    before = await installation.world.ledger.generations.current()
+    await first.stop()
+
+    waits: list[float] = []
+
+    async def waiting(seconds: float) -> None:
+        waits.append(seconds)
+
+    await starts(sleep=waiting)
+
+    after = await installation.world.ledger.generations.current()
+    assert (after.id, after.ancestors) == (before.id, before.ancestors)
+    assert await holds(installation) == set()
+    assert [seconds for seconds in waits if seconds > BEAT_S] == [], "since then no copy has written to a witness"
+
+
+async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, starts, ada, boris):
+    guard = await starts()
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await guard.turn()
+    await guard.stop()
+    await installation.store.flushall()
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+
+    again = await starts()
+    await installation.simulation.sign_up(boris)
+    await installation.until(81)
+
+    assert await holds(installation) == {EMPTIED}
+    assert await installation.inbox(boris) == []
+    await installation.calm()
+    world = replace(again._world, suppression_list=None)
+    bootstrap = Bootstrap(world, sleep=faster)
+    await bootstrap.before_work()
+    await again.turn()
+    await bootstrap.stop()
+    assert await holds(installation) == set()
+    await installation.until(400)
+    assert await installation.inbox(ada) == await installation.inbox(boris) == STEPS
+
+
+async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(installation, starts, ada):
+    guard = await starts()
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await guard.turn()
+    await restore(installation, saved)
+
+    await guard.turn()
+    if guard._settling is not None:
+        await guard._settling
+    await installation.until(300)
+
+    assert await installation.inbox(ada) == STEPS
+    assert (await installation.world.ledger.generations.settlement()).merged == 1
+
+
+async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a_claim(
+    installation, starts, ada, clock
+):
+    second = step_delivery_id(enrollment_id("christmas_2025", ada.email), 2)
+    keeper = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await keeper.turn()
+    saved = await backup(installation)
+    await installation.until(23)
+    await keeper.turn()
+    other = await starts("two", client=installation.store)  # A process of its own, with a ledger of its own.
+    await other.turn()
+    await restore(installation, saved)
+    await keeper._keep_lease()
+    clock.move_to(max(clock.now_ms(), installation.anchor_ms + 25 * HOUR_MS))
+
+    ledgers = [guard._world.ledger for guard in (keeper, other)]
+    for ledger in ledgers:
+        refused = await ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+        assert refused == ClaimRefused("held", "the store was replaced", clock.now_ms() + 1_000)
+    await other.turn()
+    refused = await ledgers[1].deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert (refused.reason, refused.detail) == ("held", "the store was replaced")
+
+    await keeper.turn()
+    if keeper._settling is not None:
+        await keeper._settling
+    await other.turn()
+    granted = await ledgers[1].deliveries.claim(second, worker="two-1", now_ms=clock.now_ms() + 1_000)
+    assert isinstance(granted, ClaimGranted)
+
+
+async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
+    installation, starts, ada, copy
+):
+    first = await with_a_first_mail(installation, starts, ada)
+    await _copied(installation, copy)
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        for _ in range(int(seconds // BEAT_S)) if seconds > BEAT_S else ():
+            await first.turn()
+        await faster(seconds)
+
+    await starts("two", client=copy, sleep=while_the_first_one_beats)
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
+    installation, starts, ada, copy, second_copy
+):
+    first = await with_a_first_mail(installation, starts, ada)
+    await first.stop()
+    await _copied(installation, copy)
+    await _copied(installation, second_copy)
+    both_have_marked = asyncio.Barrier(2)
+
+    async def until_both_have_marked(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await both_have_marked.wait()
+        await faster(seconds)
+
+    await asyncio.gather(
+        starts("two", client=copy, sleep=until_both_have_marked),
+        starts("three", client=second_copy, sleep=until_both_have_marked),
+    )
+
+    refusals = [{name.decode() for name in await each.hkeys(keys.HOLD_ALL)} for each in (copy, second_copy)]
+    assert sorted(refusals, key=len) == [set(), {COPIED}]
+
+
+async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts, ada, tmp_path):
+    """Workers without a DATA_DIR that lasts, and no Notion."""
+    (tmp_path / "gateway").mkdir()
+    settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
+    await installation.simulation.sign_up(ada)
+    first = await starts("pod-1", notion=False)
+    await installation.until(1)
+    await first.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await first.turn()
+    await GatewayWitness(settings, installation.world.ledger).turn()
+    await first.stop()
+    await restore(installation, saved)
+    gateway = GatewayWitness(settings, installation.world.ledger)
+
+    async def while_the_gateway_publishes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await gateway.turn()
+        await faster(seconds)
+
+    await starts("pod-2", notion=False, sleep=while_the_gateway_publishes)
+    await installation.until(300)
+
+    assert (await installation.world.ledger.generations.settlement()).found == 1
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
+    installation, starts, ada, copy
+):
+    first = await with_a_first_mail(installation, starts, ada)
+    await _copied(installation, copy)
+    waits = 0
+
+    async def while_notion_is_away_once(seconds: float) -> None:
+        nonlocal waits
+        if seconds > BEAT_S:
+            waits += 1
+            for _ in range(3):
+                await first.turn()
+            if waits == 1:
+                await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+            else:
+                await installation.calm()
+                for _ in range(3):
+                    await first.turn()
+        await faster(seconds)
+
+    await starts("two", client=copy, sleep=while_notion_is_away_once)
+
+    assert waits == 2
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(installation, starts, ada, copy):
+    first = await with_a_first_mail(installation, starts, ada)
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        if seconds > BEAT_S:
+            for _ in range(3):
+                await first.turn()
+        await faster(seconds)
+
+    await first.stop()
+    second = await starts("one", client=copy)
+    assert await copy.hkeys(keys.HOLD_ALL) == [EMPTIED.encode()]
+    first = await starts("one")
+    second._sleep = while_the_first_one_beats
+    await copy.hdel(keys.HOLD_ALL, EMPTIED)
+    await second.turn()
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, starts, ada, tmp_path):
+    first = await starts(notion=False)
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await first.stop()
+    file = WitnessFile(tmp_path / "one")
+
+    async def while_a_gateway_writes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            file.write(replace(file.read(), token=""))
+        await faster(seconds)
+
+    await starts(notion=False, sleep=while_a_gateway_writes)
+
+    assert await holds(installation) == set()
