@@ -90,6 +90,7 @@ class PeopleIndex:
         self._of_contact: dict[str, set[str]] = {}
         self._of_hash: dict[str, tuple[str, ...]] = {}
         self._orders: dict[str, list[tuple[Any, str]]] = {}
+        self._added: dict[str, list[tuple[Any, str]]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
@@ -130,10 +131,10 @@ class PeopleIndex:
             self._of_contact.setdefault(person.calls_contact, set()).add(id)
         if person.address_hash and id not in (sharing := self._of_hash.get(person.address_hash, ())):
             self._of_hash[person.address_hash] = (*sharing, id)
-        for sort, order in self._orders.items():
+        for sort in self._orders:
             key = _KEYS[sort]
             if before is None or key(before) != key(person):
-                insort(order, (key(person), id))
+                self._added.setdefault(sort, []).append((key(person), id))
         if self._planned is not None:
             self._planned.add(person)
 
@@ -166,9 +167,10 @@ class PeopleIndex:
         if now is None or before.address_hash != now.address_hash:
             left = tuple(one for one in self._of_hash.pop(before.address_hash, ()) if one != id)
             self._of_hash |= {before.address_hash: left} if left else {}
-        for sort, order in self._orders.items():
+        for sort in self._orders:
             key = _KEYS[sort]
             if now is None or key(before) != key(now):
+                order = self._order(sort)
                 del order[bisect_left(order, (key(before), id))]
         if self._planned is not None:
             self._planned.remove(before)
@@ -214,4 +216,11 @@ class PeopleIndex:
         if sort not in self._orders:
             key = _KEYS[sort]
             self._orders[sort] = sorted((key(person), person.id) for person in self._people.values())
-        return self._orders[sort]
+        order, added = self._orders[sort], self._added.pop(sort, ())
+        if len(added) < _FEW:
+            for one in added:
+                insort(order, one)
+        else:
+            order += added
+            order.sort()  # While everybody is read: to make room for one after the other takes seconds.
+        return order

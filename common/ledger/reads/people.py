@@ -7,12 +7,14 @@ commands, however many people there are, and the store keeps nothing more of a p
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from sys import intern
 from typing import Any, Final
+
+from pydantic_core import from_json
 
 from common.domain.ids import EnrollmentId, step_of
 from common.domain.people_index import Found, Marked, PeopleIndex
@@ -21,12 +23,15 @@ from common.domain.planned_mails import PlannedMails
 from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import read_calls
-from common.ledger.codec import read_record
+from common.ledger.codec import due_ms_of
 from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
 from common.ledger.store import pairs, texts
 
-PAGE: Final = 500
+PAGE: Final = 250
+"""Read by one script, which keeps the store from everything else for some milliseconds."""
+READERS: Final = 2
+"""While a page is listed, the store reads the next one."""
 _BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
 
 
@@ -78,10 +83,31 @@ class PeopleList:
             pipe.zcard(name)
         self.expected = sum(await pipe.execute())
         with _uncollected():
-            kept = {one async for page in _pages(self._ids()) for one in await self._read(page)}
+            kept = await self._read_pages()
         for gone in {person.id for person in self._index.all()} - kept:
             self._remove(gone)
         self._seen = seen
+
+    async def _read_pages(self) -> set[str]:
+        """Everybody who is there."""
+        kept: set[str] = set()
+        pages, turn = _pages(self._ids()), asyncio.Lock()
+
+        async def read() -> None:
+            while page := await _next(pages, turn):
+                kept.update(await self._read(page))
+
+        readers = [asyncio.create_task(read()) for _ in range(READERS)]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+        return kept
+
+    async def read_these(self, ids: Sequence[str]) -> None:
+        """Before it is their turn: somebody asked for them by name."""
+        await self._read([one for one in ids if one not in self._index])
 
     async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Found:
         """All who match, in order; as of now, but for those that are still being read."""
@@ -196,6 +222,12 @@ async def _pages(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
         yield page
 
 
+async def _next(pages: AsyncIterator[list[str]], turn: asyncio.Lock) -> list[str]:
+    """One for each reader; [] after the last."""
+    async with turn:
+        return await anext(pages, [])
+
+
 def _listed(
     id: str,
     campaign: str,
@@ -214,7 +246,7 @@ def _listed(
     calls: Sequence[str],
 ) -> tuple[ListedPerson, str]:
     """A row of `listing.read`: the person, and what a search looks through."""
-    first_name, business_name = [*json.loads(assessment), None, None][:2]
+    first_name, business_name = [*from_json(assessment), None, None][:2]
     first_name, business_name = (given_name if given_name is not None else first_name) or "", business_name or ""
     person = ListedPerson(
         id=EnrollmentId(id),
@@ -228,7 +260,7 @@ def _listed(
         language=language,
         signed_up_ms=int(anchor_ms),
         next_step=step_of(following) if following else None,
-        next_due_ms=read_record(record).at_ms if record else None,
+        next_due_ms=due_ms_of(record) if record else None,
         address_hash=address_hash or "",
         calls_contact=contact or id,
         is_booked=bool(calls) and any(call.state in _BOOKED for call in read_calls(pairs(calls)).values()),

@@ -94,7 +94,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     """The same people as CSV, all of them; the action log has who took how many."""
     given = await _form(request) if request.method == "POST" else request.query
     context, query = request.app[CONTEXT], query_of(given)
-    found = await context.people.find(query.wanted, sort=query.sort)
+    found = await _find(context, query)
     headers = {"Content-Disposition": 'attachment; filename="people.csv"', "Content-Type": "text/csv; charset=utf-8"}
     await record_action(context, "people download", [], after=count(len(found), "person", "people"))
     response = web.StreamResponse(headers=headers)
@@ -148,10 +148,17 @@ def query_of(given: Mapping[str, str]) -> Query:
 async def find_page(context: ConsoleContext, query: Query, first: int, number: int) -> tuple[list[ListedPerson], int]:
     """(those from index `first`, how many there are in all); nobody whom the store does not know any more."""
     while True:
-        found = await context.people.find(query.wanted, sort=query.sort)
+        found = await _find(context, query)
         shown = list(found[first : first + number])
         if not await context.people.remove_gone(shown):
             return shown, len(found)
+
+
+async def _find(context: ConsoleContext, query: Query) -> Sequence[ListedPerson]:
+    """Who is named by their id or whole address need not wait until everybody has been read."""
+    if not context.people.is_complete:
+        await context.people.read_these(await _named(context, query.wanted.words.strip()))
+    return await context.people.find(query.wanted, sort=query.sort)
 
 
 async def _show(request: web.Request, query: Query, *, first: int, is_search: bool = False) -> web.Response:
@@ -202,10 +209,15 @@ async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
     if is_enrollment_id(text):
         one = await read_contact_timeline(context.ledger, EnrollmentId(text), now_ms=context.clock.now_ms())
         return one.enrollment_id if one is not None else None
-    if "@" not in text:
-        return None
-    found = await find_contacts(context.ledger, normal_address(text))
-    return found[0].enrollment_id if found else None
+    return next(iter(await _named(context, text)), None)
+
+
+async def _named(context: ConsoleContext, text: str) -> list[EnrollmentId]:
+    """In each campaign; of an address, only those who are there."""
+    if is_enrollment_id(text):
+        return [EnrollmentId(text)]
+    found = await find_contacts(context.ledger, normal_address(text)) if "@" in text else []
+    return [one.enrollment_id for one in found]
 
 
 def _day(text: str) -> int | None:
