@@ -12,7 +12,7 @@ import gc
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic_core import from_json
 
@@ -160,8 +160,8 @@ class PeopleList:
 
     async def _read(self, ids: Sequence[str]) -> list[str]:
         """Those of these who are there."""
-        rows = await self._ledger.store.run("listing.read", [], ids) if ids else []
-        found = {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
+        rows = from_json(await self._ledger.store.run("listing.read", [], ids)) if ids else []
+        found = {id: row for id, row in zip(ids, rows, strict=True) if row}
         for id, row in found.items():
             self._put(id, row)
         for gone in set(ids) - found.keys():
@@ -233,21 +233,21 @@ def _listed(
     campaign: str,
     email: str,
     assessment: str,
-    given_name: str | None,
+    given_name: str | Literal[False],
     segment: str,
     status: str,
-    exit_reason: str | None,
-    language: str | None,
+    exit_reason: str | Literal[False],
+    language: str | Literal[False],
     anchor_ms: str,
-    address_hash: str | None,
-    contact: str | None,
-    following: str | None,
-    record: str | None,
+    address_hash: str | Literal[False],
+    contact: str | Literal[False],
+    following: str | Literal[False],
+    record: str | Literal[False],
     calls: Sequence[str],
 ) -> tuple[ListedPerson, str]:
     """A row of `listing.read`: the person, and what a search looks through."""
     first_name, business_name = [*from_json(assessment), None, None][:2]
-    first_name, business_name = (given_name if given_name is not None else first_name) or "", business_name or ""
+    first_name, business_name = (first_name if given_name is False else given_name) or "", business_name or ""
     person = ListedPerson(
         id=EnrollmentId(id),
         campaign=intern(campaign),
@@ -256,8 +256,8 @@ def _listed(
         business_name=business_name,
         segment=intern(segment),
         status=intern(status),
-        exit_reason=exit_reason,
-        language=language,
+        exit_reason=exit_reason or None,
+        language=language or None,
         signed_up_ms=int(anchor_ms),
         next_step=step_of(following) if following else None,
         next_due_ms=due_ms_of(record) if record else None,
