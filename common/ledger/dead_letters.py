@@ -68,6 +68,14 @@ class DeadLetters:
         found: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
         return {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
 
+    async def newest_since(self, number: int) -> tuple[int, dict[DeliveryId, int]]:
+        """(How many there are; since when, of the newest)."""
+        pipe = self._store.client.pipeline(transaction=True)
+        pipe.zcard(keys.DEAD)
+        pipe.zrevrange(keys.DEAD, 0, number - 1, withscores=True)
+        total, found = await pipe.execute()
+        return int(total), {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
+
     async def newest(self, *, first: int, number: int) -> tuple[DeadLetter, ...]:
         """Newest first, beginning with that of index `first`."""
         last = first + number - 1
