@@ -7,10 +7,13 @@ Sets say who has which segment, status and so on; sorted lists keep the orders t
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, overload
 
+from common.domain.ids import Step
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded
 from common.domain.planned_mails import PlannedMails
 
@@ -26,6 +29,11 @@ _KEYS: Final[dict[str, Any]] = {
 _LOOKED_AT: Final = 2_000
 _FEW: Final = 50
 """A result so many times smaller than all is sorted by itself."""
+
+
+PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
+"""How many people have these in common: campaign, segment, status, next step, booked."""
+_counted = attrgetter("campaign", "segment", "status", "next_step", "is_booked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class PeopleIndex:
     """Orders, and the mails that are to come, are kept from the first time on that somebody asks for them."""
 
     def __init__(self) -> None:
+        self.counts = PeopleCounts()
         self._planned: PlannedMails | None = None
         self._people: dict[str, ListedPerson] = {}
         self._texts: dict[str, str] = {}
@@ -125,6 +134,7 @@ class PeopleIndex:
         if before is not None:
             self._forget_changed(before, person)
         self._people[id], self._texts[id] = person, text
+        self.counts[_counted(person)] += 1
         for name in _FIELDS:
             self._with.setdefault((name, getattr(person, name)), set()).add(id)
         if person.calls_contact != id:
@@ -158,7 +168,10 @@ class PeopleIndex:
 
     def _forget_changed(self, before: ListedPerson, now: ListedPerson | None) -> None:
         """What was kept of `before` and is not so any more; None: they are gone."""
-        id = before.id
+        id, group = before.id, _counted(before)
+        self.counts[group] -= 1
+        if not self.counts[group]:
+            del self.counts[group]
         for name in _FIELDS:
             if now is None or getattr(before, name) != getattr(now, name):
                 self._with[name, getattr(before, name)].discard(id)

@@ -77,6 +77,7 @@ def test_an_index_that_followed_every_change_is_as_one_that_was_made_anew(seed: 
         put(anew, one)
 
     marks, cadences = [0, DAY_MS, DAY_MS + 40, 9 * DAY_MS], {"c": CADENCE}
+    assert followed.counts == anew.counts
     assert answers(followed) == answers(anew)
     assert followed.planned.before(marks, cadences) == PlannedMails(known.values()).before(marks, cadences)
     assert {name: followed.values(name) for name in ("segment", "language")} == {

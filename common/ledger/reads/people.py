@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from pydantic_core import from_json
 
 from common.domain.ids import EnrollmentId, step_of
-from common.domain.people_index import Found, Marked, PeopleIndex
+from common.domain.people_index import Found, Marked, PeopleCounts, PeopleIndex
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded, searched_text
 from common.domain.planned_mails import PlannedMails
 from common.domain.series import BookingState
@@ -61,6 +61,11 @@ class PeopleList:
     def planned(self) -> PlannedMails:
         """The mails that are to come for those that have been read."""
         return self._index.planned
+
+    @property
+    def counts(self) -> PeopleCounts:
+        """Of those that have been read."""
+        return self._index.counts
 
     async def refresh(self) -> None:
         """Read those who changed; at first, and after too many changes, everybody."""
