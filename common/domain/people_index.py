@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final, overload
+from typing import Any, Final, Literal, overload
 
 from common.domain.ids import Step
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded
@@ -203,15 +203,18 @@ class PeopleIndex:
         if wanted.is_suppressed:
             yield {id for one in marked.suppressed for id in self._of_hash.get(one, ())}
         if wanted.from_ms is not None or wanted.until_ms is not None:
-            yield self._between("oldest", wanted.from_ms, wanted.until_ms)
+            yield {one.id for one in self.between("oldest", wanted.from_ms, wanted.until_ms)}
         if wanted.due_from_ms is not None or wanted.due_until_ms is not None:
-            yield self._between("next", wanted.due_from_ms, wanted.due_until_ms)
+            yield {one.id for one in self.between("next", wanted.due_from_ms, wanted.due_until_ms)}
 
-    def _between(self, sort: str, from_ms: int | None, until_ms: int | None) -> set[str]:
+    def between(
+        self, sort: Literal["oldest", "next"], from_ms: int | None, until_ms: int | None
+    ) -> Iterator[ListedPerson]:
+        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
         order = self._order(sort)
         first = bisect_left(order, (from_ms or 0,))
         last = bisect_left(order, (_NEVER if until_ms is None else until_ms,))
-        return {id for _, id in order[first:last]}
+        return (self._people[id] for _, id in order[first:last])
 
     def _ordered(self, found: set[str] | None, sort: Sort) -> Found:
         """`found`: None for everybody."""

@@ -138,6 +138,10 @@ class PeopleList:
         """Everybody that has been read."""
         return [*self._index.all()]
 
+    def between(self, sort: Literal["oldest", "next"], from_ms: int, until_ms: int) -> Iterator[ListedPerson]:
+        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
+        return self._index.between(sort, from_ms, until_ms)
+
     def get(self, id: str) -> ListedPerson | None:
         return self._index.get(id)
 
