@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -56,7 +56,7 @@ from services.web import pages, probes
 from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
-PEOPLE_EVERY_S = 2
+FOLLOWED_EVERY_S = 2
 LOGIN_FAILURES_MAX = 10
 LOGIN_FAILURES_TOTAL_MAX = 100
 """Wrong tokens in a minute: from one source, and from all sources together."""
@@ -121,7 +121,12 @@ def build_app(context: ConsoleContext) -> web.Application:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
-    loops = [context.status_cache.keep_current(), context.store_monitor.run(), _follow_people(context.people)]
+    loops = [
+        context.status_cache.keep_current(),
+        context.store_monitor.run(),
+        _follow(context.people.refresh, failure="people_unreadable"),
+        _follow(context.dead_letters.refresh, failure="dead_letters_unreadable"),
+    ]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
     context.background.start(loops)
@@ -132,14 +137,14 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await context.background.stop()
 
 
-async def _follow_people(people: PeopleList) -> None:
-    """Until cancelled: read everybody once, then whoever changed."""
+async def _follow(refresh: Callable[[], Awaitable[object]], *, failure: str) -> None:
+    """Until cancelled: read all of a list once, then whatever changed."""
     while True:
         try:
-            await people.refresh()
+            await refresh()
         except STORE_FAILURES:
-            log.warning("people_unreadable")
-        await asyncio.sleep(PEOPLE_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
+            log.warning(failure)
+        await asyncio.sleep(FOLLOWED_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
 
 
 async def _play_versions(versions: PlayedVersions) -> None:

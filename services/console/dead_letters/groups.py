@@ -26,8 +26,7 @@ class Group:
 
     @property
     def id(self) -> str:
-        """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
-        return hashlib.sha256(self.reason.encode()).hexdigest()[:12]
+        return group_id(self.reason)
 
     @property
     def replay_effect(self) -> str:
@@ -40,6 +39,11 @@ class Group:
             ),
         ]
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)
+
+
+def group_id(reason: str) -> str:
+    """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
+    return hashlib.sha256(reason.encode()).hexdigest()[:12]
 
 
 def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
