@@ -148,7 +148,7 @@ async def _until_read(url: str, people: int) -> float:
                 body = await response.json()
             if body["is_complete"] and body["total"] == people:
                 return time.perf_counter() - began
-            await asyncio.sleep(0.05)  # noqa: TID251 -- another process, which tells nobody when it is ready
+            await asyncio.sleep(0.25)  # noqa: TID251 -- another process, which tells nobody when it is ready
     raise TimeoutError(f"the console has not read {people:,} people")
 
 
