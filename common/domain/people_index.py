@@ -10,7 +10,6 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Final, Literal, overload
 
 from common.domain.ids import Step
@@ -33,7 +32,6 @@ _FEW: Final = 50
 
 PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
 """How many people have these in common: campaign, segment, status, next step, booked."""
-_counted = attrgetter("campaign", "segment", "status", "next_step", "is_booked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,10 @@ class Found(Sequence[ListedPerson]):
             self._ids += [id for _, id in some if id in matching]
             self._looked_at += _LOOKED_AT
         return self._ids[first:last]
+
+
+def _counted(person: ListedPerson) -> tuple[str, str, str, Step | None, bool]:
+    return person.campaign, person.segment, person.status, person.next_step, person.is_booked
 
 
 class PeopleIndex:

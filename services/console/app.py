@@ -124,8 +124,8 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = [
         context.status_cache.keep_current(),
         context.store_monitor.run(),
-        _follow(context.people.refresh, failure="people_unreadable"),
-        _follow(context.dead_letters.refresh, failure="dead_letters_unreadable"),
+        _follow(lambda: _refresh_people(context.people)),
+        _follow(lambda: _refresh_dead_letters(context.dead_letters)),
     ]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
@@ -137,14 +137,25 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await context.background.stop()
 
 
-async def _follow(refresh: Callable[[], Awaitable[object]], *, failure: str) -> None:
+async def _follow(refresh: Callable[[], Awaitable[None]]) -> None:
     """Until cancelled: read all of a list once, then whatever changed."""
     while True:
-        try:
-            await refresh()
-        except STORE_FAILURES:
-            log.warning(failure)
+        await refresh()
         await asyncio.sleep(FOLLOWED_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
+
+
+async def _refresh_people(people: PeopleList) -> None:
+    try:
+        await people.refresh()
+    except STORE_FAILURES:
+        log.warning("people_unreadable")
+
+
+async def _refresh_dead_letters(letters: DeadLetterList) -> None:
+    try:
+        await letters.refresh()
+    except STORE_FAILURES:
+        log.warning("dead_letters_unreadable")
 
 
 async def _play_versions(versions: PlayedVersions) -> None:
