@@ -18,7 +18,7 @@ from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
 from common.ledger.reads.people import PeopleList
-from services.console.pages.people import inert
+from services.console.pages.people_csv import inert
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 

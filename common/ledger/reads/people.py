@@ -11,28 +11,23 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from sys import intern
 from typing import Any, Final, Literal
 
 from pydantic_core import from_json
 
-from common.domain.ids import EnrollmentId, step_of
 from common.domain.people_index import Found, Marked, PeopleCounts, PeopleIndex
-from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded, searched_text
+from common.domain.person_search import ListedPerson, PeopleFilter, Sort
 from common.domain.planned_mails import PlannedMails
-from common.domain.series import BookingState
 from common.ledger import keys
-from common.ledger.booking_codec import read_calls
-from common.ledger.codec import due_ms_of
 from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
-from common.ledger.store import pairs, texts
+from common.ledger.reads.listed_person import read_listed
+from common.ledger.store import texts
 
 PAGE: Final = 250
 """Read by one script, which keeps the store from everything else for some milliseconds."""
 READERS: Final = 2
 """While a page is listed, the store reads the next one."""
-_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
 
 
 class PeopleList:
@@ -178,7 +173,7 @@ class PeopleList:
         return [*found]
 
     def _put(self, id: str, row: Sequence[Any]) -> None:
-        person, text = _listed(id, *row)
+        person, text = read_listed(id, *row)
         if person != self._index.get(id):
             self._index.put(person, text)
             self._version += 1
@@ -235,44 +230,3 @@ async def _next(pages: AsyncIterator[list[str]], turn: asyncio.Lock) -> list[str
     """One for each reader; [] after the last."""
     async with turn:
         return await anext(pages, [])
-
-
-def _listed(
-    id: str,
-    campaign: str,
-    email: str,
-    assessment: str,
-    given_name: str | Literal[False],
-    segment: str,
-    status: str,
-    exit_reason: str | Literal[False],
-    language: str | Literal[False],
-    anchor_ms: str,
-    address_hash: str | Literal[False],
-    contact: str | Literal[False],
-    following: str | Literal[False],
-    record: str | Literal[False],
-    calls: Sequence[str],
-) -> tuple[ListedPerson, str]:
-    """A row of `listing.read`: the person, and what a search looks through."""
-    first_name, business_name = [*from_json(assessment), None, None][:2]
-    first_name, business_name = (first_name if given_name is False else given_name) or "", business_name or ""
-    person = ListedPerson(
-        id=EnrollmentId(id),
-        campaign=intern(campaign),
-        email=email,
-        first_name=intern(first_name),
-        business_name=business_name,
-        segment=intern(segment),
-        status=intern(status),
-        exit_reason=exit_reason or None,
-        language=language or None,
-        signed_up_ms=int(anchor_ms),
-        next_step=step_of(following) if following else None,
-        next_due_ms=due_ms_of(record) if record else None,
-        address_hash=address_hash or "",
-        calls_contact=contact or id,
-        is_booked=bool(calls) and any(call.state in _BOOKED for call in read_calls(pairs(calls)).values()),
-        sorted_name=f"{folded(first_name)} {email}",
-    )
-    return person, searched_text(first_name, business_name, email, id)
