@@ -17,19 +17,16 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from benchmarks.cast import person, send, sign_up, who
+from benchmarks.busy_store import MARKED, REASONS, fill
+from benchmarks.cast import person, send, who
 from benchmarks.figures import Figure, Goal
-from benchmarks.people import SECRET_KEY, connected, each
+from benchmarks.people import SECRET_KEY, connected
 from common.clock import SystemClock
 from common.domain.contact import Assessment
-from common.domain.enrollment import ExitReason
-from common.domain.ids import step_delivery_id
-from common.ledger.action_log import ACTIONS_MAX, Action
-from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import Pause
 from common.observability.logs import setup_logs
 from common.settings.settings import Settings
+from services.console.dead_letters.groups import group_id
 from tests.acceptance.place import SECRETS, Place
 
 LATENCY_GOAL = Goal(200)
@@ -37,10 +34,8 @@ COMMANDS_GOAL = Goal(400)
 """Twice for each of the 50 people or letters of a page, and as many again for all that any page shows."""
 READ_GOAL = Goal(10)
 READ_S_MAX = 300
-DEAD_LETTERS = 5_000
-MARKED = 500
-"""So many are paused, and so many suppressed."""
-REASONS = ("http_422 invalid_to", "http_403 validation_error", "4 attempts: http_500", "4 attempts: timeout")
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ def measure(*, people: int, requests: int) -> list[Figure]:
         alone = place.serve("console")
         alone_kb = _memory_kb(alone.pid)
         alone.stop(signal.SIGTERM)
-        asyncio.run(_fill(store.url, cast))
+        asyncio.run(fill(store.url, cast))
         console = place.serve("console")
         read_s = asyncio.run(_until_read(place.console_url, people))
         grown_kb = _memory_kb(console.pid) - alone_kb
@@ -92,7 +87,16 @@ def _figures(timings: Sequence[Timing]) -> Iterable[Figure]:
 
 
 def _pages(ledger: Ledger, cast: Sequence[Assessment]) -> dict[str, str]:
-    one = f"/people/{who(ledger, cast[len(cast) // 2])}"
+    one, campaign = f"/people/{who(ledger, cast[len(cast) // 2])}", f"/campaigns/{ledger.campaign}"
+    from_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=2) // HOUR_MS * HOUR_MS
+    bar = urlencode(
+        {
+            "campaign": ledger.campaign,
+            "segment": "CRITICAL",
+            "due_from": from_ms - 2 * HOUR_MS,
+            "due_until": from_ms + DAY_MS,
+        }
+    )
     return {
         "overview": "/",
         "people": "/people",
@@ -108,8 +112,16 @@ def _pages(ledger: Ledger, cast: Sequence[Assessment]) -> dict[str, str]:
         "person": one,
         "mail of a person": f"{one}/mails/step-2",
         "schedule": "/schedule",
+        "mails of a bar of the schedule": f"/schedule/mails?{bar}",
+        "campaigns": "/campaigns",
+        "campaign": campaign,
+        "gallery": f"{campaign}/gallery",
+        "gallery, as one person": f"{campaign}/gallery?person={who(ledger, cast[0])}",
+        "queues": "/queues",
+        "failed jobs of a queue": "/queues?queue=send",
+        "unread bookings": "/unread-bookings",
         "dead letters": "/dead-letters",
-        "dead letters of a reason": f"/dead-letters?{urlencode({'reason': REASONS[0]})}",
+        "dead letters of a reason": f"/dead-letters?group={group_id(REASONS[0])}",
         "held signups": "/held-signups",
         "actions": "/actions",
         "actions of one user": "/actions?by=nobody",
@@ -117,44 +129,14 @@ def _pages(ledger: Ledger, cast: Sequence[Assessment]) -> dict[str, str]:
         "API, people": "/api/people?q=ada&limit=50",
         "API, person": f"/api{one}",
         "API, schedule": "/api/schedule",
+        "API, mails of a bar": f"/api/schedule/mails?{bar}",
+        "API, campaigns": "/api/campaigns",
+        "API, campaign": f"/api{campaign}",
+        "API, gallery": f"/api{campaign}/mails",
+        "API, unread bookings": "/api/unread-bookings",
         "API, dead letters": "/api/dead-letters",
         "API, actions": "/api/actions",
     }
-
-
-async def _fill(url: str, cast: Sequence[Assessment]) -> None:
-    """All wait for step 2; some are paused, some suppressed, some have a dead letter; and the team did much."""
-    now_ms = SystemClock().now_ms()
-    letters = cast[-min(DEAD_LETTERS, len(cast) // 4) :]
-    async with connected(url) as ledger:
-        await ledger.client.config_set("appendfsync", "no")  # It takes a third of the time, and nothing is to be kept.
-        await each(cast, lambda one: sign_up(ledger, one))
-        await each(cast, lambda one: send(ledger, one, 1))
-        await each(cast[:MARKED], lambda one: _pause(ledger, one, now_ms))
-        await each(cast[MARKED : 2 * MARKED], lambda one: _suppress(ledger, one, now_ms))
-        await each(enumerate(letters), lambda one: _give_up(ledger, one[1], REASONS[one[0] % len(REASONS)]))
-        await each(range(ACTIONS_MAX), lambda number: _act(ledger, cast[number % len(cast)], now_ms))
-
-
-async def _pause(ledger: Ledger, one: Assessment, now_ms: int) -> None:
-    await ledger.pauses.start(who(ledger, one), Pause(since_ms=now_ms, by="bench", reason=""))
-
-
-async def _suppress(ledger: Ledger, one: Assessment, now_ms: int) -> None:
-    await ledger.suppressions.suppress(one.email, ExitReason.SUPPRESSED, detail="by hand", now_ms=now_ms)
-
-
-async def _give_up(ledger: Ledger, one: Assessment, reason: str) -> None:
-    now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=2)
-    claim = await ledger.deliveries.claim(step_delivery_id(who(ledger, one), 2), worker="bench", now_ms=now_ms)
-    assert isinstance(claim, ClaimGranted), claim
-    await ledger.deliveries.freeze(claim, "a mail, kept until somebody decides", now_ms=now_ms)
-    await ledger.deliveries.settle(claim, "dead", reason, now_ms=now_ms)
-
-
-async def _act(ledger: Ledger, one: Assessment, now_ms: int) -> None:
-    action = Action(at_ms=now_ms, by="sarah", via="console", what="pause", on=(who(ledger, one),), after="paused")
-    await ledger.action_log.record(action)
 
 
 async def _until_read(url: str, people: int) -> float:
@@ -166,7 +148,7 @@ async def _until_read(url: str, people: int) -> float:
                 body = await response.json()
             if body["is_complete"] and body["total"] == people:
                 return time.perf_counter() - began
-            await asyncio.sleep(0.05)  # noqa: TID251 -- another process, which tells nobody when it is ready
+            await asyncio.sleep(0.25)  # noqa: TID251 -- another process, which tells nobody when it is ready
     raise TimeoutError(f"the console has not read {people:,} people")
 
 

@@ -7,10 +7,12 @@ Sets say who has which segment, status and so on; sorted lists keep the orders t
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, overload
+from typing import Any, Final, Literal, overload
 
+from common.domain.ids import Step
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded
 from common.domain.planned_mails import PlannedMails
 
@@ -26,6 +28,10 @@ _KEYS: Final[dict[str, Any]] = {
 _LOOKED_AT: Final = 2_000
 _FEW: Final = 50
 """A result so many times smaller than all is sorted by itself."""
+
+
+PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
+"""How many people have these in common: campaign, segment, status, next step, booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +85,15 @@ class Found(Sequence[ListedPerson]):
         return self._ids[first:last]
 
 
+def _counted(person: ListedPerson) -> tuple[str, str, str, Step | None, bool]:
+    return person.campaign, person.segment, person.status, person.next_step, person.is_booked
+
+
 class PeopleIndex:
     """Orders, and the mails that are to come, are kept from the first time on that somebody asks for them."""
 
     def __init__(self) -> None:
+        self.counts = PeopleCounts()
         self._planned: PlannedMails | None = None
         self._people: dict[str, ListedPerson] = {}
         self._texts: dict[str, str] = {}
@@ -90,6 +101,7 @@ class PeopleIndex:
         self._of_contact: dict[str, set[str]] = {}
         self._of_hash: dict[str, tuple[str, ...]] = {}
         self._orders: dict[str, list[tuple[Any, str]]] = {}
+        self._added: dict[str, list[tuple[Any, str]]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
@@ -124,16 +136,17 @@ class PeopleIndex:
         if before is not None:
             self._forget_changed(before, person)
         self._people[id], self._texts[id] = person, text
+        self.counts[_counted(person)] += 1
         for name in _FIELDS:
             self._with.setdefault((name, getattr(person, name)), set()).add(id)
         if person.calls_contact != id:
             self._of_contact.setdefault(person.calls_contact, set()).add(id)
         if person.address_hash and id not in (sharing := self._of_hash.get(person.address_hash, ())):
             self._of_hash[person.address_hash] = (*sharing, id)
-        for sort, order in self._orders.items():
+        for sort in self._orders:
             key = _KEYS[sort]
             if before is None or key(before) != key(person):
-                insort(order, (key(person), id))
+                self._added.setdefault(sort, []).append((key(person), id))
         if self._planned is not None:
             self._planned.add(person)
 
@@ -157,7 +170,10 @@ class PeopleIndex:
 
     def _forget_changed(self, before: ListedPerson, now: ListedPerson | None) -> None:
         """What was kept of `before` and is not so any more; None: they are gone."""
-        id = before.id
+        id, group = before.id, _counted(before)
+        self.counts[group] -= 1
+        if not self.counts[group]:
+            del self.counts[group]
         for name in _FIELDS:
             if now is None or getattr(before, name) != getattr(now, name):
                 self._with[name, getattr(before, name)].discard(id)
@@ -166,9 +182,10 @@ class PeopleIndex:
         if now is None or before.address_hash != now.address_hash:
             left = tuple(one for one in self._of_hash.pop(before.address_hash, ()) if one != id)
             self._of_hash |= {before.address_hash: left} if left else {}
-        for sort, order in self._orders.items():
+        for sort in self._orders:
             key = _KEYS[sort]
             if now is None or key(before) != key(now):
+                order = self._order(sort)
                 del order[bisect_left(order, (key(before), id))]
         if self._planned is not None:
             self._planned.remove(before)
@@ -188,15 +205,18 @@ class PeopleIndex:
         if wanted.is_suppressed:
             yield {id for one in marked.suppressed for id in self._of_hash.get(one, ())}
         if wanted.from_ms is not None or wanted.until_ms is not None:
-            yield self._between("oldest", wanted.from_ms, wanted.until_ms)
+            yield {one.id for one in self.between("oldest", wanted.from_ms, wanted.until_ms)}
         if wanted.due_from_ms is not None or wanted.due_until_ms is not None:
-            yield self._between("next", wanted.due_from_ms, wanted.due_until_ms)
+            yield {one.id for one in self.between("next", wanted.due_from_ms, wanted.due_until_ms)}
 
-    def _between(self, sort: str, from_ms: int | None, until_ms: int | None) -> set[str]:
+    def between(
+        self, sort: Literal["oldest", "next"], from_ms: int | None, until_ms: int | None
+    ) -> Iterator[ListedPerson]:
+        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
         order = self._order(sort)
         first = bisect_left(order, (from_ms or 0,))
         last = bisect_left(order, (_NEVER if until_ms is None else until_ms,))
-        return {id for _, id in order[first:last]}
+        return (self._people[id] for _, id in order[first:last])
 
     def _ordered(self, found: set[str] | None, sort: Sort) -> Found:
         """`found`: None for everybody."""
@@ -214,4 +234,11 @@ class PeopleIndex:
         if sort not in self._orders:
             key = _KEYS[sort]
             self._orders[sort] = sorted((key(person), person.id) for person in self._people.values())
-        return self._orders[sort]
+        order, added = self._orders[sort], self._added.pop(sort, ())
+        if len(added) < _FEW:
+            for one in added:
+                insort(order, one)
+        else:
+            order += added
+            order.sort()  # While everybody is read: to make room for one after the other takes seconds.
+        return order

@@ -173,6 +173,11 @@ def read_record(text: str) -> Record:
     )
 
 
+def due_ms_of(text: str) -> int:
+    """`at_ms` of such a record alone; a list of everybody needs no more of it."""
+    return int(text.split(" ", 2)[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """

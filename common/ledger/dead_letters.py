@@ -16,6 +16,8 @@ from common.ledger.store import Store, texts
 
 PAGE = 100
 """Read in one round trip: a payload is as long as its mail."""
+_FIELDS = ("first_attempt_ms", "outcome_unknown", "replay_requested_ms", "replay_refused")
+_WHOLE = (*_FIELDS, "payload")
 Way = Literal["fresh", "same", "again"]
 
 
@@ -25,7 +27,7 @@ class DeadLetter:
     A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
 
     `owner`, `contact_id`, `address`, `campaign`: whose it is. `replay_requested_ms`: since when a worker is to replay
-    it; `replay_refused`: why one did not, or "".
+    it; `replay_refused`: why one did not, or "". `payload`: its mail, which lists leave out.
     """
 
     delivery: Delivery
@@ -56,11 +58,12 @@ class DeadLetters:
         self._store = store
 
     async def all(self) -> AsyncIterator[DeadLetter]:
-        """Oldest first."""
+        """Oldest first, each with its mail."""
         dead_since = await self.since()
         ids = [*dead_since]
         for first in range(0, len(ids), PAGE):
-            for letter in await self._read({id: dead_since[id] for id in ids[first : first + PAGE]}):
+            page = {id: dead_since[id] for id in ids[first : first + PAGE]}
+            for letter in await self._read(page, _WHOLE):
                 yield letter
 
     async def since(self) -> dict[DeliveryId, int]:
@@ -68,21 +71,33 @@ class DeadLetters:
         found: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
         return {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
 
+    async def newest_since(self, number: int) -> tuple[int, dict[DeliveryId, int]]:
+        """(How many there are; since when, of the newest)."""
+        pipe = self._store.client.pipeline(transaction=True)
+        pipe.zcard(keys.DEAD)
+        pipe.zrevrange(keys.DEAD, 0, number - 1, withscores=True)
+        total, found = await pipe.execute()
+        return int(total), {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
+
     async def newest(self, *, first: int, number: int) -> tuple[DeadLetter, ...]:
         """Newest first, beginning with that of index `first`."""
         last = first + number - 1
         found: Any = await self._store.client.zrevrange(keys.DEAD, first, last, withscores=True)
-        return tuple(await self._read({DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}))
+        dead_since = {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
+        return tuple(await self._read(dead_since, _FIELDS))
 
     async def get(self, delivery_id: DeliveryId) -> DeadLetter | None:
         """None when this delivery is no dead letter."""
-        return (await self.of([delivery_id])).get(delivery_id)
+        return (await self._those_of([delivery_id], _WHOLE)).get(delivery_id)
 
     async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, DeadLetter]:
         """Those of these that are dead letters."""
+        return await self._those_of(ids, _FIELDS)
+
+    async def _those_of(self, ids: Sequence[DeliveryId], fields: Sequence[str]) -> dict[DeliveryId, DeadLetter]:
         found: Any = await self._store.client.zmscore(keys.DEAD, [*ids]) if ids else []
         dead_since = {id: int(since_ms) for id, since_ms in zip(ids, found, strict=True) if since_ms is not None}
-        return {letter.id: letter for letter in await self._read(dead_since)}
+        return {letter.id: letter for letter in await self._read(dead_since, fields)}
 
     async def replay(self, delivery_id: DeliveryId, *, way: Way, now_ms: int, dead_since_ms: int | None = None) -> bool:
         """
@@ -128,7 +143,7 @@ class DeadLetters:
         )
         return bool(done)
 
-    async def _read(self, dead_since: Mapping[DeliveryId, int]) -> list[DeadLetter]:
+    async def _read(self, dead_since: Mapping[DeliveryId, int], fields: Sequence[str]) -> list[DeadLetter]:
         """In one round trip; without those of whom nobody knows whose they are."""
         deliveries = [delivery_of(id) for id in dead_since]
 
@@ -136,18 +151,18 @@ class DeadLetters:
             pipe = self._store.client.pipeline(transaction=False)
             for delivery in deliveries:
                 pipe.hgetall(keys.owner(delivery.owner))
-                pipe.hgetall(keys.delivery(delivery.id))
+                pipe.hmget(keys.delivery(delivery.id), [*fields])
             return texts(await pipe.execute())
 
-        hashes = await self._store.patiently(ask) if deliveries else []
+        answers = await self._store.patiently(ask) if deliveries else []
         return [
-            _letter(delivery, dead_since[delivery.id], owned, fields)
-            for delivery, owned, fields in zip(deliveries, hashes[::2], hashes[1::2], strict=True)
+            _letter(delivery, dead_since[delivery.id], owned, dict(zip(fields, values, strict=True)))
+            for delivery, owned, values in zip(deliveries, answers[::2], answers[1::2], strict=True)
             if owned
         ]
 
 
-def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], fields: dict[str, str]) -> DeadLetter:
+def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], fields: dict[str, str | None]) -> DeadLetter:
     """`owned`: the HASH of whose it is."""
     owner, contact_id, address = read_owner(delivery.owner, owned)
     record = read_records(owned).get(delivery.name)
@@ -165,5 +180,5 @@ def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], field
         outcome_unknown=fields.get("outcome_unknown") == "1",
         payload=fields.get("payload"),
         replay_requested_ms=int(requested_ms) if requested_ms else None,
-        replay_refused=fields.get("replay_refused", ""),
+        replay_refused=fields["replay_refused"] or "",
     )

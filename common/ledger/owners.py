@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.domain.delivery import Delivery, Record, delivery_of
 from common.domain.enrollment import Enrollment
@@ -13,7 +13,7 @@ from common.domain.series import Booking
 from common.ledger import keys
 from common.ledger.booking_codec import read_booking
 from common.ledger.codec import read_enrollment, read_records, versions_of
-from common.ledger.store import Store
+from common.ledger.store import Store, texts
 
 Owner = Enrollment | Booking
 
@@ -72,10 +72,24 @@ class Recipient:
 
 async def read_recipient(store: Store, delivery_id: DeliveryId) -> Recipient | None:
     """None when nobody knows whose it is. Raises ValueError for what is no delivery's id; as `Store.run` does."""
-    delivery = delivery_of(delivery_id)
-    fields = await store.read_hash(keys.owner(delivery.owner))
-    if "email" not in fields:
-        return None
+    return next(iter(await read_recipients(store, [delivery_id])), None)
+
+
+async def read_recipients(store: Store, ids: Sequence[DeliveryId]) -> list[Recipient]:
+    """Of these, those that somebody gets, in one round trip. Raises likewise."""
+    deliveries = [delivery_of(id) for id in ids]
+
+    async def ask() -> Any:
+        pipe = store.client.pipeline(transaction=False)
+        for delivery in deliveries:
+            pipe.hgetall(keys.owner(delivery.owner))
+        return texts(await pipe.execute())
+
+    hashes = await store.patiently(ask) if deliveries else []
+    return [_recipient(one, fields) for one, fields in zip(deliveries, hashes, strict=True) if "email" in fields]
+
+
+def _recipient(delivery: Delivery, fields: Mapping[str, str]) -> Recipient:
     owner, contact_id, address = read_owner(delivery.owner, fields)
     return Recipient(
         delivery=delivery,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -40,6 +40,7 @@ from services.console.pages import (
     login,
     overview,
     people,
+    people_csv,
     person,
     person_mail,
     queues,
@@ -56,7 +57,7 @@ from services.web import pages, probes
 from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
-PEOPLE_EVERY_S = 2
+FOLLOWED_EVERY_S = 2
 LOGIN_FAILURES_MAX = 10
 LOGIN_FAILURES_TOTAL_MAX = 100
 """Wrong tokens in a minute: from one source, and from all sources together."""
@@ -121,7 +122,12 @@ def build_app(context: ConsoleContext) -> web.Application:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
-    loops = [context.status_cache.keep_current(), context.store_monitor.run(), _follow_people(context.people)]
+    loops = [
+        context.status_cache.keep_current(),
+        context.store_monitor.run(),
+        _follow(lambda: _refresh_people(context.people)),
+        _follow(lambda: _refresh_dead_letters(context.dead_letters)),
+    ]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
     context.background.start(loops)
@@ -132,14 +138,25 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await context.background.stop()
 
 
-async def _follow_people(people: PeopleList) -> None:
-    """Until cancelled: read everybody once, then whoever changed."""
+async def _follow(refresh: Callable[[], Awaitable[None]]) -> None:
+    """Until cancelled: read all of a list once, then whatever changed."""
     while True:
-        try:
-            await people.refresh()
-        except STORE_FAILURES:
-            log.warning("people_unreadable")
-        await asyncio.sleep(PEOPLE_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
+        await refresh()
+        await asyncio.sleep(FOLLOWED_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
+
+
+async def _refresh_people(people: PeopleList) -> None:
+    try:
+        await people.refresh()
+    except STORE_FAILURES:
+        log.warning("people_unreadable")
+
+
+async def _refresh_dead_letters(letters: DeadLetterList) -> None:
+    try:
+        await letters.refresh()
+    except STORE_FAILURES:
+        log.warning("dead_letters_unreadable")
 
 
 async def _play_versions(versions: PlayedVersions) -> None:
@@ -181,8 +198,8 @@ ROUTES = (
     web.post("/held-signups/discard", held_signups.discard),
     web.get("/people", people.show),
     web.post("/people", people.search),
-    web.get("/people.csv", people.download),
-    web.post("/people.csv", people.download),
+    web.get("/people.csv", people_csv.download),
+    web.post("/people.csv", people_csv.download),
     web.get("/people/{id}", person.show),
     web.get("/people/{id}/mails/{mail:.+}", person_mail.show),
     web.get("/people/{id}/bodies/{source}/{mail:.+}", person_mail.show_body),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,10 +12,11 @@ from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import Step, enrollment_id
+from common.domain.people_index import PeopleCounts, PeopleIndex
 from common.domain.person_search import ListedPerson
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause, campaign_scope
-from services.console.campaigns.board import Cell, board_of, count_people
+from services.console.campaigns.board import Cell, board_of
 from services.console.campaigns.cadence_chart import points_of
 from services.console.campaigns.details import PlannedMail
 from services.console.campaigns.sending_rates import rates_of
@@ -54,6 +56,13 @@ def listed(
     )
 
 
+def counts_of(people: Sequence[ListedPerson]) -> PeopleCounts:
+    index = PeopleIndex()
+    for one in people:
+        index.put(one, "")
+    return index.counts
+
+
 def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign: Campaign) -> None:
     people = [
         listed("ada", booked=True),
@@ -65,7 +74,7 @@ def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign
         listed("gus", status="active", step=None),
     ]
 
-    board = board_of(count_people(people), campaign)
+    board = board_of(counts_of(people), campaign)
 
     rows = {row.label if row.step is None else row.step: row for row in board.rows}
     assert rows[3].cells == {"CRITICAL": Cell(2, 1), "URGENT": Cell(1, 0)}
@@ -78,7 +87,7 @@ def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign
 def test_people_of_another_campaign_are_not_on_the_board(campaign: Campaign) -> None:
     other = ListedPerson(**{name: getattr(listed("ada"), name) for name in ListedPerson.__slots__} | {"campaign": "x"})
 
-    assert board_of(count_people([other]), campaign).total == Cell()
+    assert board_of(counts_of([other]), campaign).total == Cell()
 
 
 @pytest.mark.parametrize(
@@ -148,8 +157,8 @@ async def test_a_number_on_the_board_leads_to_these_people(console: Console, enr
 async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
     console: Console, enrolled: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_hand = [listed("ada", step=None, booked=True)]
-    monkeypatch.setattr(type(console.context.people), "all", lambda _people: in_hand)
+    in_hand = counts_of([listed("ada", step=None, booked=True)])
+    monkeypatch.setattr(type(console.context.people), "counts", in_hand)
 
     page = (await console.get(PAGE)).text
 

@@ -411,3 +411,22 @@ async def test_a_group_that_takes_long_goes_on_alone_and_the_page_says_how_far_i
     assert "Done with 3 dead letters" in afterwards
     assert await simulation.ledger.client.zcard(keys.DEAD) == 0
     assert [(what, len(on)) for what, on, _ in await actions_of(console)] == [("discard", 3)]
+
+
+async def test_the_groups_follow_what_others_decide_and_what_dies_meanwhile(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "ASKED", 1)
+    await make_dead_letters(console, simulation, PEOPLE)
+    shown = [len(await console.context.dead_letters.refresh())]
+    await make_dead_letters(console, simulation, {"d@example.org": "500 broken"})
+    shown.append(len(await console.context.dead_letters.refresh()))
+    await make_dead_letters(console, simulation, {"e@example.org": "500 broken", "f@example.org": "500 broken"})
+    shown.append(len(await console.context.dead_letters.refresh()))
+    oldest: Any = second_mail_of("a@example.org")
+    await console.context.ledger.dead_letters.discard(oldest, now_ms=console.clock.now_ms())
+
+    left = await console.context.dead_letters.refresh()
+
+    assert shown == [3, 4, 6]
+    assert [one.id for one in left] == [second_mail_of(f"{name}@example.org") for name in "fedcb"]

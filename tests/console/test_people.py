@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any
 
@@ -16,7 +17,8 @@ from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
-from services.console.pages.people import inert
+from common.ledger.reads.people import PeopleList
+from services.console.pages.people_csv import inert
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -235,6 +237,37 @@ async def test_a_store_that_lost_its_changes_is_read_anew(console: Console, know
     await people.refresh()
 
     assert ">Nina</a>" in (await console.get("/people?q=nina")).text
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A console that has not come to anybody yet."""
+
+    async def refresh(_people: PeopleList) -> None:
+        return
+
+    monkeypatch.setattr(PeopleList, "refresh", refresh)
+
+
+@pytest.mark.usefixtures("unread")
+async def test_who_is_named_is_found_before_everybody_has_been_read(console: Console, simulation: Simulation) -> None:
+    for address in PEOPLE:
+        await simulation.sign_up(Assessment(email=address, first_name="P", assessment_score=1))
+    id = id_of("bjorn@nordic.example")
+
+    by_word = (await console.get("/people?q=p")).text
+    by_address = (await console.post("/people", q=" Ada@example.org ")).text
+    by_id = (await console.get(f"/people?q={id}")).text
+    of_program = json.loads((await console.get("/api/people?q=eloise@fleurs.example")).text)
+
+    assert "0 people" in by_word
+    assert "1 person" in by_address
+    assert "ada@example.org" in by_address
+    assert f'href="/people/{id}"' in by_id
+    assert ([one["email"] for one in of_program["people"]], of_program["is_complete"]) == (
+        ["eloise@fleurs.example"],
+        False,
+    )
 
 
 @pytest.mark.parametrize(("forgotten", "why"), [(True, "forgotten, and nothing else is kept"), (False, "bounced")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from common.domain.cadence import Cadence
 from common.domain.people_index import Marked, PeopleIndex
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, folded, searched_text
 from common.domain.planned_mails import PlannedMails
+from common.ledger.reads.scheduled_mails import steps_between
 
 DAY_MS = 86_400_000
 CADENCE = Cadence((0, DAY_MS, 3 * DAY_MS, 5 * DAY_MS), 1)
@@ -77,6 +79,7 @@ def test_an_index_that_followed_every_change_is_as_one_that_was_made_anew(seed: 
         put(anew, one)
 
     marks, cadences = [0, DAY_MS, DAY_MS + 40, 9 * DAY_MS], {"c": CADENCE}
+    assert followed.counts == anew.counts
     assert answers(followed) == answers(anew)
     assert followed.planned.before(marks, cadences) == PlannedMails(known.values()).before(marks, cadences)
     assert {name: followed.values(name) for name in ("segment", "language")} == {
@@ -118,3 +121,18 @@ def test_what_was_found_stays_while_people_change() -> None:
 
     assert [one.id for one in found[:3]] == ["enr_58", "enr_57"]
     assert len(found) == 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_mail_that_the_schedule_counts_is_listed_once_and_in_order(seed: int) -> None:
+    random_, index, cadences = random.Random(seed), PeopleIndex(), {"c": CADENCE}
+    for number in range(80):
+        put(index, person(number, random_))
+    people: Any = index
+    from_ms, until_ms = random_.randrange(DAY_MS + 80), 3 * DAY_MS + random_.randrange(80)
+
+    listed = [*steps_between(people, cadences, from_ms, until_ms, is_wanted=lambda _: True)]
+
+    before = index.planned.before([from_ms, until_ms], cadences).values()
+    assert len(listed) == len({*listed}) == sum(counts[until_ms] - counts[from_ms] for counts in before) > 0
+    assert listed == sorted(listed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -523,7 +524,7 @@ async def test_a_dead_letter_says_whose_it_is_and_what_is_known_of_it(ledger, pl
     await planned.dies()
 
     (letter,) = [each async for each in ledger.dead_letters.all()]
-    assert await ledger.dead_letters.newest(first=0, number=5) == (letter,)
+    assert await ledger.dead_letters.newest(first=0, number=5) == (replace(letter, payload=None),)
     assert (letter.id, letter.contact_id, letter.address) == (planned.id, planned.contact, planned.address)
     assert (letter.dead_since_ms, letter.reason, letter.attempts) == (now_ms, "because", 1)
     assert (letter.first_attempt_ms, letter.outcome_unknown, letter.payload) == (now_ms, True, "mail")

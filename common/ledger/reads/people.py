@@ -7,27 +7,27 @@ commands, however many people there are, and the store keeps nothing more of a p
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from sys import intern
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from common.domain.ids import EnrollmentId, step_of
-from common.domain.people_index import Found, Marked, PeopleIndex
-from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded, searched_text
+from pydantic_core import from_json
+
+from common.domain.people_index import Found, Marked, PeopleCounts, PeopleIndex
+from common.domain.person_search import ListedPerson, PeopleFilter, Sort
 from common.domain.planned_mails import PlannedMails
-from common.domain.series import BookingState
 from common.ledger import keys
-from common.ledger.booking_codec import read_calls
-from common.ledger.codec import read_record
 from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
-from common.ledger.store import pairs, texts
+from common.ledger.reads.listed_person import read_listed
+from common.ledger.store import texts
 
-PAGE: Final = 500
-_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
+PAGE: Final = 250
+"""Read by one script, which keeps the store from everything else for some milliseconds."""
+READERS: Final = 2
+"""While a page is listed, the store reads the next one."""
 
 
 class PeopleList:
@@ -57,6 +57,11 @@ class PeopleList:
         """The mails that are to come for those that have been read."""
         return self._index.planned
 
+    @property
+    def counts(self) -> PeopleCounts:
+        """Of those that have been read."""
+        return self._index.counts
+
     async def refresh(self) -> None:
         """Read those who changed; at first, and after too many changes, everybody."""
         last = await self._last()
@@ -78,10 +83,31 @@ class PeopleList:
             pipe.zcard(name)
         self.expected = sum(await pipe.execute())
         with _uncollected():
-            kept = {one async for page in _pages(self._ids()) for one in await self._read(page)}
+            kept = await self._read_pages()
         for gone in {person.id for person in self._index.all()} - kept:
             self._remove(gone)
         self._seen = seen
+
+    async def _read_pages(self) -> set[str]:
+        """Everybody who is there."""
+        kept: set[str] = set()
+        pages, turn = _pages(self._ids()), asyncio.Lock()
+
+        async def read() -> None:
+            while page := await _next(pages, turn):
+                kept.update(await self._read(page))
+
+        readers = [asyncio.create_task(read()) for _ in range(READERS)]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+        return kept
+
+    async def read_these(self, ids: Sequence[str]) -> None:
+        """Before it is their turn: somebody asked for them by name."""
+        await self._read([one for one in ids if one not in self._index])
 
     async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Found:
         """All who match, in order; as of now, but for those that are still being read."""
@@ -106,6 +132,10 @@ class PeopleList:
     def all(self) -> list[ListedPerson]:
         """Everybody that has been read."""
         return [*self._index.all()]
+
+    def between(self, sort: Literal["oldest", "next"], from_ms: int, until_ms: int) -> Iterator[ListedPerson]:
+        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
+        return self._index.between(sort, from_ms, until_ms)
 
     def get(self, id: str) -> ListedPerson | None:
         return self._index.get(id)
@@ -134,8 +164,8 @@ class PeopleList:
 
     async def _read(self, ids: Sequence[str]) -> list[str]:
         """Those of these who are there."""
-        rows = await self._ledger.store.run("listing.read", [], ids) if ids else []
-        found = {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
+        rows = from_json(await self._ledger.store.run("listing.read", [], ids)) if ids else []
+        found = {id: row for id, row in zip(ids, rows, strict=True) if row}
         for id, row in found.items():
             self._put(id, row)
         for gone in set(ids) - found.keys():
@@ -143,7 +173,7 @@ class PeopleList:
         return [*found]
 
     def _put(self, id: str, row: Sequence[Any]) -> None:
-        person, text = _listed(id, *row)
+        person, text = read_listed(id, *row)
         if person != self._index.get(id):
             self._index.put(person, text)
             self._version += 1
@@ -196,42 +226,7 @@ async def _pages(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
         yield page
 
 
-def _listed(
-    id: str,
-    campaign: str,
-    email: str,
-    assessment: str,
-    given_name: str | None,
-    segment: str,
-    status: str,
-    exit_reason: str | None,
-    language: str | None,
-    anchor_ms: str,
-    address_hash: str | None,
-    contact: str | None,
-    following: str | None,
-    record: str | None,
-    calls: Sequence[str],
-) -> tuple[ListedPerson, str]:
-    """A row of `listing.read`: the person, and what a search looks through."""
-    first_name, business_name = [*json.loads(assessment), None, None][:2]
-    first_name, business_name = (given_name if given_name is not None else first_name) or "", business_name or ""
-    person = ListedPerson(
-        id=EnrollmentId(id),
-        campaign=intern(campaign),
-        email=email,
-        first_name=intern(first_name),
-        business_name=business_name,
-        segment=intern(segment),
-        status=intern(status),
-        exit_reason=exit_reason,
-        language=language,
-        signed_up_ms=int(anchor_ms),
-        next_step=step_of(following) if following else None,
-        next_due_ms=read_record(record).at_ms if record else None,
-        address_hash=address_hash or "",
-        calls_contact=contact or id,
-        is_booked=bool(calls) and any(call.state in _BOOKED for call in read_calls(pairs(calls)).values()),
-        sorted_name=f"{folded(first_name)} {email}",
-    )
-    return person, searched_text(first_name, business_name, email, id)
+async def _next(pages: AsyncIterator[list[str]], turn: asyncio.Lock) -> list[str]:
+    """One for each reader; [] after the last."""
+    async with turn:
+        return await anext(pages, [])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from common.campaigns.campaign import Campaign
 from common.domain.enrollment import Status
 from common.domain.ids import Step, step_name
-from common.domain.person_search import ListedPerson
+from common.domain.people_index import PeopleCounts
 
 _STATUS_LABELS: Mapping[Status, str] = {
     Status.HELD: "held: too many signups in an hour",
@@ -73,17 +71,6 @@ class Board:
     def with_status(self, status: Status) -> int:
         """How many people have it, as far as rows tell."""
         return sum(row.total.people for row in self.rows if row.query.get("status") == status and row.step is None)
-
-
-PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
-"""How many people have these in common: campaign, segment, status, next step, booked."""
-
-_counted = attrgetter("campaign", "segment", "status", "next_step", "is_booked")
-
-
-def count_people(people: Iterable[ListedPerson]) -> PeopleCounts:
-    """One pass over everybody, for all campaigns."""
-    return Counter(map(_counted, people))
 
 
 def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
 from common.ledger.pauses import Pause
 from common.ledger.versions import LogEntry
-from services.console.campaigns.board import Board, PeopleCounts, board_of, count_people
+from services.console.campaigns.board import Board, board_of
 from services.console.context import ConsoleContext
 from services.web.problem import Problem
 
@@ -63,22 +62,18 @@ def played_campaign(context: ConsoleContext, key: str) -> Campaign:
 
 async def read_all_details(context: ConsoleContext) -> list[CampaignDetails]:
     """Of those that are played here, in their order."""
-    counts = await _count(context)
-    return [await _details(context, key, counts) for key in context.campaigns or ()]
+    await context.people.refresh_if_read()
+    return [await _details(context, key) for key in context.campaigns or ()]
 
 
 async def read_details(context: ConsoleContext, key: str) -> CampaignDetails:
     """Raises Problem 404 for a campaign that is not played here."""
     played_campaign(context, key)
-    return await _details(context, key, await _count(context))
+    await context.people.refresh_if_read()
+    return await _details(context, key)
 
 
-async def _count(context: ConsoleContext) -> PeopleCounts:
-    """In a thread: of 100,000 people it takes some hundredths of a second."""
-    return await asyncio.to_thread(count_people, context.people.all())
-
-
-async def _details(context: ConsoleContext, key: str, counts: PeopleCounts) -> CampaignDetails:
+async def _details(context: ConsoleContext, key: str) -> CampaignDetails:
     campaign, ledger, pace = played_campaign(context, key), context.ledger, context.settings.pace
     log = [*reversed(await ledger.versions.log(key))]
     current = (await ledger.versions.in_force()).get(key)
@@ -92,7 +87,7 @@ async def _details(context: ConsoleContext, key: str, counts: PeopleCounts) -> C
         window=window_in_words(campaign.compiled.sending_window),
         pause=(await ledger.pauses.active()).campaigns.get(key),
         files_differ=bool(await context.campaign_files.differing_from({key: campaign})),
-        board=board_of(counts, campaign),
+        board=board_of(context.people.counts, campaign),
         steps=steps_of(campaign, pace),
         others=others_of(campaign, pace),
     )

@@ -26,8 +26,7 @@ class Group:
 
     @property
     def id(self) -> str:
-        """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
-        return hashlib.sha256(self.reason.encode()).hexdigest()[:12]
+        return group_id(self.reason)
 
     @property
     def replay_effect(self) -> str:
@@ -42,16 +41,20 @@ class Group:
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)
 
 
+def group_id(reason: str) -> str:
+    """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
+    return hashlib.sha256(reason.encode()).hexdigest()[:12]
+
+
 def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
     """The largest first."""
-    ways: dict[str, Counter[Way | None]] = {}
-    for letter in letters:
-        way = way_of(letter, now_ms=now_ms) if letter.outcome_unknown else Way.RENDERED
-        ways.setdefault(letter.reason, Counter())[way] += 1
-    found = [
-        Group(reason=reason, number=each.total(), anew=each[Way.RENDERED], same=each[Way.SAME], asked=each[None])
-        for reason, each in ways.items()
-    ]
+    never_accepted = Counter(letter.reason for letter in letters if not letter.outcome_unknown)
+    unknown = Counter((one.reason, way_of(one, now_ms=now_ms)) for one in letters if one.outcome_unknown)
+    found = []
+    for reason in {*never_accepted, *(reason for reason, _ in unknown)}:
+        anew = never_accepted[reason] + unknown[reason, Way.RENDERED]
+        same, asked = unknown[reason, Way.SAME], unknown[reason, None]
+        found.append(Group(reason=reason, number=anew + same + asked, anew=anew, same=same, asked=asked))
     return sorted(found, key=lambda group: (-group.number, group.reason))
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 
 from aiohttp import web
 
+from common.domain.cadence import Cadence
 from common.domain.enrollment import Enrollment
-from common.ledger.owners import Recipient, read_recipient
+from common.domain.person_search import ListedPerson
+from common.domain.planned_mails import Before, PlannedMails, without
+from common.ledger.owners import Recipient, read_recipients
 from common.ledger.reads.person_mails import mail_name
 from common.ledger.reads.schedule import DAY_MS, FORESEEN_MS, REMINDERS
 from common.ledger.reads.scheduled_mails import reminders_between, steps_between
@@ -24,6 +30,9 @@ class Wanted:
     segment: str
     from_ms: int
     until_ms: int
+
+    def is_of(self, campaign: str, segment: str) -> bool:
+        return self.campaign in ("", campaign) and self.segment in ("", segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +65,34 @@ async def find_scheduled(
 ) -> tuple[list[ScheduledMail], int]:
     """(Those from index `first`, soonest first; how many there are in all.) Without people who are paused by name."""
     paused = (await context.ledger.pauses.active()).people
-    people = [
-        one
-        for one in context.people.all()
-        if one.id not in paused and wanted.campaign in ("", one.campaign) and wanted.segment in ("", one.segment)
-    ]
-    cadences = {key: terms.cadence for key, terms in context.ledger.campaigns.items()}
-    times = await steps_between(people, cadences, wanted.from_ms, wanted.until_ms)
-    if not wanted.campaign and wanted.segment in ("", REMINDERS):
-        times = sorted([*times, *await reminders_between(context.ledger, wanted.from_ms, wanted.until_ms)])
-    shown = []
-    for at_ms, delivery_id in times[first : first + number]:
-        if (one := await read_recipient(context.ledger.store, delivery_id)) is not None:
-            shown.append(_scheduled(context, at_ms, one))
-    return shown, len(times)
+    span = wanted.from_ms, wanted.until_ms
+
+    def is_wanted(one: ListedPerson) -> bool:
+        return wanted.is_of(one.campaign, one.segment) and one.id not in paused
+
+    reminders = await reminders_between(context.ledger, *span) if wanted.is_of("", REMINDERS) else []
+    steps = steps_between(context.people, cadences_of(context), *span, is_wanted=is_wanted)
+    before = (await count_planned(context))(span)
+    numbers = [counts[span[1]] - counts[span[0]] for key, counts in before.items() if wanted.is_of(*key)]
+    total = len(reminders) + max(0, sum(numbers))
+    # No further than the last: behind it might be everybody of another segment.
+    page = islice(merge(steps, reminders), min(first, total), min(first + number, total))
+    times = {id: at_ms for at_ms, id in page}
+    recipients = await read_recipients(context.ledger.store, [*times])
+    return [_scheduled(context, times[one.delivery.id], one) for one in recipients], total
+
+
+async def count_planned(context: ConsoleContext) -> Callable[[Sequence[int]], Before]:
+    """How many steps are due before some times; without those of people who are paused by name."""
+    people, cadences = context.people, cadences_of(context)
+    await people.refresh_if_read()
+    ids = (await context.ledger.pauses.active()).people
+    paused = PlannedMails(one for id in ids if (one := people.get(id)) is not None)
+    return lambda marks: without(people.planned.before(marks, cadences), paused.before(marks, cadences))
+
+
+def cadences_of(context: ConsoleContext) -> dict[str, Cadence]:
+    return {key: terms.cadence for key, terms in context.ledger.campaigns.items()}
 
 
 def _scheduled(context: ConsoleContext, at_ms: int, one: Recipient) -> ScheduledMail:

@@ -1,5 +1,5 @@
 """
-The list of people: searched, filtered, sorted, a page at a time, and as CSV.
+The list of people: searched, filtered, sorted, a page at a time.
 
 What is looked for may be in the URL of the page, so that it can be saved. What may be an e-mail address is sent by
 forms only, since browsers and proxies keep URLs.
@@ -7,9 +7,7 @@ forms only, since browsers and proxies keep URLs.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -17,14 +15,11 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from common.clock import iso
 from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
 from common.domain.suppression import Suppression
-from common.formatting import count
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
-from services.console.acting import record_action
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
 from services.console.paging import first_of, index_of, instant_of
@@ -32,23 +27,6 @@ from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
 TEXT_LENGTH_MAX = 320
-CSV_PAGE = 1_000
-COLUMNS = (
-    "enrollment_id",
-    "campaign",
-    "email",
-    "first_name",
-    "business_name",
-    "segment",
-    "status",
-    "exit_reason",
-    "language",
-    "signed_up",
-    "next_step",
-    "next_due",
-    "booked",
-)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +48,7 @@ class Query:
 
 async def search(request: web.Request) -> web.Response:
     """The filters of the list; or `who`, of every page: straight to a person where only one can be meant."""
-    context, form = request.app[CONTEXT], await _form(request)
+    context, form = request.app[CONTEXT], await form_of(request)
     if "who" not in form:
         query = query_of(form)
         if query.may_stand_in_url:
@@ -90,23 +68,7 @@ async def show(request: web.Request) -> web.Response:
     return await _show(request, query_of(request.query), first=first_of(request))
 
 
-async def download(request: web.Request) -> web.StreamResponse:
-    """The same people as CSV, all of them; the action log has who took how many."""
-    given = await _form(request) if request.method == "POST" else request.query
-    context, query = request.app[CONTEXT], query_of(given)
-    found = await context.people.find(query.wanted, sort=query.sort)
-    headers = {"Content-Disposition": 'attachment; filename="people.csv"', "Content-Type": "text/csv; charset=utf-8"}
-    await record_action(context, "people download", [], after=count(len(found), "person", "people"))
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    await response.write(_csv([COLUMNS]))
-    async for rows in _rows(context, found):
-        await response.write(_csv(rows))
-    await response.write_eof()
-    return response
-
-
-async def _form(request: web.Request) -> Mapping[str, str]:
+async def form_of(request: web.Request) -> Mapping[str, str]:
     return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
 
 
@@ -148,10 +110,17 @@ def query_of(given: Mapping[str, str]) -> Query:
 async def find_page(context: ConsoleContext, query: Query, first: int, number: int) -> tuple[list[ListedPerson], int]:
     """(those from index `first`, how many there are in all); nobody whom the store does not know any more."""
     while True:
-        found = await context.people.find(query.wanted, sort=query.sort)
+        found = await find_people(context, query)
         shown = list(found[first : first + number])
         if not await context.people.remove_gone(shown):
             return shown, len(found)
+
+
+async def find_people(context: ConsoleContext, query: Query) -> Sequence[ListedPerson]:
+    """Who is named by their id or whole address need not wait until everybody has been read."""
+    if not context.people.is_complete:
+        await context.people.read_these(await _named(context, query.wanted.words.strip()))
+    return await context.people.find(query.wanted, sort=query.sort)
 
 
 async def _show(request: web.Request, query: Query, *, first: int, is_search: bool = False) -> web.Response:
@@ -202,10 +171,15 @@ async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
     if is_enrollment_id(text):
         one = await read_contact_timeline(context.ledger, EnrollmentId(text), now_ms=context.clock.now_ms())
         return one.enrollment_id if one is not None else None
-    if "@" not in text:
-        return None
-    found = await find_contacts(context.ledger, normal_address(text))
-    return found[0].enrollment_id if found else None
+    return next(iter(await _named(context, text)), None)
+
+
+async def _named(context: ConsoleContext, text: str) -> list[EnrollmentId]:
+    """In each campaign; of an address, only those who are there."""
+    if is_enrollment_id(text):
+        return [EnrollmentId(text)]
+    found = await find_contacts(context.ledger, normal_address(text)) if "@" in text else []
+    return [one.enrollment_id for one in found]
 
 
 def _day(text: str) -> int | None:
@@ -221,31 +195,3 @@ def _step(text: str) -> Step | None:
         return step_of(step_name(int(text)) if text.isascii() and text.isdecimal() and len(text) < 4 else text)
     except ValueError:
         return None
-
-
-async def _rows(context: ConsoleContext, people: Sequence[ListedPerson]) -> AsyncIterator[list[Sequence[Any]]]:
-    for first in range(0, len(people), CSV_PAGE):
-        several = people[first : first + CSV_PAGE]
-        await context.people.remove_gone(several)
-        yield [_row(person) for person in several if context.people.get(person.id) is not None]
-
-
-def _row(person: ListedPerson) -> list[Any]:
-    values = {
-        "enrollment_id": person.id,
-        "signed_up": iso(person.signed_up_ms),
-        "next_due": iso(person.next_due_ms) if person.next_due_ms else "",
-        "booked": "yes" if person.is_booked else "no",
-    }
-    return [inert(values.get(name, getattr(person, name, None))) for name in COLUMNS]
-
-
-def inert(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

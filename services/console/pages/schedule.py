@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from common.domain.planned_mails import Before, PlannedMails, without
 from common.ledger.pauses import EVERYBODY, Pause, campaign_scope
 from common.ledger.reads.catch_up_plan import Plan
 from common.ledger.reads.schedule import FORESEEN_MS, Schedule, Span, reminder_times, schedule_of
@@ -16,6 +15,7 @@ from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import REASON_LENGTH_MAX
+from services.console.mails.scheduled import count_planned
 from services.console.pages.people import reading_of
 from services.console.replies import page, see_other
 from services.web.problem import Problem
@@ -56,15 +56,8 @@ class Scope:
 
 async def read_schedule(context: ConsoleContext) -> Schedule:
     """Without those who are paused by name."""
-    now_ms, people = context.clock.now_ms(), context.people
-    await people.refresh_if_read()
-    cadences = {key: terms.cadence for key, terms in context.ledger.campaigns.items()}
-    paused = [one for id in (await context.ledger.pauses.active()).people if (one := people.get(id)) is not None]
+    now_ms, planned = context.clock.now_ms(), await count_planned(context)
     reminders = await reminder_times(context.ledger, until_ms=now_ms + FORESEEN_MS)
-
-    def planned(marks: Sequence[int]) -> Before:
-        return without(people.planned.before(marks, cadences), PlannedMails(paused).before(marks, cadences))
-
     return schedule_of(reminders, now_ms=now_ms, planned=planned)
 
 
