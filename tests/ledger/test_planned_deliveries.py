@@ -122,6 +122,13 @@ async def test_nothing_is_sent_now_while_paused(ledger, now, whose):
     assert (await send_now(ledger, 2, now)).answer == "paused"
 
 
+async def test_nothing_is_sent_now_while_a_booked_call_holds_the_mails(ledger, now):
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now)
+
+    answer = await send_now(ledger, 2, now)
+    assert (answer.answer, answer.detail) == ("paused", "booked")
+
+
 async def test_a_paused_persons_mail_may_be_skipped_and_the_next_one_waits(ledger, now):
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="ron", reason=""))
 
