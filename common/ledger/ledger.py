@@ -124,7 +124,7 @@ class Ledger:
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
         self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
-        self.unmarked_calls = UnmarkedCalls(store)
+        self.unmarked_calls = UnmarkedCalls(store, self.bookings)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)

@@ -45,6 +45,7 @@ from services.console.pages import (
     queues,
     schedule,
     scheduled_mails,
+    unmarked_calls,
     unread_bookings,
     versions,
 )
@@ -199,6 +200,8 @@ ROUTES = (
     web.get("/campaigns/{name}/gallery/body", gallery.show_body),
     web.get("/unread-bookings", unread_bookings.show),
     web.post("/unread-bookings/discard", unread_bookings.discard),
+    web.get("/unmarked-calls", unmarked_calls.show),
+    web.post("/unmarked-calls/mark", unmarked_calls.mark),
     web.get("/schedule", schedule.show),
     web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),

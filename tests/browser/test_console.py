@@ -20,7 +20,7 @@ BORIS = enrollment_id("christmas_2025", "boris@people.example")
 ADA = enrollment_id("christmas_2025", "ada@people.example")
 PAGES = (
     *("/", "/dead-letters", "/people", "/people?q=ada", "/people?q=zzz", "/schedule", "/actions", "/nowhere", "/login"),
-    *("/queues", "/held-signups"),
+    *("/queues", "/held-signups", "/unmarked-calls"),
     *(f"/people/{BORIS}", f"/people/{ADA}", f"/people/{ADA}/mails/step-1", f"/people/{ADA}/mails/step-7"),
 )
 SANDBOX_PAGES = ("/", "/inbox", "/inbox?q=none", "/phones", "/notion", "/faults")
