@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,7 +15,7 @@ from services.console.bulk_decisions import WAIT_S, BulkDecision
 from services.console.context import ConsoleContext
 
 Verb = Literal["requeue", "delete"]
-DONE: Final = {"requeue": "requeued", "delete": "deleted"}
+DONE: Final[Mapping[Verb, str]] = {"requeue": "requeued", "delete": "deleted"}
 GROUPED_MAX: Final = 500
 """So many of the newest are read for the groups of a page. What is done with a group is done with all of it."""
 
@@ -83,6 +83,8 @@ async def decide_jobs(
             if choice.has(job)
         ]
         decision.total = len(chosen)
+        if choice.jobs is not None:
+            decision.done["gone"] += len(set(choice.jobs)) - len(chosen)
         await _decide_chosen(context, verb, chosen, decision)
 
     decision = BulkDecision(what=verb, by=PRINCIPAL.get().name)
