@@ -83,7 +83,7 @@ async def test_a_call_that_took_place_is_settled_and_nobody_is_thanked(console: 
 
 
 @pytest.mark.parametrize("second", ["no-show", "completed"])
-async def test_of_two_clicks_the_first_one_counts_and_the_second_is_told(
+async def test_of_two_clicks_the_first_one_counts_and_the_second_says_so(
     console: Console, missed: Simulation, second: str
 ) -> None:
     """Also before a worker has looked at the first one, and where two people say different things."""
