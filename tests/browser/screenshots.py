@@ -9,29 +9,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import redis.asyncio
-from aiohttp import web
 from playwright.async_api import async_playwright
 
-from common.campaigns.campaigns import Campaigns
-from common.campaigns.loader import Campaign, load_campaign
-from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import DeliveryId, enrollment_id
-from common.ledger import keys
 from common.settings.settings import Settings
-from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
-from common.versions.played import PlayedVersions
-from services.console.app import build_app, build_context
-from services.console.context import ConsoleContext
 from services.simulation.engine import Simulation
 from tests.browser.conftest import CHROMIUM
+from tests.browser.virtual_console import beat, playing
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -80,42 +69,6 @@ async def play(simulation: Simulation) -> None:
         now_ms=clock.now_ms(),
     )
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
-
-
-@asynccontextmanager
-async def playing(store_url: str, folder: Path) -> AsyncIterator[tuple[Simulation, ConsoleContext, str]]:
-    """A simulation, and a console over it with its address."""
-    campaign: Campaign = load_campaign("christmas_2025")
-    client: redis.asyncio.Redis = connect_async(store_url)
-    simulation = Simulation(client, campaign, SETTINGS, clock=VirtualClock())
-    settings = SETTINGS.model_copy(update={"data_dir": folder, "redis_url": store_url})
-    campaigns = Campaigns(campaign)
-    versions = PlayedVersions(campaigns, simulation.ledger, settings, simulation.clock)
-    await versions.refresh()
-    context = build_context(
-        settings,
-        clock=simulation.clock,
-        ledger=simulation.ledger,
-        campaign_name=campaign.name,
-        campaigns=campaigns,
-        versions=versions,
-    )
-    runner = web.AppRunner(build_app(context), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield simulation, context, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-    await client.aclose()
-
-
-async def beat(context: ConsoleContext) -> None:
-    """A worker is alive by the store's own clock, whatever the virtual one says, and the next page knows it."""
-    client = context.ledger.client
-    seconds, micros = await client.time()
-    await client.delete(keys.HEARTBEATS)
-    await client.zadd(keys.HEARTBEATS, {"worker-1": seconds * 1000 + micros // 1000})
-    await context.people.refresh()
-    context.status_cache.invalidate()
 
 
 async def take(folder: Path) -> None:
