@@ -29,6 +29,7 @@ from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.planned_deliveries import PlannedDeliveries
+from common.ledger.providers_in_use import ProvidersInUse
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
@@ -133,6 +134,7 @@ class Ledger:
         self.holds = Holds(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
+        self.providers_in_use = ProvidersInUse(store)
         self.schedule = Schedule(store)
         self.versions = Versions(store)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.upkeep.provider_report import report_providers
 from common.domain.contact import Assessment
 from common.health_checks import Limits
 from common.ledger import keys
@@ -80,6 +81,23 @@ async def test_no_worker_or_a_silent_one_is_reported(console: Console, silent_ms
     assert (found["status"], found["sentence"]) == ("trouble", f"Not all is well: {sentence}")
     assert "advent worker" in found["findings"][0]["cure"]
     assert "tart one with <code>advent worker</code>." in (await console.get("/")).text
+
+
+async def test_a_provider_that_only_the_workers_have_is_shown_while_one_has_it(
+    console: Console, simulation: Simulation
+) -> None:
+    async def providers() -> set[str]:
+        console.context.status_cache.invalidate()
+        return set((await overview(console))["providers"])
+
+    assert await providers() == {"resend", "notion"}
+    await report_providers(simulation.world)
+    assert await providers() == {"resend", "notion", "twilio"}
+    assert "Twilio" in (await console.get("/")).text
+
+    console.clock.advance(5 * 60_000)
+
+    assert await providers() == {"resend", "notion"}, "the last worker that had it is gone"
 
 
 async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Console) -> None:
