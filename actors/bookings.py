@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from actors.sending.render import reminder_rules, rules_of_follow_ups
+from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, called_off_ms, in_short, nurture_after
@@ -80,7 +80,7 @@ async def _look(world: World, booking: BookingId) -> None:
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     campaign = world.campaigns.of(gathered.campaign)
-    following = rules_of_follow_ups(campaign, world.settings.pace)
+    following = campaign.follow_up_rules(world.settings.pace)
     resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)

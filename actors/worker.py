@@ -21,6 +21,7 @@ from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.clock_watch import ClockWatch
 from actors.upkeep.generation_guard import GenerationGuard
 from actors.upkeep.healthcheck_ping import keep_pinging
+from actors.upkeep.provider_report import keep_reporting_providers
 from actors.upkeep.retention import run_retention
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
@@ -176,6 +177,7 @@ class Worker:
             monitor.run(),
             run_suppression_sync(self.world),
             run_retention(self.world),
+            keep_reporting_providers(self.world),
             self._play_versions(versions),
         ]
         if url := self.settings.healthcheck_ping_url:

@@ -10,9 +10,8 @@ from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
-from common.domain.delivery import Channel, Kind
+from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
-from common.domain.follow_ups import FollowUpRules, follow_up_rules
 from common.domain.ids import booking_of
 from common.domain.mail import Attachment, Mail
 from common.domain.reminders import ReminderRules
@@ -105,13 +104,6 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
         sms_before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.sms_reminders),
         sms_window=campaign.sms_window(pace),
     )
-
-
-def rules_of_follow_ups(campaign: Campaign, pace: Pace) -> FollowUpRules:
-    """What this campaign sends after a call, at this pace."""
-    by_mail = [(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups]
-    by_sms = [(f"{one.name}{Channel.SMS.suffix}", one.on, one.after.at(pace)) for one in campaign.sms_follow_ups]
-    return follow_up_rules([*by_mail, *by_sms], pace)
 
 
 _Tags = Mapping[str, str]

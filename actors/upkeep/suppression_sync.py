@@ -83,10 +83,20 @@ async def let_back(world: World, of: SuppressionList) -> int:
         refused = await _refusal(world, of, request)
         if refused is None:
             done += 1
+            await world.ledger.suppressions.finish_request(request.contact_id)
         else:
             log.warning("unsuppress_refused", enrollment_id=request.contact_id, reason=refused)
-        await world.ledger.suppressions.finish_request(request.contact_id)
+            detail = f"{_in_words(refused)}; asked for {request.detail}"
+            await world.ledger.suppressions.refuse_request(
+                request.contact_id, detail=detail, now_ms=world.clock.now_ms()
+            )
     return done
+
+
+def _in_words(refused: str) -> str:
+    if refused == "complained":
+        return "this person complained about our mail, and nobody may undo that"
+    return f"Resend did not take the address off its list ({refused}); once that is mended, ask again"
 
 
 async def _refusal(world: World, of: SuppressionList, request: UnsuppressRequest) -> str | None:

@@ -21,6 +21,8 @@ from common.campaigns.translation import Translation
 from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
+from common.domain.delivery import Channel
+from common.domain.follow_ups import FollowUpRules, follow_up_rules
 from common.domain.ids import Step, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
 from common.domain.windows import Window, zone_named
@@ -125,6 +127,12 @@ class Campaign:
     def sms_follow_ups(self) -> tuple[FollowUp, ...]:
         """Those that go by SMS too."""
         return tuple(follow_up for follow_up in self.follow_ups if follow_up.sms)
+
+    def follow_up_rules(self, pace: Pace) -> FollowUpRules:
+        """What it sends after a call, at this pace."""
+        by_mail = [(one.name, one.on, one.after.at(pace)) for one in self.follow_ups]
+        by_sms = [(f"{one.name}{Channel.SMS.suffix}", one.on, one.after.at(pace)) for one in self.sms_follow_ups]
+        return follow_up_rules([*by_mail, *by_sms], pace)
 
     def identity(self, identity: Identity) -> Identity:
         """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""

@@ -33,8 +33,8 @@ def check_unmarked_calls(stats: StoreStats) -> Finding:
     verb = "has" if stats.unmarked_calls == 1 else "have"
     sentence = f"{count(stats.unmarked_calls, 'call')} {verb} ended, and nobody reported how"
     cure = (
-        "`advent bookings unmarked` lists them, `advent bookings mark` says how each went. Select *Meeting Ended* at"
-        " Cal.com's webhook, so that it is reported."
+        "Console, or `advent bookings unmarked`; then `advent bookings mark` says how each went. Select *Meeting Ended*"
+        " at Cal.com's webhook, so that it is reported."
     )
     return Finding("unmarked", Level.NEEDS_PERSON, sentence, cure)
 

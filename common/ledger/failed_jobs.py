@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from common.ledger import keys
 from common.ledger.constants import QUEUES
 from common.ledger.store import Store
+
+PAGE: Final = 200
+ERROR_LENGTH_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,11 @@ class FailedJob:
     args: tuple[str, ...]
     failed_ms: int
     traceback: str
+
+    @property
+    def error(self) -> str:
+        """`ValueError: no such step`, the last line of the traceback; "" where none was kept."""
+        return self.traceback.strip().rpartition("\n")[2].strip()[:ERROR_LENGTH_MAX]
 
 
 class FailedJobs:
@@ -43,10 +51,22 @@ class FailedJobs:
             for id, failed_ms in members
         ]
         shown = sorted(found, reverse=True)[first : first + number]
-        for _, queue, id in shown:
+        return await self._read(shown), sum(answers[1::2])
+
+    async def read_all(self, *, queues: Collection[str] = QUEUES) -> AsyncIterator[list[FailedJob]]:
+        """Those that are failed now, a part at a time; what fails meanwhile is not among them."""
+        for queue in queues:
+            found: Any = await self._store.client.zrange(keys.QUEUE.dead(queue), 0, -1, withscores=True)
+            listed = [(int(failed_ms), queue, id.decode()) for id, failed_ms in found]
+            for first in range(0, len(listed), PAGE):
+                yield await self._read(listed[first : first + PAGE])
+
+    async def _read(self, listed: Sequence[tuple[int, str, str]]) -> list[FailedJob]:
+        pipe = self._store.client.pipeline(transaction=False)
+        for _, queue, id in listed:
             pipe.hget(keys.QUEUE.dead_messages(queue), id)
-        bodies = await pipe.execute() if shown else []
-        return [_read(*one, body) for one, body in zip(shown, bodies, strict=True)], sum(answers[1::2])
+        bodies = await pipe.execute() if listed else []
+        return [_read(*one, body) for one, body in zip(listed, bodies, strict=True)]
 
     async def requeue(self, queue: str, id: str) -> bool:
         """It runs again as soon as a worker takes it."""

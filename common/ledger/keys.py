@@ -45,6 +45,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `people_changes`, `people_changes:last` | ZSET, STRING | enrollment → number of its newest change; the newest number, see `lua/lib/people.lua` | the newest 10,000; forgotten: gone; for ever |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
+| `providers` | HASH | provider → when a worker last said that it has it, ms | for ever |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `in_force` | HASH | campaign → the version that is played; `<campaign> replanning` → JSON while its schedules follow, see `lua/versions.lua` | for ever |
@@ -112,6 +113,7 @@ SUPPRESSION_LIST = PREFIX + "suppression_list"
 SUPPRESSION_LIST_WORKER = SUPPRESSION_LIST + ":worker"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
+PROVIDERS = PREFIX + "providers"
 SUSPECT = PREFIX + "suspect"
 CHANGED = PREFIX + "changed"
 PEOPLE_CHANGES = PREFIX + "people_changes"

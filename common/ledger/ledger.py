@@ -29,6 +29,7 @@ from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.planned_deliveries import PlannedDeliveries
+from common.ledger.providers_in_use import ProvidersInUse
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
@@ -124,7 +125,7 @@ class Ledger:
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
         self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
-        self.unmarked_calls = UnmarkedCalls(store)
+        self.unmarked_calls = UnmarkedCalls(store, self.bookings)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)
@@ -133,6 +134,7 @@ class Ledger:
         self.holds = Holds(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
+        self.providers_in_use = ProvidersInUse(store)
         self.schedule = Schedule(store)
         self.versions = Versions(store)
 

@@ -112,6 +112,10 @@ class Suppressions:
     async def finish_request(self, contact: EnrollmentId) -> None:
         await self._store.patiently(lambda: self._store.client.hdel(keys.UNSUPPRESSING, contact))
 
+    async def refuse_request(self, contact: EnrollmentId, *, detail: str, now_ms: int) -> None:
+        """They do not come back; `detail` says why in their timeline, unless they were forgotten meanwhile."""
+        await self._store.run("suppressions.refuse", [keys.UNSUPPRESSING], [contact, now_ms, detail])
+
     async def release(self, address: str, *, detail: str, now_ms: int) -> bool:
         """End its rest, and count its bounces from none. False: it was not resting."""
         return bool(await self._run("release", keys.RESTING, address, detail, now_ms))

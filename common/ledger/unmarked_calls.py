@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact_booking_status import in_short
@@ -11,9 +12,12 @@ from common.domain.ids import GuestId
 from common.domain.series import Booking
 from common.ledger import keys
 from common.ledger.booking_codec import read_booking
+from common.ledger.bookings import Bookings
 from common.ledger.store import Store, texts
 
 Mark = Literal["completed", "no-show"]
+MARKS: Final[tuple[Mark, ...]] = ("completed", "no-show")
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,42 @@ class UnmarkedCall:
 class UnmarkedCalls:
     """Of all campaigns of the store. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, bookings: Bookings) -> None:
+        self._store, self._bookings = store, bookings
 
     async def read_all(self) -> list[UnmarkedCall]:
         """All of them, the one that ended first at the head."""
         guests = texts([*await self._store.patiently(lambda: self._store.client.smembers(keys.UNMARKED))])
-        found = [(guest, await self._store.read_hash(keys.guest(guest))) for guest in guests]
-        calls = [
+        calls: list[UnmarkedCall] = []
+        for first in range(0, len(guests), _PAGE):
+            calls += await self._read(guests[first : first + _PAGE])
+        return sorted(calls, key=lambda call: (call.end_ms, call.id))
+
+    async def get(self, guest: str) -> UnmarkedCall | None:
+        """None: somebody reported how it went, or there is no such call."""
+        is_unmarked = await self._store.patiently(lambda: self._store.client.sismember(keys.UNMARKED, guest))
+        return next(iter(await self._read([guest])), None) if is_unmarked else None
+
+    async def mark(self, call: UnmarkedCall, mark: Mark, *, now_ms: int) -> bool:
+        """
+        Say how it went: as if Cal.com had reported it now. False: somebody had said so before, and nothing was done.
+
+        A worker then takes it from the list and plans what follows.
+        """
+        event = call.marked(mark, now_ms=now_ms)
+        answer = await self._bookings.accept(event, webhook_id=f"person:{call.id}:{call.end_ms}")
+        return not answer.repeated
+
+    async def _read(self, guests: Sequence[str]) -> list[UnmarkedCall]:
+        async def read() -> Any:
+            pipe = self._store.client.pipeline(transaction=False)
+            for guest in guests:
+                pipe.hgetall(keys.guest(guest))
+            return await pipe.execute()
+
+        found = zip(guests, texts(await self._store.patiently(read)), strict=True)
+        return [
             UnmarkedCall(GuestId(guest), fields.get("contact", ""), read_booking(guest, fields))
             for guest, fields in found
             if fields
         ]
-        return sorted(calls, key=lambda call: (call.end_ms, call.id))

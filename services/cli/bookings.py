@@ -76,22 +76,22 @@ def mark(mark: Mark, ids: tuple[str, ...]) -> None:
     no-show: the guest was absent; the follow-up of missed calls goes out as if Cal.com had reported it now. completed:
     the call took place; nobody is thanked so late.
     """
-    unknown = with_ledger(lambda ledger: _mark(ledger, mark, ids))
-    if unknown:
-        raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
-    click.echo(f"marked {len(set(ids))} call{'' if len(set(ids)) == 1 else 's'} as {mark}")
+    number = with_ledger(lambda ledger: _mark(ledger, mark, ids))
+    click.echo(f"marked {number} call{'' if number == 1 else 's'} as {mark}")
+    if before := len(set(ids)) - number:
+        click.echo(f"left {before} as somebody had marked {'it' if before == 1 else 'them'} before")
 
 
-async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> list[str]:
-    """Ids that are not unmarked; then nothing was done."""
+async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> int:
+    """How many nobody had marked before. Raises UsageError, before anything is done, for one that is not listed."""
     calls = {str(call.id): call for call in await ledger.unmarked_calls.read_all()}
     if unknown := [id for id in ids if id not in calls]:
-        return unknown
-    for id in dict.fromkeys(ids):
-        event = calls[id].marked(mark, now_ms=now_ms())
-        await ledger.bookings.accept(event, webhook_id=f"person:{id}:{event.event_ms}")
-    await record_action(ledger, "bookings mark", [calls[id].contact for id in ids], before="unmarked", after=mark)
-    return []
+        raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
+    given = [calls[id] for id in dict.fromkeys(ids)]
+    marked = [one.contact for one in given if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms())]
+    if marked:
+        await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
+    return len(marked)
 
 
 def _as_json(call: UnmarkedCall) -> dict[str, object]:

@@ -46,6 +46,7 @@ from services.console.pages import (
     queues,
     schedule,
     scheduled_mails,
+    unmarked_calls,
     unread_bookings,
     versions,
 )
@@ -100,6 +101,7 @@ def build_context(
         people=PeopleList(ledger),
         dead_letters=DeadLetterList(ledger),
         bulk_decisions=BulkDecisions(clock),
+        job_decisions=BulkDecisions(clock),
         campaign_files=CampaignFiles(settings.campaigns_dir),
         plan_counts=PlanCounts(ledger, settings.pace, clock),
         resume_plans=ResumePlans(ledger, clock, per_second=settings.resend_requests_per_second),
@@ -134,6 +136,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     yield
     context.store_monitor.stop()
     await context.bulk_decisions.stop()
+    await context.job_decisions.stop()
     await context.plan_counts.stop()
     await context.background.stop()
 
@@ -216,6 +219,8 @@ ROUTES = (
     web.get("/campaigns/{name}/gallery/body", gallery.show_body),
     web.get("/unread-bookings", unread_bookings.show),
     web.post("/unread-bookings/discard", unread_bookings.discard),
+    web.get("/unmarked-calls", unmarked_calls.show),
+    web.post("/unmarked-calls/mark", unmarked_calls.mark),
     web.get("/schedule", schedule.show),
     web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
@@ -224,6 +229,8 @@ ROUTES = (
     web.get("/queues", queues.show),
     web.post("/queues/requeue", queues.requeue),
     web.post("/queues/delete", queues.delete),
+    web.post("/queues/requeue-many", queues.requeue_many),
+    web.post("/queues/delete-many", queues.delete_many),
     web.get("/login", login.show),
     web.post("/login", login.log_in),
     web.post("/logout", login.log_out),

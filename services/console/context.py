@@ -32,7 +32,8 @@ from services.web.rate_limit import FailureLimiter
 class ConsoleContext:
     """
     `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
-    where nobody follows what is in force. `campaigns`: those that are played. `logins`: who may log in; empty: this
+    where nobody follows what is in force. `campaigns`: those that are played. `bulk_decisions`: on dead
+    letters; `job_decisions`: on failed jobs. `logins`: who may log in; empty: this
     console serves this machine only, and everybody on it.
     """
 
@@ -50,6 +51,7 @@ class ConsoleContext:
     people: PeopleList
     dead_letters: DeadLetterList
     bulk_decisions: BulkDecisions
+    job_decisions: BulkDecisions
     campaign_files: CampaignFiles
     plan_counts: PlanCounts
     resume_plans: ResumePlans

@@ -56,7 +56,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "send-now waits": "That mail goes as soon as the minimum gap to the last mail is kept.",
     "suppress done": "Suppressed: no further mail goes to this address, in any campaign; Resend's list follows.",
     "suppress already": "This address was suppressed already; nothing changed.",
-    "unsuppress asked": "A worker takes the address off Resend's list and lets mail go again; that takes a moment.",
+    "unsuppress asked": "A worker takes it off Resend's list and lets mail go again, or the timeline says why not.",
     "unsuppress already": "This address is not suppressed; nothing changed.",
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",

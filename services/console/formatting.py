@@ -14,6 +14,8 @@ from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
 from common.formatting import count, duration
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z")
+
 
 def moment(ms: int, now_ms: int) -> str:
     """`12:03:04` of today, `24 Nov 12:03` of another day, with the year when it is not this one."""
@@ -48,8 +50,24 @@ def delivery_name(delivery: DeliveryId) -> str:
 
 
 def code_spans(text: str) -> Markup:
-    """Text in backquotes becomes `<code>`; everything is escaped."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    """Text in backquotes becomes `<code>`, between asterisks `<em>`; everything is escaped."""
+    spans = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*(\w[^*<>]*)\*", r"<em>\1</em>", spans))
+
+
+def readable_times(text: str, now_ms: int) -> str:
+    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`."""
+    return _INSTANT.sub(lambda found: moment(_ms_of(found[0]), now_ms), text)
+
+
+def _ms_of(instant: str) -> int:
+    return round(datetime.fromisoformat(instant).timestamp() * 1000)
+
+
+def day(ms: int) -> str:
+    """`Wed 3 Dec`, in UTC."""
+    time = utc_datetime(ms)
+    return f"{time:%a} {time.day} {time:%b}"
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -62,4 +80,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "iso": iso,
     "delivery_name": delivery_name,
     "code_spans": code_spans,
+    "readable_times": readable_times,
+    "day": day,
 }

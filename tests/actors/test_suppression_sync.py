@@ -18,6 +18,7 @@ from common.providers.budget import Unlimited
 from common.providers.resend.suppression_list import ResendSuppressionList
 from services.sandbox.ids import API_KEY, SENDING_KEY
 from services.simulation.engine import Simulation
+from tests.ledger_reads import timeline_of
 from tests.sandbox.running import RunningSandbox, running
 
 HOUR_MS = 3_600_000
@@ -142,6 +143,11 @@ def refused(log: CapturingLogger) -> list[str]:
     return [line.kwargs["reason"] for line in log.calls if line.args == ("unsuppress_refused",)]
 
 
+async def why_not(synced: Simulation) -> list[str]:
+    """As the timeline of Chen says it."""
+    return [entry.detail for entry in await timeline_of(synced.ledger, CHEN) if entry.what == "still suppressed"]
+
+
 async def test_who_complained_as_only_we_know_stays_on_both_lists(synced, resend, chen, log, clock):
     await synced.sign_up(chen)
     suppress = synced.ledger.suppressions.suppress
@@ -155,6 +161,9 @@ async def test_who_complained_as_only_we_know_stays_on_both_lists(synced, resend
     await sync_when_free(synced.world)
 
     assert refused(log) == ["complained"]
+    assert await why_not(synced) == [
+        "this person complained about our mail, and nobody may undo that; asked for by phone"
+    ]
     assert await listed(resend) == {"chen@example.org": "manual"}
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
@@ -164,6 +173,7 @@ async def test_who_was_forgotten_is_not_said_to_have_complained(synced, log):
     await sync_when_free(synced.world)
 
     assert refused(log) == ["forgotten"]
+    assert await synced.ledger.client.exists(keys.PREFIX + f"timeline:{CHEN}") == 0, "nothing is kept of them again"
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
 
@@ -189,6 +199,10 @@ async def test_an_address_that_the_list_refuses_keeps_nobody_else_away(
     await sync_when_free(synced.world)
 
     assert refused(log) == ["validation_error"]
+    assert await why_not(synced) == [
+        "Resend did not take the address off its list (validation_error); once that is mended, ask again;"
+        " asked for by phone"
+    ]
     assert await synced.ledger.suppressions.of(chen.email) is not None
     assert await synced.ledger.suppressions.of(boris.email) is None
     assert await synced.ledger.suppressions.unsuppress_requests() == []

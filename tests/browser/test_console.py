@@ -20,7 +20,7 @@ BORIS = enrollment_id("christmas_2025", "boris@people.example")
 ADA = enrollment_id("christmas_2025", "ada@people.example")
 PAGES = (
     *("/", "/dead-letters", "/people", "/people?q=ada", "/people?q=zzz", "/schedule", "/actions", "/nowhere", "/login"),
-    *("/queues", "/held-signups"),
+    *("/queues", "/held-signups", "/unmarked-calls"),
     *(f"/people/{BORIS}", f"/people/{ADA}", f"/people/{ADA}/mails/step-1", f"/people/{ADA}/mails/step-7"),
 )
 SANDBOX_PAGES = ("/", "/inbox", "/inbox?q=none", "/phones", "/notion", "/faults")
@@ -63,6 +63,40 @@ def test_logging_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place)
     expect(page).to_have_url(re.compile("/login$"))
     page.goto("/")
     expect(page).to_have_url(re.compile(r"/login\?next=%2F$"))
+    context.close()
+
+
+def test_a_phone_has_one_row_of_navigation_that_a_keyboard_opens_without_scripts(
+    chromium: Any, place: Place, page: Any
+) -> None:
+    context = chromium.new_context(
+        base_url=place.console_url,
+        storage_state=page.context.storage_state(),
+        viewport={"width": 375, "height": 800},
+        has_touch=True,
+        java_script_enabled=False,
+    )
+    phone = context.new_page()
+    phone.goto("/dead-letters")
+    menu, links = phone.locator(".menu summary"), phone.get_by_role("navigation").get_by_role("link")
+    expect(menu).to_have_text("Menu · Dead letters")
+    expect(links).to_have_count(0)
+    row = [phone.locator(".brand").bounding_box(), menu.bounding_box()]
+    assert row[0]["y"] == row[1]["y"]
+    assert min(box["height"] for box in row) >= 44
+
+    menu.focus()
+    phone.keyboard.press("Enter")
+    expect(links).to_have_count(8)
+    expect(phone.get_by_role("link", name="Dead letters", exact=True).first).to_have_attribute("aria-current", "page")
+    assert min(link.bounding_box()["height"] for link in links.all()) >= 44
+    phone.keyboard.press("Tab")
+    expect(links.first).to_be_focused()
+    phone.get_by_role("button", name="Log out").wait_for()
+    links.filter(has_text="Schedule").click()
+
+    expect(phone).to_have_url(re.compile("/schedule$"))
+    expect(links).to_have_count(0)
     context.close()
 
 
@@ -111,7 +145,7 @@ def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> N
     page.locator("td.table__subject a").first.click()
     page.get_by_text("Canonical id").wait_for()
     page.get_by_role("link", name="← Console").click()
-    page.get_by_text("Dead letters").first.wait_for()
+    page.get_by_role("heading", name="Dead letters").wait_for()
 
 
 @pytest.mark.parametrize("path", ["", "queues/send", "queues/send/delayed", "queues/send/failed"])

@@ -67,7 +67,8 @@ def fits(path: str, method: str, answer: Answer) -> bool:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method}-{one.path}")
 @pytest.mark.parametrize("who", ["mia", "ron", "nobody"])
 async def test_a_running_console_answers_as_described(team: Console, operation: Any, who: str) -> None:
-    action = {"people": "skip", "campaigns": "apply"}.get(operation.path.split("/")[2], "pause")
+    actions = {"people": "skip", "campaigns": "apply", "failed-jobs": "requeue", "held-signups": "release"}
+    action = actions.get(operation.path.split("/")[2], "pause")
     path = operation.path.replace("{id}", JOB if "jobs" in operation.path else ADA)
     path = path.replace("{action}", action).replace("{name}", "christmas_2025")
     bodies = {
@@ -77,6 +78,9 @@ async def test_a_running_console_answers_as_described(team: Console, operation: 
         "TestMail": {"delivery": f"{ADA}/step-2", "to": "sarah@businessx.example"},
         "VersionChoice": {"from": "a" * 12, "to": "b" * 12},
         "UnreadBookingChoice": {"ids": ["unr_none"]},
+        "FailedJobChoice": {"all": True},
+        "HeldSignupChoice": {"all": True},
+        "CallMarks": {"ids": ["bkg_none"], "mark": "no-show"},
     }
     body = bodies[operation.body.__name__] if operation.body else None
 
@@ -120,6 +124,15 @@ async def test_an_action_says_what_was_done_and_is_in_the_action_log(team: Conso
         ("/api/dead-letters/replay", {"all": True, "reason": "x"}, 422),
         ("/api/schedule/pause", {"scope": "nobody"}, 422),
         ("/api/schedule/stop", {"scope": "everybody"}, 404),
+        ("/api/failed-jobs/requeue", {}, 422),
+        ("/api/failed-jobs/requeue", {"all": True, "actor": "send"}, 422),
+        ("/api/failed-jobs/requeue", {"all": True, "queue": "nobodys"}, 422),
+        ("/api/failed-jobs/requeue", {"error": "KeyError"}, 422),
+        ("/api/failed-jobs/stop", {"all": True}, 404),
+        ("/api/held-signups/release", {}, 422),
+        ("/api/held-signups/release", {"ids": ["ada"]}, 422),
+        ("/api/held-signups/stop", {"all": True}, 404),
+        ("/api/unmarked-calls/mark", {"ids": ["bkg_x"], "mark": "absent"}, 422),
     ],
 )
 async def test_bad_input_is_refused_with_words(team: Console, path: str, body: Any, status: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.upkeep.provider_report import report_providers
 from common.domain.contact import Assessment
 from common.health_checks import Limits
 from common.ledger import keys
@@ -82,6 +83,23 @@ async def test_no_worker_or_a_silent_one_is_reported(console: Console, silent_ms
     assert "tart one with <code>advent worker</code>." in (await console.get("/")).text
 
 
+async def test_a_provider_that_only_the_workers_have_is_shown_while_one_has_it(
+    console: Console, simulation: Simulation
+) -> None:
+    async def providers() -> set[str]:
+        console.context.status_cache.invalidate()
+        return set((await overview(console))["providers"])
+
+    assert await providers() == {"resend", "notion"}
+    await report_providers(simulation.world)
+    assert await providers() == {"resend", "notion", "twilio"}
+    assert "Twilio" in (await console.get("/")).text
+
+    console.clock.advance(5 * 60_000)
+
+    assert await providers() == {"resend", "notion"}, "the last worker that had it is gone"
+
+
 async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Console) -> None:
     await beat(console)
     now_ms = console.clock.now_ms()
@@ -114,6 +132,7 @@ async def test_an_open_circuit_of_cal_com_is_shown_as_such(console: Console) -> 
 
 def test_code_in_a_cure_is_escaped() -> None:
     assert code_spans("`<b>` & `--plan`") == "<code>&lt;b&gt;</code> &amp; <code>--plan</code>"
+    assert code_spans("select *Meeting Ended*, not 2 * 3 * 4") == "select <em>Meeting Ended</em>, not 2 * 3 * 4"
 
 
 async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Console) -> None:

@@ -259,3 +259,12 @@ async def test_an_unknown_action_is_404(console: Console, signed_up: Simulation)
     token = (await console.get("/")).form_token
 
     assert (await console.post(f"/people/{ADA}/promote", token=token)).status == 404
+
+
+async def test_a_time_in_the_timeline_is_written_as_everywhere_on_the_page(
+    console: Console, signed_up: Simulation
+) -> None:
+    await signed_up.book("ada@example.org", signed_up.clock.now_ms() + 3 * 24 * 3_600_000, uid="A")
+    await signed_up.run(until_ms=signed_up.clock.now_ms() + 1_000)
+
+    assert "for 27 Nov 16:00</span>" in (await console.get(f"/people/{ADA}")).text.replace("\n  </span>", "</span>")

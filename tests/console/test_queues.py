@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ from common.store.clients import connect
 from tests.console.conftest import Answer, Console, Opener
 
 STEP = "enr_aaaaaaaaaaaaaaaa/step-2"
+KEY_ERROR = "KeyError: 'step'"
 
 
 @pytest.fixture
@@ -26,15 +28,22 @@ def broker(store_url: str, console: Console) -> Iterator[DurableRedisBroker]:
     with connect(store_url) as client:
         broker = DurableRedisBroker(client=client, namespace=NAMESPACE, middleware=[])
         broker.clock = console.clock
-        broker.declare_queue("send")
+        for queue in ("send", "classify"):
+            broker.declare_queue(queue)
         yield broker
 
 
-def fail(broker: DurableRedisBroker, *, traceback: str = "ValueError: <b>internal</b> error") -> str:
-    """A job of the send queue fails with an internal error; its id."""
-    broker.schedule(Job(id=STEP, actor="send", args=(STEP,), due_ms=broker.clock.now_ms()))
+def fail(
+    broker: DurableRedisBroker,
+    *,
+    traceback: str = "ValueError: <b>internal</b> error",
+    step: str = STEP,
+    actor: str = "send",
+) -> str:
+    """A job of the queue that is called as its actor fails with an internal error; its id."""
+    broker.schedule(Job(id=step, actor=actor, args=(step,), due_ms=broker.clock.now_ms()))
     broker.promote()
-    consumer = broker.consume("send", prefetch=1, timeout=1)
+    consumer = broker.consume(actor, prefetch=1, timeout=1)
     message = next(consumer)
     assert message is not None
     message.options["traceback"] = traceback
@@ -141,7 +150,7 @@ async def test_many_are_shown_a_page_at_a_time_newest_first(console: Console, st
     assert [f"job-{n:02}" in second for n in (15, 14, 0)] == [False, True, True]
 
 
-@pytest.mark.parametrize("what", ["requeue", "delete"])
+@pytest.mark.parametrize("what", ["requeue", "delete", "requeue-many", "delete-many"])
 async def test_who_may_only_look_sees_no_form_and_is_refused(
     opens: Opener, store_url: str, broker: DurableRedisBroker, what: str
 ) -> None:
@@ -151,8 +160,123 @@ async def test_who_may_only_look_sees_no_form_and_is_refused(
     await console.log_in(token)
     page = await console.get("/queues")
 
-    answer = await console.post(f"/queues/{what}", queue="send", job=job)
+    answer = await console.post(f"/queues/{what}", queue="send", job=job, actor="send")
 
     assert f"/queues/{what}" not in page.text
     assert answer.status == 403
     assert broker.client.zcard(f"{NAMESPACE}:{xq_name('send')}") == 1
+
+
+def fail_many(broker: DurableRedisBroker) -> None:
+    """Three of one error and one of another, and one of another actor."""
+    for number in range(3):
+        fail(broker, step=f"enr_{'a' * 16}/step-{number}", traceback="Traceback\n  there\nKeyError: 'step'\n")
+    fail(broker, step=f"enr_{'b' * 16}/step-1", traceback="Traceback\nValueError: no hour")
+    fail(broker, step=f"enr_{'c' * 16}/step-1", actor="classify", traceback="Traceback\nKeyError: 'step'")
+
+
+async def failed_of(console: Console) -> list[tuple[str, str]]:
+    found, _ = await console.context.ledger.failed_jobs.newest(first=0, number=100)
+    return sorted((job.actor, job.error) for job in found)
+
+
+async def test_failed_jobs_are_counted_by_actor_and_error(console: Console, broker: DurableRedisBroker) -> None:
+    fail_many(broker)
+
+    page = " ".join((await console.get("/queues")).text.split())
+
+    assert '<span class="count alarm">3</span> <b>send</b>: KeyError: &#39;step&#39;' in page
+    assert '<span class="count alarm">4</span> <b>send</b>: all errors' in page
+    assert '<span class="count alarm">1</span> <b>classify</b>: KeyError: &#39;step&#39;' in page
+    assert [text in page for text in ("Requeue 3", "Delete 4", "Requeue all 5", "Delete 5")] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "number", "left"),
+    [
+        (
+            {"actor": "send", "error": KEY_ERROR},
+            3,
+            [("classify", KEY_ERROR), ("send", "ValueError: no hour")],
+        ),
+        ({"actor": "send"}, 4, [("classify", KEY_ERROR)]),
+        ({"all": "yes", "queue": "send"}, 4, [("classify", KEY_ERROR)]),
+        ({"all": "yes"}, 5, []),
+    ],
+    ids=["one error", "one actor", "one queue", "all"],
+)
+@pytest.mark.parametrize(("what", "done"), [("requeue", "requeued"), ("delete", "deleted")])
+async def test_many_are_requeued_or_deleted_by_one_click_and_the_rest_is_left(
+    console: Console,
+    broker: DurableRedisBroker,
+    what: str,
+    done: str,
+    fields: dict[str, str],
+    number: int,
+    left: list[tuple[str, str]],
+) -> None:
+    fail_many(broker)
+
+    first = await console.post(f"/queues/{what}-many", **fields)
+    second = await console.post(f"/queues/{what}-many", **fields)
+
+    assert (first.location, second.location) == (f"/queues?{done}={number}", "/queues?done=none")
+    assert f"{number} {done}: " in (await console.get(first.location)).text
+    assert "Nothing was done" in (await console.get(second.location)).text
+    assert await failed_of(console) == left
+    ready = sum(broker.client.llen(keys.ready(queue)) for queue in ("send", "classify"))
+    assert ready == (number if what == "requeue" else 0)
+    [(logged, on)] = await actions_of(console)
+    assert (logged, len(on)) == (f"{what} job", number)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"error": KEY_ERROR}, {"all": "yes", "actor": "send"}, {"all": "yes", "queue": "nobodys"}]
+)
+async def test_a_form_that_does_not_say_which_jobs_is_400(
+    console: Console, broker: DurableRedisBroker, fields: dict[str, str]
+) -> None:
+    fail_many(broker)
+
+    assert (await console.post("/queues/delete-many", **fields)).status == 400
+    assert len(await failed_of(console)) == 5
+
+
+async def test_of_more_than_are_counted_by_error_all_are_deleted(
+    console: Console, broker: DurableRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.console.pages.queues.GROUPED_MAX", 2)
+    fail_many(broker)
+
+    page = " ".join((await console.get("/queues")).text.split())
+    answer = await console.post("/queues/delete-many", actor="send")
+
+    assert "Counted by error are the newest 2." in page
+    assert "the other 3 too" in page
+    assert answer.location == "/queues?deleted=4"
+
+
+async def test_one_that_takes_long_goes_on_alone_with_its_progress(
+    console: Console, broker: DurableRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_many(broker)
+    failed, goes_on = console.context.ledger.failed_jobs, asyncio.Event()
+    requeue = failed.requeue
+
+    async def slow(queue: str, id: str) -> bool:
+        await goes_on.wait()
+        return await requeue(queue, id)
+
+    monkeypatch.setattr("services.console.failed_jobs.WAIT_S", 0.05)
+    monkeypatch.setattr(failed, "requeue", slow)
+    answer = await console.post("/queues/requeue-many", all="yes")
+    page = (await console.get("/queues")).text
+    other = await console.post("/queues/delete-many", all="yes")
+    goes_on.set()
+    while (shown := console.context.job_decisions.shown()) is None or shown.ended_ms is None:
+        await asyncio.sleep(0)
+
+    assert answer.location == "/queues"
+    assert "local asked to requeue 5 failed jobs: 0 so far." in page
+    assert other.status == 409
+    assert "Done with 5 jobs. 5 requeued" in (await console.get("/queues")).text

@@ -64,11 +64,13 @@ def test_each_promise_of_the_first_screen_leads_to_a_test(line):
     assert re.fullmatch(r"\[.+\.\]\(tests/[\w/]+\.py\)", line)
 
 
-def test_the_picture_is_small_enough_for_a_first_screen():
-    picture = ROOT / "docs" / "images" / "inbox.png"
+@pytest.mark.parametrize(("name", "bytes_max"), [("inbox", 120_000), ("overview", 120_000), ("person", 200_000)])
+def test_a_picture_of_the_first_screen_is_small_and_shown(name, bytes_max):
+    picture = ROOT / "docs" / "images" / f"{name}.png"
 
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size < 120_000
+    assert picture.stat().st_size < bytes_max
+    assert f"](docs/images/{name}.png)" in (ROOT / "README.md").read_text()
 
 
 def test_decisions_are_numbered_in_order_and_dated() -> None:

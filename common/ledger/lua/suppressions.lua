@@ -57,6 +57,15 @@ function suppressions.unsuppress()
   return 'done'
 end
 
+-- refuse(KEYS = [unsuppressing], ARGV = [contact, now_ms, detail]) → 1 | 0 nobody asks for this contact any more
+-- The request of a person of the team that the contact may come back; why they do not is in the timeline.
+function suppressions.refuse()
+  local contact, now_ms, detail = unpack(ARGV)
+  if redis.call('HDEL', KEYS[1], contact) == 0 then return 0 end
+  if is_known(contact) then timeline.add(contact, now_ms, 'still suppressed', detail) end
+  return 1
+end
+
 -- release(KEYS = [resting], ARGV = [JSON]) → 1 | 0 it was not resting
 function suppressions.release()
   local given = read()

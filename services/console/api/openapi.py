@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.console.api import campaign_models, campaigns, handlers, models
+from services.console.api import campaign_models, campaigns, handlers, models, trouble
+from services.console.api.operation import PAGED, Operation
 
-_PAGED: Final = ("from", "limit")
 _PEOPLE: Final = (
     *("q", "campaign", "segment", "status", "language", "step", "booked", "dead", "paused", "suppressed"),
     *("since", "until", "due_from", "due_until", "sort"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path. `role`: which users may call it. `query`: names of optional parameters."""
-
-    method: str
-    path: str
-    handler: Handler
-    summary: str
-    answer: type[BaseModel]
-    body: type[BaseModel] | None = None
-    query: Sequence[str] = ()
-
-    @property
-    def role(self) -> str:
-        return "read" if self.method == "get" else "full"
 
 
 CAMPAIGN_OPERATIONS: Final = (
@@ -84,7 +64,7 @@ CAMPAIGN_OPERATIONS: Final = (
         handler=campaigns.unread,
         summary="Booking events of Cal.com that could not be read.",
         answer=campaign_models.UnreadBookings,
-        query=_PAGED,
+        query=PAGED,
     ),
     Operation(
         method="post",
@@ -103,7 +83,7 @@ OPERATIONS: Final = (
         handler=handlers.people,
         summary="People, searched, filtered and sorted, a page at a time.",
         answer=models.People,
-        query=(*_PEOPLE, *_PAGED),
+        query=(*_PEOPLE, *PAGED),
     ),
     Operation(
         method="get",
@@ -126,7 +106,7 @@ OPERATIONS: Final = (
         handler=handlers.dead_letters,
         summary="Dead letters by reason, and the newest of them.",
         answer=models.DeadLetters,
-        query=_PAGED,
+        query=PAGED,
     ),
     Operation(
         method="post",
@@ -150,7 +130,7 @@ OPERATIONS: Final = (
         handler=handlers.actions,
         summary="Who did what, newest first.",
         answer=models.Actions,
-        query=("by", "via", "what", "on", *_PAGED),
+        query=("by", "via", "what", "on", *PAGED),
     ),
     Operation(
         method="get",
@@ -166,7 +146,7 @@ OPERATIONS: Final = (
         handler=handlers.scheduled_mails,
         summary="The mails of a part of the schedule, a page at a time; `due_from` and `due_until` in ms.",
         answer=models.ScheduledMailList,
-        query=("campaign", "segment", "due_from", "due_until", *_PAGED),
+        query=("campaign", "segment", "due_from", "due_until", *PAGED),
     ),
     Operation(
         method="post",
@@ -192,6 +172,7 @@ OPERATIONS: Final = (
         answer=models.Job,
     ),
     *CAMPAIGN_OPERATIONS,
+    *trouble.OPERATIONS,
 )
 
 ROUTES: Final = [web.route(one.method, one.path, one.handler) for one in OPERATIONS]

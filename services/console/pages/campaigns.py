@@ -27,6 +27,7 @@ async def show_all(request: web.Request) -> web.Response:
         "campaigns.html",
         campaigns=await read_all_details(context),
         unread=await unread_bookings(context),
+        unmarked=await unmarked_calls(context),
         reading=reading_of(context),
         here="/campaigns",
     )
@@ -45,6 +46,7 @@ async def show(request: web.Request) -> web.Response:
         people_at=lambda row, segment="", booked="": people_at(details, row, segment, booked),
         rates=await read_rates(context),
         unread=await unread_bookings(context),
+        unmarked=await unmarked_calls(context),
         held=details.board.with_status(Status.HELD),
         log_shown=LOG_SHOWN,
         reading=reading_of(context),
@@ -60,6 +62,10 @@ async def read_rates(context: ConsoleContext) -> SendingRates | None:
 
 async def unread_bookings(context: ConsoleContext) -> int:
     return int(await context.ledger.client.zcard(keys.UNREAD_BOOKINGS))
+
+
+async def unmarked_calls(context: ConsoleContext) -> int:
+    return int(await context.ledger.client.scard(keys.UNMARKED))
 
 
 def people_at(details: CampaignDetails, row: Row | None, segment: str, booked: str) -> str:

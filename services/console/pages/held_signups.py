@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
 from aiohttp import web
 
@@ -13,11 +14,12 @@ from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from services.console.acting import record_action
-from services.console.context import CONTEXT
+from services.console.context import CONTEXT, ConsoleContext
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
+Done = Literal["released", "discarded"]
 
 log = get_logger(__name__)
 
@@ -41,28 +43,35 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def release(request: web.Request) -> web.Response:
-    context = request.app[CONTEXT]
-
-    async def decide(ids: Sequence[EnrollmentId]) -> int:
-        return await context.ledger.held_signups.release(ids, now_ms=context.clock.now_ms())
-
-    return await _act(request, "released", decide)
+    return await _act(request, "released")
 
 
 async def discard(request: web.Request) -> web.Response:
-    return await _act(request, "discarded", request.app[CONTEXT].ledger.held_signups.discard)
+    return await _act(request, "discarded")
 
 
-async def _act(
-    request: web.Request, done: str, decide: Callable[[Sequence[EnrollmentId]], Awaitable[int]]
-) -> web.Response:
-    context, form = request.app[CONTEXT], await request.post()
-    chosen = await _chosen(context.ledger, str(form.get("enrollment", "")), str(form.get("visitor", "")))
-    number = await decide(chosen)
+async def decide(context: ConsoleContext, done: Done, chosen: Sequence[EnrollmentId]) -> int:
+    """How many of them were held."""
+    held = context.ledger.held_signups
+    if done == "released":
+        number = await held.release(chosen, now_ms=context.clock.now_ms())
+    else:
+        number = await held.discard(chosen)
     log.info("held_signups_decided", done=done, signups=number)
     if number:
         await record_action(context, f"signups {done}", chosen, before="held", after=f"{number} {done}")
-    return see_other(f"/held-signups?{done}={number}")
+    return number
+
+
+async def held_by(ledger: Ledger, visitor: str | None) -> list[EnrollmentId]:
+    """Of one visitor; None: all that are held."""
+    return [one.enrollment_id async for one in ledger.held_signups.read_all(visitor=visitor)]
+
+
+async def _act(request: web.Request, done: Done) -> web.Response:
+    context, form = request.app[CONTEXT], await request.post()
+    chosen = await _chosen(context.ledger, str(form.get("enrollment", "")), str(form.get("visitor", "")))
+    return see_other(f"/held-signups?{done}={await decide(context, done, chosen)}")
 
 
 async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[EnrollmentId]:
@@ -71,7 +80,7 @@ async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[Enrollm
         return [EnrollmentId(enrollment)]
     if enrollment != "*" and not visitor:
         raise web.HTTPBadRequest
-    return [one.enrollment_id async for one in ledger.held_signups.read_all(visitor=visitor or None)]
+    return await held_by(ledger, visitor or None)
 
 
 def _message_of(request: web.Request) -> str:

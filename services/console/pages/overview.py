@@ -40,6 +40,7 @@ async def show(request: web.Request) -> web.Response:
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         providers=PROVIDERS,
+        decided_at=DECIDED_AT,
         message=message_of(request),
         here="/",
     )
@@ -137,6 +138,15 @@ def _dead_letter(letter: DeadLetter) -> dict[str, Any]:
 
 
 PROVIDERS = {MAIL: "Resend", MIRROR: "Notion", TEXTS: "Twilio", CALENDAR: "Cal.com"}
+
+DECIDED_AT = {
+    "failed": ("/queues", "Failed jobs"),
+    "pause": ("/schedule", "Pause and resume"),
+    "unread": ("/unread-bookings", "Unread bookings"),
+    "unmarked": ("/unmarked-calls", "Unmarked calls"),
+    "signups": ("/held-signups", "Release or discard"),
+}
+"""By the name of a finding: the page on which somebody settles it."""
 
 
 def _rates(context: ConsoleContext) -> dict[str, str]:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, is_enrollment_id
+from common.domain.series import Booking, BookingState
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
@@ -17,7 +18,9 @@ from services.console.decisions import ACTIONS, decide, message_of
 from services.console.mails.person_mail import ShownMail, person_time, shown_mails
 from services.console.pages.dead_letters import message_of as dead_letter_message
 from services.console.pages.dead_letters import replay_effect
+from services.console.pages.unmarked_calls import message_of as mark_message
 from services.console.replies import page, see_other
+from services.console.unmarked_calls import ShownCall, show_call
 from services.web.problem import Problem
 
 
@@ -62,17 +65,14 @@ async def show(request: web.Request) -> web.Response:
         "person.html",
         contact=person,
         answers=_answers(person.enrollment) if person.enrollment else {},
-        calls=[
-            (booking, person_time(context, person, booking.start_ms) if booking.start_ms else None)
-            for booking in (call.booking for call in person.calls)
-        ],
+        calls=[await _call(context, person, call.booking) for call in person.calls],
         others=others,
         past=past,
         future=future,
         suppressed=await context.ledger.suppressions.of(person.email),
         resting=await context.ledger.suppressions.resting(person.email),
         dead=await _dead_letters(context, person),
-        message=message_of(*done) or dead_letter_message(request),
+        message=message_of(*done) or dead_letter_message(request) or mark_message(request),
         here="",
     )
 
@@ -92,6 +92,25 @@ async def act(request: web.Request) -> web.Response:
     outcome = await decide(context, action, person, fields)
     back = "/people" if action == "forget" and outcome.is_done else f"/people/{person.enrollment_id}"
     return see_other(f"{back}?did={action}&done={outcome.answer.replace(' ', '+')}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """`local`: its start where the person is. `unmarked`: what a mark would bring about, if it needs one."""
+
+    booking: Booking
+    local: datetime | None
+    unmarked: ShownCall | None
+
+
+async def _call(context: ConsoleContext, person: ContactTimeline, booking: Booking) -> Call:
+    is_unmarked = booking.state is BookingState.UNMARKED
+    found = await context.ledger.unmarked_calls.get(booking.id) if is_unmarked else None
+    return Call(
+        booking=booking,
+        local=person_time(context, person, booking.start_ms) if booking.start_ms else None,
+        unmarked=await show_call(context, found) if found else None,
+    )
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:

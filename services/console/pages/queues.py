@@ -1,4 +1,4 @@
-"""Queues and workers, and the jobs that failed: requeued or deleted by a click."""
+"""Queues and workers, and the jobs that failed: requeued or deleted by a click, one, those of one error, or all."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from common.ledger.constants import QUEUES
-from services.console.acting import record_action
 from services.console.context import CONTEXT
+from services.console.failed_jobs import GROUPED_MAX, JobChoice, Verb, decide_job, decide_jobs, groups_of
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
@@ -17,6 +17,12 @@ _MESSAGES = {
     "requeue": "Requeued: a worker runs it as soon as one is free.",
     "delete": "Deleted: it never runs again. What it was to send is scheduled anew where that is still due.",
     "gone": "Nothing was done: that job is no failed one any longer.",
+    "none": "Nothing was done: none of these is a failed job any longer.",
+}
+_OUTCOMES = {
+    "requeued": "requeued: a worker runs each as soon as one is free",
+    "deleted": "deleted: they never run again, and what they were to send is scheduled anew where that is still due",
+    "gone": "left alone, because they were no failed jobs any longer",
 }
 
 
@@ -26,6 +32,7 @@ async def show(request: web.Request) -> web.Response:
     status = await context.status_cache.newest()
     chosen = (queue,) if queue in QUEUES else QUEUES
     jobs, total = await context.ledger.failed_jobs.newest(queues=chosen, first=first, number=PAGE_SIZE)
+    grouped, _ = await context.ledger.failed_jobs.newest(queues=chosen, first=0, number=GROUPED_MAX)
 
     def at(index: int) -> str:
         query = {"queue": queue} if queue in QUEUES else {}
@@ -37,10 +44,14 @@ async def show(request: web.Request) -> web.Response:
         stats=status.snapshot.stats if status.snapshot else None,
         jobs=jobs,
         total=total,
+        groups=groups_of(grouped),
+        not_grouped=total - len(grouped),
+        bulk=context.job_decisions.shown(),
+        outcomes=_OUTCOMES,
         queue=queue if queue in QUEUES else "",
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < total else None,
-        message=_MESSAGES.get(request.query.get("done", ""), ""),
+        message=_MESSAGES.get(request.query.get("done", ""), "") or _numbers_of(request),
         here="/queues",
     )
 
@@ -53,14 +64,43 @@ async def delete(request: web.Request) -> web.Response:
     return await _act(request, "delete")
 
 
-async def _act(request: web.Request, what: str) -> web.Response:
+async def requeue_many(request: web.Request) -> web.Response:
+    return await _act_on_many(request, "requeue")
+
+
+async def delete_many(request: web.Request) -> web.Response:
+    return await _act_on_many(request, "delete")
+
+
+async def _act(request: web.Request, what: Verb) -> web.Response:
     context, form = request.app[CONTEXT], await request.post()
     queue, job = form.get("queue"), form.get("job")
     if not isinstance(queue, str) or not isinstance(job, str) or not job or queue not in QUEUES:
         raise web.HTTPBadRequest
-    failed = context.ledger.failed_jobs
-    done = await (failed.requeue(queue, job) if what == "requeue" else failed.delete(queue, job))
-    if done:
-        await record_action(context, f"{what} job", [f"{queue}/{job}"], before="failed", after=f"{what}d")
-    context.status_cache.invalidate()
-    return see_other(f"/queues?{urlencode({'done': what if done else 'gone'})}")
+    is_done = await decide_job(context, what, queue, job)
+    return see_other(f"/queues?{urlencode({'done': what if is_done else 'gone'})}")
+
+
+async def _act_on_many(request: web.Request, what: Verb) -> web.Response:
+    """Those of one `actor`, of one `error` of it, or `all`; `queue`: of that one only."""
+    form = await request.post()
+    actor, error, queue = (form.get(name) for name in ("actor", "error", "queue"))
+    is_all = form.get("all") == "yes"
+    if is_all == bool(actor) or queue not in (None, "", *QUEUES):
+        raise web.HTTPBadRequest
+    choice = JobChoice(
+        queues=(str(queue),) if queue else QUEUES,
+        actor=str(actor or ""),
+        error=error if isinstance(error, str) and not is_all else None,
+    )
+    decision = await decide_jobs(request.app[CONTEXT], what, choice)
+    if decision.ended_ms is None:
+        return see_other("/queues")
+    return see_other(f"/queues?{urlencode(dict(decision.done) or {'done': 'none'})}")
+
+
+def _numbers_of(request: web.Request) -> str:
+    """The result of a decision on many that led here."""
+    numbers = [(request.query.get(name, ""), what) for name, what in _OUTCOMES.items()]
+    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
+    return ". ".join(parts) + "." if parts else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from common.ledger import keys
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
@@ -52,19 +53,22 @@ async def read_snapshot(ledger: Ledger, settings: Settings, *, now_ms: int, warn
     )
 
 
-def _windows(settings: Settings) -> Iterator[tuple[str, int, int]]:
-    """(provider, capacity, window_ms), as `common/providers/build.py` sets them."""
-    yield "resend", 1, max(1, round(1_000 / settings.resend_requests_per_second))
-    yield "notion", settings.notion_requests_per_minute, 60_000
-    if settings.twilio_auth_token is not None:
-        yield "twilio", 1, max(1, round(1_000 / settings.twilio_requests_per_second))
-    if settings.calcom_api_key is not None:
-        yield "calcom", CALENDAR_REQUESTS_PER_MINUTE, 60_000
+def _windows(settings: Settings, in_use: Collection[str]) -> Iterator[tuple[str, int, int]]:
+    """
+    (provider, capacity, window_ms), as `common/providers/build.py` sets them. `in_use`: what the workers say they have;
+    this process may not even know that there is a key.
+    """
+    yield MAIL, 1, max(1, round(1_000 / settings.resend_requests_per_second))
+    yield MIRROR, settings.notion_requests_per_minute, 60_000
+    if settings.twilio_auth_token is not None or TEXTS in in_use:
+        yield TEXTS, 1, max(1, round(1_000 / settings.twilio_requests_per_second))
+    if settings.calcom_api_key is not None or CALENDAR in in_use:
+        yield CALENDAR, CALENDAR_REQUESTS_PER_MINUTE, 60_000
 
 
 async def _budgets(ledger: Ledger, settings: Settings, now_ms: int) -> dict[str, BudgetStats]:
     pipe = ledger.client.pipeline(transaction=False)
-    windows = list(_windows(settings))
+    windows = list(_windows(settings, await ledger.providers_in_use.read(now_ms=now_ms)))
     for provider, _, _ in windows:
         pipe.lrange(f"{keys.PREFIX}budget:{provider}", 0, -1)
         pipe.hmget(f"{keys.PREFIX}budget:{provider}:after", "hold", "asked")

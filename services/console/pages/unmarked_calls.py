@@ -1,0 +1,52 @@
+"""Calls that are over and of which nobody reported how they went: a click says it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from common.domain.ids import is_enrollment_id
+from services.console.context import CONTEXT
+from services.console.paging import first_of
+from services.console.replies import page, see_other
+from services.console.unmarked_calls import mark_call, mark_named, show_call
+
+PAGE_SIZE = 25
+_MESSAGES = {
+    "completed": "Marked: the call took place.",
+    "no-show": "Marked as a no-show: a worker plans what follows in a moment, as the person's timeline then shows.",
+    "before": "Nothing was done: somebody had said before how that call went.",
+    "unknown": "Nothing was done: of that call it is known how it went.",
+}
+
+
+def message_of(request: web.Request) -> str:
+    """The result of the mark that led here; "" without one."""
+    return _MESSAGES.get(request.query.get("marked", ""), "")
+
+
+async def show(request: web.Request) -> web.Response:
+    """The one that ended first at the head, a page at a time."""
+    context, first = request.app[CONTEXT], first_of(request)
+    calls = await context.ledger.unmarked_calls.read_all()
+    return page(
+        request,
+        "unmarked_calls.html",
+        calls=[await show_call(context, call) for call in calls[first : first + PAGE_SIZE]],
+        total=len(calls),
+        before=max(0, first - PAGE_SIZE) if first else None,
+        after=first + PAGE_SIZE if first + PAGE_SIZE < len(calls) else None,
+        message=message_of(request),
+        here="/campaigns",
+    )
+
+
+async def mark(request: web.Request) -> web.Response:
+    """`back`: the page of the person, if the form was there."""
+    form = await request.post()
+    guest, given, back = (str(form.get(name, "")) for name in ("call", "mark", "back"))
+    wanted = mark_named(given)
+    if not guest or wanted is None:
+        raise web.HTTPBadRequest
+    answer = await mark_call(request.app[CONTEXT], guest, wanted)
+    at = f"/people/{back}" if is_enrollment_id(back) else "/unmarked-calls"
+    return see_other(f"{at}?marked={answer}")
