@@ -85,6 +85,16 @@ async def test_a_mail_has_its_tabs_and_widths(run: RunningSandbox, query: str, s
     assert shows in (await page(run, f"/inbox/{mail_id}{query}"))[0]
 
 
+async def test_the_style_sheet_knows_each_width_of_a_mail(run: RunningSandbox) -> None:
+    """A frame without a rule is as narrow as the browser's own, whatever the page says."""
+    sheet, _ = await page(run, "/static/sandbox.css")
+
+    assert {name: re.search(rf"iframe\.{name} {{ width: (\d+)px", sheet)[1] for name in WIDTHS} == {  # type: ignore[index]
+        "desktop": "702",
+        "phone": "406",
+    }
+
+
 async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: RunningSandbox) -> None:
     mail_id = await send(to_ada())
     text, _ = await page(run, f"/inbox/{mail_id}")
