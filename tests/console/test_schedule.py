@@ -49,12 +49,22 @@ def test_what_is_overdue_is_counted_apart() -> None:
     assert (found.overdue, found.hours[0].number) == (1, 1)
 
 
-def test_there_are_twenty_four_hours_and_fourteen_days() -> None:
-    found = schedule_of([], now_ms=NOON_MS + 59 * 60_000)
+def test_the_hours_end_in_24_hours_and_the_days_after_fourteen() -> None:
+    now_ms = NOON_MS + 59 * 60_000
 
-    assert (len(found.hours), len(found.days)) == (24, 14)
-    assert found.hours[0].from_ms == NOON_MS
-    assert found.days[0].from_ms == NOON_MS - NOON_MS % DAY_MS
+    found = schedule_of([], now_ms=now_ms)
+
+    assert (found.hours[0].from_ms, found.hours[-1].until_ms) == (NOON_MS, now_ms + DAY_MS)
+    assert (found.days[0].from_ms, len(found.days)) == (NOON_MS - NOON_MS % DAY_MS, 14)
+    assert len(schedule_of([], now_ms=NOON_MS).hours) == 24, "at a full hour each is whole"
+
+
+def test_what_is_due_in_less_than_24_hours_is_in_one_of_the_hours() -> None:
+    """Who signed up a few minutes ago gets the second mail in the hour that begins before the 24 are over."""
+    found = schedule_of([at(24.4), at(24.6)], now_ms=NOON_MS + HOUR_MS // 2)
+
+    assert [span.number for span in found.hours if span.number] == [1]
+    assert found.hours[-1].number == 1
 
 
 def test_a_mail_about_midnight_is_counted_once() -> None:
@@ -104,7 +114,7 @@ async def signed_up(console: Console, simulation: Simulation, ada: Assessment) -
 async def test_the_page_shows_every_mail_to_come_in_chart_and_table(console: Console, signed_up: Simulation) -> None:
     page = (await console.get("/schedule")).text
 
-    assert page.count("<svg") == 2 - ("No mail is planned in this time" in page)
+    assert page.count("<svg") == 2, "the second mail is due in less than 24 hours"
     assert "christmas_2025 CRITICAL" in page
     assert len(re.findall(r'class="number">1</td>', page)) >= 6, "six steps on six days"
 
