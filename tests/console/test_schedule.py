@@ -246,6 +246,7 @@ async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: S
     assert "Resumed" in (await console.get(resumed.location)).text
     actions = await console.context.ledger.action_log.newest(ActionFilter())
     assert [(one.what, one.on[0].removeprefix("campaign:")) for one in actions] == [("resume", scope), ("pause", scope)]
+    assert actions[1].after == "paused: the sender moves"
 
 
 async def test_clicking_twice_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:
