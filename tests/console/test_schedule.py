@@ -116,7 +116,7 @@ async def test_the_page_shows_every_mail_to_come_in_chart_and_table(console: Con
 
     assert page.count("<svg") == 2, "the second mail is due in less than 24 hours"
     assert "christmas_2025 CRITICAL" in page
-    assert len(re.findall(r'class="number">1</td>', page)) >= 6, "six steps on six days"
+    assert len(re.findall(r'class="number"><a href="[^"]+">1</a></td></tr>', page)) >= 6, "six steps on six days"
 
 
 def links(page: str) -> list[str]:
@@ -129,8 +129,8 @@ async def test_every_bar_and_number_leads_to_its_people_and_their_mails(
     page = (await console.get("/schedule")).text
     rows = [(await console.get(link)).text for link in links(page)]
 
-    assert len(rows) == 2 * page.count("<rect"), "a bar and a number each"
-    assert all("<h1>1 mail</h1>" in row and ">Ada</a>" in row for row in rows)
+    assert len(rows) == 3 * page.count("<rect"), "a bar and a number each, and the number of all"
+    assert all("<h1>1 mail</h1>" in row and ">Ada</a>" in row and "ada@example.org" in row for row in rows)
     mails = {found for row in rows for found in re.findall(rf'href="(/people/{ADA}/mails/[^"]+)"', row)}
     assert mails == {f"/people/{ADA}/mails/step-{number}" for number in range(2, 8)}
     assert campaign.steps[1].name in "".join(rows)
@@ -247,6 +247,34 @@ async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: S
     actions = await console.context.ledger.action_log.newest(ActionFilter())
     assert [(one.what, one.on[0].removeprefix("campaign:")) for one in actions] == [("resume", scope), ("pause", scope)]
     assert actions[1].after == "paused: the sender moves"
+
+
+async def test_what_waits_because_everybody_is_paused_is_not_shown_as_under_way(
+    console: Console, signed_up: Simulation
+) -> None:
+    await console.post("/schedule/pause", scope="everybody")
+
+    page = (await console.get("/schedule")).text
+
+    assert "under way</span>" not in page
+    assert "waits</span> while everybody is paused" in page
+    assert "What is paused below goes only after a resume." in page
+
+
+async def test_the_number_of_all_keeps_to_what_the_page_shows(console: Console, simulation: Simulation) -> None:
+    for name, score in (("Ada", 38), ("Boris", 90)):
+        await simulation.sign_up(Assessment(email=f"{name}@example.org", first_name=name, assessment_score=score))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    await console.context.people.refresh()
+    segments = {each.segment for each in console.context.people.all()}
+
+    numbers = {
+        segment: int(re.findall(r"<h1>(\d+) mails?</h1>", (await console.get(links(page)[-1])).text)[0])
+        for segment in ("", *segments)
+        if (page := (await console.get(f"/schedule?segment={segment}")).text)
+    }
+
+    assert numbers == {"": 2, **dict.fromkeys(segments, 2 // len(segments))}
 
 
 async def test_clicking_twice_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:
