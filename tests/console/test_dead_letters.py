@@ -314,6 +314,7 @@ async def test_those_that_are_ticked_are_discarded_only_after_a_second_click(
     asked = re.findall(r'<details name="ticked">.*?</details>', text, re.DOTALL)
     assert ["given up for good" in each and "Discard them" in each for each in asked] == [True]
     assert text.count('formaction="/dead-letters/discard-many"') == 1
+    assert "What to do about a reason" in text
 
 
 async def ticks_of(console: Console) -> dict[str, str]:
