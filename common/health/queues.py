@@ -39,7 +39,8 @@ def check_pause(stats: StoreStats) -> Finding:
         paused[f"the campaign {key}"] = f"`advent resume --campaign {key} --plan`"
     if paused:
         shows = f"{' and '.join(paused.values())} show{'s' if len(paused) == 1 else ''}"
-        cure = f"{shows} what happens to what is overdue; without --plan it goes ahead."
+        cure = "The console's page Schedule shows what happens to what is overdue, and resumes."
+        cure += f" In a terminal {shows} it; without --plan it goes ahead."
         return Finding("pause", Level.NEEDS_PERSON, " and ".join(f"{who} is paused" for who in paused), cure)
     if stats.paused_people:
         return Finding("pause", Level.OK, f"{count(stats.paused_people, 'person', 'people')} paused by name")

@@ -65,12 +65,17 @@ class ActionLog:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def record(self, action: Action) -> None:
-        """Keep it, and write it into the log of this process; both without addresses."""
-        kept = asdict(action) | {"on": _bounded(action.on)}
-        kept |= {name: mask_text(kept[name]) for name in ("before", "after")}
+    async def record(self, action: Action, *, why: str = "") -> None:
+        """
+        Keep it, and write it into the log of this process; both without addresses.
+
+        `why`: the reason in somebody's own words, kept after `after`. A log line contains no name, so it is not there.
+        """
+        said = asdict(action) | {"on": _bounded(action.on)}
+        said |= {name: mask_text(said[name]) for name in ("before", "after")}
+        kept = said | {"after": f"{said['after']}: {mask_text(why)}"} if why else said
         await self._store.run("action_log.record", [keys.ACTIONS], [json.dumps(kept, ensure_ascii=False), ACTIONS_MAX])
-        log.info("action_taken", **{name: value for name, value in kept.items() if value not in ("", [])})
+        log.info("action_taken", **{name: value for name, value in said.items() if value not in ("", [])})
 
     async def newest(self, wanted: ActionFilter, *, first: int = 0, number: int = 50) -> list[Action]:
         """Those that match, newest first, beginning with that of index `first`."""

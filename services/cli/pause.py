@@ -85,5 +85,7 @@ async def _pause(ledger: Ledger, contact: str | None, campaign: str | None, reas
     scopes = await known_scopes(ledger, contact, campaign)
     found = [await ledger.pauses.start(scope, new) for scope in scopes]
     if any(began for _, began in found):
-        await record_action(ledger, "pause", [scope or "everybody" for scope in scopes], after="paused")
+        # What was said about one person is not kept where forgetting them does not reach.
+        why = new.reason if contact is None else ""
+        await record_action(ledger, "pause", [scope or "everybody" for scope in scopes], after="paused", why=why)
     return next((one for one in found if one[1]), found[0])

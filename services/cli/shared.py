@@ -179,12 +179,14 @@ def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = Fa
     return asyncio.run(run())
 
 
-async def record_action(ledger: Ledger, what: str, on: Sequence[str], *, before: str = "", after: str = "") -> None:
-    """Into the action log: who runs this command did `what`. `on`: ids, never addresses."""
+async def record_action(
+    ledger: Ledger, what: str, on: Sequence[str], *, before: str = "", after: str = "", why: str = ""
+) -> None:
+    """Into the action log: who runs this command did `what`. `on`: ids, never addresses; `why`: their reason."""
     from common.ledger.action_log import Action
 
     await ledger.action_log.record(
-        Action(at_ms=now_ms(), by=user_name(), via="cli", what=what, on=tuple(on), before=before, after=after)
+        Action(at_ms=now_ms(), by=user_name(), via="cli", what=what, on=tuple(on), before=before, after=after), why=why
     )
 
 

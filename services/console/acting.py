@@ -10,9 +10,9 @@ from services.console.context import ConsoleContext
 
 
 async def record_action(
-    context: ConsoleContext, what: str, on: Sequence[str], *, before: str = "", after: str = ""
+    context: ConsoleContext, what: str, on: Sequence[str], *, before: str = "", after: str = "", why: str = ""
 ) -> None:
-    """`on`: ids; `before`, `after`: the state in words. The next page shows what was done."""
+    """`on`: ids; `before`, `after`: the state in words; `why`: the user's reason. The next page shows what was done."""
     principal = PRINCIPAL.get()
     await context.ledger.action_log.record(
         Action(
@@ -23,6 +23,7 @@ async def record_action(
             on=tuple(on),
             before=before,
             after=after,
-        )
+        ),
+        why=why,
     )
     context.status_cache.invalidate()

@@ -51,7 +51,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "pause already": "This person was paused already; nothing changed.",
     "resume done": "Resumed: what is overdue goes now, each mail with the minimum gap to the one before.",
     "resume already": "This person was not paused; nothing changed.",
-    "skip done": "Skipped: that mail is never sent to this person.",
+    "skip done": "Skipped: that mail is never sent to this person. The mails after it keep their days.",
     "send-now done": "That mail is due now, and leaves as soon as a worker takes it and the sending window is open.",
     "send-now waits": "That mail goes as soon as the minimum gap to the last mail is kept.",
     "suppress done": "Suppressed: no further mail goes to this address, in any campaign; Resend's list follows.",
@@ -60,7 +60,8 @@ MESSAGES: Final[Mapping[str, str]] = {
     "unsuppress already": "This address is not suppressed; nothing changed.",
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
-    "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again.",
+    "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again."
+    " To show that to somebody, find the address here.",
     "forget already": "Nothing is kept of this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }

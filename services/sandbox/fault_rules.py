@@ -106,9 +106,44 @@ PRESETS: dict[str, dict[str, Any]] = {
         "message": "The example.org domain is not verified. Please, add and verify your domain on https://resend.com/domains",
         "provider": "resend",
     },
+    "refused": {
+        "kind": "status",
+        "status": 422,
+        "name": "validation_error",
+        "provider": "resend",
+        "operation": "emails.send",
+    },
     "html_502": {"kind": "html", "status": 502},
     "html_200": {"kind": "html", "status": 200},
 }
+
+ABOUT: dict[str, str] = {
+    "refused": "Resend refuses the mail for good: it becomes a dead letter",
+    "domain_unverified": "Resend does not know the sender's domain: all mail waits until that is mended",
+    "daily_quota": "Resend's quota of the day is used up",
+    "rate_limited": "too many requests: ask again in a second",
+    "unavailable": "the provider is out of order (503)",
+    "timeout_before": "no answer for a minute, and nothing was done",
+    "timeout_after": "no answer for a minute, but it was done",
+    "drop_before": "the connection ends, and nothing was done",
+    "drop_after": "the connection ends, but it was done",
+    "error_after": "an error (500), but it was done",
+    "html_502": "a page of a proxy instead of an answer (502)",
+    "html_200": "a page of a proxy that looks like success (200)",
+    "concurrent": "Resend says that the same mail is being sent just now",
+    "other_payload": "Resend says that this mail was sent before with another text",
+    "overloaded": "Notion is overloaded (529)",
+    "conflict": "Notion reports a conflict (409)",
+    "blocked": "Notion blocks the integration for a while (429)",
+    "committed_503": "Notion reports an error (503), but made the row, and names it",
+    "unheard_503": "an error (503), but it was done, and the answer does not say so",
+    "status": "the status and error name given below",
+    "html": "a page instead of an answer, with the status given below",
+    "drop": "the connection ends without an answer",
+    "hang": "the connection is held for the seconds given below, then ends",
+    "slow": "the answer comes after the seconds given below",
+}
+"""What a kind means, for a person; the likely ones first."""
 
 
 class Rule(BaseModel):

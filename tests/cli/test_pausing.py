@@ -1,5 +1,6 @@
 import json
 
+from common.ledger.action_log import ActionFilter
 from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
@@ -64,6 +65,16 @@ def test_a_paused_campaign_is_shown_by_status_and_resumed(run_command, run_ledge
     assert "the campaign christmas_2025 is paused since" in run_command("status")[1]
     run_command("resume", "--campaign", "christmas_2025")
     assert json.loads(run_command("status", "--json")[1])["paused_campaigns"] == {}
+
+
+def test_the_action_log_keeps_why_a_campaign_was_paused_and_nothing_said_about_a_person(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+    run_command("pause", "--campaign", "christmas_2025", "--reason", "the texts change")
+    run_command("pause", "--contact", ADA, "--reason", "she is on holiday")
+
+    actions = run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))
+
+    assert [one.after for one in actions] == ["paused", "paused: the texts change"]
 
 
 def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):

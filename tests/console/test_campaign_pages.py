@@ -215,3 +215,23 @@ async def test_a_booking_that_could_not_be_read_is_shown_with_its_reason_and_dis
     assert await ledger.unread_bookings.read_all() == []
     [action] = await ledger.action_log.newest(ActionFilter())
     assert (action.by, action.what, action.on) == ("local", "bookings discard", (event.id,))
+
+
+async def test_who_signed_up_this_month_and_who_of_them_booked_is_one_click(
+    console: Console, simulation: Simulation
+) -> None:
+    for name in ("ada", "boris"):
+        await simulation.sign_up(Assessment(email=f"{name}@example.org", first_name=name, assessment_score=38))
+    now_ms = simulation.clock.now_ms()
+    await simulation.book("ada@example.org", now_ms + 96 * HOUR_MS, uid="uid-ada", first_name="ada")
+    await simulation.run(until_ms=now_ms + 1_000)
+    await console.context.people.refresh()
+    segments = {one.segment for one in console.context.people.all()}
+
+    line = re.search(r"Signed up since \d{4}-\d\d-01: .*?</p>", (await console.get(PAGE)).text)
+    links = re.findall(r'href="([^"]+)">([^<]+)</a>', line[0]) if line else []
+    numbers = [re.findall(r"<h1>(\d+|No) pe", (await console.get(html.unescape(link))).text)[0] for link, _ in links]
+
+    assert segments
+    assert numbers[-2:] == ["2", "1"], "all, booked"
+    assert [name for _, name in links][-2:] == ["all", "booked"]

@@ -304,6 +304,19 @@ async def test_a_click_with_nothing_ticked_says_what_to_do(console: Console, sim
     assert said in (await console.get(answer.location)).text
 
 
+async def test_those_that_are_ticked_are_discarded_only_after_a_second_click(
+    console: Console, simulation: Simulation
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    text = (await console.get("/dead-letters")).text
+
+    asked = re.findall(r'<details name="ticked">.*?</details>', text, re.DOTALL)
+    assert ["given up for good" in each and "Discard them" in each for each in asked] == [True]
+    assert text.count('formaction="/dead-letters/discard-many"') == 1
+    assert "What to do about a reason" in text
+
+
 async def ticks_of(console: Console) -> dict[str, str]:
     """What the box of each dead letter sends, by its id."""
     values = re.findall(r'name="chosen" value="([^"]+)"', (await console.get("/dead-letters")).text)

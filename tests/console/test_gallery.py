@@ -42,6 +42,7 @@ async def test_a_mail_is_chosen_by_segment_language_and_reader(
 
     assert len(subjects(page)) == 1
     assert f"{segment} · {language} · " in page
+    assert (f"A worker sends it at once, in {language}, marked [Test]." in page) == (reader == "full")
 
 
 async def test_the_frame_shows_the_mail_and_may_do_nothing(console: Console) -> None:

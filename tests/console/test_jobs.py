@@ -39,6 +39,7 @@ async def test_a_test_mail_is_asked_for_and_then_sent(console: Console, signed_u
     assert answer.status == 303
     assert "<b>Asked for</b> by local" in asked
     assert "<b>Sent</b> as <b>[Test] " in sent
+    assert "It is in the sandbox's inbox, and not in yours." in sent
     assert f'href="/people/{ADA}"' in sent
     assert len(signed_up.mailer.inbox_of(SARAH)) == 1
 

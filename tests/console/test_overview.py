@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
@@ -46,6 +48,23 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     assert "<title>All is well · Advent console</title>" in first.text
     assert "All is well: 1 worker at work, nothing late, no dead letters, " in first.text
     assert ('data-age-ms="0"' in first.text, 'data-age-ms="900"' in later.text) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("figure", "shows"),
+    [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "Nobody.")],
+)
+async def test_a_figure_leads_to_its_people(
+    console: Console, simulation: Simulation, ada: Assessment, figure: str, shows: str
+) -> None:
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    await console.context.people.refresh()
+
+    link = re.search(rf'href="([^"]+)"><strong>\d+</strong><span>{figure}', (await console.get("/")).text)
+
+    assert link is not None
+    assert shows in (await console.get(html.unescape(link[1]))).text
 
 
 async def test_people_and_deliveries_are_counted(console: Console, simulation: Simulation, ada: Assessment) -> None:
@@ -145,6 +164,7 @@ async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Cons
     assert found["sentence"] == "Not all is well: everybody is paused"
     assert "by sarah: &lt;the domain moves&gt;" in page.text
     assert "advent resume --plan" in page.text
+    assert page.text.count('<a href="/schedule">What resuming sends</a>') == 1
 
 
 async def test_a_paused_campaign_is_not_shown_as_under_way(console: Console) -> None:
@@ -157,6 +177,7 @@ async def test_a_paused_campaign_is_not_shown_as_under_way(console: Console) -> 
     assert found["paused_campaigns"]["christmas_2025"]["by"] == "sarah"
     assert "by sarah: the texts change" in page.text
     assert "advent resume --campaign christmas_2025 --plan" in page.text
+    assert page.text.count('<a href="/schedule">What resuming sends</a>') == 1
     assert "under way" not in page.text
 
 

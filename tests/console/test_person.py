@@ -11,7 +11,7 @@ from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
-from common.ledger import keys
+from common.ledger import codec, keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.contacts import Contacts, Traces
 from common.ledger.pauses import Pause
@@ -223,6 +223,27 @@ async def test_nobody_lets_somebody_back_who_complained(console: Console, signed
 
     assert "nobody may undo that" in await decide(console, "unsuppress", consent="please")
     assert await ledger.suppressions.unsuppress_requests() == []
+
+
+async def test_what_they_answered_comes_after_what_happened(console: Console, signed_up: Simulation) -> None:
+    page = (await console.get(f"/people/{ADA}")).text
+
+    words = ["What happened, and what is to come", "step 2 planned", "What they told us"]
+    assert sorted(words, key=page.index) == words
+    assert "below each is the time on this person's own clock" in page
+
+
+async def test_before_somebody_is_forgotten_their_rows_in_notion_are_named(
+    console: Console, signed_up: Simulation
+) -> None:
+    rows = {"sequence": "2b1f5c1e-0000-4000-8000-000000000001", "contact": "2b1f5c1e-0000-4000-8000-000000000002"}
+    await console.context.ledger.client.hset(
+        keys.enrollment(ADA), mapping=codec.page_fields(rows | {"contact_digest": "d1"})
+    )  # type: ignore[misc]
+
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert re.findall(r'href="https://www.notion.so/([^"]+)"', page) == [id.replace("-", "") for id in rows.values()]
 
 
 async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signed_up: Simulation) -> None:

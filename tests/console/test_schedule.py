@@ -49,12 +49,22 @@ def test_what_is_overdue_is_counted_apart() -> None:
     assert (found.overdue, found.hours[0].number) == (1, 1)
 
 
-def test_there_are_twenty_four_hours_and_fourteen_days() -> None:
-    found = schedule_of([], now_ms=NOON_MS + 59 * 60_000)
+def test_the_hours_end_in_24_hours_and_the_days_after_fourteen() -> None:
+    now_ms = NOON_MS + 59 * 60_000
 
-    assert (len(found.hours), len(found.days)) == (24, 14)
-    assert found.hours[0].from_ms == NOON_MS
-    assert found.days[0].from_ms == NOON_MS - NOON_MS % DAY_MS
+    found = schedule_of([], now_ms=now_ms)
+
+    assert (found.hours[0].from_ms, found.hours[-1].until_ms) == (NOON_MS, now_ms + DAY_MS)
+    assert (found.days[0].from_ms, len(found.days)) == (NOON_MS - NOON_MS % DAY_MS, 14)
+    assert len(schedule_of([], now_ms=NOON_MS).hours) == 24, "at a full hour each is whole"
+
+
+def test_what_is_due_in_less_than_24_hours_is_in_one_of_the_hours() -> None:
+    """Who signed up a few minutes ago gets the second mail in the hour that begins before the 24 are over."""
+    found = schedule_of([at(24.4), at(24.6)], now_ms=NOON_MS + HOUR_MS // 2)
+
+    assert [span.number for span in found.hours if span.number] == [1]
+    assert found.hours[-1].number == 1
 
 
 def test_a_mail_about_midnight_is_counted_once() -> None:
@@ -104,9 +114,9 @@ async def signed_up(console: Console, simulation: Simulation, ada: Assessment) -
 async def test_the_page_shows_every_mail_to_come_in_chart_and_table(console: Console, signed_up: Simulation) -> None:
     page = (await console.get("/schedule")).text
 
-    assert page.count("<svg") == 2 - ("No mail is planned in this time" in page)
+    assert page.count("<svg") == 2, "the second mail is due in less than 24 hours"
     assert "christmas_2025 CRITICAL" in page
-    assert len(re.findall(r'class="number">1</td>', page)) >= 6, "six steps on six days"
+    assert len(re.findall(r'class="number"><a href="[^"]+">1</a></td></tr>', page)) >= 6, "six steps on six days"
 
 
 def links(page: str) -> list[str]:
@@ -119,8 +129,8 @@ async def test_every_bar_and_number_leads_to_its_people_and_their_mails(
     page = (await console.get("/schedule")).text
     rows = [(await console.get(link)).text for link in links(page)]
 
-    assert len(rows) == 2 * page.count("<rect"), "a bar and a number each"
-    assert all("<h1>1 mail</h1>" in row and ">Ada</a>" in row for row in rows)
+    assert len(rows) == 3 * page.count("<rect"), "a bar and a number each, and the number of all"
+    assert all("<h1>1 mail</h1>" in row and ">Ada</a>" in row and "ada@example.org" in row for row in rows)
     mails = {found for row in rows for found in re.findall(rf'href="(/people/{ADA}/mails/[^"]+)"', row)}
     assert mails == {f"/people/{ADA}/mails/step-{number}" for number in range(2, 8)}
     assert campaign.steps[1].name in "".join(rows)
@@ -236,6 +246,35 @@ async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: S
     assert "Resumed" in (await console.get(resumed.location)).text
     actions = await console.context.ledger.action_log.newest(ActionFilter())
     assert [(one.what, one.on[0].removeprefix("campaign:")) for one in actions] == [("resume", scope), ("pause", scope)]
+    assert actions[1].after == "paused: the sender moves"
+
+
+async def test_what_waits_because_everybody_is_paused_is_not_shown_as_under_way(
+    console: Console, signed_up: Simulation
+) -> None:
+    await console.post("/schedule/pause", scope="everybody")
+
+    page = (await console.get("/schedule")).text
+
+    assert "under way</span>" not in page
+    assert "waits</span> while everybody is paused" in page
+    assert "What is paused below goes only after a resume." in page
+
+
+async def test_the_number_of_all_keeps_to_what_the_page_shows(console: Console, simulation: Simulation) -> None:
+    for name, score in (("Ada", 38), ("Boris", 90)):
+        await simulation.sign_up(Assessment(email=f"{name}@example.org", first_name=name, assessment_score=score))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    await console.context.people.refresh()
+    segments = {each.segment for each in console.context.people.all()}
+
+    numbers = {
+        segment: int(re.findall(r"<h1>(\d+) mails?</h1>", (await console.get(links(page)[-1])).text)[0])
+        for segment in ("", *segments)
+        if (page := (await console.get(f"/schedule?segment={segment}")).text)
+    }
+
+    assert numbers == {"": 2, **dict.fromkeys(segments, 2 // len(segments))}
 
 
 async def test_clicking_twice_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from common.ledger import action_log, keys
 from common.ledger.action_log import Action, ActionFilter
 
@@ -38,3 +40,16 @@ async def test_of_an_action_on_many_some_ids_and_their_number_are_kept(ledger):
 
     [kept] = await ledger.action_log.newest(ActionFilter())
     assert (len(kept.on), kept.on[-1]) == (21, "and 5 more")
+
+
+async def test_a_reason_is_kept_and_is_in_no_log_line(ledger, monkeypatch):
+    lines = []
+    monkeypatch.setattr(action_log, "log", SimpleNamespace(info=lambda event, **said: lines.append((event, said))))
+
+    await ledger.action_log.record(action(1), why="Sarah's domain moves, ask ada@example.org")
+
+    [kept] = await ledger.action_log.newest(ActionFilter())
+    assert "Sarah's domain moves" in kept.after
+    assert "ada@example.org" not in kept.after
+    assert [event for event, _ in lines] == ["action_taken"]
+    assert "Sarah" not in str(lines)

@@ -173,7 +173,7 @@ def test_an_outage_is_excused_for_as_long_as_the_limits_say(minutes: int, found:
         (
             {"paused_campaigns": {"christmas_2025": Pause(since_ms=NOW_MS, by="sarah", reason="")}},
             "the campaign christmas_2025 is paused",
-            "`advent resume --campaign christmas_2025 --plan` shows what",
+            "`advent resume --campaign christmas_2025 --plan` shows it",
         ),
         (
             {
@@ -181,7 +181,7 @@ def test_an_outage_is_excused_for_as_long_as_the_limits_say(minutes: int, found:
                 "paused_campaigns": {"new_year_2026": Pause(since_ms=NOW_MS, by="sarah", reason="")},
             },
             "everybody is paused and the campaign new_year_2026 is paused",
-            "`advent resume --plan` and `advent resume --campaign new_year_2026 --plan` show what",
+            "`advent resume --plan` and `advent resume --campaign new_year_2026 --plan` show it",
         ),
         ({"dead_letters": 2}, "2 dead letters wait for a decision", "`advent dead list`"),
         (queue("classify", failed=1), "1 job failed with an internal error (1 in classify)", "`job_failed`"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from notion_client import AsyncClient
 
-from tests.sandbox.mails import send, to_ada
+from services.sandbox.fault_rules import PRESETS, Rule
+from tests.sandbox.mails import refusal, send, to_ada
 from tests.sandbox.rows import make
 from tests.sandbox.running import RunningSandbox
 
@@ -85,6 +86,16 @@ async def test_a_mail_has_its_tabs_and_widths(run: RunningSandbox, query: str, s
     assert shows in (await page(run, f"/inbox/{mail_id}{query}"))[0]
 
 
+async def test_the_style_sheet_knows_each_width_of_a_mail(run: RunningSandbox) -> None:
+    """A frame without a rule is as narrow as the browser's own, whatever the page says."""
+    sheet, _ = await page(run, "/static/sandbox.css")
+
+    assert {name: re.search(rf"iframe\.{name} {{ width: (\d+)px", sheet)[1] for name in WIDTHS} == {  # type: ignore[index]
+        "desktop": "702",
+        "phone": "406",
+    }
+
+
 async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: RunningSandbox) -> None:
     mail_id = await send(to_ada())
     text, _ = await page(run, f"/inbox/{mail_id}")
@@ -150,6 +161,23 @@ async def test_a_rule_is_added_and_removed_by_form(run: RunningSandbox) -> None:
     await form(run, f"/faults/rules/{rule.id}/remove")
 
     assert run.sandbox.faults.rules == []
+
+
+async def test_the_form_offers_every_kind_of_fault_with_what_it_means(run: RunningSandbox) -> None:
+    text, _ = await page(run, "/faults")
+    offered = dict(re.findall(r'<option value="(\w+)">\w+: ([^<]+)</option>', text))
+
+    assert offered.keys() == {*PRESETS, *get_args(Rule.model_fields["kind"].annotation)}
+    for kind in offered:
+        status, _ = await form(run, "/faults/rules", kind=kind, status="503" if kind == "status" else "")
+        assert (kind, status) == (kind, 200)
+
+
+async def test_a_mail_that_is_refused_for_good_is_one_choice(run: RunningSandbox) -> None:
+    await form(run, "/faults/rules", kind="refused", operation="", count="1")
+
+    assert str((await refusal(to_ada())).code) == "422"
+    assert await send(to_ada()), "the next one is accepted"
 
 
 async def test_a_wrong_form_says_which_field_and_changes_nothing(run: RunningSandbox) -> None:

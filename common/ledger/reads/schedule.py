@@ -68,11 +68,13 @@ def schedule_of(
     times: Iterable[tuple[int, str, str]], *, now_ms: int, planned: Callable[[Sequence[int]], Before] = lambda _: {}
 ) -> Schedule:
     """
-    The next 24 hours, beginning with this one, and the next 14 days, beginning with today, UTC.
+    The hours of the next 24 hours, of which the first and the last are in part, and 14 days from today on, UTC.
 
     Of `times`: (when, campaign, segment); and of what `planned` counts before any times.
     """
     hours = [(now_ms // HOUR_MS + n) * HOUR_MS for n in range(25)]
+    if hours[-1] < (end_ms := now_ms + DAY_MS):
+        hours.append(end_ms)
     days = [(now_ms // DAY_MS + n) * DAY_MS for n in range(15)]
     # Midnight is an hour and a day: each mark counts once.
     marks = sorted({now_ms, *hours[1:], *days[1:]})

@@ -37,11 +37,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledMail:
-    """`contact`: whose page has the mail, as `mail`. `who`: their first name, else the address."""
+    """`contact`: whose page has the mail, as `mail`. `who`: their first name, which others may have, else `address`."""
 
     at_ms: int
     contact: str
     who: str
+    address: str
     mail: str
     title: str
     campaign: str
@@ -102,6 +103,7 @@ def _scheduled(context: ConsoleContext, at_ms: int, one: Recipient) -> Scheduled
         at_ms=at_ms,
         contact=one.contact_id,
         who=first_name or one.address,
+        address=one.address,
         mail=mail_name(one.delivery),
         title=title_of(context.played(one.campaign), one.delivery),
         campaign=one.campaign,

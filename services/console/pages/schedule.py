@@ -103,7 +103,7 @@ async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -
             whose, Pause(since_ms=now_ms, by=PRINCIPAL.get().name, reason=reason)
         )
         if began:
-            await record_action(context, "pause", [whose or scope], after="paused")
+            await record_action(context, "pause", [whose or scope], after="paused", why=reason)
         return "paused" if began else "was paused"
     if action != "resume":
         raise web.HTTPNotFound

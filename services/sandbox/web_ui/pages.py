@@ -13,7 +13,7 @@ from multidict import MultiMapping
 from pydantic import ValidationError
 
 from services.sandbox.dials import Dials
-from services.sandbox.fault_rules import OPERATIONS, PRESETS
+from services.sandbox.fault_rules import ABOUT, OPERATIONS, PRESETS
 from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.records import Page, Source
 from services.sandbox.notion.shapes import plain
@@ -179,8 +179,8 @@ class WebUi:
             here="/faults",
             rules=self._sandbox.faults.rules,
             dials=_dial_groups(self._sandbox.dials),
-            kinds=["status", "html", "drop", "hang", "slow"],
-            presets=sorted(PRESETS),
+            kinds=[(kind, about) for kind, about in ABOUT.items() if kind not in PRESETS],
+            presets=[(kind, about) for kind, about in ABOUT.items() if kind in PRESETS],
             operations=OPERATIONS,
             problems=problems,
         )
