@@ -21,6 +21,9 @@ up: $(VENV)/.runs ## everything, embedded and on the sandbox, at demonstration p
 		[ -n "$$given" ] || grep -qs "^ *\(export  *\)\{0,1\}$$name *=" .env || export "$$pair"; \
 	done; exec $(BIN)/advent up
 
+# Where it is set, each process of pytest compiles every file again, and half of a minute is gone.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Three on two processors: a third of the time is waiting, for a store or for real processes.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 

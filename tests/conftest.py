@@ -12,11 +12,12 @@ import pytest
 import redis.asyncio
 import structlog
 
-from common.campaigns import loader
-from common.campaigns.loader import Campaign, load_campaign
+from common.campaigns import campaigns, loader
+from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.store.clients import connect, connect_async
 from common.store.embedded import EmbeddedStore
+from tests.packaged import packaged_campaign
 from tests.store import servers
 
 # Every write is synced, as in production; in memory that costs nothing where there is such a folder.
@@ -73,19 +74,20 @@ async def store(store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
 
 @pytest.fixture(scope="session")
 def campaign() -> Campaign:
-    """For tests that only read it: it takes a third of a second to load."""
-    return load_campaign("christmas_2025")
+    """For tests that only read it."""
+    return packaged_campaign("christmas_2025")
 
 
 @pytest.fixture
-def loads_campaign_once(monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> None:
-    """The packaged campaign is loaded once for commands that only read it; each load takes a third of a second."""
+def loads_campaign_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packaged campaigns are loaded once for commands that only read them."""
     load = loader.load_campaign
 
     def load_once(key: str, *, directory: Path | None = None) -> Campaign:
-        return campaign if (key, directory) == (campaign.key, None) else load(key, directory=directory)
+        return packaged_campaign(key) if directory is None else load(key, directory=directory)
 
-    monkeypatch.setattr(loader, "load_campaign", load_once)
+    for module in (loader, campaigns):
+        monkeypatch.setattr(module, "load_campaign", load_once)
 
 
 @pytest.fixture

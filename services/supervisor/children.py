@@ -80,9 +80,12 @@ def entry(name: str) -> Callable[..., int]:
 
 
 def preload(names: list[str]) -> None:
-    """Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared."""
+    """
+    Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared.
+
+    Garbage is left as well: children would fill the holes in these pages, and each have a copy of them.
+    """
     gc.disable()
     for name in names:
         importlib.import_module(_MODULES[name])
-    gc.collect()
     gc.freeze()

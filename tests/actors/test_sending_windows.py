@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 
 from actors.sending import send
-from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.errors import Ambiguous
@@ -19,6 +19,7 @@ from common.settings.settings import Settings
 from common.world import World
 from services.simulation.engine import Simulation
 from services.simulation.report import report_on
+from tests.packaged import packaged_campaigns
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -27,7 +28,7 @@ MINUTE_MS = 60_000
 @pytest.fixture(scope="module")
 def campaigns() -> Campaigns:
     """Its mails go from Monday to Friday, between 8:00 and 19:00, and on no holiday of Ontario."""
-    return load_campaigns(("new_year_2026",))
+    return packaged_campaigns("new_year_2026")
 
 
 def started(store: redis.asyncio.Redis, campaigns: Campaigns, clock: VirtualClock, **settings) -> Simulation:

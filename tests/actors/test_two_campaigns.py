@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 import redis.asyncio
 
-from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.catch_up import departures
 from common.domain.contact import Assessment
@@ -23,6 +23,7 @@ from common.ledger.reads.backlog import backlog_of, overdue
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
+from tests.packaged import packaged_campaigns
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -32,7 +33,7 @@ GAP_MS = 20 * HOUR_MS
 
 @pytest.fixture(scope="module")
 def campaigns() -> Campaigns:
-    return load_campaigns((CHRISTMAS, NEW_YEAR))
+    return packaged_campaigns(CHRISTMAS, NEW_YEAR)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
-from common.campaigns.campaigns import Campaigns
-from common.campaigns.loader import load_campaign
 from common.errors import Throttled, Transient
 from common.settings.settings import Settings
 from services.cli.check_calcom import check_calcom
@@ -19,8 +17,8 @@ from services.sandbox.app import build_app
 from services.sandbox.calcom.webhooks import TRIGGERS
 from services.sandbox.state import Sandbox, open_sandbox
 from services.supervisor.sandbox_settings import with_sandbox
+from tests.packaged import packaged_campaigns
 
-CAMPAIGN = load_campaign("christmas_2025")
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 
 
@@ -43,7 +41,7 @@ def fail(sandbox: Sandbox, provider: str, operation: str, status: int, **how: in
 
 async def of_notion(settings: Settings, *, fix: bool = False) -> CheckReport:
     found = CheckReport()
-    await check_notion(settings, Campaigns(CAMPAIGN), found, fix=fix)
+    await check_notion(settings, packaged_campaigns("christmas_2025"), found, fix=fix)
     return found
 
 

@@ -110,6 +110,7 @@ def test_unnamed_connections_and_other_databases_do_not_prevent_a_new_key(advent
     assert "the store has a new one" in output
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("process", ["gateway", "console"])
 def test_each_process_names_its_store_connections(begun, own_ports, tmp_path, process):
     environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in own_ports.items()}}

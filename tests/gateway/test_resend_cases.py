@@ -12,7 +12,6 @@ import pytest
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
-from common.campaigns.loader import load_campaign
 from common.domain.enrollment import ExitReason
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.health_checks import Level, check_health
@@ -23,6 +22,7 @@ from common.observability import metrics
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Gateway, Opener, person
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, svix_signature
+from tests.packaged import packaged_campaign
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 HOUR_MS = 3_600_000
@@ -217,7 +217,7 @@ SECOND = "new_year_2026"
 @pytest.fixture
 async def of_the_second(opens: Opener, store_url: str, campaign: Campaign) -> tuple[Gateway, str]:
     """A gateway of two campaigns, and somebody who enrolled only in the second."""
-    gateway = await opens(store_url, campaigns=Campaigns(campaign, load_campaign(SECOND)), **SECRETS)
+    gateway = await opens(store_url, campaigns=Campaigns(campaign, packaged_campaign(SECOND)), **SECRETS)
     body = json.dumps({"email": "ada@example.com", "first_name": "Ada", "team_size": 9}).encode()
     answer = await gateway.request(
         "POST", f"/webhook/signup/{SECOND}", data=body, headers=gateway.headers(body, id="msg_second")

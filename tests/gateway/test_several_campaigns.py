@@ -12,13 +12,13 @@ import pytest
 
 from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.campaigns import Campaigns
-from common.campaigns.loader import load_campaign
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.reads.contact_timeline import read_timelines
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.packaged import packaged_campaign
 
 NEW_YEAR = "new_year_2026"
 GORAN = {"email": "goran@example.org", "first_name": "Goran", "team_size": 9, "main_goal": "earn_more"}
@@ -29,7 +29,7 @@ SignUp = Callable[..., Awaitable[Answer]]
 
 @pytest.fixture(scope="module")
 def new_year() -> Campaign:
-    return load_campaign(NEW_YEAR)
+    return packaged_campaign(NEW_YEAR)
 
 
 @pytest.fixture

@@ -8,18 +8,18 @@ from itertools import product
 from pathlib import Path
 
 from common.campaigns import samples
-from common.campaigns.loader import load_campaign
 from common.campaigns.messages import Rendered
 from common.domain.contact import Segment
 from common.normalization.place import PLACES
 from tests.campaigns import people
+from tests.packaged import packaged_campaign
 
 FOLDER = Path(__file__).parent / "texts"
 
 
 def current_pages() -> dict[str, str]:
     """File name → what it should hold. Samples that read the same text share one section, headed by their names."""
-    campaign = load_campaign("christmas_2025")
+    campaign = packaged_campaign("christmas_2025")
     readers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for language, (kind, make) in product(campaign.languages, people.PEOPLE.items()):
         cast = {str(segment): make(segment) for segment in Segment}

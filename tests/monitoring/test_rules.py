@@ -50,6 +50,7 @@ def test_amtool_understands_who_hears_of_an_alert() -> None:
     run("amtool", "check-config", ROOT / "deploy" / "alertmanager" / "alertmanager.yml")
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
 def test_alerts_fire_when_they_should_and_only_then(file: Path) -> None:
     run("promtool", "test", "rules", file)

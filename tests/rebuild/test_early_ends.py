@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from common.campaigns.loader import load_campaign
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
+from tests.packaged import packaged_campaign
 from tests.rebuild.conftest import HOUR_MS, Installation
 
 
@@ -42,7 +42,7 @@ async def test_who_unsubscribed_gets_no_mail_after_a_rebuild_from_the_required_c
 async def test_who_unsubscribed_gets_no_mail_of_another_campaign_after_a_rebuild(
     installation: Installation, ada, boris
 ):
-    installation.plays_too(load_campaign("new_year_2026"))
+    installation.plays_too(packaged_campaign("new_year_2026"))
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await _unsubscribes(installation, ada.email)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common.campaigns.loader import load_campaign
 from common.domain.ids import enrollment_id
 from tests import columns
+from tests.packaged import packaged_campaign
 from tests.rebuild.conftest import Installation
 
 COLUMNS = {"team_size": "Team Size", "monthly_revenue": "Monthly Revenue", "main_goal": "Main Goal"}
@@ -14,7 +14,7 @@ ANSWERED = {"team_size": 12, "monthly_revenue": 80000, "main_goal": "work_less"}
 
 
 async def test_they_are_shown_and_come_back_with_a_rebuild(installation: Installation, ada):
-    await installation.applies(replace(load_campaign("new_year_2026").compiled, field_columns=COLUMNS))
+    await installation.applies(replace(packaged_campaign("new_year_2026").compiled, field_columns=COLUMNS))
     added = await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(replace(ada, extra=ANSWERED))
     await installation.until(1)

@@ -12,7 +12,7 @@ import pytest
 import redis.asyncio
 
 from common.campaigns.campaign import Campaign, campaign_of
-from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.compiled import FollowUp, SendingWindow, Span
 from common.campaigns.errors import CampaignError
 from common.clock import VirtualClock
@@ -29,6 +29,7 @@ from services.simulation.invariants import INVARIANTS, violations
 from services.simulation.report import finished
 from tests.mutants.mutant import ACTORS, DOMAIN, LEDGER, Mutant
 from tests.mutants.planting import planted
+from tests.packaged import packaged_campaigns
 from tests.texting import texting_campaign
 from tests.versions import edits
 
@@ -386,7 +387,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 def campaigns_of(promise: str, home: Campaign) -> Campaigns:
     if FAULTS[promise][0] in (ada_signs_up_for_both, ada_signs_up_for_both_at_once):
-        first, second = load_campaigns(("christmas_2025", "new_year_2026")).values()
+        first, second = packaged_campaigns("christmas_2025", "new_year_2026").values()
         excludes = (first.key,) if promise == "nobody_enrols_who_is_excluded" else ()
         return Campaigns(first, campaign_of(replace(second.compiled, excludes=excludes)))
     if promise == "nobody_enrols_while_a_campaign_is_closed":

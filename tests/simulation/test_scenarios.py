@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from common.campaigns import loader
-from common.campaigns.campaigns import load_campaigns
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
@@ -21,6 +20,7 @@ from services.simulation.engine import Simulation
 from services.simulation.processes import simulate_in_processes
 from services.simulation.scenario_file import read_scenario
 from services.simulation.scenarios import Scenario, simulate
+from tests.packaged import packaged_campaigns
 from tests.texting import texting_campaign
 from tests.versions import edits
 
@@ -63,6 +63,7 @@ def test_two_processes_report_the_same_as_one_and_tell_how_far_they_are():
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("loads_campaign_once")
 def test_the_command_prints_json_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(advent, ["simulate", "--people", "3", "--seed", "5", "--json"], standalone_mode=False)
@@ -107,7 +108,7 @@ def drafts(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(180)
 async def test_nobody_notices_that_versions_change_under_way(campaign: Campaign, drafts: Path):
-    campaigns = load_campaigns(("christmas_2025", "new_year_2026"))
+    campaigns = packaged_campaigns("christmas_2025", "new_year_2026")
     scenario = read_scenario(drafts, Scenario(people=12, seed=3), campaigns)
 
     report = await simulate(campaigns, SETTINGS, scenario)
@@ -118,6 +119,7 @@ async def test_nobody_notices_that_versions_change_under_way(campaign: Campaign,
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("loads_campaign_once")
 def test_the_command_plays_a_scenario(drafts: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(drafts.parent)
     given = ["simulate", "--people", "3", "--campaign", "christmas_2025", "--scenario", str(drafts), "--json"]

@@ -14,7 +14,7 @@ import redis.asyncio
 
 from actors.upkeep.audit import audit
 from common.campaigns.campaign import Campaign
-from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment
@@ -25,6 +25,7 @@ from common.errors import Ambiguous, Failure, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from services.simulation.scenarios import random_assessment
+from tests.packaged import packaged_campaigns
 
 HOUR_MS = 3_600_000
 GAP_MS = 20 * HOUR_MS
@@ -34,7 +35,7 @@ PEOPLE = 500
 
 @pytest.fixture(scope="module")
 def campaigns() -> Campaigns:
-    return load_campaigns(("christmas_2025", "new_year_2026"))
+    return packaged_campaigns("christmas_2025", "new_year_2026")
 
 
 @pytest.fixture

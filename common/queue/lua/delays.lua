@@ -48,9 +48,10 @@ local function plain_message(name, id, due_ms)
 end
 
 -- How many jobs of a queue may be promoted now, and from when it is probed (0: it is not; infinite: it is paused).
-local function allowance(name, batch)
-  if redis.call('SISMEMBER', queue_keys.paused(), name) == 1 then return 0, math.huge end
-  local from_ms = queue.probed_from(name, tonumber(NOW_MS))
+-- some: whether any queue is paused, or probed.
+local function allowance(name, batch, some)
+  if some.paused and redis.call('SISMEMBER', queue_keys.paused(), name) == 1 then return 0, math.huge end
+  local from_ms = some.probed and queue.probed_from(name, tonumber(NOW_MS)) or 0
   if from_ms == 0 then return batch, 0 end
   return from_ms > tonumber(NOW_MS) and 0 or 1, from_ms
 end
@@ -84,17 +85,25 @@ local function make_ready(name, due)
   return moved
 end
 
-local function promote(name, batch)
-  local ready, moved = queue_keys.ready(name), 0
-  local count_max, probed_from_ms = allowance(name, batch)
+local function first_due_ms(name)
+  return redis.call('ZRANGE', queue_keys.delayed(name), 0, 0, 'WITHSCORES')[2]
+end
+
+local function promote(name, batch, some)
+  local ready = queue_keys.ready(name)
+  local count_max, probed_from_ms = allowance(name, batch, some)
   if count_max == 0 then
     return {0, redis.call('LLEN', ready), probed_from_ms < math.huge and string.format('%.0f', probed_from_ms)}
   end
+  local next_due_ms = first_due_ms(name)
+  if not next_due_ms or tonumber(next_due_ms) > tonumber(NOW_MS) then
+    return {0, redis.call('LLEN', ready), next_due_ms or false}
+  end
   local due = probed_from_ms > 0 and next_probe(name)
     or redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, count_max)
-  if #due > 0 then moved = make_ready(name, due) end
-  local next_due_ms = redis.call('ZRANGE', queue_keys.delayed(name), 0, 0, 'WITHSCORES')[2]
-  if probed_from_ms > 0 and #due > 0 then
+  local moved = make_ready(name, due)
+  next_due_ms = first_due_ms(name)
+  if probed_from_ms > 0 then
     next_due_ms = string.format('%.0f', NOW_MS + 1000)
     redis.call('HSET', queue_keys.probing(), name, next_due_ms, name .. '/wait', 1000)
   end
@@ -107,7 +116,10 @@ end
 -- delete the second; a job that is promoted twice for the same due time is one message.
 function delays.promote()
   local answer = {}
-  for i = 5, #ARGV do answer[#answer + 1] = promote(ARGV[i], ARGV[4]) end
+  local some = {
+    paused = redis.call('EXISTS', queue_keys.paused()) == 1, probed = redis.call('EXISTS', queue_keys.probing()) == 1,
+  }
+  for i = 5, #ARGV do answer[#answer + 1] = promote(ARGV[i], ARGV[4], some) end
   return answer
 end
 
