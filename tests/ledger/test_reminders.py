@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.delivery import DeliveryStatus
-from common.domain.ids import booking_id
+from common.domain.delivery import DeliveryStatus, Kind
+from common.domain.ids import booking_id, reminder_delivery_id
+from common.domain.reminders import ReminderRules
 from common.ledger import keys
-from common.ledger.deliveries import ClaimRefused
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from tests.ledger.planned import HOUR_MS, Planned, open_circuit, pause, plan_reminder
+from tests.ledger.planned import HOUR_MS, Planned, book, open_circuit, pause, plan_reminder
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ async def test_a_dead_letter_that_is_replayed_too_late_expires(ledger, reminder,
 
     answer = await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=start_ms)
     assert answer == ClaimRefused("exited", "expired")
+
+
+async def test_a_reminder_waits_for_no_earlier_one_that_is_tried_again(ledger, now_ms, start_ms):
+    rules = ReminderRules(before_ms=(("24h", 24 * HOUR_MS), ("1h", HOUR_MS)), minimum_notice_ms=0)
+    earlier, contact = await book(ledger, "ada@example.org", now_ms, rules=rules)
+    first = await Planned(ledger, Kind.REMINDER, earlier, contact, "ada@example.org", "", now_ms, "").frozen()
+    last_hour_ms = start_ms - HOUR_MS
+    await ledger.deliveries.settle(first, "retry", "503", now_ms=now_ms, due_ms=last_hour_ms, outcome_unknown=False)
+
+    later = reminder_delivery_id(booking_id("uid"), start_ms=start_ms, name="1h")
+    assert isinstance(
+        await ledger.deliveries.claim(later, worker="w1", now_ms=last_hour_ms),
+        ClaimGranted,
+    )
 
 
 async def test_a_paused_contact_gets_their_reminder_after_the_pause(ledger, reminder, now_ms):
