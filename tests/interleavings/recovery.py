@@ -23,18 +23,25 @@ class Recovery:
         self.checked: set[Any] = set()
 
     def check(self, state: State) -> None:
-        durable = replace(state, workers=(), budget=Budget(), names=0)
-        if durable in self.checked:
+        durable = replace(state, workers=(Worker("z"),), budget=Budget(), names=0)
+        if self._is_known(durable):
             return
-        self.checked.add(durable)
-        self._protocol.load(replace(state, workers=(Worker("z"),), budget=Budget()))
+        self._protocol.load(durable)
         self._dead_letter_the_others()
+        # What is left of workers who died at different points is often the same, and then so is what follows.
+        if self._is_known(self._protocol.state()):
+            return
         records = self._to_rest()
         if records is None:
             assert self._protocol.traces() == [], "something is kept of somebody who was forgotten"
             return
         self._every_delivery_ended(records)
         self._the_dead_can_be_replayed()
+
+    def _is_known(self, state: State) -> bool:
+        is_known = state in self.checked
+        self.checked.add(state)
+        return is_known
 
     def _dead_letter_the_others(self) -> None:
         client = self._protocol.client
