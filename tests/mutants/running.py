@@ -75,7 +75,7 @@ FIRST: dict[str, Stage] = {
     "budget": ("tests/providers/test_budget.py",),
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "failed_jobs": ("tests/console/test_queues.py",),
-    "console_jobs": ("tests/ledger/test_console_jobs.py",),
+    "console_jobs": ("tests/ledger/test_jobs_for_workers.py",),
     "listing": ("tests/ledger/test_people_changes.py",),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
