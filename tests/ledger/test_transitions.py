@@ -13,6 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.projection import CampaignColumns, sequence_row
+from common.domain.retry import ASK_WITHIN_MS
 from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -198,6 +199,40 @@ async def test_a_mail_under_way_keeps_the_gap_until_it_is_known_not_to_have_gone
 
     await ledger.deliveries.settle(first, "retry", "503", now_ms=late + 500, due_ms=late + 60_000)
     await go(ledger, 2, late + 1_000, worker="w2")
+
+
+async def test_a_mail_of_unknown_outcome_is_asked_about_while_its_key_is_known_whatever_the_gap(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    first = await go(ledger, 1, now)
+    await ledger.deliveries.freeze(first, "mail 1", now_ms=now)
+    await ledger.deliveries.settle(first, "retry", "503", now_ms=now, due_ms=now + 21 * HOUR_MS, outcome_unknown=True)
+    await ledger.client.hset(keys.enrollment(ADA), "last_sent_ms", now + 20 * HOUR_MS)
+
+    refused = await ledger.deliveries.claim(step(1), worker="w1", now_ms=now + 21 * HOUR_MS)
+    assert refused.until_ms == now + ASK_WITHIN_MS
+
+
+async def test_the_bytes_of_the_first_attempt_stay_whatever_a_later_one_would_hand_over(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    for number, text in enumerate(("mail 1", "another mail")):
+        at = now + number * 60_000
+        claim = await go(ledger, 1, at)
+        await ledger.deliveries.freeze(claim, text, now_ms=at)
+        await ledger.deliveries.settle(claim, "retry", "503", now_ms=at, due_ms=at + 60_000, outcome_unknown=True)
+
+    assert (await go(ledger, 1, now + 120_000)).payload == "mail 1"
+
+
+async def test_whoever_has_the_last_step_in_hand_waits_for_no_other(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    for number in ledger.cadence.steps:
+        at = ledger.cadence.due_ms(anchor_ms=now, step=number)
+        await send(ledger, number, at)
+
+    assert await ledger.client.hget(keys.enrollment(ADA), "next") is None
 
 
 async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(ledger, ada, clock):

@@ -74,6 +74,8 @@ FIRST: dict[str, Stage] = {
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
+    **dict.fromkeys(("versions", "lib/in_force"), ("tests/versions",)),
+    "generation": ("tests/rebuild/restored",),
     "failed_jobs": ("tests/console/test_queues.py",),
     "console_jobs": ("tests/ledger/test_jobs_for_workers.py",),
     "listing": ("tests/ledger/test_people_changes.py",),
