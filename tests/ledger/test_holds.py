@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.holds import Hold
 from common.ledger.reads.store_stats import read_store_stats
@@ -41,6 +42,30 @@ async def test_what_a_worker_has_in_hand_does_not_leave_after_the_hold_began(led
 
     frozen = await ledger.deliveries.freeze(claim, "{}", now_ms=now)
     assert frozen == ClaimRefused("held", "clock", now + 1_000)
+
+
+async def test_who_leaves_during_a_hold_leaves_nothing_for_the_sweeper(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    await ledger.holds.start("clock", HOLD)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=now)
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
+    await ledger.holds.finish("clock")
+
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 1_000)).reason == "exited"
+    assert await ledger.client.zcard(keys.OPEN) == 0
+
+
+async def test_who_is_forgotten_during_a_hold_leaves_nothing_for_the_sweeper(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    await ledger.holds.start("clock", HOLD)
+    await ledger.contacts.forget_address(ada.email, now_ms=now)
+    await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
+    await ledger.holds.finish("clock")
+
+    await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 1_000)
+    assert await ledger.client.zcard(keys.OPEN) == 0
 
 
 async def test_two_reasons_and_a_pause_each_end_for_themselves(ledger, ada, clock, store_url):

@@ -186,11 +186,18 @@ function deliveries.claim()
   if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
   if reason then
     -- The next step, which nobody ever claimed, has no record any more: the enrollment says why it was skipped.
-    if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then delivery.skip(owner, name, now_ms, reason) end
+    if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then
+      delivery.skip(owner, name, now_ms, reason)
+    else
+      redis.call('ZREM', keys.open, id)
+    end
     return {'exited', reason}
   end
   local due_ms = records.due_ms(line)
-  if not due_ms then return {'unknown'} end
+  if not due_ms then
+    redis.call('ZREM', keys.open, id)
+    return {'unknown'}
+  end
   local not_before_ms = delivery.not_before_ms(open, now_ms) or due_ms
 
   local function defer(word, until_ms, why)
