@@ -19,7 +19,7 @@ WAITS = ("retry", "defer")
 class Play:
     """
     Of `jobs`, which are named by their index. `claims`: of a worker that did not settle yet; `bytes`: that were handed
-    over, of each.
+    over, of each; `handed_over`: (job, fence) of claims whose mail was.
     """
 
     def __init__(self, ledger: Ledger, jobs: Sequence[DeliveryId]) -> None:
@@ -27,6 +27,7 @@ class Play:
         self.now_ms = NOW_MS
         self.claims: dict[tuple[str, int], ClaimGranted] = {}
         self.bytes: list[set[str]] = [set() for _ in jobs]
+        self.handed_over: set[tuple[int, int]] = set()
         self.left = False
 
     async def begin(self) -> None:
@@ -60,13 +61,16 @@ class Play:
         if isinstance(answer, int):
             assert not self.left, "the last line let a mail through to somebody who had left"
             await self.on_handed_over(claim)
+            self.handed_over.add((job, claim.fence))
             self.bytes[job].add(mail)
 
     async def settle(self, worker: str, job: int, outcome: Any) -> None:
         claim = self.claims.pop((worker, job), None)
         if claim is None:
             return
-        self.on_settled(job, outcome)
+        if outcome != "accepted" or (job, claim.fence) in self.handed_over:
+            # The provider accepts nothing that it was not given.
+            self.on_settled(job, outcome)
         due_ms = self.now_ms + MINUTE_MS if outcome in WAITS else None
         await self.ledger.deliveries.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common.domain.cadence import Cadence
@@ -100,6 +100,18 @@ class StepsPlay(Play):
                 assert await self.ledger.client.zscore(keys.delayed("send"), job) is not None, f"{job} is lost"
 
 
+@example(
+    # A worker that is thought dead says *accepted* of a mail that it never handed over.
+    [
+        ("die", "w1"),
+        ("pass", 61),
+        ("claim", "w1", 1),
+        ("claim", "w2", 1),
+        ("settle", "w1", 1, "accepted"),
+        ("pass", 61),
+        ("try", "w1", 1),
+    ]
+)
 @pytest.mark.timeout(120)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(moves, min_size=10, max_size=60))
