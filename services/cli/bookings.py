@@ -63,7 +63,8 @@ def unmarked(as_json: bool) -> None:
     if not calls:
         click.echo("of every call that ended somebody reported how it went")
         return
-    print_table(["id", "ended (UTC)", "guest"], [(one.id, clock_time(one.end_ms), one.booking.email) for one in calls])
+    rows = [(one.id, clock_time(one.end_ms), one.booking.email or "address unknown") for one in calls]
+    print_table(["id", "ended (UTC)", "guest"], rows)
 
 
 @command.command()
