@@ -89,9 +89,15 @@ async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> int:
     if unknown := [id for id in ids if id not in calls]:
         raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
     given = [calls[id] for id in dict.fromkeys(ids)]
-    marked = [one.contact for one in given if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms())]
-    if marked:
-        await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
+    marked: list[str] = []
+    try:
+        for one in given:
+            if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms()):
+                marked.append(one.contact)
+    finally:
+        # Also of those that were marked before the store went away.
+        if marked:
+            await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
     return len(marked)
 
 
