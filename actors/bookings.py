@@ -164,21 +164,26 @@ def _nurture(
     resolved: Sequence[Booking],
     now_ms: int,
 ) -> Nurture:
-    """A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence."""
+    """
+    A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence. One from
+    before it may still have been the last that held it, beside a later one.
+    """
     current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
-    if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
+    if enrollment is None:
         return "leave"
+    is_from_before = current is not None and current.received_ms < enrollment.anchor_ms
     known = {booking.id for booking in resolved}
     others = [call for guest, call in contact.calls.items() if guest not in known]
     policy = world.campaigns.of(enrollment.campaign).booking
-    return nurture_after(
-        current,
+    answer = nurture_after(
+        None if is_from_before else current,
         [*others, *map(in_short, theirs)],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
         since_ms=enrollment.anchor_ms,
         now_ms=now_ms,
     )
+    return "leave" if is_from_before and answer != "release" else answer
 
 
 def _current_of(

@@ -116,6 +116,20 @@ async def test_no_letter_goes_between_a_cancellation_and_the_end_that_it_brings_
     assert letters_h(story, anchor) == [0, 24]
 
 
+async def test_letters_that_a_call_from_before_the_signup_held_last_go_on_after_it(playing, boris, clock):
+    story, anchor = playing("pause"), clock.now_ms()
+    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="B")
+    await story.run(until_ms=anchor + 1)
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 5 * HOUR_MS)
+    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await story.run(until_ms=anchor + 10 * HOUR_MS)
+    await story.cancel("A")
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 50.5, 72, 120, 168, 216, 264]
+
+
 async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
     await story.sign_up(boris)
