@@ -11,7 +11,7 @@ import structlog
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.booking import BookingEvent
-from common.domain.contact_booking_status import Nurture, called_off_ms, in_short, nurture_after
+from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
@@ -164,20 +164,26 @@ def _nurture(
     resolved: Sequence[Booking],
     now_ms: int,
 ) -> Nurture:
-    """A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence."""
+    """
+    A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence. One from
+    before it may still have been the last that held it, beside a later one.
+    """
     current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
-    if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
+    if enrollment is None:
         return "leave"
+    is_from_before = current is not None and current.received_ms < enrollment.anchor_ms
     known = {booking.id for booking in resolved}
     others = [call for guest, call in contact.calls.items() if guest not in known]
     policy = world.campaigns.of(enrollment.campaign).booking
-    return nurture_after(
-        current,
+    answer = nurture_after(
+        None if is_from_before else current,
         [*others, *map(in_short, theirs)],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
+        since_ms=enrollment.anchor_ms,
         now_ms=now_ms,
     )
+    return "leave" if is_from_before and answer != "release" else answer
 
 
 def _current_of(
@@ -204,7 +210,7 @@ def _look_again(
     times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
     pausing = [one.booking for one in world.campaigns.values() if one.booking.nurture == "pause"]
     if not all(policy.cancellation_resumes for policy in pausing):
-        times += [(booking_of(one.id), called_off_ms(one)) for one in current]
+        times += [(booking_of(one.id), in_short(one).off_for_certain_ms) for one in current]
     if pausing:
         calls = [(booking_of(one.id), in_short(one)) for one in current]
         times += [(booking, call.end_ms) for booking, call in calls if call.pauses(now_ms)]

@@ -20,7 +20,7 @@ class Reader:
 
     `signups`: of a step the enrollment's own, else theirs in every campaign; none for a guest who never signed up.
     `language`: the one that a signup chose; for a call else that of the calendar; else the campaign's default.
-    `zone`: of the call, else of the signup, else of their last call, else the campaign's.
+    `zone`: of the call, else of the signup, else of their last call where it matters, else the campaign's.
     """
 
     owner: Owner
@@ -33,11 +33,17 @@ class Reader:
         return next(iter(self.signups), None)
 
 
-async def read_reader(ledger: Ledger, campaign: Campaign, item: Owned | Recipient) -> Reader:
-    """Raises as `Store.run` does."""
+async def read_reader(
+    ledger: Ledger, campaign: Campaign, item: Owned | Recipient, *, needs_zone: bool = False
+) -> Reader:
+    """
+    All calls of somebody whose signup names no zone are read for it, so only where the campaign's texts name weeks, or
+    somebody needs it. Raises as `Store.run` does.
+    """
     owner = item.owner
     if isinstance(owner, Enrollment):
-        zones = [] if owner.assessment.timezone else await ledger.bookings.timezones(owner.contact_id)
+        matters = not owner.assessment.timezone and (needs_zone or bool(campaign.compiled.weeks))
+        zones = await ledger.bookings.timezones(owner.contact_id) if matters else []
         return reader_of(campaign, owner, call_zones=zones)
     signups = [one async for one in ledger.enrollments.of_guest(item.contact_id, item.address)]
     return reader_of(campaign, owner, signups)

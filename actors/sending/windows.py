@@ -27,7 +27,7 @@ async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     window = campaign.sms_window(pace) if is_sms else campaign.window(pace)
     if window is None or claim.delivery.kind is Kind.REMINDER or claim.outcome_unknown:
         return None
-    now_ms, zone = world.clock.now_ms(), (await read_reader(world.ledger, campaign, claim)).zone
+    now_ms, zone = world.clock.now_ms(), (await read_reader(world.ledger, campaign, claim, needs_zone=True)).zone
     closing_ms = window.closing_ms(now_ms, zone) if is_sms else None
     if closing_ms is not None and closing_ms - now_ms < BEFORE_QUIET_MS:
         return window.opening_ms(closing_ms, zone)

@@ -25,11 +25,22 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class BookingSummary:
-    """One booking in short, as it is kept with its contact."""
+    """
+    One booking in short, as it is kept with its contact.
+
+    `called_off_ms`: when it was reported that there is no call any more; None: there is one, or the host asks for
+    another time.
+    """
 
     state: BookingState
     start_ms: int
     end_ms: int
+    called_off_ms: int | None = None
+
+    @property
+    def off_for_certain_ms(self) -> int | None:
+        """Until then another host's booking of the same call may be reported after the cancellation of this one."""
+        return None if self.called_off_ms is None else self.called_off_ms + TOGETHER_MS
 
     def is_ahead(self, now_ms: int) -> bool:
         return self.end_ms > now_ms
@@ -37,6 +48,11 @@ class BookingSummary:
     def pauses(self, now_ms: int) -> bool:
         """Somebody who asked for a call waits for it as well as somebody who has one."""
         return self.state in (BookingState.BOOKED, BookingState.AWAITING) and self.is_ahead(now_ms)
+
+    def was_just_called_off(self, *, since_ms: int, now_ms: int) -> bool:
+        """After `since_ms`, and another host's booking may still follow."""
+        certain_ms = self.off_for_certain_ms
+        return certain_ms is not None and since_ms + TOGETHER_MS <= certain_ms and now_ms < certain_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +77,13 @@ Person = Enrollment | UnenrolledContact
 def in_short(booking: Booking) -> BookingSummary:
     """A meeting whose end is unknown lasts an hour."""
     start_ms = booking.start_ms or 0
-    return BookingSummary(booking.state, start_ms, booking.end_ms or start_ms + _HOUR_MS)
+    is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.asked_anew
+    return BookingSummary(
+        booking.state,
+        start_ms,
+        booking.end_ms or start_ms + _HOUR_MS,
+        called_off_ms=booking.received_ms if is_off else None,
+    )
 
 
 def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStanding | None:
@@ -86,6 +108,7 @@ def nurture_after(
     *,
     policy: Literal["continue", "pause", "stop"],
     cancellation_resumes: bool,
+    since_ms: int,
     now_ms: int,
 ) -> Nurture:
     """
@@ -93,28 +116,22 @@ def nurture_after(
 
     `booking`: None when it became somebody else's; `others`: their other calls. A call that the host cancels to ask for
     another time keeps the person warm: mails that paused come back. A cancellation that ends the mails holds them
-    first, until `called_off_ms`.
+    first, until it is certain, whichever of the calls is looked at meanwhile. `since_ms`: of their signup; what was
+    called off before it ends nothing.
     """
     if policy == "continue":
         return "leave"
     if policy == "stop":
         return "stop" if booking is not None and booking.state in _SHOWN else "leave"
-    if any(call.pauses(now_ms) for call in (*others, *([in_short(booking)] if booking else []))):
+    current = in_short(booking) if booking is not None else None
+    calls = [*others, *([current] if current else [])]
+    if any(call.pauses(now_ms) for call in calls):
         return "hold"
-    off_ms = None if booking is None or cancellation_resumes else called_off_ms(booking)
-    if off_ms is None:
+    if cancellation_resumes:
         return "release"
-    return "stop" if off_ms <= now_ms else "hold"
-
-
-def called_off_ms(booking: Booking) -> int | None:
-    """
-    When it is certain that there is no call any more; None: there is one, or the host asks for another time.
-
-    Until then another host's booking of the same call may be reported after the cancellation of this one.
-    """
-    is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.asked_anew
-    return booking.received_ms + TOGETHER_MS if is_off else None
+    if any(call.was_just_called_off(since_ms=since_ms, now_ms=now_ms) for call in calls):
+        return "hold"
+    return "stop" if current is not None and current.called_off_ms is not None else "release"
 
 
 def _start(call: BookingSummary) -> int:

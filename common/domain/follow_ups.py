@@ -109,7 +109,7 @@ def follow_ups_of(
 def as_of(booking: Booking, events: Sequence[BookingEvent], rules: FollowUpRules, *, now_ms: int) -> Booking:
     """
     The booking now. Of a call that is over a mark that was taken back says that the guest came; where nobody says
-    anything for long, it is unmarked. `events`: as in `follow_ups_of`.
+    anything for long, it is unmarked, if a guest's address is known. `events`: as in `follow_ups_of`.
     """
     end_ms = _end_ms(booking)
     if end_ms is None or now_ms < end_ms:
@@ -127,8 +127,11 @@ def unmarked_at_ms(booking: Booking, rules: FollowUpRules) -> int | None:
 
 
 def _end_ms(booking: Booking) -> int | None:
-    """Of a call of which nobody has reported yet how it went."""
-    is_open = booking.state is BookingState.BOOKED and booking.start_ms is not None
+    """
+    Of a call of which nobody has reported yet how it went; None also where no mark could say it, because nobody knows
+    whose the call is, and nothing would follow.
+    """
+    is_open = booking.state is BookingState.BOOKED and booking.start_ms is not None and booking.email is not None
     return in_short(booking).end_ms if is_open else None
 
 

@@ -24,6 +24,7 @@ same with six letters or digits behind it:
 | `email`, `first_name` | who |
 | `sms_answer` | what their phone answered last |
 | `call:<gst>` | `start end state` of each of their calls |
+| `called_off:<gst>` | when it was reported that there is no such call any more; absent while there is one |
 | `writes` | how often their calls were written; who gathered before the last time begins again |
 | `revision`, `mirrored`, `page:*`, `mirror_misses` | as of an enrollment, while there is none |
 """
@@ -91,9 +92,9 @@ def short(call: BookingSummary) -> str:
 def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
     """The calls in the HASH of a contact."""
     return {
-        GuestId(name.removeprefix("call:")): _read_call(text)
+        GuestId(guest): _read_call(text, fields.get(f"called_off:{guest}"))
         for name, text in fields.items()
-        if name.startswith("call:")
+        if (guest := name.removeprefix("call:")) != name
     }
 
 
@@ -107,6 +108,7 @@ def read_caller(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
     )
 
 
-def _read_call(text: str) -> BookingSummary:
+def _read_call(text: str, called_off: str | None) -> BookingSummary:
     start_ms, end_ms, state = text.split(" ", 2)
-    return BookingSummary(BookingState(state), int(start_ms), int(end_ms))
+    called_off_ms = int(called_off) if called_off is not None else None
+    return BookingSummary(BookingState(state), int(start_ms), int(end_ms), called_off_ms)

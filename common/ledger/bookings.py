@@ -288,6 +288,8 @@ class Bookings:
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
             written |= {"contact": contact, "call": short(call), "person": flat(person)}
+            if call.called_off_ms is not None:
+                written["called_off"] = str(call.called_off_ms)
         return written | {"fields": flat(fields)}
 
 

@@ -63,7 +63,8 @@ def unmarked(as_json: bool) -> None:
     if not calls:
         click.echo("of every call that ended somebody reported how it went")
         return
-    print_table(["id", "ended (UTC)", "guest"], [(one.id, clock_time(one.end_ms), one.booking.email) for one in calls])
+    rows = [(one.id, clock_time(one.end_ms), one.booking.email or "address unknown") for one in calls]
+    print_table(["id", "ended (UTC)", "guest"], rows)
 
 
 @command.command()
@@ -88,9 +89,15 @@ async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> int:
     if unknown := [id for id in ids if id not in calls]:
         raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
     given = [calls[id] for id in dict.fromkeys(ids)]
-    marked = [one.contact for one in given if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms())]
-    if marked:
-        await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
+    marked: list[str] = []
+    try:
+        for one in given:
+            if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms()):
+                marked.append(one.contact)
+    finally:
+        # Also of those that were marked before the store went away.
+        if marked:
+            await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
     return len(marked)
 
 

@@ -292,6 +292,13 @@ async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_
     assert follow_ups(story) == []
 
 
+async def test_nobody_is_asked_about_a_call_of_whom_no_address_is_known(story, start_ms, end_ms):
+    await story.change_booking(BookingKind.CREATED, "A", start_ms=start_ms, end_ms=end_ms)
+    await story.run(until_ms=end_ms + 3 * DAY_MS)
+
+    assert await story.ledger.unmarked_calls.read_all() == []
+
+
 @pytest.mark.parametrize(
     ("mark", "status", "mails"), [("no-show", "No-Show", ["missed"]), ("completed", "Completed", [])]
 )

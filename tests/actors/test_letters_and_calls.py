@@ -9,6 +9,7 @@ import redis.asyncio
 
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
+from common.domain.booking import BookingKind
 from common.domain.contact import Assessment
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id
@@ -91,6 +92,42 @@ async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_h
     assert story.mirror.rows[WHO].exit_reason == "stopped"
     assert len(story.mailer.inbox_of(BORIS)) == 2
     assert len(story.mailer.inbox_of("ada@example.org")) == 7
+
+
+async def test_no_letter_goes_between_a_cancellation_and_the_end_that_it_brings_though_another_call_is_marked(
+    playing, boris, clock
+):
+    story, anchor = playing("pause", resumes=False), clock.now_ms()
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await story.book(BORIS, anchor + 40 * HOUR_MS, uid="B")
+    await story.run(until_ms=anchor + 121 * HOUR_MS)
+    await story.cancel("A")
+    await story.run(until_ms=anchor + 121 * HOUR_MS + 100_000)
+    await story.change_booking(BookingKind.NO_SHOW, "B", no_shows=((BORIS, True),))
+    await story.run(until_ms=anchor + 121 * HOUR_MS + 599_000)
+
+    assert letters_h(story, anchor) == [0, 24]
+    assert (await story.ledger.enrollments.get(WHO)).exit_reason is None
+    await story.run(until_ms=anchor + 121 * HOUR_MS + 601_000)
+    assert (await story.ledger.enrollments.get(WHO)).exit_reason == "stopped"
+    await story.run()
+    assert letters_h(story, anchor) == [0, 24]
+
+
+async def test_letters_that_a_call_from_before_the_signup_held_last_go_on_after_it(playing, boris, clock):
+    story, anchor = playing("pause"), clock.now_ms()
+    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="B")
+    await story.run(until_ms=anchor + 1)
+    await story.sign_up(boris)
+    await story.run(until_ms=anchor + 5 * HOUR_MS)
+    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await story.run(until_ms=anchor + 10 * HOUR_MS)
+    await story.cancel("A")
+    await story.run()
+
+    assert letters_h(story, anchor) == [0, 50.5, 72, 120, 168, 216, 264]
 
 
 async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):

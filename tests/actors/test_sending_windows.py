@@ -13,7 +13,9 @@ from actors.sending import send
 from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
+from common.domain.ids import EnrollmentId
 from common.errors import Ambiguous
+from common.ledger.bookings import Bookings
 from common.ledger.deliveries import ClaimGranted
 from common.settings.settings import Settings
 from common.world import World
@@ -91,6 +93,27 @@ async def test_the_zone_of_a_call_counts_where_the_signup_named_none(store, camp
     await run.run(until_ms=clock.now_ms() + 3 * HOUR_MS)
 
     assert sent(run, "Europe/Berlin") == [("step-1", "Wed 2025-12-10 08:00")]
+
+
+@pytest.mark.parametrize(("testing_mode", "reads_a_mail"), [(False, 1), (True, 0)])
+async def test_a_mail_reads_the_calls_of_its_reader_only_for_the_window(
+    store, campaigns, clock, ada, monkeypatch, testing_mode, reads_a_mail
+):
+    """No text of this campaign names a week; in testing mode there is no window either."""
+    reads, timezones = [], Bookings.timezones
+
+    async def counted(bookings: Bookings, contact: EnrollmentId) -> list[str | None]:
+        reads.append(contact)
+        return await timezones(bookings, contact)
+
+    monkeypatch.setattr(Bookings, "timezones", counted)
+    run = started(store, campaigns, clock, testing_mode=testing_mode)
+    at(clock, "2025-12-10T10:00")
+    await run.sign_up(replace(ada, timezone=None))
+    await run.run(until_ms=clock.now_ms() + 1_000)
+
+    assert len(sent(run)) == 1
+    assert len(reads) == reads_a_mail
 
 
 async def test_two_that_waited_for_one_opening_keep_their_gap(store, campaigns, clock, ada):

@@ -6,13 +6,15 @@ import subprocess
 import sys
 
 import pytest
+import redis
 
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
-from common.domain.ids import booking_id, step_delivery_id
+from common.domain.ids import booking_id, enrollment_id, step_delivery_id
 from common.domain.note import Note, NoteKind
 from common.ledger.action_log import ActionFilter
 from common.ledger.reads.people import PeopleList
+from common.ledger.unmarked_calls import UnmarkedCalls
 from services.cli.shared import now_ms
 from tests.ledger.planned import write_unmarked_call
 from tests.tidy.repository import ROOT
@@ -282,6 +284,27 @@ def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, r
     assert run_ledger(marks_of) == [("ada@example.org", True)]
     assert [(one.what, one.before, one.after) for one in run_ledger(newest_actions)] == [
         ("bookings mark", "unmarked", "no-show")
+    ]
+
+
+def test_calls_that_were_marked_before_the_store_went_away_are_in_the_action_log(run_command, run_ledger, monkeypatch):
+    async def write_two(ledger):
+        return [await write_unmarked_call(ledger, name, now_ms=now_ms()) for name in ("ada", "boris")]
+
+    first, second = run_ledger(write_two)
+    mark = UnmarkedCalls.mark
+
+    async def mark_the_first(calls, call, *given, **more):
+        if call.id == second:
+            raise redis.ConnectionError("connection lost")
+        return await mark(calls, call, *given, **more)
+
+    monkeypatch.setattr(UnmarkedCalls, "mark", mark_the_first)
+    assert run_command("bookings", "mark", "no-show", first, second)[0] != 0
+
+    ada = enrollment_id("christmas_2025", "ada@example.org")
+    assert [(one.what, one.on, one.after) for one in run_ledger(newest_actions)] == [
+        ("bookings mark", (ada,), "no-show")
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from common.domain.contact import Assessment
 from common.domain.ids import booking_id, enrollment_id
 from common.domain.series import BookingState
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.ledger import Ledger
 from common.settings.console_users import new_user
@@ -58,6 +59,15 @@ async def test_the_overview_leads_to_the_calls_and_each_says_what_a_mark_brings_
     assert "No follow-up goes out: nobody is thanked so late." in page
     assert "Planned: follow-up missed at" in page
     assert "UTC (in 2 h), unless this person has left, booked again" in page
+
+
+async def test_a_call_of_nobody_known_is_listed_without_a_link(console: Console, missed: Simulation) -> None:
+    await missed.ledger.client.hdel(keys.guest(CALL), "email", "contact")
+
+    page = (await console.get("/unmarked-calls")).text
+
+    assert '<p class="contact">address unknown Ada</p>' in page
+    assert 'href="/people/"' not in page
 
 
 async def test_a_no_show_gets_the_follow_up_that_the_page_announced(console: Console, missed: Simulation) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.domain.contact_booking_status import BookingSummary, nurture_after, standing_of
+from common.domain.contact_booking_status import BookingSummary, in_short, nurture_after, standing_of
 from common.domain.handovers import TOGETHER_MS
 from common.domain.ids import booking_id
 from common.domain.projection import BookingStanding
@@ -103,9 +103,14 @@ def test_without_any_call_nothing_is_known():
 
 
 def nurture(
-    booking: Booking | None, policy: str, *others: BookingSummary, resumes: bool = True, now_ms: int = NOW_MS
+    booking: Booking | None,
+    policy: str,
+    *others: BookingSummary,
+    resumes: bool = True,
+    since_ms: int = 0,
+    now_ms: int = NOW_MS,
 ) -> str:
-    return nurture_after(booking, others, policy=policy, cancellation_resumes=resumes, now_ms=now_ms)
+    return nurture_after(booking, others, policy=policy, cancellation_resumes=resumes, since_ms=since_ms, now_ms=now_ms)
 
 
 def test_a_campaign_that_goes_on_minds_no_call_and_one_that_stops_minds_each_that_was_booked():
@@ -138,3 +143,25 @@ def test_a_cancellation_holds_the_mails_that_it_ends_while_another_host_s_bookin
 
     assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms) == "hold"
     assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms + TOGETHER_MS - 1) == "hold"
+
+
+def test_a_cancellation_holds_the_mails_as_long_whatever_other_call_is_looked_at_meanwhile():
+    cancelled = booked(10, state=BookingState.CANCELLED)
+    missed, off = booked(-5, state=BookingState.NO_SHOW), in_short(cancelled)
+    off_ms = cancelled.received_ms + TOGETHER_MS
+
+    assert nurture(missed, "pause", off, resumes=False, now_ms=NOW_MS + 100_000) == "hold"
+    assert nurture(None, "pause", off, resumes=False, now_ms=NOW_MS + 100_000) == "hold"
+    assert nurture(cancelled, "pause", in_short(missed), resumes=False, now_ms=off_ms) == "stop"
+    assert nurture(missed, "pause", off, resumes=False, now_ms=off_ms) == "release"
+    assert nurture(missed, "pause", off, resumes=True, now_ms=NOW_MS + 100_000) == "release"
+    again = in_short(replace(cancelled, asked_anew=True))
+    assert nurture(missed, "pause", again, resumes=False, now_ms=NOW_MS + 100_000) == "release"
+
+
+def test_what_was_called_off_before_the_signup_holds_nothing():
+    off = in_short(booked(10, state=BookingState.CANCELLED))
+    missed = booked(-5, state=BookingState.NO_SHOW)
+
+    assert nurture(missed, "pause", off, resumes=False, since_ms=NOW_MS) == "hold"
+    assert nurture(missed, "pause", off, resumes=False, since_ms=NOW_MS + 1) == "release"

@@ -128,6 +128,21 @@ async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clo
     assert not await bookings.write(outcomes[1], now_ms=clock.now_ms())
 
 
+async def test_when_a_call_was_called_off_is_kept_with_its_contact_until_it_is_booked_again(bookings, clock):
+    async def kept() -> list[int | None]:
+        [contact] = await bookings.contacts([WHO])
+        return [call.called_off_ms for call in contact.calls.values()]
+
+    called_off = booked(clock, kind=BookingKind.CANCELLED)
+    await tell(bookings, called_off)
+    assert await kept() == [clock.now_ms()]
+
+    later_ms = clock.now_ms() + 1_000
+    again = replace(called_off, kind=BookingKind.RESCHEDULED, event_ms=later_ms, received_ms=later_ms)
+    await tell(bookings, again, later_ms)
+    assert await kept() == [None]
+
+
 async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings, ledger, clock):
     await tell(bookings, booked(clock))
     changed = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())

@@ -64,7 +64,10 @@ async def open_circuit(ledger: Ledger, now_ms: int) -> None:
             lambda ledger, now_ms: pause(ledger, CAMPAIGN, now_ms),
         ),
         ("everybody is paused by sarah", lambda ledger, now_ms: pause(ledger, None, now_ms)),
-        ("a call is booked", lambda ledger, now_ms: ledger.enrollments.hold(ADA, "booked", now_ms=now_ms)),
+        (
+            "a call is booked, or was cancelled within the last ten minutes",
+            lambda ledger, now_ms: ledger.enrollments.hold(ADA, "booked", now_ms=now_ms),
+        ),
         ("all sending is held: the clocks disagree", hold_all),
         ("the address is resting", rest),
         ("the provider is not working: invalid_api_key", open_circuit),

@@ -3,7 +3,7 @@
 --   links:<bkg>          SET   the bookings that this one was moved to or from
 --   seats:<bkg>          SET   the guests who are kept of it under an id of their own
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
---   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
+--   contact:<contact>    HASH  `call:<gst>`, `called_off:<gst>`: their calls in short; writes: how often written
 --   unmarked             SET   guests of calls of which nobody reported how they went
 --   bookings             ZSET  booking → time at which it should be looked at, ms
 -- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
@@ -188,8 +188,10 @@ local function replan_follow_up(guest, follow_up, outcome, now_ms)
   replan(guest, follow_up, outcome, now_ms)
 end
 
-local function keep_call(touched, contact, booking, call)
+local function keep_call(touched, contact, booking, call, called_off)
   local key = keys.contact .. contact
+  redis.call('HDEL', key, 'called_off:' .. booking)
+  if called_off then redis.call('HSET', key, 'called_off:' .. booking, called_off) end
   if redis.call('HGET', key, 'call:' .. booking) == call then return end
   redis.call('HSET', key, 'call:' .. booking, call)
   touched[contact] = true
@@ -207,7 +209,7 @@ local function write_booking(booking, outcome, touched, now_ms)
   redis.call('HSET', key, unpack(booking.fields))
   if booking.contact then
     redis.call('HSET', keys.contact .. booking.contact, unpack(booking.person))
-    keep_call(touched, booking.contact, booking.id, booking.call)
+    keep_call(touched, booking.contact, booking.id, booking.call, booking.called_off)
   end
   redis.call(booking.is_unmarked and 'SADD' or 'SREM', keys.unmarked, booking.id)
   local guest = owners.of(booking.id)
@@ -237,7 +239,7 @@ end
 --         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
 --         others: [{id, contact, nurture}]: of enrollments of the same people in other campaigns
 --         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
---                     knows whose it is; left: the call of who had it before;
+--                     knows whose it is; called_off: if it was, when; left: the call of who had it before;
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}];
 --                     is_unmarked: a person has to say how the call went;
 --                     follow_ups: likewise, and trigger, other_triggers, chain: [guest]}]; sent_before: the reason of

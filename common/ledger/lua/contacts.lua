@@ -34,7 +34,7 @@ local function drop_guest(id, queues, is_counted)
   local guest = keys.guest .. id
   drop_deliveries(id, guest, is_counted)
   local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
-  if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
+  if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id, 'called_off:' .. id) end
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
   redis.call('SREM', keys.unmarked, id)
   number.forget(guest, id)

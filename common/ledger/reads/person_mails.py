@@ -147,7 +147,10 @@ _ENDED: Mapping[DeliveryStatus, str] = {
     DeliveryStatus.SKIPPED: "not sent",
     DeliveryStatus.DEAD: "dead letter",
 }
-_HOLDS: Mapping[str, str] = {"booked": "a call is booked", "paused": "paused"}
+_HOLDS: Mapping[str, str] = {
+    "booked": "a call is booked, or was cancelled within the last ten minutes",
+    "paused": "paused",
+}
 _NEVER_SENT = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
 
 
