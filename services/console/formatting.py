@@ -56,12 +56,15 @@ def code_spans(text: str) -> Markup:
 
 
 def readable_times(text: str, now_ms: int) -> str:
-    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`."""
-    return _INSTANT.sub(lambda found: moment(_ms_of(found[0]), now_ms), text)
+    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`; what only looks like a time stays as it is."""
+    return _INSTANT.sub(lambda found: _readable(found[0], now_ms), text)
 
 
-def _ms_of(instant: str) -> int:
-    return round(datetime.fromisoformat(instant).timestamp() * 1000)
+def _readable(instant: str, now_ms: int) -> str:
+    try:
+        return moment(round(datetime.fromisoformat(instant).timestamp() * 1000), now_ms)
+    except ValueError:
+        return instant
 
 
 def day(ms: int) -> str:

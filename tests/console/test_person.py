@@ -16,6 +16,7 @@ from common.ledger.action_log import ActionFilter
 from common.ledger.contacts import Contacts, Traces
 from common.ledger.pauses import Pause
 from common.ledger.versions import Versions
+from services.console.formatting import readable_times
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -289,3 +290,20 @@ async def test_a_time_in_the_timeline_is_written_as_everywhere_on_the_page(
     await signed_up.run(until_ms=signed_up.clock.now_ms() + 1_000)
 
     assert "for 27 Nov 16:00</span>" in (await console.get(f"/people/{ADA}")).text.replace("\n  </span>", "</span>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-02-30T00:00:00Z",
+        "2025-13-01T00:00:00.000Z",
+        "0000-01-01T00:00:00Z",
+        "2025-12-06T25:00:00Z",
+        "2025-12-06T15:00:1.2.3Z",
+        "2025-12-06T15:00:...Z",
+        "9999-12-31T23:59:59.999999Z",
+        "\uff12\uff10\uff12\uff15-12-06T15:00:00Z",
+    ],
+)
+def test_a_text_that_only_looks_like_a_time_is_shown_as_it_is(text: str) -> None:
+    assert readable_times(f"they wrote {text}.", 1_764_000_000_000) == f"they wrote {text}."
