@@ -52,9 +52,9 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
 
 @pytest.mark.parametrize(
     ("figure", "shows"),
-    [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "Nobody.")],
+    [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "<h1>Queues")],
 )
-async def test_a_figure_leads_to_its_people(
+async def test_a_figure_leads_to_what_it_counts(
     console: Console, simulation: Simulation, ada: Assessment, figure: str, shows: str
 ) -> None:
     await simulation.sign_up(ada)
