@@ -14,6 +14,7 @@ from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
 from common.formatting import count, duration
 
+_SPAN = re.compile(r"`([^`]+)`|\*(\w[^*`]*)\*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z")
 
 
@@ -51,8 +52,12 @@ def delivery_name(delivery: DeliveryId) -> str:
 
 def code_spans(text: str) -> Markup:
     """Text in backquotes becomes `<code>`, between asterisks `<em>`; everything is escaped."""
-    spans = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(re.sub(r"\*(\w[^*<>]*)\*", r"<em>\1</em>", spans))
+    return Markup(_SPAN.sub(_marked_up, str(escape(text))))
+
+
+def _marked_up(span: re.Match[str]) -> str:
+    code, emphasis = span.groups()
+    return f"<code>{code}</code>" if code is not None else f"<em>{emphasis}</em>"
 
 
 def readable_times(text: str, now_ms: int) -> str:
