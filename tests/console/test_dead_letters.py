@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import redis.exceptions
+from structlog.testing import CapturingLogger
 
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.errors import Permanent
+from common.ledger import dead_letters as ledger_dead_letters
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.dead_letters import DeadLetters
@@ -500,3 +502,23 @@ async def test_a_decision_about_all_reads_also_a_letter_that_a_slow_clock_dated(
     found = died_of(await letters.refresh(is_whole=True))
 
     assert found[second_mail_of("a@example.org")] == again_ms
+
+
+@pytest.mark.parametrize("letter", [second_mail_of("a@example.org"), "neither-a-step-nor-a-reminder"])
+async def test_a_letter_that_cannot_be_read_hides_no_other(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, letter: str
+) -> None:
+    log, client = CapturingLogger(), console.context.ledger.client
+    monkeypatch.setattr(ledger_dead_letters, "log", log)
+    await make_dead_letters(console, simulation, PEOPLE)
+    owner = letter.partition("/")[0]
+    await client.zadd(keys.DEAD, {letter: console.clock.now_ms()})
+    await client.hset(keys.owner(owner), mapping={"email": "a@example.org", "anchor_ms": "soon"})
+
+    found = await DeadLetterList(console.context.ledger).refresh()
+    pages = [await console.get(path) for path in ("/", "/dead-letters", "/api/dead-letters")]
+
+    assert {one.id for one in found} == {second_mail_of(address) for address in PEOPLE} - {letter}
+    assert [page.status for page in pages] == [200] * 3
+    assert all(second_mail_of("c@example.org") in page.text for page in pages)
+    assert {(line.args, line.kwargs["delivery_id"]) for line in log.calls} == {(("dead_letter_unreadable",), letter)}
