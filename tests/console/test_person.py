@@ -247,6 +247,23 @@ async def test_before_somebody_is_forgotten_their_rows_in_notion_are_named(
     assert re.findall(r'href="https://www.notion.so/([^"]+)"', page) == [id.replace("-", "") for id in rows.values()]
 
 
+async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(
+    console: Console, signed_up: Simulation
+) -> None:
+    client, other = console.context.ledger.client, enrollment_id("winter_2026", "ada@example.org")
+    kept: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
+    await client.sadd(keys.CAMPAIGNS, "winter_2026")
+    await client.hset(keys.enrollment(other), mapping={**kept, "campaign": "winter_2026"})
+    for key, row in ((keys.enrollment(ADA), "a"), (keys.enrollment(other), "b"), (keys.contact(ADA), "c")):
+        fields: dict[Any, Any] = {"email": "ada@example.org", **codec.page_fields({"sequence": row * 32})}
+        await client.hset(key, mapping=fields)
+
+    page = (await console.get(f"/people/{ADA}")).text
+
+    rows = re.findall(r'href="https://www.notion.so/([^"]+)">([^<]+)</a>', page)
+    assert sorted(rows) == [("a" * 32, "Email Sequence"), ("b" * 32, "another row"), ("c" * 32, "another row")]
+
+
 async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signed_up: Simulation) -> None:
     assert "tick the box" in await decide(console, "forget")
     assert "Forgotten" in await decide(console, "forget", confirm="yes")
