@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.domain.delivery import Delivery, delivery_of
-from common.domain.ids import DeliveryId, EnrollmentId
+from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id
 from common.ledger import keys
 from common.ledger.codec import read_records, shortened
 from common.ledger.deliveries import data, one_line
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, texts
+from common.observability.logs import get_logger
 
 PAGE = 100
 """Read in one round trip: a payload is as long as its mail."""
 _FIELDS = ("first_attempt_ms", "outcome_unknown", "replay_requested_ms", "replay_refused")
 _WHOLE = (*_FIELDS, "payload")
 Way = Literal["fresh", "same", "again"]
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +91,18 @@ class DeadLetters:
 
     async def get(self, delivery_id: DeliveryId) -> DeadLetter | None:
         """None when this delivery is no dead letter."""
-        return (await self._those_of([delivery_id], _WHOLE)).get(delivery_id)
+        return (await self._those_of([delivery_id], _WHOLE, is_list=False)).get(delivery_id)
 
     async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, DeadLetter]:
         """Those of these that are dead letters."""
         return await self._those_of(ids, _FIELDS)
 
-    async def _those_of(self, ids: Sequence[DeliveryId], fields: Sequence[str]) -> dict[DeliveryId, DeadLetter]:
+    async def _those_of(
+        self, ids: Sequence[DeliveryId], fields: Sequence[str], *, is_list: bool = True
+    ) -> dict[DeliveryId, DeadLetter]:
         found: Any = await self._store.client.zmscore(keys.DEAD, [*ids]) if ids else []
         dead_since = {id: int(since_ms) for id, since_ms in zip(ids, found, strict=True) if since_ms is not None}
-        return {letter.id: letter for letter in await self._read(dead_since, fields)}
+        return {letter.id: letter for letter in await self._read(dead_since, fields, is_list=is_list)}
 
     async def replay(self, delivery_id: DeliveryId, *, way: Way, now_ms: int, dead_since_ms: int | None = None) -> bool:
         """
@@ -143,23 +148,33 @@ class DeadLetters:
         )
         return bool(done)
 
-    async def _read(self, dead_since: Mapping[DeliveryId, int], fields: Sequence[str]) -> list[DeadLetter]:
-        """In one round trip; without those of whom nobody knows whose they are."""
-        deliveries = [delivery_of(id) for id in dead_since]
+    async def _read(
+        self, dead_since: Mapping[DeliveryId, int], fields: Sequence[str], *, is_list: bool = True
+    ) -> list[DeadLetter]:
+        """
+        In one round trip; without those of whom nobody knows whose they are.
+
+        `is_list`: also without one that cannot be read, which hides no other. Else raises LookupError or ValueError.
+        """
 
         async def ask() -> Any:
             pipe = self._store.client.pipeline(transaction=False)
-            for delivery in deliveries:
-                pipe.hgetall(keys.owner(delivery.owner))
-                pipe.hmget(keys.delivery(delivery.id), [*fields])
+            for id in dead_since:
+                pipe.hgetall(keys.owner(split_delivery_id(id)[0]))
+                pipe.hmget(keys.delivery(id), [*fields])
             return texts(await pipe.execute())
 
-        answers = await self._store.patiently(ask) if deliveries else []
-        return [
-            _letter(delivery, dead_since[delivery.id], owned, dict(zip(fields, values, strict=True)))
-            for delivery, owned, values in zip(deliveries, answers[::2], answers[1::2], strict=True)
-            if owned
-        ]
+        answers = await self._store.patiently(ask) if dead_since else []
+        found = []
+        for id, owned, values in zip(dead_since, answers[::2], answers[1::2], strict=True):
+            given = dict(zip(fields, values, strict=True))
+            try:
+                found += [_letter(delivery_of(id), dead_since[id], owned, given)] if owned else []
+            except (LookupError, ValueError) as error:
+                if not is_list:
+                    raise
+                log.warning("dead_letter_unreadable", delivery_id=id, error=type(error).__name__)
+        return found
 
 
 def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], fields: dict[str, str | None]) -> DeadLetter:

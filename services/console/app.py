@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
 
-from common.background import BackgroundTasks
+from common.background import BackgroundTasks, repeat
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import Clock
@@ -52,13 +51,14 @@ from services.console.pages import (
 )
 from services.console.plan_counts import PlanCounts
 from services.console.resume_plans import ResumePlans
-from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
+from services.console.status.status_cache import StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
 from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
 FOLLOWED_EVERY_S = 2
+"""Each list is read as a whole once, then what changed."""
 LOGIN_FAILURES_MAX = 10
 LOGIN_FAILURES_TOTAL_MAX = 100
 """Wrong tokens in a minute: from one source, and from all sources together."""
@@ -127,8 +127,8 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = [
         context.status_cache.keep_current(),
         context.store_monitor.run(),
-        _follow(lambda: _refresh_people(context.people)),
-        _follow(lambda: _refresh_dead_letters(context.dead_letters)),
+        repeat("follow_people", context.people.refresh, every_s=FOLLOWED_EVERY_S),
+        repeat("follow_dead_letters", context.dead_letters.refresh, every_s=FOLLOWED_EVERY_S),
     ]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
@@ -139,27 +139,6 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await context.job_decisions.stop()
     await context.plan_counts.stop()
     await context.background.stop()
-
-
-async def _follow(refresh: Callable[[], Awaitable[None]]) -> None:
-    """Until cancelled: read all of a list once, then whatever changed."""
-    while True:
-        await refresh()
-        await asyncio.sleep(FOLLOWED_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
-
-
-async def _refresh_people(people: PeopleList) -> None:
-    try:
-        await people.refresh()
-    except STORE_FAILURES:
-        log.warning("people_unreadable")
-
-
-async def _refresh_dead_letters(letters: DeadLetterList) -> None:
-    try:
-        await letters.refresh()
-    except STORE_FAILURES:
-        log.warning("dead_letters_unreadable")
 
 
 async def _play_versions(versions: PlayedVersions) -> None:

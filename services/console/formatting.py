@@ -14,6 +14,7 @@ from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
 from common.formatting import count, duration
 
+_SPAN = re.compile(r"`([^`]+)`|\*(\w[^*`]*)\*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z")
 
 
@@ -51,17 +52,24 @@ def delivery_name(delivery: DeliveryId) -> str:
 
 def code_spans(text: str) -> Markup:
     """Text in backquotes becomes `<code>`, between asterisks `<em>`; everything is escaped."""
-    spans = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(re.sub(r"\*(\w[^*<>]*)\*", r"<em>\1</em>", spans))
+    return Markup(_SPAN.sub(_marked_up, str(escape(text))))
+
+
+def _marked_up(span: re.Match[str]) -> str:
+    code, emphasis = span.groups()
+    return f"<code>{code}</code>" if code is not None else f"<em>{emphasis}</em>"
 
 
 def readable_times(text: str, now_ms: int) -> str:
-    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`."""
-    return _INSTANT.sub(lambda found: moment(_ms_of(found[0]), now_ms), text)
+    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`; what only looks like a time stays as it is."""
+    return _INSTANT.sub(lambda found: _readable(found[0], now_ms), text)
 
 
-def _ms_of(instant: str) -> int:
-    return round(datetime.fromisoformat(instant).timestamp() * 1000)
+def _readable(instant: str, now_ms: int) -> str:
+    try:
+        return moment(round(datetime.fromisoformat(instant).timestamp() * 1000), now_ms)
+    except ValueError:
+        return instant
 
 
 def day(ms: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,11 @@ from common.domain.signup_bounds import SignupBounds
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.ledger import Ledger
+from common.ledger.unmarked_calls import UnmarkedCall
 from common.settings.console_users import new_user
+from services.console.api import trouble
+from services.console.context import ConsoleContext
+from services.console.unmarked_calls import ShownCall, show_call
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console, Opener
 from tests.ledger.planned import write_unmarked_call
@@ -134,3 +139,22 @@ async def test_unmarked_calls_are_read_and_marked_once(program: Console, simulat
     assert first == {"marked": 1, "before": 0, "unknown": 1}
     assert again == {"marked": 0, "before": 1, "unknown": 0}
     assert await logged(program) == [("mia", "api", "bookings mark", 1)]
+
+
+async def test_unmarked_calls_are_read_together_and_so_many_at_most(
+    program: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("ada", "ben", "cleo")):
+        await write_unmarked_call(simulation.ledger, name, now_ms=simulation.clock.now_ms() + number)
+    both = asyncio.Barrier(2)
+
+    async def show_together(context: ConsoleContext, call: UnmarkedCall) -> ShownCall:
+        await both.wait()
+        return await show_call(context, call)
+
+    monkeypatch.setattr(trouble, "CALLS_MAX", 2)
+    monkeypatch.setattr(trouble, "show_call", show_together)
+
+    found = await asyncio.wait_for(call(program, "GET", "/api/unmarked-calls?limit=500"), 10)
+
+    assert (found["total"], [one["email"] for one in found["calls"]]) == (3, ["ada@example.org", "ben@example.org"])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 import redis.exceptions
+from structlog.testing import CapturingLogger
 
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
-from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.errors import Permanent
+from common.ledger import dead_letters as ledger_dead_letters
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.reads import dead_letters
+from common.ledger.reads.dead_letters import DeadLetterList, ListedLetter
 from services.console.dead_letters import decisions as dead_letter_decisions
 from services.console.pages import dead_letters as dead_letter_pages
 from services.simulation.engine import Simulation
@@ -323,7 +326,7 @@ async def ticks_of(console: Console) -> dict[str, str]:
     return {value.partition(" ")[2]: value for value in values}
 
 
-def second_mail_of(address: str) -> str:
+def second_mail_of(address: str) -> DeliveryId:
     return step_delivery_id(enrollment_id("christmas_2025", address), 2)
 
 
@@ -436,10 +439,86 @@ async def test_the_groups_follow_what_others_decide_and_what_dies_meanwhile(
     shown.append(len(await console.context.dead_letters.refresh()))
     await make_dead_letters(console, simulation, {"e@example.org": "500 broken", "f@example.org": "500 broken"})
     shown.append(len(await console.context.dead_letters.refresh()))
-    oldest: Any = second_mail_of("a@example.org")
+    oldest = second_mail_of("a@example.org")
     await console.context.ledger.dead_letters.discard(oldest, now_ms=console.clock.now_ms())
 
     left = await console.context.dead_letters.refresh()
 
     assert shown == [3, 4, 6]
     assert [one.id for one in left] == [second_mail_of(f"{name}@example.org") for name in "fedcb"]
+
+
+async def list_of_three(console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> DeadLetterList:
+    """A list that has read three dead letters, and asks for the newest one only."""
+    monkeypatch.setattr(dead_letters, "ASKED", 1)
+    await make_dead_letters(console, simulation, PEOPLE)
+    letters = DeadLetterList(console.context.ledger)
+    await letters.refresh()
+    return letters
+
+
+async def die_at(console: Console, died_ms: dict[str, int]) -> None:
+    """The dead letters of these people died at these times, perhaps again."""
+    await console.context.ledger.client.zadd(
+        keys.DEAD, {second_mail_of(f"{name}@example.org"): at_ms for name, at_ms in died_ms.items()}
+    )
+
+
+def died_of(letters: Sequence[ListedLetter]) -> dict[DeliveryId, int]:
+    return {one.id: one.dead_since_ms for one in letters}
+
+
+async def test_more_letters_that_died_again_than_are_asked_for_are_all_read_again(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters, again_ms = await list_of_three(console, simulation, monkeypatch), console.clock.now_ms() + 60_000
+    await die_at(console, {"a": again_ms, "b": again_ms + 1})
+
+    found = died_of(await letters.refresh())
+
+    assert found == await console.context.ledger.dead_letters.since()
+    assert found[second_mail_of("a@example.org")] == again_ms
+
+
+async def test_as_many_discarded_letters_as_new_ones_that_were_missed_leave_the_list_right(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = await list_of_three(console, simulation, monkeypatch)
+    await make_dead_letters(console, simulation, {"d@example.org": "500 broken", "e@example.org": "500 broken"})
+    await console.context.ledger.dead_letters.discard(second_mail_of("a@example.org"), now_ms=console.clock.now_ms())
+
+    found = [one.id for one in await letters.refresh()]
+
+    assert found == [second_mail_of(f"{name}@example.org") for name in "edcb"]
+
+
+async def test_a_decision_about_all_reads_also_a_letter_that_a_slow_clock_dated(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = await list_of_three(console, simulation, monkeypatch)
+    again_ms = (await console.context.ledger.dead_letters.since())[second_mail_of("c@example.org")] - 1
+    await die_at(console, {"a": again_ms})
+
+    found = died_of(await letters.refresh(is_whole=True))
+
+    assert found[second_mail_of("a@example.org")] == again_ms
+
+
+@pytest.mark.parametrize("letter", [second_mail_of("a@example.org"), "neither-a-step-nor-a-reminder"])
+async def test_a_letter_that_cannot_be_read_hides_no_other(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, letter: str
+) -> None:
+    log, client = CapturingLogger(), console.context.ledger.client
+    monkeypatch.setattr(ledger_dead_letters, "log", log)
+    await make_dead_letters(console, simulation, PEOPLE)
+    owner = letter.partition("/")[0]
+    await client.zadd(keys.DEAD, {letter: console.clock.now_ms()})
+    await client.hset(keys.owner(owner), mapping={"email": "a@example.org", "anchor_ms": "soon"})
+
+    found = await DeadLetterList(console.context.ledger).refresh()
+    pages = [await console.get(path) for path in ("/", "/dead-letters", "/api/dead-letters")]
+
+    assert {one.id for one in found} == {second_mail_of(address) for address in PEOPLE} - {letter}
+    assert [page.status for page in pages] == [200] * 3
+    assert all(second_mail_of("c@example.org") in page.text for page in pages)
+    assert {(line.args, line.kwargs["delivery_id"]) for line in log.calls} == {(("dead_letter_unreadable",), letter)}

@@ -52,9 +52,9 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
 
 @pytest.mark.parametrize(
     ("figure", "shows"),
-    [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "Nobody.")],
+    [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "<h1>Queues")],
 )
-async def test_a_figure_leads_to_its_people(
+async def test_a_figure_leads_to_what_it_counts(
     console: Console, simulation: Simulation, ada: Assessment, figure: str, shows: str
 ) -> None:
     await simulation.sign_up(ada)
@@ -152,6 +152,7 @@ async def test_an_open_circuit_of_cal_com_is_shown_as_such(console: Console) -> 
 def test_code_in_a_cure_is_escaped() -> None:
     assert code_spans("`<b>` & `--plan`") == "<code>&lt;b&gt;</code> &amp; <code>--plan</code>"
     assert code_spans("select *Meeting Ended*, not 2 * 3 * 4") == "select <em>Meeting Ended</em>, not 2 * 3 * 4"
+    assert code_spans("*Read* `a *b* c`, *then*") == "<em>Read</em> <code>a *b* c</code>, <em>then</em>"
 
 
 async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -9,6 +10,7 @@ import re
 from typing import Any
 
 import pytest
+import redis
 
 from common.clock import utc_datetime
 from common.domain.contact import Assessment
@@ -17,10 +19,12 @@ from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
+from common.ledger.reads.dead_letters import DeadLetterList
 from common.ledger.reads.people import PeopleList
+from services.console import app
 from services.console.pages.people_csv import inert
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console
+from tests.console.conftest import Console, Opener
 
 DAY_MS = 86_400_000
 PEOPLE = {
@@ -285,3 +289,23 @@ async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
 
     assert "receives no mail since" in page
     assert why in page
+
+
+@pytest.mark.parametrize("followed", [PeopleList, DeadLetterList])
+async def test_a_bug_ends_the_following_of_no_list(
+    opens: Opener, store_url: str, monkeypatch: pytest.MonkeyPatch, followed: type
+) -> None:
+    outcomes: list[Exception] = [ValueError("a bug"), KeyError("another"), redis.ConnectionError("away")]
+    is_read = asyncio.Event()
+
+    async def refresh(_list: object) -> None:
+        if outcomes:
+            raise outcomes.pop()
+        is_read.set()
+
+    monkeypatch.setattr(followed, "refresh", refresh)
+    monkeypatch.setattr(app, "FOLLOWED_EVERY_S", 0)
+    await opens(store_url)
+
+    await asyncio.wait_for(is_read.wait(), 10)
+    assert outcomes == []

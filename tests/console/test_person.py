@@ -16,6 +16,7 @@ from common.ledger.action_log import ActionFilter
 from common.ledger.contacts import Contacts, Traces
 from common.ledger.pauses import Pause
 from common.ledger.versions import Versions
+from services.console.formatting import readable_times
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -246,6 +247,23 @@ async def test_before_somebody_is_forgotten_their_rows_in_notion_are_named(
     assert re.findall(r'href="https://www.notion.so/([^"]+)"', page) == [id.replace("-", "") for id in rows.values()]
 
 
+async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(
+    console: Console, signed_up: Simulation
+) -> None:
+    client, other = console.context.ledger.client, enrollment_id("winter_2026", "ada@example.org")
+    kept: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
+    await client.sadd(keys.CAMPAIGNS, "winter_2026")
+    await client.hset(keys.enrollment(other), mapping={**kept, "campaign": "winter_2026"})
+    for key, row in ((keys.enrollment(ADA), "a"), (keys.enrollment(other), "b"), (keys.contact(ADA), "c")):
+        fields: dict[Any, Any] = {"email": "ada@example.org", **codec.page_fields({"sequence": row * 32})}
+        await client.hset(key, mapping=fields)
+
+    page = (await console.get(f"/people/{ADA}")).text
+
+    rows = re.findall(r'href="https://www.notion.so/([^"]+)">([^<]+)</a>', page)
+    assert sorted(rows) == [("a" * 32, "Email Sequence"), ("b" * 32, "another row"), ("c" * 32, "another row")]
+
+
 async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signed_up: Simulation) -> None:
     assert "tick the box" in await decide(console, "forget")
     assert "Forgotten" in await decide(console, "forget", confirm="yes")
@@ -289,3 +307,20 @@ async def test_a_time_in_the_timeline_is_written_as_everywhere_on_the_page(
     await signed_up.run(until_ms=signed_up.clock.now_ms() + 1_000)
 
     assert "for 27 Nov 16:00</span>" in (await console.get(f"/people/{ADA}")).text.replace("\n  </span>", "</span>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-02-30T00:00:00Z",
+        "2025-13-01T00:00:00.000Z",
+        "0000-01-01T00:00:00Z",
+        "2025-12-06T25:00:00Z",
+        "2025-12-06T15:00:1.2.3Z",
+        "2025-12-06T15:00:...Z",
+        "9999-12-31T23:59:59.999999Z",
+        "\uff12\uff10\uff12\uff15-12-06T15:00:00Z",
+    ],
+)
+def test_a_text_that_only_looks_like_a_time_is_shown_as_it_is(text: str) -> None:
+    assert readable_times(f"they wrote {text}.", 1_764_000_000_000) == f"they wrote {text}."

@@ -191,6 +191,15 @@ async def test_failed_jobs_are_counted_by_actor_and_error(console: Console, brok
     assert [text in page for text in ("Requeue 3", "Delete 4", "Requeue all 5", "Delete 5")] == [True] * 4
 
 
+async def test_errors_that_are_not_shown_are_counted(console: Console, broker: DurableRedisBroker) -> None:
+    for number in range(22):
+        fail(broker, step=f"enr_{'a' * 16}/step-{number}", traceback=f"Traceback\nKeyError: {number}")
+
+    page = (await console.get("/queues")).text
+
+    assert "… and 3 other errors." in page, "nineteen are shown after all errors of the actor together"
+
+
 @pytest.mark.parametrize(
     ("fields", "number", "left"),
     [

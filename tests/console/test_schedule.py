@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import pytest
 import redis.asyncio
@@ -19,9 +20,11 @@ from common.domain.planned_mails import PlannedMails
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
+from common.ledger.reads.people import PeopleList
 from common.ledger.reads.schedule import DAY_MS, HOUR_MS, reminder_times, schedule_of
 from common.ledger.reads.scheduled_mails import reminders_between
 from services.console import resume_plans
+from services.console.mails.scheduled import Wanted, find_scheduled
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -213,6 +216,28 @@ async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simul
     assert "<h1>52 mails</h1>" in first
     assert first.count("<tr>") == 51
     assert (await console.get(after)).text.count("<tr>") == 3
+
+
+@pytest.mark.parametrize(("segment", "parts", "mails"), [("reminders", 0, 2), ("CRITICAL", 6, 6)])
+async def test_nobody_is_looked_at_for_a_part_of_which_nobody_is_wanted(
+    console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch, segment: str, parts: int, mails: int
+) -> None:
+    start_ms = signed_up.clock.now_ms() + 2 * DAY_MS
+    await signed_up.book("boris@example.org", start_ms, uid="uid-boris", first_name="Boris")
+    await signed_up.run(until_ms=signed_up.clock.now_ms() + 1_000)
+    looked_at: list[str] = []
+    between = PeopleList.between
+
+    def noted(people: PeopleList, sort: Literal["oldest", "next"], *span: int) -> Iterator[ListedPerson]:
+        looked_at.append(sort)
+        return between(people, sort, *span)
+
+    monkeypatch.setattr(PeopleList, "between", noted)
+    now_ms = console.clock.now_ms()
+    wanted = Wanted(campaign="", segment=segment, from_ms=now_ms, until_ms=now_ms + 14 * DAY_MS)
+    found, total = await find_scheduled(console.context, wanted, first=0, number=50)
+
+    assert (len(looked_at), len(found), total) == (parts, mails, mails)
 
 
 @pytest.mark.parametrize("given", ["due_until=999999999999999", "due_from=999999999999999"])

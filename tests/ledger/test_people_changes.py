@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import CapturingLogger
 
 from common.domain.contact import Assessment
 from common.domain.person_search import PeopleFilter
 from common.ledger import keys
+from common.ledger.reads import people as people_module
 from common.ledger.reads.people import PeopleList
 from tests.ledger.test_transitions import ADA, enrolled, send
 
@@ -93,3 +95,21 @@ async def test_calls_are_found_wherever_they_are_kept(ledger, ada, clock, kept_w
     await people.refresh()
 
     assert [one.is_booked for one in people.all()] == [True]
+
+
+@pytest.mark.parametrize("wrong", [{"anchor_ms": "soon"}, {"assessment": "{"}, {"next": "??"}, {"/step-2": "?"}])
+async def test_somebody_whose_fields_cannot_be_read_hides_nobody_else(ledger, ada, clock, monkeypatch, wrong):
+    log, people = CapturingLogger(), PeopleList(ledger)
+    monkeypatch.setattr(people_module, "log", log)
+    await enrolled(ledger, ada, clock.now_ms())
+    await ledger.client.hset(keys.enrollment(ADA), mapping={"next": "step-2", **wrong})
+    ben = Assessment(email="ben@example.org", first_name="Ben", assessment_score=1)
+    await ledger.signups.accept(ben, webhook_id="signup:ben", received_ms=clock.now_ms())
+    await people.refresh()
+    cleo = Assessment(email="cleo@example.org", first_name="Cleo", assessment_score=1)
+    await ledger.signups.accept(cleo, webhook_id="signup:cleo", received_ms=clock.now_ms())
+
+    await people.refresh()
+
+    assert {one.first_name for one in people.all()} == {"Ben", "Cleo"}
+    assert [(line.args, line.kwargs["enrollment_id"]) for line in log.calls] == [(("person_unreadable",), ADA)]

@@ -2,7 +2,7 @@
 Reads only: what groups of dead letters are made of, kept in the memory of the process that shows them.
 
 Why a delivery is a dead letter does not change while it is one: each is read once, and a page costs the store two
-commands and what became dead since. Where their number tells that one was replayed or discarded, it costs the list.
+commands and what became dead since. Where that does not tell which are there, it costs the list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.ledger.ledger import Ledger
 READ_MAX = 2_000
 """So many new ones are read for a page; the next one goes on."""
 ASKED = 200
-"""So many of the newest are asked for: more new ones, and their number tells that some were missed."""
+"""So many of the newest are asked for. Unless the oldest of them is known, some that are new may have been missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,12 @@ class DeadLetterList:
         return self.total - len(self._known)
 
     async def refresh(self, *, is_whole: bool = False) -> list[ListedLetter]:
-        """All that have been read, the newest first. Of those that are new, READ_MAX are read; `is_whole`: all."""
-        since = await self._newest_since()
+        """
+        All that have been read, the newest first. Of those that are new, READ_MAX are read; `is_whole`: all.
+
+        Clocks that are apart may date one before those that are known: only `is_whole` certainly finds it at once.
+        """
+        since = await self._ledger.dead_letters.since() if is_whole else await self._newest_since()
         if since != self._since or self.unread:
             await self._read(since, None if is_whole else READ_MAX)
         return self._listed
@@ -66,7 +70,9 @@ class DeadLetterList:
         letters = self._ledger.dead_letters
         number, newest = await letters.newest_since(ASKED)
         since = self._since | newest
-        if len(since) != number:
+        oldest = next(reversed(newest), None)
+        is_missed = len(newest) == ASKED and oldest is not None and self._since.get(oldest) != newest[oldest]
+        if is_missed or len(since) != number:
             return await letters.since()
         if since == self._since:
             return self._since

@@ -23,11 +23,14 @@ from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
 from common.ledger.reads.listed_person import read_listed
 from common.ledger.store import texts
+from common.observability.logs import get_logger
 
 PAGE: Final = 250
 """Read by one script, which keeps the store from everything else for some milliseconds."""
 READERS: Final = 2
 """While a page is listed, the store reads the next one."""
+
+log = get_logger(__name__)
 
 
 class PeopleList:
@@ -173,7 +176,13 @@ class PeopleList:
         return [*found]
 
     def _put(self, id: str, row: Sequence[Any]) -> None:
-        person, text = read_listed(id, *row)
+        """Without somebody whose fields cannot be read: they hide nobody else."""
+        try:
+            person, text = read_listed(id, *row)
+        except (LookupError, TypeError, ValueError) as error:
+            log.warning("person_unreadable", enrollment_id=id, error=type(error).__name__)
+            self._remove(id)
+            return
         if person != self._index.get(id):
             self._index.put(person, text)
             self._version += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from heapq import merge
 
 from common.domain.cadence import Cadence
@@ -23,16 +23,20 @@ def steps_between(
     from_ms: int,
     until_ms: int,
     *,
-    is_wanted: Callable[[ListedPerson], bool],
+    is_of: Callable[[str, str], bool],
+    left_out: Collection[str],
 ) -> Iterator[Time]:
     """
-    The steps of these people that are planned from one time on and before another one, as the schedule foresees them.
+    The steps that are planned from one time on and before another one, as the schedule foresees them.
 
     Soonest first, and found only as far as somebody looks: each step of a campaign is a part that is sorted already.
+    `is_of`: whether a campaign and a segment are wanted; nobody is looked at for a part that has none of these.
+    `left_out`: ids of people.
     """
 
     def is_under_way(one: ListedPerson) -> bool:
-        return one.status == "active" and one.next_due_ms is not None and one.campaign in cadences and is_wanted(one)
+        is_planned = one.status == "active" and one.next_due_ms is not None and one.campaign in cadences
+        return is_planned and is_of(one.campaign, one.segment) and one.id not in left_out
 
     def next_steps() -> Iterator[Time]:
         for one in people.between("next", from_ms, until_ms):
@@ -45,8 +49,12 @@ def steps_between(
             if one.campaign == campaign and one.next_step in earlier and is_under_way(one):
                 yield one.signed_up_ms + offset_ms, step_delivery_id(EnrollmentId(one.id), step)
 
-    waited_for = {(campaign, step) for campaign, _, _, step, _ in people.counts}
-    parts = [next_steps()]
+    waited_for = {
+        (campaign, step)
+        for campaign, segment, status, step, _ in people.counts
+        if status == "active" and campaign in cadences and is_of(campaign, segment)
+    }
+    parts = [next_steps()] if waited_for else []
     for campaign, cadence in cadences.items():
         for step in cadence.steps:
             earlier = {one for one in cadence.steps if (campaign, one) in waited_for and step in cadence.after(one)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Final
 
@@ -21,6 +22,11 @@ from services.console.pages import held_signups as held_signups_page
 from services.console.paging import first_of
 from services.console.unmarked_calls import mark_call, show_call
 from services.web.problem import Problem
+
+CALLS_MAX: Final = 100
+"""In one answer: what a mark would bring about costs the store several commands for each."""
+CALLS_AT_ONCE: Final = 20
+"""Read at the same time, each over a connection of its own."""
 
 
 async def queues(request: web.Request) -> web.Response:
@@ -113,7 +119,10 @@ async def decide_held_signups(request: web.Request) -> web.Response:
 async def unmarked_calls(request: web.Request) -> web.Response:
     context, first = request.app[CONTEXT], first_of(request)
     found = await context.ledger.unmarked_calls.read_all()
-    shown = [await show_call(context, one) for one in found[first : first + limit_of(request)]]
+    page = found[first : first + min(limit_of(request), CALLS_MAX)]
+    shown = []
+    for start in range(0, len(page), CALLS_AT_ONCE):
+        shown += await asyncio.gather(*(show_call(context, one) for one in page[start : start + CALLS_AT_ONCE]))
     calls = [
         models.UnmarkedCallItem(
             id=one.call.id,
@@ -206,7 +215,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/unmarked-calls",
         handler=unmarked_calls,
-        summary="Calls that are over and of which nobody reported how they went, the oldest first.",
+        summary=f"Calls that are over and that nobody marked, the oldest first, {CALLS_MAX} at most.",
         answer=models.UnmarkedCalls,
         query=PAGED,
     ),

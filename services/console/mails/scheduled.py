@@ -11,7 +11,6 @@ from aiohttp import web
 
 from common.domain.cadence import Cadence
 from common.domain.enrollment import Enrollment
-from common.domain.person_search import ListedPerson
 from common.domain.planned_mails import Before, PlannedMails, without
 from common.ledger.owners import Recipient, read_recipients
 from common.ledger.reads.person_mails import mail_name
@@ -67,12 +66,8 @@ async def find_scheduled(
     """(Those from index `first`, soonest first; how many there are in all.) Without people who are paused by name."""
     paused = (await context.ledger.pauses.active()).people
     span = wanted.from_ms, wanted.until_ms
-
-    def is_wanted(one: ListedPerson) -> bool:
-        return wanted.is_of(one.campaign, one.segment) and one.id not in paused
-
     reminders = await reminders_between(context.ledger, *span) if wanted.is_of("", REMINDERS) else []
-    steps = steps_between(context.people, cadences_of(context), *span, is_wanted=is_wanted)
+    steps = steps_between(context.people, cadences_of(context), *span, is_of=wanted.is_of, left_out=paused)
     before = (await count_planned(context))(span)
     numbers = [counts[span[1]] - counts[span[0]] for key, counts in before.items() if wanted.is_of(*key)]
     total = len(reminders) + max(0, sum(numbers))
