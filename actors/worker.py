@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import wait
 from typing import Any
 
@@ -32,6 +33,7 @@ from common.campaigns.errors import CampaignError
 from common.clock import DateWitness, SystemClock
 from common.ledger.constants import SENDING_QUEUES
 from common.ledger.ledger import Ledger
+from common.ledger.store import Store
 from common.observability import metrics
 from common.observability.tracing import traced
 from common.providers.build import Providers, build_providers
@@ -107,7 +109,8 @@ class Worker:
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         assert self.world is not None, "it was built just now"
         self._bootstrap, self._generation = Bootstrap(self.world), GenerationGuard(self.world)
-        ready = asyncio.run_coroutine_threadsafe(self._check_store(self._generation, self._bootstrap), loop.loop)
+        checks = [self._generation.before_work, self._bootstrap.before_work]
+        ready = asyncio.run_coroutine_threadsafe(wait_through_outages(self.world.ledger.store, checks), loop.loop)
         while not wait([ready], timeout=0.2).done and not self.stopping.is_set():
             pass
         if ready.done():
@@ -115,11 +118,6 @@ class Worker:
             tasks = [self._bootstrap.watch_store(), self._generation.watch()]
             loop.loop.call_soon_threadsafe(self._background.start, tasks)
         ready.cancel()
-
-    @staticmethod
-    async def _check_store(generation: GenerationGuard, bootstrap: Bootstrap) -> None:
-        await generation.before_work()
-        await bootstrap.before_work()
 
     def stop(self) -> None:
         """Fetch no more jobs, finish those that run, requeue the others. Other workers rescue what is cut off."""
@@ -158,7 +156,7 @@ class Worker:
         versions = PlayedVersions(
             campaigns, ledger, self.settings, self.clock, on_change=lambda _: self._show(campaigns), replans=True
         )
-        await versions.refresh()
+        await wait_through_outages(ledger.store, [versions.refresh])
         self.world = World(
             clock=self.clock,
             ledger=ledger,
@@ -217,6 +215,12 @@ class Worker:
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         loop.run_coroutine(coroutine)
+
+
+async def wait_through_outages(store: Store, calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
+    """One after the other, each repeated while the store is away: a worker that starts meanwhile does not end."""
+    for call in calls:
+        await store.patiently(call)
 
 
 def _report_stop_failure(error: BaseException) -> None:

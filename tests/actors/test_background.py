@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,11 @@ import redis
 from structlog.testing import CapturingLogger
 
 from actors import worker as worker_module
-from actors.worker import Worker
+from actors.worker import Worker, wait_through_outages
 from common import background
 from common.background import BackgroundTasks, repeat
 from common.campaigns.errors import CampaignError
+from common.ledger.store import Store
 from common.versions import played
 from common.versions.played import PlayedVersions, VersionUndecided
 
@@ -114,6 +116,24 @@ async def test_an_error_while_versions_are_read_does_not_leave_a_process_on_an_o
     with pytest.raises(CampaignError, match="unread"):
         await versions.run()
     assert outcomes == []
+
+
+async def test_a_store_that_goes_away_while_a_worker_starts_is_waited_for() -> None:
+    outcomes: list[Exception | None] = [redis.ConnectionError("away"), redis.BusyLoadingError("loading"), None, None]
+    carried_out: list[str] = []
+
+    def call(name: str) -> Callable[[], Awaitable[None]]:
+        async def check() -> None:
+            if (outcome := outcomes.pop(0)) is not None:
+                raise outcome
+            carried_out.append(name)
+
+        return check
+
+    store = Store(redis.asyncio.Redis(), secret_key="k" * 32, is_patient=True)
+    await wait_through_outages(store, [call("generation"), call("bootstrap")])
+
+    assert carried_out == ["generation", "bootstrap"]
 
 
 class Part:
