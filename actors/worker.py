@@ -156,7 +156,7 @@ class Worker:
         versions = PlayedVersions(
             campaigns, ledger, self.settings, self.clock, on_change=lambda _: self._show(campaigns), replans=True
         )
-        await wait_through_outages(ledger.store, [versions.refresh])
+        await ledger.store.patiently(versions.refresh)
         self.world = World(
             clock=self.clock,
             ledger=ledger,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import Trigger, delivery_of
@@ -19,6 +21,8 @@ from services.console.formatting import ago, moment
 
 NOT_THANKED = "No follow-up goes out: nobody is thanked so late."
 _UNLESS = "unless this person has left, booked again, or got another follow-up of this call"
+READ_AT_ONCE: Final = 20
+"""Each over a connection of its own."""
 Answer = Literal["completed", "no-show", "before", "unknown"]
 
 
@@ -32,6 +36,14 @@ class ShownCall:
 
 def mark_named(text: str) -> Mark | None:
     return next((mark for mark in MARKS if mark == text), None)
+
+
+async def show_calls(context: ConsoleContext, calls: Sequence[UnmarkedCall]) -> list[ShownCall]:
+    """Those of a page, in their order."""
+    shown: list[ShownCall] = []
+    for first in range(0, len(calls), READ_AT_ONCE):
+        shown += await asyncio.gather(*(show_call(context, one) for one in calls[first : first + READ_AT_ONCE]))
+    return shown
 
 
 async def show_call(context: ConsoleContext, call: UnmarkedCall) -> ShownCall:

@@ -137,13 +137,13 @@ def _languages_of(run: FinishedRun, reader: Enrollment, signups: Sequence[Signed
     """In which they are written to then; two while a version is being put in force. `signups`: theirs until then."""
     chosen: set[str | None] = {None}
     for signup in signups:
-        named = {one.campaign.language_named(signup.locale) for one in _around(run, reader, signup.at_ms)}
+        named = {one.campaign.language_named(signup.locale) for one in _versions_at(run, reader, signup.at_ms)}
         chosen = named if None not in named else chosen | named
-    versions = [one.campaign for one in _around(run, reader, at_ms)]
+    versions = [one.campaign for one in _versions_at(run, reader, at_ms)]
     return {tag if tag in one.languages else one.languages[0] for tag in chosen for one in versions}
 
 
-def _around(run: FinishedRun, reader: Enrollment, at_ms: int) -> Sequence[VersionInForce]:
+def _versions_at(run: FinishedRun, reader: Enrollment, at_ms: int) -> Sequence[VersionInForce]:
     return [run.in_force(reader.campaign, one_ms) for one_ms in (at_ms - 1, at_ms)]
 
 

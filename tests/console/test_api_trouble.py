@@ -18,6 +18,7 @@ from common.ledger.action_log import ActionFilter
 from common.ledger.ledger import Ledger
 from common.ledger.unmarked_calls import UnmarkedCall
 from common.settings.console_users import new_user
+from services.console import unmarked_calls
 from services.console.api import trouble
 from services.console.context import ConsoleContext
 from services.console.unmarked_calls import ShownCall, show_call
@@ -153,7 +154,7 @@ async def test_unmarked_calls_are_read_together_and_so_many_at_most(
         return await show_call(context, call)
 
     monkeypatch.setattr(trouble, "CALLS_MAX", 2)
-    monkeypatch.setattr(trouble, "show_call", show_together)
+    monkeypatch.setattr(unmarked_calls, "show_call", show_together)
 
     found = await asyncio.wait_for(call(program, "GET", "/api/unmarked-calls?limit=500"), 10)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Final
 
@@ -20,13 +19,11 @@ from services.console.context import CONTEXT
 from services.console.failed_jobs import DONE, GROUPED_MAX, JobChoice, Verb, decide_jobs, groups_of
 from services.console.pages import held_signups as held_signups_page
 from services.console.paging import first_of
-from services.console.unmarked_calls import mark_call, show_call
+from services.console.unmarked_calls import mark_call, show_calls
 from services.web.problem import Problem
 
 CALLS_MAX: Final = 100
 """In one answer: what a mark would bring about costs the store several commands for each."""
-CALLS_AT_ONCE: Final = 20
-"""Read at the same time, each over a connection of its own."""
 
 
 async def queues(request: web.Request) -> web.Response:
@@ -119,10 +116,7 @@ async def decide_held_signups(request: web.Request) -> web.Response:
 async def unmarked_calls(request: web.Request) -> web.Response:
     context, first = request.app[CONTEXT], first_of(request)
     found = await context.ledger.unmarked_calls.read_all()
-    page = found[first : first + min(limit_of(request), CALLS_MAX)]
-    shown = []
-    for start in range(0, len(page), CALLS_AT_ONCE):
-        shown += await asyncio.gather(*(show_call(context, one) for one in page[start : start + CALLS_AT_ONCE]))
+    shown = await show_calls(context, found[first : first + min(limit_of(request), CALLS_MAX)])
     calls = [
         models.UnmarkedCallItem(
             id=one.call.id,

@@ -8,7 +8,7 @@ from common.domain.ids import is_enrollment_id
 from services.console.context import CONTEXT
 from services.console.paging import first_of
 from services.console.replies import page, see_other
-from services.console.unmarked_calls import mark_call, mark_named, show_call
+from services.console.unmarked_calls import mark_call, mark_named, show_calls
 
 PAGE_SIZE = 25
 _MESSAGES = {
@@ -31,7 +31,7 @@ async def show(request: web.Request) -> web.Response:
     return page(
         request,
         "unmarked_calls.html",
-        calls=[await show_call(context, call) for call in calls[first : first + PAGE_SIZE]],
+        calls=await show_calls(context, calls[first : first + PAGE_SIZE]),
         total=len(calls),
         before=max(0, first - PAGE_SIZE) if first else None,
         after=first + PAGE_SIZE if first + PAGE_SIZE < len(calls) else None,
