@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -102,3 +102,10 @@ def _retrieve(task: asyncio.Task[None]) -> None:
     """What it raised is in the log already."""
     if not task.cancelled():
         task.exception()
+
+
+def numbers_in_words(query: Mapping[str, str], outcomes: Mapping[str, str]) -> str:
+    """The result of a decision that a link carries, as `?requeued=3`; "" without one. `outcomes`: in words."""
+    numbers = [(query.get(name, ""), what) for name, what in outcomes.items()]
+    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
+    return "; ".join(parts) + "." if parts else ""

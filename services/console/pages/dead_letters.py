@@ -14,6 +14,7 @@ from common.domain.replay import Way
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from services.console.acting import record_action
+from services.console.bulk_decisions import numbers_in_words
 from services.console.context import CONTEXT
 from services.console.dead_letters.decisions import Verb, decide_many
 from services.console.dead_letters.groups import discard_letter, groups_of, replay_letter, way_of
@@ -110,7 +111,7 @@ async def show(request: web.Request) -> web.Response:
         outcomes=_DONE,
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
-        message=message_of(request) or _numbers_of(request),
+        message=message_of(request) or numbers_in_words(request.query, _DONE),
         is_done=request.query.get("done") not in _NOTHING_DONE,
         here="/dead-letters",
     )
@@ -184,13 +185,6 @@ _DONE = {
     "discarded": "discarded for good",
     "gone": "left alone, because they had changed",
 }
-
-
-def _numbers_of(request: web.Request) -> str:
-    """The result of a decision on many that led here."""
-    numbers = [(request.query.get(name, ""), what) for name, what in _DONE.items()]
-    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
-    return "; ".join(parts) + "." if parts else ""
 
 
 def _back(path: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from common.ledger.constants import QUEUES
+from services.console.bulk_decisions import numbers_in_words
 from services.console.context import CONTEXT
 from services.console.failed_jobs import GROUPED_MAX, JobChoice, Verb, decide_job, decide_jobs, groups_of
 from services.console.paging import first_of
@@ -51,7 +52,7 @@ async def show(request: web.Request) -> web.Response:
         queue=queue if queue in QUEUES else "",
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < total else None,
-        message=_MESSAGES.get(request.query.get("done", ""), "") or _numbers_of(request),
+        message=_MESSAGES.get(request.query.get("done", ""), "") or numbers_in_words(request.query, _OUTCOMES),
         here="/queues",
     )
 
@@ -97,10 +98,3 @@ async def _act_on_many(request: web.Request, what: Verb) -> web.Response:
     if decision.ended_ms is None:
         return see_other("/queues")
     return see_other(f"/queues?{urlencode(dict(decision.done) or {'done': 'none'})}")
-
-
-def _numbers_of(request: web.Request) -> str:
-    """The result of a decision on many that led here."""
-    numbers = [(request.query.get(name, ""), what) for name, what in _OUTCOMES.items()]
-    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
-    return ". ".join(parts) + "." if parts else ""
