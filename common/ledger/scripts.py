@@ -22,7 +22,7 @@ from common.ledger import keys
 from common.ledger.constants import LIMITS
 from common.queue.layout import QueueLayout
 from common.queue.lua_broker import LUA_FOLDER
-from common.store.lua import compose, read_libraries, table_of
+from common.store.lua import compose, literals, read_libraries
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
@@ -34,7 +34,7 @@ TAKE_MANY = frozenset({"signups.accept"})
 LIBRARIES = read_libraries(Path(__file__).with_name("lua"), LUA_FOLDER)
 """The ledger's and the queue's, by name."""
 
-_PREAMBLE = QueueLayout().lua_table() + table_of("keys", keys.LUA) + table_of("limits", LIMITS)
+_TABLES = {"queue_keys": QueueLayout().lua_functions(), "keys": literals(keys.LUA), "limits": literals(LIMITS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """One entry point as the store runs it, with names of keys, limits, and the libraries that it uses."""
-    text = compose(name, LIBRARIES, preamble=_PREAMBLE)
+    text = compose(name, LIBRARIES, _TABLES)
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -80,16 +80,13 @@ class QueueLayout:
         """SET: job ids that were promoted as probes and failed. Others are tried before them."""
         return f"{self.namespace}:__failed__.{queue}"
 
-    def lua_table(self) -> str:
-        """The same functions in Lua: `local queue_keys = {ready = function(queue) return '…' end, …}`."""
-        functions = ", ".join(
-            self._lua_function(name, [*inspect.signature(getattr(self, name)).parameters]) for name in _KEYS
-        )
-        return f"local queue_keys = {{{functions}}}\n"
+    def lua_functions(self) -> dict[str, str]:
+        """The same functions in Lua, by name: `{"ready": "function(queue) return '…' end", …}`."""
+        return {name: self._lua_function(name, [*inspect.signature(getattr(self, name)).parameters]) for name in _KEYS}
 
     def _lua_function(self, name: str, parameters: list[str]) -> str:
         key = getattr(self, name)(*(f"' .. {parameter} .. '" for parameter in parameters))
-        return f"{name} = function({', '.join(parameters)}) return '{key}' end"
+        return f"function({', '.join(parameters)}) return '{key}' end"
 
 
 _KEYS = [

@@ -38,13 +38,13 @@ _MAINTAINED = ("enqueue", "fetch", "requeue", "purge", "qsize")
 def compose_scripts(namespace: str) -> dict[str, str]:
     """The text of each script by its name, `ack`. All get KEYS = [namespace], ARGV = [queue, worker, now_ms, …]."""
     libraries = lua.read_libraries(LUA_FOLDER)
-    preamble = (
-        QueueLayout(namespace).lua_table()
-        + lua.table_of("limits", {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS, "crashes_max": CRASHES_MAX})
-        + lua.table_of("job", {"plain_message": plain_message_template()})
-    )
+    tables = {
+        "queue_keys": QueueLayout(namespace).lua_functions(),
+        "limits": lua.literals({"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS, "crashes_max": CRASHES_MAX}),
+        "job": lua.literals({"plain_message": plain_message_template()}),
+    }
     names = [name for library in ("messages", "delays", "workers") for name in lua.entry_points(libraries[library])]
-    return {name.partition(".")[2]: lua.compose(name, libraries, preamble=preamble) for name in names}
+    return {name.partition(".")[2]: lua.compose(name, libraries, tables) for name in names}
 
 
 class LuaBroker(RedisBroker):

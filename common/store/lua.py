@@ -3,6 +3,8 @@ Lua scripts, composed from libraries: a store runs one text, and several scripts
 
 A library is a file `<noun>.lua` that ends with `return <noun>`, a table of functions. A line `-- uses: a, b` in its
 head names the libraries that it calls. A script is one function of a library; it reads KEYS and ARGV itself.
+
+The store makes every function of a text anew for each call, so a text holds only those that its script can reach.
 """
 
 from __future__ import annotations
@@ -11,8 +13,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+Tables = Mapping[str, Mapping[str, str]]
+"""Tables that all libraries see, of which Python is the owner: name → field → Lua expression."""
+
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 _ENTRY_POINT = re.compile(r"^function (\w+\.\w+)\(\)$", re.MULTILINE)
+_FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^ *--.*\n", re.MULTILINE)
+_NAME = re.compile(r"\w+(?:\.\w+)*")
 
 
 def read_libraries(*folders: Path) -> dict[str, str]:
@@ -25,22 +33,51 @@ def entry_points(library: str) -> list[str]:
     return _ENTRY_POINT.findall(library)
 
 
-def compose(entry_point: str, libraries: Mapping[str, str], *, preamble: str = "") -> str:
-    """
-    The text of the script `library.function`, with every library that it needs.
+def literals(values: Mapping[str, str | int]) -> dict[str, str]:
+    """Constants as the fields of a table: `{"crashes_max": 3}` → `{"crashes_max": "3"}`."""
+    return {field: _literal(value) for field, value in values.items()}
 
-    `preamble`: Lua text that comes first and is seen by all, such as `table_of` makes. Raises KeyError for an unknown
-    library.
+
+def compose(entry_point: str, libraries: Mapping[str, str], tables: Tables) -> str:
+    """
+    The text of the script `library.function`: whatever it can reach, in the order in which it is written.
+
+    Raises KeyError for an unknown library.
     """
     needed = dict.fromkeys(_with_used(entry_point.partition(".")[0], libraries))
-    parts = [f"local {name} = (function()\n{libraries[name]}end)()\n" for name in needed]
-    return f"{preamble}{''.join(parts)}return {entry_point}()\n"
+    reachable = _reachable(entry_point, {name: _COMMENT.sub("", libraries[name]) for name in needed})
+    parts = [f"local {name} = (function()\n{reachable[name]}end)()\n" for name in needed if name in reachable]
+    text = f"{''.join(parts)}return {entry_point}()\n"
+    return "".join(_table(name, fields, text) for name, fields in tables.items()) + text
 
 
-def table_of(name: str, values: Mapping[str, str | int]) -> str:
-    """`local limits = {crashes_max = 3}`: constants of which Python is the owner."""
-    fields = ", ".join(f"{field} = {_literal(value)}" for field, value in values.items())
-    return f"local {name} = {{{fields}}}\n"
+def _reachable(entry_point: str, libraries: Mapping[str, str]) -> dict[str, str]:
+    """Of each library that is named, directly or not: its text, without the functions that nothing names."""
+    functions = {name: {one[1]: one[0] for one in _FUNCTION.finditer(text)} for name, text in libraries.items()}
+    reached: dict[str, set[str]] = {}
+    waiting = [("", entry_point)]
+    while waiting:
+        caller, text = waiting.pop()
+        for name in _NAME.findall(text):
+            library = name.partition(".")[0]
+            if library in libraries and library not in reached:
+                reached[library] = set()
+                waiting.append((library, _FUNCTION.sub("", libraries[library])))
+            owner = library if library in libraries else caller
+            if name in functions.get(owner, ()) and name not in reached[owner]:
+                reached[owner].add(name)
+                waiting.append((owner, functions[owner][name]))
+    return {
+        name: _FUNCTION.sub(lambda one: one[0] if one[1] in names else "", libraries[name])  # noqa: B023 -- used at once
+        for name, names in reached.items()
+    }
+
+
+def _table(name: str, fields: Mapping[str, str], text: str) -> str:
+    """`local limits = {crashes_max = 3}`, with the fields that the text names."""
+    named = {*re.findall(rf"\b{name}\.(\w+)", text)}
+    pairs = ", ".join(f"{field} = {value}" for field, value in fields.items() if field in named)
+    return f"local {name} = {{{pairs}}}\n"
 
 
 def _literal(value: str | int) -> str:

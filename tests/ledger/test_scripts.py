@@ -43,3 +43,24 @@ def test_an_entry_point_says_what_it_takes_and_answers(entry: str) -> None:
 def test_every_entry_point_is_one_script_of_its_own() -> None:
     assert len({load(entry).sha for entry in ENTRIES}) == len(ENTRIES) > 25
     assert all(load(entry).text.endswith(f"return {entry}()\n") for entry in ENTRIES)
+
+
+_FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(", re.MULTILINE)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_script_holds_what_it_calls_and_no_function_that_nothing_names(entry: str) -> None:
+    text = load(entry).text
+    for library, part in re.findall(r"^local (\w+) = \(function\(\)\n(.*?)^end\)\(\)$", text, re.MULTILINE | re.DOTALL):
+        held, called = {*_FUNCTION.findall(part)}, {*re.findall(r"(?<![\w.])(\w+)\(", part)}
+        assert called & {*_FUNCTION.findall(KNOWN[library])} <= held
+        assert [name for name in held if len(re.findall(rf"\b{name}\b", text)) < 2] == []
+    held, called = {*_FUNCTION.findall(text)}, {*re.findall(r"\b(\w+\.\w+)\(", text)}
+    assert called & {name for library in KNOWN.values() for name in _FUNCTION.findall(library)} <= held
+
+
+def test_a_script_holds_only_the_keys_that_it_names() -> None:
+    text = load("leases.keep").text
+    [fields] = re.findall(r"^local keys = \{(.*)\}$", text, re.MULTILINE)
+
+    assert {*re.findall(r"(\w+) = ", fields)} == {*re.findall(r"\bkeys\.(\w+)", text)}
