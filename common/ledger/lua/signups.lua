@@ -25,13 +25,18 @@ local function note_campaign(batch, campaign)
   batch.campaigns[campaign] = true
 end
 
+local function add(fields, name, value)
+  if value then fields[#fields + 1], fields[#fields + 2] = name, value end
+end
+
 local function write_first(batch, enrollment, given, assessment)
   note_campaign(batch, given.campaign)
   if given.mailbox then mailbox.note_trace(given.mailbox, given.id) end
-  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', given.received_ms,
-    'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
-  if given.language then redis.call('HSET', enrollment, 'language', given.language) end
-  if given.contact and given.contact ~= given.id then redis.call('HSET', enrollment, 'contact', given.contact) end
+  local fields = {'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', given.received_ms,
+    'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment}
+  add(fields, 'language', given.language)
+  if given.contact ~= given.id then add(fields, 'contact', given.contact) end
+  redis.call('HSET', enrollment, unpack(fields))
 end
 
 local function enter(batch, enrollment, given, assessment)
@@ -48,7 +53,7 @@ end
 local function begin(batch, enrollment, given, assessment, is_held)
   local bound = held.beyond(given)
   if not bound then
-    if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent', 'sms_consent') end
+    if is_held and held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent', 'sms_consent') end
     enter(batch, enrollment, given, assessment)
   elseif not is_held then
     write_first(batch, enrollment, given, assessment)
@@ -189,9 +194,7 @@ function signups.accept()
     counts.add('accepted', #batch.newcomers)
     people.note_changes(batch.newcomers)
   end
-  for webhook, answer in pairs(batch.answers) do
-    webhook_ids.remember(webhook, answer, batch.answered_ms[webhook])
-  end
+  webhook_ids.remember_all(batch.answers, batch.answered_ms)
   return answers
 end
 

@@ -12,15 +12,24 @@ function webhook_ids.day(ms)
   return math.floor(ms / DAY_MS)
 end
 
--- What came before this version keeps the expiry that it has.
-function webhook_ids.remember(key, answer, now_ms)
-  local is_known = redis.call('EXISTS', key) == 1
-  redis.call('SET', key, answer, 'KEEPTTL')
-  if is_known then return end
-  local day = webhook_ids.day(now_ms)
-  if redis.call('RPUSH', keys.webhooks .. day, string.sub(key, #keys.w + 1)) == 1 then
-    redis.call('SADD', keys.webhook_days, day)
+-- Of each key its answer, and when it was given. What came before this version keeps the expiry that it has.
+function webhook_ids.remember_all(answers, answered_ms)
+  local digests = {}
+  for key, answer in pairs(answers) do
+    local was_known = redis.call('SET', key, answer, 'KEEPTTL', 'GET')
+    if not was_known then
+      local day = webhook_ids.day(answered_ms[key])
+      digests[day] = digests[day] or {}
+      table.insert(digests[day], string.sub(key, #keys.w + 1))
+    end
   end
+  for day, those in pairs(digests) do
+    if redis.call('RPUSH', keys.webhooks .. day, unpack(those)) == #those then redis.call('SADD', keys.webhook_days, day) end
+  end
+end
+
+function webhook_ids.remember(key, answer, now_ms)
+  webhook_ids.remember_all({[key] = answer}, {[key] = now_ms})
 end
 
 return webhook_ids
