@@ -89,6 +89,10 @@ class Campaign:
         return [(rule.name, read_rule(rule.when, fields)) for rule in self.compiled.segments[:-1]]
 
     @cached_property
+    def _fields_of_rules(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for _, rule in self._rules for name in rule.fields))
+
+    @cached_property
     def step_ids(self) -> tuple[Step, ...]:
         """In the order in which they are due."""
         return tuple(step_of(step.id) for step in self.steps)
@@ -154,8 +158,11 @@ class Campaign:
 
     def segment_of(self, person: Person) -> str:
         """The first segment whose rule holds; the last one is the rest."""
-        values = {field.name: reported(person, field.name) for field in self.compiled.fields}
-        return next((name for name, rule in self._rules if rule.holds(values)), self.segments[-1])
+        values = {name: reported(person, name) for name in self._fields_of_rules}
+        for name, rule in self._rules:
+            if rule.holds(values):
+                return name
+        return self.segments[-1]
 
     def language_of(self, locale: object) -> str:
         """The language in which somebody is written to, from the tag that a signup or a booking named."""
@@ -196,8 +203,11 @@ class Campaign:
 
     def is_open(self, at_ms: int) -> bool:
         """Whether people may enrol: on the days from `opens` to `closes`, in the campaign's time zone."""
+        opens, closes = self.compiled.opens, self.compiled.closes
+        if not opens and not closes:
+            return True
         day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.compiled.timezone)).date().isoformat()
-        return (self.compiled.opens or day) <= day <= (self.compiled.closes or day)
+        return (opens or day) <= day <= (closes or day)
 
     def as_in_force(self) -> Campaign:
         """The same, once the store has its version."""

@@ -56,19 +56,20 @@ class RuleError(ValueError):
 
 def reported(person: Person, name: str) -> object:
     """The value that this person gave for a field; None: none."""
-    if isinstance(person, Mapping):
-        return person.get(name)
-    return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
+    if isinstance(person, Assessment):
+        return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
+    return person.get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A checked rule."""
+    """A checked rule. `fields`: the names of those that it reads."""
 
+    fields: tuple[str, ...]
     _evaluate: Evaluate
 
     def holds(self, values: Values) -> bool:
-        """`values`: each field and its value; None or absent when it was not given."""
+        """`values`: each of `fields` and its value; None or absent when it was not given."""
         return self._evaluate(values) is True
 
 
@@ -95,7 +96,11 @@ def read_rule(source: str, fields: Mapping[str, Field]) -> Rule:
         raise RuleError("not an expression; write it as red_systems >= 2 or team_size == 1") from None
     if part.kind != "boolean":
         raise RuleError(f"a {part.kind}, not a condition; compare it with something")
-    return Rule(part.evaluate)
+    return Rule(_names(tree), part.evaluate)
+
+
+def _names(tree: ast.AST) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)))
 
 
 class _Reader:

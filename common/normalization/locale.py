@@ -6,13 +6,14 @@ import re
 import zoneinfo
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from babel.core import get_global
 
 from common.normalization.text import visible
 
 _TAG = re.compile(r"(?P<language>[a-z]{2,3})(?:-[a-z0-9]{2,8}){0,4}", re.IGNORECASE)
+_PLAIN = re.compile(r"[a-z]{2}(?:-[A-Z]{2})?")
 _NOTHING = frozenset({"c", "posix", "undefined", "null", "none", "nan", "und", "mul", "zxx"})
 CHARACTERS_MAX = 200
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -25,6 +26,8 @@ def read_locale(value: object) -> str | None:
     A list is ordered by its weights, and by place where they are equal. A JSON array of tags is read as such a list.
     None when nothing in it names a language: `*`, `C`, `undefined`.
     """
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value  # As nearly all are written.
     if isinstance(value, list):
         value = ",".join(part for part in value if isinstance(part, str))
     if not isinstance(value, str):
@@ -105,8 +108,11 @@ def named(locale: object, languages: Sequence[str]) -> str | None:
     Babel's own negotiation does not match `fr-FR` to `fr-CA`.
     """
     tag = read_locale(locale)
-    if tag is None or tag in languages:
-        return tag
+    return tag if tag is None or tag in languages else _nearest(tag, tuple(languages))
+
+
+@lru_cache(maxsize=256)
+def _nearest(tag: str, languages: tuple[str, ...]) -> str | None:
     alike = [known for known in languages if _spoken(known) == _spoken(tag)]
     regions = (_region(tag), _region(languages[0]))
     near = [known for region in regions for known in alike if region and _region(known) == region]
