@@ -33,28 +33,42 @@ class _Protocol(web.RequestHandler):
     be complete within HEAD_SECONDS_MAX: a client that sends a byte now and then must not hold a connection for ever.
     """
 
-    __slots__ = ("head_timer", "is_reading_head")
+    __slots__ = ("_head_began_s", "_head_timer", "_is_reading_head")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.is_reading_head = True
-        self.head_timer: asyncio.TimerHandle | None = None
+        self._is_reading_head = True
+        self._head_began_s: float | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.is_reading_head and self.head_timer is None:
-            self.head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS_MAX, self._cut_off)
+        if self._is_reading_head and self._head_began_s is None:
+            self._head_began_s = asyncio.get_running_loop().time()
+            if self._head_timer is None:  # One goes on for many requests: to start one for each would cost more.
+                self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS_MAX, self._check_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self.cancel_head_timer()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
-    def cancel_head_timer(self) -> None:
-        if self.head_timer is not None:
-            self.head_timer.cancel()
-            self.head_timer = None
+    def head_ended(self) -> None:
+        """The request is being answered."""
+        self._is_reading_head, self._head_began_s = False, None
 
-    def _cut_off(self) -> None:
+    def request_ended(self) -> None:
+        """The next bytes are the head of another request."""
+        self._is_reading_head = True
+
+    def _check_head(self) -> None:
+        self._head_timer = None
+        if self._head_began_s is None:
+            return
+        left_s = self._head_began_s + HEAD_SECONDS_MAX - asyncio.get_running_loop().time()
+        if left_s > 0:
+            self._head_timer = asyncio.get_running_loop().call_later(left_s, self._check_head)
+            return
         log.info("request_too_slow", seconds=HEAD_SECONDS_MAX)
         self.force_close()
 
@@ -130,8 +144,7 @@ class Server:
             if hdrs.EXPECT in request.headers:
                 handler = router  # It sends the `100 Continue`.
             protocol = cast(_Protocol, request.protocol)
-            protocol.is_reading_head = False
-            protocol.cancel_head_timer()
+            protocol.head_ended()
             self._in_flight += 1
             try:
                 response = await handler(request)
@@ -139,7 +152,7 @@ class Server:
                 response = problem_of(error).response()
                 add_security_headers(response.headers, API_HEADERS)
             finally:
-                protocol.is_reading_head = True
+                protocol.request_ended()
                 self._in_flight -= 1
                 if self._idle is not None and not self._in_flight:
                     self._idle.set()

@@ -154,6 +154,18 @@ async def test_a_head_that_does_not_arrive_in_time_is_cut_off(
     assert (await gateway.request("GET", "/health")).status == 200
 
 
+async def test_the_time_of_a_second_head_counts_from_its_own_beginning(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.1)
+    began = time.monotonic()
+
+    answers = await wire(gateway, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /hea", pause_s=0.05)
+
+    assert answers.count(b"HTTP/1.1 200") == 1
+    assert 0.15 <= time.monotonic() - began < 3
+
+
 async def test_a_connection_may_be_idle_between_two_requests(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.05)
     request = b"GET /health HTTP/1.1\r\nHost: a\r\n"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from functools import cache
 from time import perf_counter
 
 from aiohttp import web
+from prometheus_client import Counter
 
 from common.clock import iso
 from common.ledger.signups import Acceptance
@@ -58,8 +60,13 @@ async def _receive(context: GatewayContext, request: web.BaseRequest, key: str) 
     if not acceptance.repeated:
         count_notes(event.form.notes)
     _SECONDS.observe(perf_counter() - started)
-    metrics.CAMPAIGN_SIGNUPS.labels(key, log_context.outcome).inc()
+    _counter(key, log_context.outcome).inc()
     return answer(acceptance, campaign=context.campaigns[key].name)
+
+
+@cache
+def _counter(campaign: str, outcome: str) -> Counter:
+    return metrics.CAMPAIGN_SIGNUPS.labels(campaign, outcome)
 
 
 def _parse_counted(body: bytes, shape: SignupShape) -> SignupForm:
