@@ -48,10 +48,6 @@ class SignupReceived:
     campaign: str
     form: SignupForm
 
-    @property
-    def assessment(self) -> Assessment:
-        return self.form.assessment
-
     def spooled(self, terms: CampaignTerms, enrollment: EnrollmentId, *, is_first: bool) -> SpooledEvent:
         """`enrollment`: the id that a new one of this mailbox has; the store, which may know another, is away."""
         return SpooledEvent(
@@ -59,8 +55,8 @@ class SignupReceived:
             id=self.webhook_id,
             received_ms=self.received_ms,
             enrollment_id=enrollment,
-            segment=terms.segment_of(self.assessment),
-            payload=_without_unsaid_consents(asdict(self.assessment)),
+            segment=terms.segment_of(self.form.assessment),
+            payload=_without_unsaid_consents(asdict(self.form.assessment)),
             notes=note_fields(self.form.notes),
             visitor=self.form.visitor,
             campaign=None if is_first else terms.key,

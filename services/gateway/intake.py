@@ -54,7 +54,7 @@ class Intake:
         answer, outcome = await self._record(
             event.webhook_id,
             lambda: self.ledger.signups.accept(
-                event.assessment,
+                event.form.assessment,
                 webhook_id=event.webhook_id,
                 received_ms=event.received_ms,
                 campaign=event.campaign,
@@ -63,7 +63,7 @@ class Intake:
             ),
             lambda: event.spooled(
                 self.ledger.campaigns[event.campaign],
-                self.ledger.mailboxes.new_id(event.assessment.email, event.campaign),
+                self.ledger.mailboxes.new_id(event.form.assessment.email, event.campaign),
                 is_first=event.campaign == self.ledger.campaign,
             ),
             _acceptance,

@@ -57,8 +57,8 @@ async def _receive(context: GatewayContext, request: web.BaseRequest, key: str) 
     log_context.enrollment_id = acceptance.enrollment_id
     if log_context.outcome in ("accepted", "spooled"):
         metrics.SIGNUP_SEEN.set(received_ms / 1000)
-    if not acceptance.repeated:
-        count_notes(event.form.notes)
+    if form.notes and not acceptance.repeated:
+        count_notes(form.notes)
     _SECONDS.observe(perf_counter() - started)
     _counter(key, log_context.outcome).inc()
     return answer(acceptance, campaign=context.campaigns[key].name)
