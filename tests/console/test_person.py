@@ -281,8 +281,8 @@ async def test_what_arrives_while_a_person_is_forgotten_is_erased_too(
     client, forget, arriving = console.context.ledger.client, Contacts.forget, [1]
     enrollment: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
 
-    async def forget_and_receive(self: Contacts, traces: Traces, *, now_ms: int) -> None:
-        await forget(self, traces, now_ms=now_ms)
+    async def forget_and_receive(self: Contacts, traces: Traces, **given: Any) -> None:
+        await forget(self, traces, **given)
         if arriving.pop():
             await client.hset(keys.enrollment(ADA), mapping=enrollment)
         arriving.append(0)

@@ -11,6 +11,8 @@ from aiohttp import web
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, is_enrollment_id
 from common.domain.series import Booking, BookingState
+from common.ledger.console_jobs import new_job_id
+from common.ledger.contacts import NOT_ERASED
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail
 from services.console.auth.access import PRINCIPAL
@@ -22,6 +24,7 @@ from services.console.pages.dead_letters import replay_effect
 from services.console.pages.unmarked_calls import message_of as mark_message
 from services.console.replies import page, see_other
 from services.console.unmarked_calls import ShownCall, show_call
+from services.console.worker_jobs import is_forget_job
 from services.web.problem import Problem
 
 _DATABASES = {"sequence": "Email Sequence", "contact": "BusinessX Canada"}
@@ -77,6 +80,8 @@ async def show(request: web.Request) -> web.Response:
         resting=await context.ledger.suppressions.resting(person.email),
         dead=await _dead_letters(context, person),
         notion_rows=await _notion_rows(context, person) if PRINCIPAL.get().may_act else {},
+        new_job_id=new_job_id(),
+        not_erased=NOT_ERASED,
         message=message_of(*done) or dead_letter_message(request) or mark_message(request),
         here="",
     )
@@ -85,18 +90,20 @@ async def show(request: web.Request) -> web.Response:
 async def act(request: web.Request) -> web.Response:
     """A form of the page; the next page says what was done, also of who was forgotten by an earlier click."""
     context, action, form = request.app[CONTEXT], request.match_info["action"], await request.post()
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
         person = await read_person(context, request.match_info["id"])
     except Problem:
-        if action == "forget":
-            return see_other("/people?did=forget&done=already")
-        raise
+        if action != "forget":
+            raise
+        job = fields.get("job", "")
+        return see_other(f"/jobs/{job}" if await is_forget_job(context, job) else "/people?did=forget&done=already")
     if action not in ACTIONS:
         raise web.HTTPNotFound
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     outcome = await decide(context, action, person, fields)
-    back = "/people" if action == "forget" and outcome.is_done else f"/people/{person.enrollment_id}"
-    return see_other(f"{back}?did={action}&done={outcome.answer.replace(' ', '+')}")
+    if outcome.job:
+        return see_other(f"/jobs/{outcome.job}")
+    return see_other(f"/people/{person.enrollment_id}?did={action}&done={outcome.answer.replace(' ', '+')}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
