@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import codec, keys
 from common.ledger.action_log import ActionFilter
+from common.ledger.contacts import Contacts, Traces
 from common.providers.budget import Unlimited
 from common.providers.resend.suppression_list import ResendSuppressionList
 from common.settings.console_users import new_user
@@ -42,7 +44,7 @@ async def worker(simulation: Simulation, sandbox: RunningSandbox, ada: Assessmen
     simulation.world = replace(simulation.world, suppression_list=of)
     await simulation.sign_up(ada)
     await soon(simulation)
-    fields: dict[str, str] = codec.page_fields(ROWS)
+    fields: dict[str, str] = codec.page_fields(ROWS | {"contact_digest": "d1"})
     await simulation.ledger.client.hset(keys.enrollment(ADA), mapping=fields)  # type: ignore[arg-type]
     yield simulation
     await of.close()
@@ -90,6 +92,7 @@ async def test_before_the_click_the_page_says_what_will_happen(console: Console,
     page = html.unescape((await console.get(f"/people/{ADA}")).text)
 
     assert "A worker puts it on Resend's own suppression list, and only until then it is kept" in page
+    assert "the next page says whether Resend took it, and names their rows in Notion" in page
     assert "Not erased: their rows in Notion, their mails at Resend" in page
 
 
@@ -98,6 +101,38 @@ async def test_after_the_click_the_page_names_the_rows_in_notion(console: Consol
 
     urls = ["https://www.notion.so/" + row.replace("-", "") for row in ROWS.values()]
     assert re.findall(r'href="(https://www.notion.so/[^"]+)"', page) == urls
+
+
+async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(console: Console, worker: Simulation) -> None:
+    client, other = console.context.ledger.client, enrollment_id("winter_2026", ADDRESS)
+    kept: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
+    await client.sadd(keys.CAMPAIGNS, "winter_2026")
+    await client.hset(keys.enrollment(other), mapping={**kept, "campaign": "winter_2026"})
+    rows = ((keys.enrollment(ADA), "a"), (keys.enrollment(other), "b"), (keys.contact(ADA), "c"))
+    for key, row in rows:
+        fields: dict[Any, Any] = {"email": ADDRESS, **codec.page_fields({"sequence": row * 32})}
+        await client.hset(key, mapping=fields)
+
+    page = (await console.get((await forget(console)).location)).text
+
+    assert {row * 32 for _, row in rows} <= set(re.findall(r'href="https://www.notion.so/([^"]+)"', page))
+
+
+async def test_all_that_is_kept_of_a_person_is_looked_for_only_when_they_are_forgotten(
+    console: Console, worker: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for, traces = [], Contacts.traces
+
+    async def count(self: Contacts, address: str) -> Traces:
+        looked_for.append(address)
+        return await traces(self, address)
+
+    monkeypatch.setattr(Contacts, "traces", count)
+    assert (await console.get(f"/people/{ADA}")).status == 200
+    assert looked_for == []
+
+    await forget(console)
+    assert set(looked_for) == {ADDRESS}
 
 
 async def test_what_resend_refused_is_for_a_person_to_do(

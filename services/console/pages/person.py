@@ -15,7 +15,6 @@ from common.ledger.console_jobs import new_job_id
 from common.ledger.contacts import NOT_ERASED
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail
-from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
 from services.console.mails.person_mail import ShownMail, person_time, shown_mails
@@ -26,9 +25,6 @@ from services.console.replies import page, see_other
 from services.console.unmarked_calls import ShownCall, show_call
 from services.console.worker_jobs import is_forget_job
 from services.web.problem import Problem
-
-_DATABASES = {"sequence": "Email Sequence", "contact": "BusinessX Canada"}
-"""Of the pages that the mirror remembers of an enrollment, in which database of Notion each is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +75,6 @@ async def show(request: web.Request) -> web.Response:
         suppressed=await context.ledger.suppressions.of(person.email),
         resting=await context.ledger.suppressions.resting(person.email),
         dead=await _dead_letters(context, person),
-        notion_rows=await _notion_rows(context, person) if PRINCIPAL.get().may_act else {},
         new_job_id=new_job_id(),
         not_erased=NOT_ERASED,
         message=message_of(*done) or dead_letter_message(request) or mark_message(request),
@@ -123,14 +118,6 @@ async def _call(context: ConsoleContext, person: ContactTimeline, booking: Booki
         local=person_time(context, person, booking.start_ms) if booking.start_ms else None,
         unmarked=await show_call(context, found) if found else None,
     )
-
-
-async def _notion_rows(context: ConsoleContext, person: ContactTimeline) -> dict[str, str]:
-    """The rows that forgetting leaves, of every enrollment and spelling of the address: what each is, by its id."""
-    own = person.enrollment.pages if person.enrollment else {}
-    named = {own[name]: title for name, title in _DATABASES.items() if name in own}
-    found = (await context.ledger.contacts.traces(person.email)).pages
-    return {id: named.get(id, "another row") for id in dict.fromkeys([*named, *found]) if id}
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:
