@@ -162,9 +162,13 @@ async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """
     Of who was forgotten, the addresses onto the provider's list; in the action log is what came of it.
 
-    It is tried again as long as the addresses are kept. Repeating it changes nothing there.
+    It is tried again as long as the addresses are kept, unless the person has come back since. Repeating it changes
+    nothing there.
     """
-    unchanged = await list_at_resend(world, job.addresses)
+    addresses = [one for one in job.addresses if await world.ledger.suppressions.of(one) is not None]
+    if not addresses:
+        raise JobRefused("Resend's own suppression list was not changed (mail may go to this address again)")
+    unchanged = await list_at_resend(world, addresses)
     if unchanged is None:
         await _record(world, job, ON_LIST)
         return {}

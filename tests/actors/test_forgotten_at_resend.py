@@ -140,6 +140,18 @@ async def test_while_resend_is_away_a_worker_tries_again(with_list, resend, fail
     assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA}, True)
 
 
+async def test_who_comes_back_while_resend_is_away_is_not_listed_afterwards(with_list, resend):
+    fails_with(with_list, Transient("connect"))
+    job_id = await forget(with_list)
+    await soon(with_list)
+    await with_list.ledger.suppressions.unsuppress(ADA, detail="by phone", now_ms=with_list.clock.now_ms())
+    await with_list.run(until_ms=with_list.clock.now_ms() + MINUTE_MS)
+
+    ended = await job_of(with_list, job_id)
+    assert await listed(resend) == set()
+    assert (ended.failure.endswith("(mail may go to this address again)"), ended.addresses) == (True, ())
+
+
 async def test_a_resend_that_is_away_for_a_day_is_for_a_person_to_tell(with_list):
     fails_with(with_list, *[Transient("connect")] * 2_000)
     job_id, asked_ms = await forget(with_list), with_list.clock.now_ms()
