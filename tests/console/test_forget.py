@@ -91,7 +91,9 @@ async def test_the_address_is_on_resends_list_and_the_page_says_so(
 async def test_before_the_click_the_page_says_what_will_happen(console: Console, worker: Simulation) -> None:
     page = html.unescape((await console.get(f"/people/{ADA}")).text)
 
-    assert "A worker puts it on Resend's own suppression list, and only until then it is kept" in page
+    assert (
+        "A worker puts it on Resend's own suppression list, and only until then, for a day at most, it is kept" in page
+    )
     assert "the next page says whether Resend took it, and names their rows in Notion" in page
     assert "Not erased: their rows in Notion, their mails at Resend" in page
 
