@@ -10,8 +10,8 @@ read_globals = {
 -- and the libraries of `lib/` that a file of the ledger uses
 files['common/ledger/lua'] = {
   read_globals = {
-    'channel', 'circuit', 'counts', 'crossing', 'delivery', 'held', 'in_force', 'mailbox', 'number', 'owners', 'pause', 'people',
-    'projection', 'records',
+    'channel', 'circuit', 'console_job', 'counts', 'crossing', 'delivery', 'held', 'in_force', 'mailbox', 'number', 'owners',
+    'pause', 'people', 'projection', 'records',
     'sequence', 'suppression', 'timeline', 'webhook_ids',
   },
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from actors.sending.test_mail import TestRefused, check_recipient, sample_mails, send_test, unsubscribe_url
+from actors.suppression_list import ON_LIST, list_at_resend
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
@@ -16,7 +17,8 @@ from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId
 from common.domain.mail import SentMail
 from common.errors import Failure, Throttled
-from common.ledger.console_jobs import ConsoleJob, JobKind
+from common.ledger.action_log import Action
+from common.ledger.console_jobs import FORGET_LIFE_MS, FORGET_RESULT_LIFE_MS, RESULT_LIFE_MS, ConsoleJob, JobKind
 from common.ledger.owners import read_recipient
 from common.providers.cures import cure_of
 from common.providers.patience import patiently
@@ -27,11 +29,22 @@ from common.world import World
 PATIENCE_S = 60
 """Whoever asked looks at the page; what takes longer they ask for again."""
 
+BY_HAND = "add the address to Resend's list by hand, or run `advent forget ADDRESS --yes` later"
+"""Here it is not known any more."""
+
 log = structlog.get_logger(__name__)
 
 
 class JobRefused(Exception):
     """It cannot be done as it was asked for; the text says why."""
+
+
+class JobDeferred(Exception):
+    """It cannot be done just now; the text says why."""
+
+    def __init__(self, why: str, due_ms: int) -> None:
+        super().__init__(why)
+        self.due_ms = due_ms
 
 
 async def console_job(world: World, job_id: str) -> None:
@@ -43,6 +56,9 @@ async def console_job(world: World, job_id: str) -> None:
     try:
         async with asyncio.timeout(PATIENCE_S):
             result = await _KINDS[job.kind](world, job)
+    except JobDeferred as deferral:
+        await world.ledger.console_jobs.defer(job.id, str(deferral), due_ms=deferral.due_ms)
+        log.warning("console_job_deferred", job=job.id, kind=job.kind, due_ms=deferral.due_ms)
     except (JobRefused, TestRefused, CampaignError) as refusal:
         await _fail(world, job, str(refusal), code="refused")
     except Failure as failure:
@@ -53,13 +69,22 @@ async def console_job(world: World, job_id: str) -> None:
         await _fail(world, job, "an internal error; the worker's log has the traceback", code="internal_error")
         raise
     else:
-        await world.ledger.console_jobs.finish(job.id, result, now_ms=world.clock.now_ms())
+        now_ms = world.clock.now_ms()
+        await world.ledger.console_jobs.finish(job.id, result, now_ms=now_ms, life_ms=_result_life_ms(job))
         log.info("console_job_done", job=job.id, kind=job.kind)
 
 
 async def _fail(world: World, job: ConsoleJob, reason: str, *, code: str) -> None:
-    await world.ledger.console_jobs.fail(job.id, reason, now_ms=world.clock.now_ms())
+    if job.kind is JobKind.FORGET:
+        reason = reason if code == "refused" else f"{reason}; {BY_HAND}"
+        await _record(world, job, reason)
+    now_ms = world.clock.now_ms()
+    await world.ledger.console_jobs.fail(job.id, reason, now_ms=now_ms, life_ms=_result_life_ms(job))
     log.warning("console_job_failed", job=job.id, kind=job.kind, code=code)
+
+
+def _result_life_ms(job: ConsoleJob) -> int:
+    return FORGET_RESULT_LIFE_MS if job.kind is JobKind.FORGET else RESULT_LIFE_MS
 
 
 def _words(failure: Failure) -> str:
@@ -133,6 +158,34 @@ async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
     }
 
 
+async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
+    """
+    Of who was forgotten, the addresses onto the provider's list; in the action log is what came of it.
+
+    It is tried again as long as the addresses are kept, unless the person has come back since. Repeating it changes
+    nothing there.
+    """
+    addresses = [one for one in job.addresses if await world.ledger.suppressions.of(one) is not None]
+    if not addresses:
+        raise JobRefused("Resend's own suppression list was not changed (mail may go to this address again)")
+    unchanged = await list_at_resend(world, addresses)
+    if unchanged is None:
+        await _record(world, job, ON_LIST)
+        return {}
+    if unchanged.retry_after_ms is not None:
+        due_ms = world.clock.now_ms() + unchanged.retry_after_ms
+        if due_ms < job.asked_ms + FORGET_LIFE_MS:
+            raise JobDeferred(unchanged.why, due_ms)
+    raise JobRefused(unchanged.words(BY_HAND))
+
+
+async def _record(world: World, job: ConsoleJob, after: str) -> None:
+    """Before the job ends, so that a repetition after a crash writes it at least once."""
+    via: Any = job.arguments["via"]
+    on, now_ms = tuple(job.arguments["owners"].split()), world.clock.now_ms()
+    await world.ledger.action_log.record(Action(at_ms=now_ms, by=job.by, via=via, what="forget", on=on, after=after))
+
+
 async def _read_sent(world: World, mail_id: str) -> SentMail:
     await world.mail_budget.take()
     return await world.mailer.read_sent(mail_id)
@@ -153,4 +206,5 @@ def _one_of(what: str, given: str | None, known: tuple[str, ...]) -> str:
 _KINDS: Final[Mapping[JobKind, Callable[[World, ConsoleJob], Awaitable[Mapping[str, str]]]]] = {
     JobKind.SEND_TEST: _send_test,
     JobKind.SENT_MAIL: _sent_mail,
+    JobKind.FORGET: _list_forgotten,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from common.domain.delivery import Record, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.ledger import keys
@@ -41,3 +43,15 @@ async def sweep(ledger: Ledger, now_ms: int) -> list[str]:
         page, more = await ledger.schedule.sweep(page, now_ms=now_ms)
         found += more
     return found
+
+
+async def content(store) -> dict[str, Any]:
+    """The whole store: key → content."""
+    readers = {
+        b"string": store.get,
+        b"hash": store.hgetall,
+        b"set": store.smembers,
+        b"list": lambda key: store.lrange(key, 0, -1),
+        b"zset": lambda key: store.zrange(key, 0, -1, withscores=True),
+    }
+    return {key.decode(): await readers[await store.type(key)](key) for key in await store.keys("*")}

@@ -10,13 +10,18 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, overload
+from datetime import date
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple, overload
 
 from common.domain.ids import Step
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded
 from common.domain.planned_mails import PlannedMails
 
 _NEVER = 1 << 60
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_LAST_DAY: Final = date.max.toordinal() - _EPOCH
 _EQUAL: Final = ("campaign", "segment", "status", "language")
 _FIELDS: Final = (*_EQUAL, "next_step", "is_booked")
 _KEYS: Final[dict[str, Any]] = {
@@ -30,8 +35,19 @@ _FEW: Final = 50
 """A result so many times smaller than all is sorted by itself."""
 
 
-PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
-"""How many people have these in common: campaign, segment, status, next step, booked."""
+class Group(NamedTuple):
+    """What people have in common. `month`: in which they signed up, `2025-11`."""
+
+    campaign: str
+    segment: str
+    status: str
+    next_step: Step | None
+    is_booked: bool
+    month: str
+
+
+PeopleCounts = Counter[Group]
+"""How many people there are in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +101,15 @@ class Found(Sequence[ListedPerson]):
         return self._ids[first:last]
 
 
-def _counted(person: ListedPerson) -> tuple[str, str, str, Step | None, bool]:
-    return person.campaign, person.segment, person.status, person.next_step, person.is_booked
+def _counted(person: ListedPerson) -> Group:
+    month = _month_of(person.signed_up_ms // _DAY_MS)
+    return Group(person.campaign, person.segment, person.status, person.next_step, person.is_booked, month)
+
+
+@cache
+def _month_of(day: int) -> str:
+    """`day`: since 1970, UTC."""
+    return f"{date.fromordinal(_EPOCH + min(max(day, 0), _LAST_DAY)):%Y-%m}"
 
 
 class PeopleIndex:

@@ -36,6 +36,11 @@ NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW, UNMARKED = "Not Booked", "Booked", "Comp
 Value = str | int | float | bool | datetime | None
 
 
+def page_url(page_id: str) -> str:
+    """Notion finds a page by its id."""
+    return f"https://www.notion.so/{page_id.replace('-', '')}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """

@@ -1,7 +1,8 @@
 """
 What the console asks a worker to do, because only a worker has the providers' keys; and what came of it.
 
-Nothing of it outlives minutes: neither the address of a test mail nor the text of a mail that was fetched.
+Nothing of it outlives minutes: neither the address of a test mail nor the text of a mail that was fetched. The
+addresses of a person who was forgotten are kept until the provider has them, for a day at most.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from common.ledger import keys
 from common.ledger.store import Store
@@ -21,6 +23,10 @@ from common.ledger.store import Store
 LIFE_MS = 600_000
 """Of a job that nobody does: whoever asked is gone by then."""
 RESULT_LIFE_MS = 300_000
+FORGET_LIFE_MS = 24 * 3_600_000
+"""The addresses of who was forgotten are kept no longer than this, whatever becomes of workers and the provider."""
+FORGET_RESULT_LIFE_MS = 3_600_000
+"""It names what is left to erase by hand."""
 RESULT_BYTES_MAX = 512 * 1024
 TOO_LARGE = "it is too large to be shown"
 _ID = re.compile(r"job_[a-z2-7]{16}")
@@ -29,11 +35,16 @@ _ID = re.compile(r"job_[a-z2-7]{16}")
 class JobKind(StrEnum):
     SEND_TEST = "send_test"
     SENT_MAIL = "sent_mail"
+    FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleJob:
-    """`ended_ms`: None while it waits for a worker; then either `result` or `failure`, the reason in words, is set."""
+    """
+    `ended_ms`: None while it waits for a worker; then either `result` or `failure`, the reason in words, is set.
+
+    Until then: `addresses` of who was forgotten; `waits`, why it is tried again.
+    """
 
     id: str
     kind: JobKind
@@ -43,6 +54,8 @@ class ConsoleJob:
     ended_ms: int | None
     result: Mapping[str, str]
     failure: str
+    addresses: tuple[str, ...] = ()
+    waits: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -57,14 +70,7 @@ class ConsoleJobs:
 
     async def request(self, job_id: str, kind: JobKind, arguments: Mapping[str, str], *, by: str, now_ms: int) -> bool:
         """Have a worker do it; False when this job was asked for already."""
-        given = {
-            "id": job_id,
-            "kind": kind,
-            "arguments": json.dumps(dict(arguments), ensure_ascii=False),
-            "by": by,
-            "now_ms": now_ms,
-            "life_ms": LIFE_MS,
-        }
+        given = request_of(job_id, kind, arguments, by=by, now_ms=now_ms)
         return bool(await self._store.run_json("console_jobs.request", [keys.console_job(job_id)], given))
 
     async def get(self, job_id: str) -> ConsoleJob | None:
@@ -81,22 +87,46 @@ class ConsoleJobs:
             ended_ms=int(fields["ended_ms"]) if "ended_ms" in fields else None,
             result=json.loads(fields.get("result", "{}")),
             failure=fields.get("failure", ""),
+            addresses=tuple(json.loads(fields.get("addresses", "[]"))),
+            waits=fields.get("waits", ""),
         )
 
-    async def finish(self, job_id: str, result: Mapping[str, str], *, now_ms: int) -> bool:
+    async def defer(self, job_id: str, why: str, *, due_ms: int) -> bool:
+        """Try it again at that time; False when it is too late."""
+        given = {"id": job_id, "why": why, "due_ms": due_ms}
+        return bool(await self._store.run_json("console_jobs.defer", [keys.console_job(job_id)], given))
+
+    async def finish(
+        self, job_id: str, result: Mapping[str, str], *, now_ms: int, life_ms: int = RESULT_LIFE_MS
+    ) -> bool:
         """Write down the result; False when it is too late. One that is too large is a failure."""
         text = json.dumps(dict(result), ensure_ascii=False)
         if len(text.encode()) > RESULT_BYTES_MAX:
-            return await self.fail(job_id, TOO_LARGE, now_ms=now_ms)
-        return await self._finish(job_id, "result", text, now_ms)
+            return await self.fail(job_id, TOO_LARGE, now_ms=now_ms, life_ms=life_ms)
+        return await self._finish(job_id, "result", text, now_ms, life_ms)
 
-    async def fail(self, job_id: str, reason: str, *, now_ms: int) -> bool:
+    async def fail(self, job_id: str, reason: str, *, now_ms: int, life_ms: int = RESULT_LIFE_MS) -> bool:
         """`reason`: in words, for the page; False when it is too late."""
-        return await self._finish(job_id, "failure", reason, now_ms)
+        return await self._finish(job_id, "failure", reason, now_ms, life_ms)
 
-    async def _finish(self, job_id: str, field: str, value: str, now_ms: int) -> bool:
-        given = {"field": field, "value": value, "now_ms": now_ms, "life_ms": RESULT_LIFE_MS}
+    async def _finish(self, job_id: str, field: str, value: str, now_ms: int, life_ms: int) -> bool:
+        given = {"field": field, "value": value, "now_ms": now_ms, "life_ms": life_ms}
         return bool(await self._store.run_json("console_jobs.finish", [keys.console_job(job_id)], given))
+
+
+def request_of(
+    job_id: str, kind: JobKind, arguments: Mapping[str, str], *, by: str, now_ms: int, addresses: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A request as `lua/lib/console_job.lua` takes it."""
+    given = {
+        "id": job_id,
+        "kind": kind,
+        "arguments": json.dumps(dict(arguments), ensure_ascii=False),
+        "by": by,
+        "now_ms": now_ms,
+        "life_ms": FORGET_LIFE_MS if kind is JobKind.FORGET else LIFE_MS,
+    }
+    return given | ({"addresses": json.dumps(addresses, ensure_ascii=False)} if addresses else {})
 
 
 def new_job_id() -> str:

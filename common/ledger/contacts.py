@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_calls
+from common.ledger.console_jobs import JobKind, request_of
 from common.ledger.constants import QUEUES
 from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, texts
@@ -17,6 +19,11 @@ from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
 FORGETS_MAX = 3
 STEPS_MAX = 100
+NOT_ERASED = (
+    "their rows in Notion, their mails at Resend, a call at Cal.com (cancel it there), backups of the store, and events"
+    " in the spool of a gateway"
+)
+"""What only a person can erase."""
 _STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
 
@@ -47,6 +54,19 @@ class Traces:
     @property
     def is_known(self) -> bool:
         return bool(self.enrolled or self.bookings or self.seats or self.events or self.unread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetJob:
+    """A worker tells the provider whom a user of the console forgot. `by`, `via`: who did, and from where."""
+
+    id: str
+    by: str
+    via: str
+
+    def as_json(self, traces: Traces, now_ms: int) -> dict[str, Any]:
+        arguments = {"via": self.via, "owners": " ".join(traces.owners), "pages": " ".join(traces.pages)}
+        return request_of(self.id, JobKind.FORGET, arguments, by=self.by, now_ms=now_ms, addresses=traces.spellings)
 
 
 class Contacts:
@@ -105,21 +125,25 @@ class Contacts:
         named = {self._store.mailbox(address) for address in event.addresses()}
         return mailbox in named or event.names_phone(found.phones)
 
-    async def forget_address(self, address: str, *, now_ms: int) -> Traces:
-        """Erase what is found, and again what arrived meanwhile; returns what was found first."""
+    async def forget_address(self, address: str, *, now_ms: int, job: ForgetJob | None = None) -> Traces:
+        """
+        Erase what is found, and again what arrived meanwhile; returns what was found first.
+
+        `job`: asked for together with the first erasure, or not at all.
+        """
         first = traces = await self.traces(address)
         for _ in range(FORGETS_MAX):
-            await self.forget(traces, now_ms=now_ms)
+            await self.forget(traces, now_ms=now_ms, job=job)
             traces = await self.traces(address)
             if not traces.is_known:
                 break
         return first
 
-    async def forget(self, traces: Traces, *, now_ms: int) -> None:
+    async def forget(self, traces: Traces, *, now_ms: int, job: ForgetJob | None = None) -> None:
         """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""
         await self._store.run_json(
             "contacts.forget",
-            [keys.SUPPRESSED],
+            [keys.SUPPRESSED, *([keys.console_job(job.id)] if job else [])],
             {
                 "address_hash": self._store.address_hash(traces.address),
                 "now_ms": now_ms,
@@ -131,6 +155,7 @@ class Contacts:
                 "mailbox": index_id(traces.address),
                 "steps": _STEPS,
                 "queues": QUEUES,
+                "job": job.as_json(traces, now_ms) if job else None,
             },
         )
 

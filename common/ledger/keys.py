@@ -52,7 +52,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
 | `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
 | `actions` | LIST | who did what, JSON, newest last, see `action_log.py` | the newest 10,000 |
-| `console_job:<job>` | HASH | what the console asks a worker to do, and what came of it, see `lua/console_jobs.lua` | 10 min; its result 5 min |
+| `console_job:<job>` | HASH | what the console asks a worker to do, and what came of it, see `lua/lib/console_job.lua` | 10 min; its result 5 min; of a forgotten person a day, without the addresses an hour |
 | `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |

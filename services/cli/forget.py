@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import booking_of, normal_address
+from common.domain.projection import page_url
 from services.cli.arguments import address
 from services.cli.contact import no_mail_since
 from services.cli.shared import json_option, now_ms, print_json, record_action, with_ledger, with_world
-from services.cli.suppress import list_at_resend, warn_unchanged_list
+from services.cli.suppress import REPEAT, warn_unchanged_list
 
 if TYPE_CHECKING:
+    from actors.suppression_list import Unchanged
     from common.domain.suppression import Suppression
     from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
+    from common.world import World
 
 
 @click.command()
@@ -42,8 +45,8 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     done = not dry_run and (yes or (traces.is_known and _confirmed(who)))
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
-    problem = with_world(lambda world: list_at_resend(world, who)) if done else None
-    warn_unchanged_list(problem)
+    unchanged = with_world(lambda world: _list_at_resend(world, traces)) if done else None
+    warn_unchanged_list(unchanged)
     set_aside = _set_aside_file()
     if as_json:
         print_json(
@@ -52,7 +55,7 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
                 "suppressed": asdict(suppressed) if suppressed else None,
                 "set_aside": set_aside,
                 "forgotten": done,
-                "listed_at_resend": done and problem is None,
+                "listed_at_resend": done and unchanged is None,
             }
         )
         return
@@ -84,6 +87,14 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
     return traces
 
 
+async def _list_at_resend(world: World, traces: Traces) -> Unchanged | None:
+    from actors.suppression_list import ON_LIST, list_at_resend
+
+    unchanged = await list_at_resend(world, traces.spellings)
+    await record_action(world.ledger, "forget", traces.owners, after=unchanged.words(REPEAT) if unchanged else ON_LIST)
+    return unchanged
+
+
 async def _refuse_another_key(ledger: Ledger) -> None:
     """A hash made with another key would suppress nobody."""
     from common.settings.settings import SettingsError
@@ -103,7 +114,7 @@ def _figures(traces: Traces) -> dict[str, Any]:
         "calls_of_others": len({booking for booking, *_ in traces.events} - set(map(booking_of, traces.seats))),
         "unread_bookings": len(traces.unread),
         "mails_waiting": known["waiting"],
-        "notion_pages": [_page_url(page) for page in traces.pages],
+        "notion_pages": [page_url(page) for page in traces.pages],
     }
 
 
@@ -125,12 +136,11 @@ def _count(number: int, what: str) -> str:
 
 
 def _print_what_stays(traces: Traces) -> None:
+    from common.ledger.contacts import NOT_ERASED
+
     for page in traces.pages:
-        click.echo(f"  delete in Notion: {_page_url(page)}")
-    click.echo(
-        "  not erased: their rows in Notion, their mails at Resend, a call at Cal.com (cancel it there),"
-        " backups of the store, and events in the spool of a gateway"
-    )
+        click.echo(f"  delete in Notion: {page_url(page)}")
+    click.echo(f"  not erased: {NOT_ERASED}")
 
 
 def _set_aside_file() -> str | None:
@@ -141,8 +151,3 @@ def _set_aside_file() -> str | None:
     file = settings_given().data_dir / "spool" / SET_ASIDE
     # `os.path.exists` returns False where it has no permission; `Path.exists` raises.
     return str(file) if os.path.exists(file) else None
-
-
-def _page_url(page: str) -> str:
-    """Notion finds a page by its id."""
-    return f"https://www.notion.so/{page.replace('-', '')}"

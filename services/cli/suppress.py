@@ -12,9 +12,11 @@ from services.cli.arguments import address
 from services.cli.shared import now_ms, record_action, user_name, with_world
 
 if TYPE_CHECKING:
+    from actors.suppression_list import Unchanged
     from common.world import World
 
-IN_REHEARSAL = "(TESTING_MODE is on, and the list holds for every campaign)"
+
+REPEAT = "repeat the command later"
 
 
 @click.command()
@@ -26,35 +28,23 @@ def command(email: str) -> None:
     What the contact waits for ends. It is recorded on their timeline. `advent unsuppress` ends it.
     """
     who = normal_address(email)
-    is_new, problem = with_world(lambda world: _suppress(world, who))
+    is_new, unchanged = with_world(lambda world: _suppress(world, who))
     click.echo(f"{who} receives no further mail" if is_new else f"{who} was suppressed already")
-    warn_unchanged_list(problem)
+    warn_unchanged_list(unchanged)
 
 
-async def _suppress(world: World, address: str) -> tuple[bool, str | None]:
+async def _suppress(world: World, address: str) -> tuple[bool, Unchanged | None]:
+    from actors.suppression_list import list_at_resend
+
     is_new = await world.ledger.suppressions.suppress(
         address, ExitReason.SUPPRESSED, detail=f"by {user_name()}", now_ms=now_ms()
     )
     if is_new:
         await record_action(world.ledger, "suppress", [await world.ledger.mailboxes.find(address)], after="suppressed")
-    return is_new, await list_at_resend(world, address)
+    return is_new, await list_at_resend(world, [address])
 
 
-async def list_at_resend(world: World, address: str) -> str | None:
-    """Put an address on Resend's own list; why it was not changed, if it was not."""
-    from common.errors import Failure
-
-    assert world.suppression_list is not None
-    if world.settings.is_rehearsal:
-        return IN_REHEARSAL
-    try:
-        await world.suppression_list.add(address)
-    except Failure as failure:
-        return f"({failure.code}); repeat the command later"
-    return None
-
-
-def warn_unchanged_list(problem: str | None) -> None:
+def warn_unchanged_list(unchanged: Unchanged | None) -> None:
     """On stderr; None: it was changed."""
-    if problem is not None:
-        click.secho(f"advent: Resend's own suppression list was not changed {problem}", fg="yellow", err=True)
+    if unchanged is not None:
+        click.secho(f"advent: {unchanged.words(REPEAT)}", fg="yellow", err=True)

@@ -11,9 +11,10 @@ from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, record_action, user_name, with_world
-from services.cli.suppress import IN_REHEARSAL, warn_unchanged_list
+from services.cli.suppress import warn_unchanged_list
 
 if TYPE_CHECKING:
+    from actors.suppression_list import Unchanged
     from common.ledger.suppressions import Unsuppressed
     from common.world import World
 
@@ -33,23 +34,25 @@ def command(email: str, consent: str) -> None:
     if not text:
         raise click.UsageError("--consent: is empty; say how and when the person asked for mail")
     who = normal_address(email)
-    outcome, problem = with_world(lambda world: _unsuppress(world, who, text))
+    outcome, unchanged = with_world(lambda world: _unsuppress(world, who, text))
     if outcome == "complained":
         raise CommandFailed(f"{who} complained about our mail and stays suppressed; nobody may undo that")
     click.echo(f"{who} may receive mail again" if outcome == "done" else f"{who} was not suppressed here")
-    warn_unchanged_list(problem)
+    warn_unchanged_list(unchanged)
 
 
-async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, str | None]:
+async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, Unchanged | None]:
     """With the reason why Resend's list was not changed, if it was not."""
+    from actors.suppression_list import IN_REHEARSAL
+
     suppressed = await world.ledger.suppressions.of(address)
     if suppressed is not None and suppressed.reason is ExitReason.COMPLAINED:
         return "complained", None
     assert world.suppression_list is not None
     if await world.suppression_list.origin_of(address) == "complaint":
         return "complained", None
-    problem = IN_REHEARSAL if world.settings.is_rehearsal else None
-    if problem is None:
+    unchanged = IN_REHEARSAL if world.settings.is_rehearsal else None
+    if unchanged is None:
         await world.suppression_list.remove(address)
     outcome = await world.ledger.suppressions.unsuppress(
         address, detail=f"by {user_name()}; consent: {consent}", now_ms=now_ms()
@@ -57,4 +60,4 @@ async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppr
     if outcome == "done":
         contact = await world.ledger.mailboxes.find(address)
         await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after="with consent")
-    return outcome, problem
+    return outcome, unchanged

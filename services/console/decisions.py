@@ -13,6 +13,7 @@ from typing import Final
 from common.clock import iso
 from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import ExitReason
+from common.ledger.contacts import ForgetJob
 from common.ledger.pauses import Pause
 from common.ledger.planned_deliveries import Decided
 from common.ledger.reads.contact_timeline import ContactTimeline
@@ -21,6 +22,7 @@ from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import ConsoleContext
+from services.console.worker_jobs import job_id_in
 from services.web.problem import Problem
 
 REASON_LENGTH_MAX = 200
@@ -29,10 +31,15 @@ CONSENT_LENGTH_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`answer`: `done`, or why nothing was done; `message`: the same in words, for the user."""
+    """
+    `answer`: `done`, or why nothing was done; `message`: the same in words, for the user.
+
+    `job`: what a worker does of it, see `worker_jobs`.
+    """
 
     answer: str
     message: str
+    job: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -61,7 +68,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
     "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again."
-    " To show that to somebody, find the address here.",
+    " To show that to somebody, find the address here. A worker puts it on Resend's own suppression list.",
     "forget already": "Nothing is kept of this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }
@@ -85,8 +92,9 @@ def message_of(action: str, answer: str) -> str:
 
 async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:
     """Raises KeyError for an unknown action; as `Store.run` does."""
-    answer = await ACTIONS[action](context, person, fields)
-    return Outcome(answer, message_of(action, answer))
+    job = job_id_in(fields)
+    answer = await ACTIONS[action](context, person, {**fields, "job": job})
+    return Outcome(answer, message_of(action, answer), job if (action, answer) == ("forget", "done") else "")
 
 
 async def _pause(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
@@ -213,9 +221,14 @@ async def _forget(context: ConsoleContext, person: ContactTimeline, fields: Fiel
         return "not confirmed"
     if await secret_key_differs(context.ledger.client, context.settings.secret):
         raise Problem(409, SECRET_KEY_MISMATCH, title="Another SECRET_KEY")
-    address, now_ms = person.email, context.clock.now_ms()
-    traces = await context.ledger.contacts.forget_address(address, now_ms=now_ms)
-    await record_action(context, "forget", traces.owners, before=person.status, after="erased and suppressed")
+    principal = PRINCIPAL.get()
+    traces = await context.ledger.contacts.forget_address(
+        person.email,
+        now_ms=context.clock.now_ms(),
+        job=ForgetJob(id=fields["job"], by=principal.name, via=principal.via),
+    )
+    after = "erased and suppressed; Resend's list: asked for"
+    await record_action(context, "forget", traces.owners, before=person.status, after=after)
     return "done"
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from common.clock import iso, utc_datetime
 from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
+from common.domain.projection import page_url
 from common.formatting import count, duration
 
 _SPAN = re.compile(r"`([^`]+)`|\*(\w[^*`]*)\*")
@@ -90,4 +91,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "code_spans": code_spans,
     "readable_times": readable_times,
     "day": day,
+    "notion_url": page_url,
 }

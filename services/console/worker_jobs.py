@@ -21,14 +21,13 @@ async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> st
     Have a worker send a test mail to the address `to`; the id of the job.
 
     Either `delivery`, as its person would get it now, or `campaign` and `mail` (`step-1`, `24h`) with `language` and
-    `segment`, by default the first ones, for a made-up person. `job`: an id that the form had, so that sending it twice
-    asks once; `back`: the page with the form. Raises Problem 422 for what nobody could send.
+    `segment`, by default the first ones, for a made-up person. `job` as in `job_id_in`; `back`: the page with the form.
+    Raises Problem 422 for what nobody could send.
     """
     to = _address(fields.get("to", ""))
     given = {name: fields.get(name, "") for name in ("campaign", "mail", "language", "segment", "delivery")}
     on = _what(context, given)
-    job_id = fields.get("job", "")
-    job_id = job_id if is_job_id(job_id) else new_job_id()
+    job_id = job_id_in(fields)
     arguments = {name: value for name, value in given.items() if value} | {"to": to, "back": fields.get("back", "")}
     is_new = await context.ledger.console_jobs.request(
         job_id, JobKind.SEND_TEST, arguments, by=PRINCIPAL.get().name, now_ms=context.clock.now_ms()
@@ -55,11 +54,26 @@ async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | N
     return await jobs.get(job_id)
 
 
+def job_id_in(fields: Mapping[str, str]) -> str:
+    """`job`: an id that the form had, so that sending it twice asks once; else a new one."""
+    job_id = fields.get("job", "")
+    return job_id if is_job_id(job_id) else new_job_id()
+
+
+async def is_forget_job(context: ConsoleContext, job_id: str) -> bool:
+    job = await context.ledger.console_jobs.get(job_id)
+    return job is not None and job.kind is JobKind.FORGET
+
+
 async def read_job(context: ConsoleContext, job_id: str) -> ConsoleJob:
     """Raises Problem 404."""
     job = await context.ledger.console_jobs.get(job_id)
     if job is None:
-        raise Problem(404, "What came of it is kept for 5 minutes. Ask for it again.", title="No such job")
+        raise Problem(
+            404,
+            "What came of it is kept for 5 minutes, of a forgotten person for an hour. The actions say who did what.",
+            title="No such job",
+        )
     return job
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -18,24 +17,13 @@ from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
 from common.ledger.reads.store_stats import read_store_stats
+from tests.ledger_reads import content
 
 HOUR_MS = 3_600_000
 DUNYA = "dunya@salon.example"
 WHO = enrollment_id("christmas_2025", DUNYA)
 NAMES = (DUNYA, "Dunya", "Salon Carmine", "14165550123", "personal weakness")
 CALL = booking_id(DUNYA)
-
-
-async def content(store) -> dict[str, Any]:
-    """The whole store: key → content."""
-    readers = {
-        b"string": store.get,
-        b"hash": store.hgetall,
-        b"set": store.smembers,
-        b"list": lambda key: store.lrange(key, 0, -1),
-        b"zset": lambda key: store.zrange(key, 0, -1, withscores=True),
-    }
-    return {key.decode(): await readers[await store.type(key)](key) for key in await store.keys("*")}
 
 
 async def naming(store) -> dict[str, str]:

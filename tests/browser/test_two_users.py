@@ -168,6 +168,7 @@ def test_somebody_is_suppressed_and_forgotten_and_whoever_did_it_logs_out(users:
     page.get_by_label("It cannot be undone").check()
     page.get_by_role("button", name="Forget this person").click()
     expect(page.get_by_role("status").filter(has_text="Forgotten")).to_be_visible()
+    expect(page.get_by_text("Resend's list: added")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(re.compile("/login$"))
     page.goto(f"/people/{BORIS}")

@@ -151,6 +151,11 @@ def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
     run_ledger(ada_signs_up)
     assert json.loads(run_command("forget", ADA, "--yes", "--json")[1])["listed_at_resend"] is True
     assert listed(sandbox) == {ADA: "manual"}
+    log = run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))
+    assert [(one.what, one.on, one.after) for one in log] == [
+        ("forget", (WHO,), "on Resend's own suppression list"),
+        ("forget", (WHO,), "erased and suppressed"),
+    ]
 
     for command in (("contact", ADA), ("forget", ADA)):
         status, output, _ = run_command(*command)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from common.campaigns.campaign import Campaign
+from common.clock import utc_datetime
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import Step, enrollment_id
@@ -217,9 +218,13 @@ async def test_a_booking_that_could_not_be_read_is_shown_with_its_reason_and_dis
     assert (action.by, action.what, action.on) == ("local", "bookings discard", (event.id,))
 
 
-async def test_who_signed_up_this_month_and_who_of_them_booked_is_one_click(
+async def test_who_signed_up_this_month_and_who_of_them_booked_is_counted_and_one_click_away(
     console: Console, simulation: Simulation
 ) -> None:
+    begins_ms = round(utc_datetime(simulation.clock.now_ms()).replace(day=1, hour=0).timestamp()) * 1_000
+    for at_ms in (begins_ms - 1, begins_ms):
+        early = Assessment(email=f"p{at_ms}@example.org", first_name="Early", assessment_score=38)
+        await simulation.ledger.signups.accept(early, webhook_id=f"signup:{at_ms}", received_ms=at_ms)
     for name in ("ada", "boris"):
         await simulation.sign_up(Assessment(email=f"{name}@example.org", first_name=name, assessment_score=38))
     now_ms = simulation.clock.now_ms()
@@ -230,8 +235,8 @@ async def test_who_signed_up_this_month_and_who_of_them_booked_is_one_click(
 
     line = re.search(r"Signed up since \d{4}-\d\d-01: .*?</p>", (await console.get(PAGE)).text)
     links = re.findall(r'href="([^"]+)">([^<]+)</a>', line[0]) if line else []
-    numbers = [re.findall(r"<h1>(\d+|No) pe", (await console.get(html.unescape(link))).text)[0] for link, _ in links]
+    behind = [re.findall(r"<h1>(\d+|No) pe", (await console.get(html.unescape(link))).text)[0] for link, _ in links]
 
     assert segments
-    assert numbers[-2:] == ["2", "1"], "all, booked"
-    assert [name for _, name in links][-2:] == ["all", "booked"]
+    assert [number for _, number in links][-2:] == ["3", "1"], "all, booked"
+    assert behind == [number for _, number in links]

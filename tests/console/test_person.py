@@ -11,7 +11,7 @@ from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
-from common.ledger import codec, keys
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.contacts import Contacts, Traces
 from common.ledger.pauses import Pause
@@ -234,36 +234,6 @@ async def test_what_they_answered_comes_after_what_happened(console: Console, si
     assert "below each is the time on this person's own clock" in page
 
 
-async def test_before_somebody_is_forgotten_their_rows_in_notion_are_named(
-    console: Console, signed_up: Simulation
-) -> None:
-    rows = {"sequence": "2b1f5c1e-0000-4000-8000-000000000001", "contact": "2b1f5c1e-0000-4000-8000-000000000002"}
-    await console.context.ledger.client.hset(
-        keys.enrollment(ADA), mapping=codec.page_fields(rows | {"contact_digest": "d1"})
-    )  # type: ignore[misc]
-
-    page = (await console.get(f"/people/{ADA}")).text
-
-    assert re.findall(r'href="https://www.notion.so/([^"]+)"', page) == [id.replace("-", "") for id in rows.values()]
-
-
-async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(
-    console: Console, signed_up: Simulation
-) -> None:
-    client, other = console.context.ledger.client, enrollment_id("winter_2026", "ada@example.org")
-    kept: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
-    await client.sadd(keys.CAMPAIGNS, "winter_2026")
-    await client.hset(keys.enrollment(other), mapping={**kept, "campaign": "winter_2026"})
-    for key, row in ((keys.enrollment(ADA), "a"), (keys.enrollment(other), "b"), (keys.contact(ADA), "c")):
-        fields: dict[Any, Any] = {"email": "ada@example.org", **codec.page_fields({"sequence": row * 32})}
-        await client.hset(key, mapping=fields)
-
-    page = (await console.get(f"/people/{ADA}")).text
-
-    rows = re.findall(r'href="https://www.notion.so/([^"]+)">([^<]+)</a>', page)
-    assert sorted(rows) == [("a" * 32, "Email Sequence"), ("b" * 32, "another row"), ("c" * 32, "another row")]
-
-
 async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signed_up: Simulation) -> None:
     assert "tick the box" in await decide(console, "forget")
     assert "Forgotten" in await decide(console, "forget", confirm="yes")
@@ -281,8 +251,8 @@ async def test_what_arrives_while_a_person_is_forgotten_is_erased_too(
     client, forget, arriving = console.context.ledger.client, Contacts.forget, [1]
     enrollment: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
 
-    async def forget_and_receive(self: Contacts, traces: Traces, *, now_ms: int) -> None:
-        await forget(self, traces, now_ms=now_ms)
+    async def forget_and_receive(self: Contacts, traces: Traces, **given: Any) -> None:
+        await forget(self, traces, **given)
         if arriving.pop():
             await client.hset(keys.enrollment(ADA), mapping=enrollment)
         arriving.append(0)

@@ -1,9 +1,12 @@
-"""What the console asks of a worker is done once, and nothing of it outlives minutes."""
+"""What the console asks of a worker is done once, and nothing of it outlives minutes, or an address a day."""
 
 from __future__ import annotations
 
+from common.domain.ids import enrollment_id
 from common.ledger import keys
-from common.ledger.console_jobs import LIFE_MS, RESULT_LIFE_MS, JobKind
+from common.ledger.console_jobs import FORGET_LIFE_MS, FORGET_RESULT_LIFE_MS, LIFE_MS, RESULT_LIFE_MS, JobKind
+from common.ledger.contacts import ForgetJob
+from tests.ledger_reads import content
 
 JOB = "job_aaaaaaaaaaaaaaaa"
 
@@ -39,6 +42,52 @@ async def test_nothing_of_it_is_kept_for_longer_than_minutes(ledger, clock):
 
     await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms() + 1)
     assert 0 < await ledger.client.pttl(keys.console_job(JOB)) <= RESULT_LIFE_MS
+
+
+ADA = "ada@example.org"
+BY_MIA = ForgetJob(id=JOB, by="mia", via="console")
+
+
+async def test_who_is_forgotten_is_asked_for_together_with_the_erasure(ledger, clock):
+    await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
+
+    job = await ledger.console_jobs.get(JOB)
+    assert (job.kind, job.addresses, job.by, job.arguments["via"]) == (JobKind.FORGET, (ADA,), "mia", "console")
+    assert job.arguments["owners"].split() == [enrollment_id("christmas_2025", ADA)]
+    assert await ledger.client.zscore(keys.delayed("console_job"), JOB) == clock.now_ms()
+    assert (await ledger.suppressions.of(ADA)).is_forgotten
+
+
+async def test_the_addresses_of_who_was_forgotten_go_with_the_end_of_the_job(ledger, store, clock):
+    await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
+    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000)
+    assert (await ledger.console_jobs.get(JOB)).waits == "connect"
+
+    await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms(), life_ms=FORGET_RESULT_LIFE_MS)
+
+    ended = await ledger.console_jobs.get(JOB)
+    assert (ended.addresses, ended.waits, ended.is_done) == ((), "", True)
+    assert ADA not in str(await content(store))
+    assert RESULT_LIFE_MS < await store.pttl(keys.console_job(JOB)) <= FORGET_RESULT_LIFE_MS
+    await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
+    assert ADA not in str(await content(store)), "the same form, sent again"
+
+
+async def test_the_addresses_of_who_was_forgotten_are_kept_for_a_day_at_most(ledger, store, clock):
+    await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
+    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000)
+
+    assert LIFE_MS < await store.pttl(keys.console_job(JOB)) <= FORGET_LIFE_MS == 86_400_000
+
+
+async def test_a_job_that_has_ended_or_was_never_asked_for_is_not_tried_again(ledger, clock):
+    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1)
+    await request(ledger, clock.now_ms())
+    await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms())
+
+    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1)
+    assert (await ledger.console_jobs.get(JOB)).waits == ""
+    assert await ledger.client.zscore(keys.delayed("console_job"), JOB) == clock.now_ms()
 
 
 async def test_the_result_of_a_job_that_was_forgotten_is_not_written(ledger, clock):

@@ -64,7 +64,7 @@ FIRST: dict[str, Stage] = {
     "pauses": ("tests/ledger/test_pauses.py",),
     **dict.fromkeys(("holds", "lib/pause"), ("tests/ledger/test_holds.py", "tests/ledger/test_pauses.py")),
     "lib/webhook_ids": ("tests/ledger/test_webhook_ids.py",),
-    "contacts": ("tests/actors/test_forget.py",),
+    "contacts": ("tests/actors/test_forget.py", "tests/ledger/test_jobs_for_workers.py"),
     **dict.fromkeys(
         ("feedback", "suppressions", "lib/suppression"),
         ("tests/ledger/test_feedback.py", "tests/ledger/test_resting.py", "tests/ledger/test_suppressions.py"),
@@ -77,7 +77,10 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("versions", "lib/in_force"), ("tests/versions",)),
     "generation": ("tests/rebuild/restored",),
     "failed_jobs": ("tests/console/test_queues.py",),
-    "console_jobs": ("tests/ledger/test_jobs_for_workers.py",),
+    **dict.fromkeys(
+        ("console_jobs", "lib/console_job"),
+        ("tests/ledger/test_jobs_for_workers.py", "tests/actors/test_forgotten_at_resend.py"),
+    ),
     "listing": ("tests/ledger/test_people_changes.py",),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),

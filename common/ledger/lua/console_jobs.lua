@@ -1,18 +1,22 @@
 -- What the console asks a worker to do, and what came of it.
---   console_job:<id>  HASH  kind, arguments (JSON), by, asked_ms; once it has ended: ended_ms, and result (JSON) or failure
--- uses: queue
+--   console_job:<id>  HASH  see lib/console_job.lua
+-- uses: queue, console_job
 
 local console_jobs = {}
 
 -- request(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was asked for already
 --   JSON  id, kind, arguments, by, now_ms; life_ms: forgotten after that
--- Who sends a form twice asks once.
 function console_jobs.request()
+  return console_job.request(KEYS[1], cjson.decode(ARGV[1])) and 1 or 0
+end
+
+-- defer(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was forgotten, or has ended
+--   JSON  id; due_ms: when it is tried again; why: in words
+function console_jobs.defer()
   local given = cjson.decode(ARGV[1])
-  if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-  redis.call('HSET', KEYS[1], 'kind', given.kind, 'arguments', given.arguments, 'by', given.by, 'asked_ms', given.now_ms)
-  redis.call('PEXPIRE', KEYS[1], given.life_ms)
-  queue.schedule('console_job', given.id, given.now_ms)
+  if not console_job.is_waiting(KEYS[1]) then return 0 end
+  redis.call('HSET', KEYS[1], 'waits', given.why)
+  queue.schedule('console_job', given.id, given.due_ms)
   return 1
 end
 
@@ -20,7 +24,8 @@ end
 --   JSON  field: result or failure; value; now_ms; life_ms: forgotten after that
 function console_jobs.finish()
   local given = cjson.decode(ARGV[1])
-  if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'ended_ms') == 1 then return 0 end
+  if not console_job.is_waiting(KEYS[1]) then return 0 end
+  redis.call('HDEL', KEYS[1], 'addresses', 'waits')
   redis.call('HSET', KEYS[1], 'ended_ms', given.now_ms, given.field, given.value)
   redis.call('PEXPIRE', KEYS[1], given.life_ms)
   return 1

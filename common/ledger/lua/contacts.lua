@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: channel, counts, held, number, people, queue, records, suppression
+-- uses: channel, console_job, counts, held, number, people, queue, records, suppression
 
 local contacts = {}
 
@@ -89,7 +89,7 @@ local function drop_contact(id, steps, queues)
   redis.call('HDEL', keys.aliases, id)
 end
 
--- forget(KEYS = [suppressed], ARGV = [JSON]) → 1
+-- forget(KEYS = [suppressed, console_job if there is a job], ARGV = [JSON]) → 1
 --   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking: all that is known of it]
 --         seats: [[booking, guest]] of calls that others attend too
 --         events: [[booking, digest, event]] of those, and of calls that are somebody else's by now: what named them,
@@ -97,6 +97,7 @@ end
 --         unread: [id] of bodies of Cal.com that could not be read and name them
 --         mailbox: by which bookings and enrollments are found
 --         steps: [name] that an enrollment may have; queues: [name]
+--         job: for a worker, who tells the provider, see console_job.lua; with it the addresses outlive the rest for a while
 -- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
   local given = cjson.decode(ARGV[1])
@@ -116,6 +117,7 @@ function contacts.forget()
   end
   for _, id in ipairs(given.contacts) do drop_contact(id, given.steps, given.queues) end
   redis.call('DEL', keys.traces .. given.mailbox)
+  if given.job then console_job.request(KEYS[2], given.job) end
   return 1
 end
 

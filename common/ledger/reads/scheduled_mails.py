@@ -50,9 +50,9 @@ def steps_between(
                 yield one.signed_up_ms + offset_ms, step_delivery_id(EnrollmentId(one.id), step)
 
     waited_for = {
-        (campaign, step)
-        for campaign, segment, status, step, _ in people.counts
-        if status == "active" and campaign in cadences and is_of(campaign, segment)
+        (group.campaign, group.next_step)
+        for group in people.counts
+        if group.status == "active" and group.campaign in cadences and is_of(group.campaign, group.segment)
     }
     parts = [next_steps()] if waited_for else []
     for campaign, cadence in cadences.items():

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.domain.person_search import ListedPerson
+from common.domain.projection import page_url
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
 from services.console import decisions
@@ -67,7 +68,11 @@ async def decide(request: web.Request) -> web.Response:
         raise Problem(404, f"The actions are {', '.join(decisions.ACTIONS)}.", title="No such action")
     given = await read_body(request, models.Decision)
     outcome = await decisions.decide(context, action, found, given.model_dump())
-    return answer(models.DecisionResult(done=outcome.is_done, answer=outcome.answer, message=outcome.message))
+    return answer(
+        models.DecisionResult(
+            done=outcome.is_done, answer=outcome.answer, message=outcome.message, job=outcome.job or None
+        )
+    )
 
 
 async def dead_letters(request: web.Request) -> web.Response:
@@ -195,6 +200,8 @@ async def _job(context: ConsoleContext, job_id: str) -> web.Response:
             ended=iso(found.ended_ms) if found.ended_ms is not None else None,
             failure=found.failure,
             provider_id=found.result.get("provider_id", ""),
+            waits=found.waits,
+            notion_pages=[page_url(page) for page in found.arguments.get("pages", "").split()],
         )
     )
 

@@ -160,11 +160,16 @@ class Decision(ApiModel):
 
 
 class DecisionResult(ApiModel):
-    """`answer`: `done`, `waits`, `asked`, or why nothing was done; `message`: the same in words."""
+    """
+    `answer`: `done`, `waits`, `asked`, or why nothing was done; `message`: the same in words.
+
+    `job`: of forget, what a worker does at Resend.
+    """
 
     done: bool
     answer: str
     message: str
+    job: str | None = None
 
 
 class DeadLetterChoice(ApiModel):
@@ -210,7 +215,11 @@ class TestMail(ApiModel):
 
 
 class Job(ApiModel):
-    """What a worker was asked to do. `failure`: why it did not; `provider_id`: of the mail that it sent."""
+    """
+    What a worker was asked to do. `failure`: why it did not, and what to do; `provider_id`: of the mail that it sent.
+
+    `waits`: why it is tried again. `notion_pages`: of who was forgotten, the rows that remain.
+    """
 
     job: str
     kind: str
@@ -220,6 +229,8 @@ class Job(ApiModel):
     ended: str | None
     failure: str
     provider_id: str
+    waits: str
+    notion_pages: list[str]
 
 
 class Problem(ApiModel):

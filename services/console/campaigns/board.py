@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from common.campaigns.campaign import Campaign
 from common.domain.enrollment import Status
 from common.domain.ids import Step, step_name
-from common.domain.people_index import PeopleCounts
+from common.domain.people_index import Group, PeopleCounts
 
 _STATUS_LABELS: Mapping[Status, str] = {
     Status.HELD: "held: too many signups in an hour",
@@ -75,10 +75,10 @@ class Board:
 
 def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:
     places: dict[_Place, dict[str, Cell]] = {}
-    for (key, segment, status, next_step, is_booked), number in counts.items():
-        if key == campaign.key:
-            cells = places.setdefault(_place(status, next_step), {})
-            cells[segment] = cells.get(segment, Cell()) + Cell(number, number if is_booked else 0)
+    for group, number in counts.items():
+        if group.campaign == campaign.key:
+            cells = places.setdefault(_place(group.status, group.next_step), {})
+            cells[group.segment] = cells.get(group.segment, Cell()) + _cell(group, number)
     occurring = {segment for cells in places.values() for segment in cells}
     segments = [*campaign.segments, *sorted(occurring - {*campaign.segments})]
     known = [*campaign.step_ids]
@@ -89,6 +89,20 @@ def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:
     )
     steps = [_step_row(campaign, step, places.get((step, ""), {})) for step in known]
     return Board(segments=segments, rows=[*before, *steps, *after])
+
+
+def signed_up_since(month: str, counts: PeopleCounts, campaign: Campaign) -> Mapping[str, Cell]:
+    """Of those who signed up in this month, `2025-11`, or later: by segment, and under "" all of them."""
+    cells: dict[str, Cell] = {"": Cell()}
+    for group, number in counts.items():
+        if group.campaign == campaign.key and group.month >= month:
+            for segment in {group.segment, ""}:
+                cells[segment] = cells.get(segment, Cell()) + _cell(group, number)
+    return cells
+
+
+def _cell(group: Group, number: int) -> Cell:
+    return Cell(number, number if group.is_booked else 0)
 
 
 _Place = tuple[Step | None, str]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.windows import window_in_words
+from common.clock import iso
 from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
 from common.ledger.pauses import Pause
 from common.ledger.versions import LogEntry
-from services.console.campaigns.board import Board, board_of
+from services.console.campaigns.board import Board, Cell, board_of, signed_up_since
 from services.console.context import ConsoleContext
 from services.web.problem import Problem
 
@@ -37,6 +38,7 @@ class CampaignDetails:
     """
     `since`: what put the version in force, None where nobody did. `log`: earlier changes, newest first. `is_following`:
     schedules are being made to follow, and nothing is sent meanwhile. `files_differ`: other files wait to be applied.
+    `month`: this one, `2025-11`; `of_month`: those who signed up in it, by segment, and under "" all.
     """
 
     campaign: Campaign
@@ -50,6 +52,8 @@ class CampaignDetails:
     board: Board
     steps: Sequence[PlannedMail]
     others: Sequence[PlannedMail]
+    month: str
+    of_month: Mapping[str, Cell]
 
 
 def played_campaign(context: ConsoleContext, key: str) -> Campaign:
@@ -75,7 +79,7 @@ async def read_details(context: ConsoleContext, key: str) -> CampaignDetails:
 
 async def _details(context: ConsoleContext, key: str) -> CampaignDetails:
     campaign, ledger, pace = played_campaign(context, key), context.ledger, context.settings.pace
-    log = [*reversed(await ledger.versions.log(key))]
+    log, month = [*reversed(await ledger.versions.log(key))], iso(context.clock.now_ms())[:7]
     current = (await ledger.versions.in_force()).get(key)
     since = next((entry for entry in log if current and entry.version == current.version), None)
     return CampaignDetails(
@@ -88,6 +92,8 @@ async def _details(context: ConsoleContext, key: str) -> CampaignDetails:
         pause=(await ledger.pauses.active()).campaigns.get(key),
         files_differ=bool(await context.campaign_files.differing_from({key: campaign})),
         board=board_of(context.people.counts, campaign),
+        month=month,
+        of_month=signed_up_since(month, context.people.counts, campaign),
         steps=steps_of(campaign, pace),
         others=others_of(campaign, pace),
     )

@@ -7,7 +7,9 @@ import re
 from aiohttp import web
 
 from common.ledger.console_jobs import JobKind
+from common.ledger.contacts import NOT_ERASED
 from services.console.context import CONTEXT
+from services.console.decisions import message_of
 from services.console.replies import page, see_other
 from services.console.worker_jobs import read_job, request_test, state_of
 
@@ -23,6 +25,17 @@ async def send_test(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     job = await read_job(request.app[CONTEXT], request.match_info["job"])
+    if job.kind is JobKind.FORGET:
+        return page(
+            request,
+            "forgotten.html",
+            job=job,
+            state=state_of(job),
+            rows=job.arguments["pages"].split(),
+            not_erased=NOT_ERASED,
+            message=message_of("forget", "done"),
+            here="",
+        )
     if job.kind is not JobKind.SEND_TEST:
         raise web.HTTPNotFound
     back = job.arguments.get("back", "")

@@ -11,9 +11,10 @@ from aiohttp import web
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, is_enrollment_id
 from common.domain.series import Booking, BookingState
+from common.ledger.console_jobs import new_job_id
+from common.ledger.contacts import NOT_ERASED
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail
-from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
 from services.console.mails.person_mail import ShownMail, person_time, shown_mails
@@ -22,10 +23,8 @@ from services.console.pages.dead_letters import replay_effect
 from services.console.pages.unmarked_calls import message_of as mark_message
 from services.console.replies import page, see_other
 from services.console.unmarked_calls import ShownCall, show_call
+from services.console.worker_jobs import is_forget_job
 from services.web.problem import Problem
-
-_DATABASES = {"sequence": "Email Sequence", "contact": "BusinessX Canada"}
-"""Of the pages that the mirror remembers of an enrollment, in which database of Notion each is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,8 @@ async def show(request: web.Request) -> web.Response:
         suppressed=await context.ledger.suppressions.of(person.email),
         resting=await context.ledger.suppressions.resting(person.email),
         dead=await _dead_letters(context, person),
-        notion_rows=await _notion_rows(context, person) if PRINCIPAL.get().may_act else {},
+        new_job_id=new_job_id(),
+        not_erased=NOT_ERASED,
         message=message_of(*done) or dead_letter_message(request) or mark_message(request),
         here="",
     )
@@ -85,18 +85,20 @@ async def show(request: web.Request) -> web.Response:
 async def act(request: web.Request) -> web.Response:
     """A form of the page; the next page says what was done, also of who was forgotten by an earlier click."""
     context, action, form = request.app[CONTEXT], request.match_info["action"], await request.post()
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
         person = await read_person(context, request.match_info["id"])
     except Problem:
-        if action == "forget":
-            return see_other("/people?did=forget&done=already")
-        raise
+        if action != "forget":
+            raise
+        job = fields.get("job", "")
+        return see_other(f"/jobs/{job}" if await is_forget_job(context, job) else "/people?did=forget&done=already")
     if action not in ACTIONS:
         raise web.HTTPNotFound
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     outcome = await decide(context, action, person, fields)
-    back = "/people" if action == "forget" and outcome.is_done else f"/people/{person.enrollment_id}"
-    return see_other(f"{back}?did={action}&done={outcome.answer.replace(' ', '+')}")
+    if outcome.job:
+        return see_other(f"/jobs/{outcome.job}")
+    return see_other(f"/people/{person.enrollment_id}?did={action}&done={outcome.answer.replace(' ', '+')}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +118,6 @@ async def _call(context: ConsoleContext, person: ContactTimeline, booking: Booki
         local=person_time(context, person, booking.start_ms) if booking.start_ms else None,
         unmarked=await show_call(context, found) if found else None,
     )
-
-
-async def _notion_rows(context: ConsoleContext, person: ContactTimeline) -> dict[str, str]:
-    """The rows that forgetting leaves, of every enrollment and spelling of the address: what each is, by its id."""
-    own = person.enrollment.pages if person.enrollment else {}
-    named = {own[name]: title for name, title in _DATABASES.items() if name in own}
-    found = (await context.ledger.contacts.traces(person.email)).pages
-    return {id: named.get(id, "another row") for id in dict.fromkeys([*named, *found]) if id}
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:

@@ -1,0 +1,199 @@
+"""Who was forgotten at the console is on Resend's own list too, and then nothing in the store has their address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from actors.console_jobs import console_job
+from common.domain.ids import enrollment_id
+from common.errors import Ambiguous, Failure, Throttled, Transient
+from common.ledger import keys
+from common.ledger.action_log import ActionFilter
+from common.ledger.console_jobs import FORGET_LIFE_MS, ConsoleJob, new_job_id
+from common.ledger.contacts import ForgetJob
+from common.providers.budget import Unlimited
+from common.providers.resend.suppression_list import ResendSuppressionList
+from common.settings.settings import Settings
+from services.sandbox.ids import API_KEY, SENDING_KEY
+from services.simulation.engine import Simulation
+from tests.ledger_reads import content
+from tests.sandbox.running import RunningSandbox, running
+
+MINUTE_MS = 60_000
+ADA, DOTTED = "ada.l@gmail.com", "adal@gmail.com"
+WHO = enrollment_id("christmas_2025", DOTTED)
+BY_HAND = "add the address to Resend's list by hand, or run `advent forget ADDRESS --yes` later"
+
+
+@pytest.fixture
+async def resend(clock) -> AsyncIterator[RunningSandbox]:
+    async with running(clock=clock) as started:
+        yield started
+
+
+@pytest.fixture
+async def with_list(story: Simulation, resend: RunningSandbox, ada) -> AsyncIterator[Simulation]:
+    """A story whose worker has Resend's list, over HTTP, and in which Ada signed up."""
+    of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
+    story.world = replace(story.world, suppression_list=of)
+    await story.sign_up(replace(ada, email=ADA))
+    await soon(story)
+    yield story
+    await of.close()
+
+
+async def soon(story: Simulation) -> None:
+    await story.run(until_ms=story.clock.now_ms() + 1_000)
+
+
+async def forget(story: Simulation, address: str = ADA) -> str:
+    """The id of the job."""
+    job = ForgetJob(id=new_job_id(), by="mia", via="console")
+    await story.ledger.contacts.forget_address(address, now_ms=story.clock.now_ms(), job=job)
+    return job.id
+
+
+async def job_of(story: Simulation, job_id: str) -> ConsoleJob:
+    job = await story.ledger.console_jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+async def said(story: Simulation) -> list[tuple[str, str, str, str]]:
+    """The action log, newest first."""
+    return [(one.by, one.via, one.what, one.after) for one in await story.ledger.action_log.newest(ActionFilter())]
+
+
+async def listed(resend: RunningSandbox) -> set[str]:
+    _, answer, _ = await resend.resend("GET", "/suppressions?limit=100")
+    return {entry["email"] for entry in answer["data"]}
+
+
+def fails_with(story: Simulation, *failures: Failure) -> None:
+    """The next requests for Resend's list fail so."""
+    left, of = list(failures), story.world.suppression_list
+    assert of is not None
+
+    class Failing:
+        async def add(self, address: str) -> None:
+            if left:
+                raise left.pop(0)
+            await of.add(address)
+
+    story.world = replace(story.world, suppression_list=Failing())
+
+
+async def test_their_address_is_on_resends_list_and_nowhere_in_the_store(with_list, resend):
+    job_id = await forget(with_list)
+    await soon(with_list)
+
+    assert await listed(resend) == {ADA}
+    assert (await job_of(with_list, job_id)).is_done
+    assert ADA not in str(await content(with_list.ledger.client))
+    assert await said(with_list) == [("mia", "console", "forget", "on Resend's own suppression list")]
+    [action] = await with_list.ledger.action_log.newest(ActionFilter())
+    assert action.on[0].startswith("enr_")
+
+
+async def test_each_spelling_that_mail_went_to_is_listed(with_list, resend):
+    await forget(with_list, DOTTED)
+    await soon(with_list)
+
+    assert await listed(resend) == {ADA, DOTTED}
+
+
+async def test_a_worker_that_dies_after_resend_has_the_address_is_followed_by_one_that_ends_the_job(with_list, resend):
+    job_id = await forget(with_list)
+    waiting = await with_list.ledger.client.hgetall(keys.console_job(job_id))
+    await console_job(with_list.world, job_id)
+    await with_list.ledger.client.delete(keys.console_job(job_id))
+    await with_list.ledger.client.hset(keys.console_job(job_id), mapping=waiting)
+
+    await soon(with_list)
+
+    assert await listed(resend) == {ADA}
+    assert (await job_of(with_list, job_id)).is_done
+    assert ADA not in str(await content(with_list.ledger.client))
+
+
+@pytest.mark.parametrize(
+    ("failure", "after_ms"),
+    [
+        (Transient("connect"), MINUTE_MS),
+        (Ambiguous("timeout"), MINUTE_MS),
+        (Throttled("rate_limit_exceeded", retry_after_ms=1_000), MINUTE_MS),
+        (Throttled("rate_limit_exceeded", retry_after_ms=5 * MINUTE_MS), 5 * MINUTE_MS),
+    ],
+)
+async def test_while_resend_is_away_a_worker_tries_again(with_list, resend, failure, after_ms):
+    fails_with(with_list, failure)
+    job_id, asked_ms = await forget(with_list), with_list.clock.now_ms()
+    await with_list.run(until_ms=asked_ms + after_ms - 1)
+    waiting = await job_of(with_list, job_id)
+    assert (await listed(resend), waiting.ended_ms, waiting.waits) == (set(), None, failure.code)
+
+    await with_list.run(until_ms=asked_ms + after_ms)
+
+    assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA}, True)
+
+
+async def test_who_comes_back_while_resend_is_away_is_not_listed_afterwards(with_list, resend):
+    fails_with(with_list, Transient("connect"))
+    job_id = await forget(with_list)
+    await soon(with_list)
+    await with_list.ledger.suppressions.unsuppress(ADA, detail="by phone", now_ms=with_list.clock.now_ms())
+    await with_list.run(until_ms=with_list.clock.now_ms() + MINUTE_MS)
+
+    ended = await job_of(with_list, job_id)
+    assert await listed(resend) == set()
+    assert (ended.failure.endswith("(mail may go to this address again)"), ended.addresses) == (True, ())
+
+
+async def test_a_resend_that_is_away_for_a_day_is_for_a_person_to_tell(with_list):
+    fails_with(with_list, *[Transient("connect")] * 2_000)
+    job_id, asked_ms = await forget(with_list), with_list.clock.now_ms()
+    await with_list.run(until_ms=asked_ms + FORGET_LIFE_MS)
+
+    ended = await job_of(with_list, job_id)
+    words = f"Resend's own suppression list was not changed (connect); {BY_HAND}"
+    assert (ended.failure, ended.addresses) == (words, ())
+    assert asked_ms + FORGET_LIFE_MS - 2 * MINUTE_MS < ended.ended_ms < asked_ms + FORGET_LIFE_MS
+    assert await said(with_list) == [("mia", "console", "forget", words)]
+
+
+async def test_a_key_that_is_refused_says_what_to_mend_and_what_to_do(with_list, resend):
+    of = ResendSuppressionList(SENDING_KEY, resend.resend_url, budget=Unlimited())
+    with_list.world = replace(with_list.world, suppression_list=of)
+    job_id = await forget(with_list)
+    await soon(with_list)
+    await of.close()
+
+    ended = await job_of(with_list, job_id)
+    why = "restricted_api_key: RESEND_API_KEY may only send; the list needs one with full access"
+    assert ended.failure == f"Resend's own suppression list was not changed ({why}); {BY_HAND}"
+    assert await said(with_list) == [("mia", "console", "forget", ended.failure)]
+    assert ADA not in str(await content(with_list.ledger.client))
+
+
+async def test_an_internal_error_says_what_to_do_too(with_list):
+    fails_with(with_list, KeyError("a bug"))
+    job_id = await forget(with_list)
+    with pytest.raises(KeyError):
+        await console_job(with_list.world, job_id)
+
+    assert (await job_of(with_list, job_id)).failure.endswith(f"traceback; {BY_HAND}")
+    assert ADA not in str(await content(with_list.ledger.client))
+
+
+async def test_a_rehearsal_leaves_the_list_of_a_real_resend_alone(with_list, resend):
+    settings = Settings(secret_key="k" * 32, testing_mode=True, resend_api_key="re_key")
+    job_id = await forget(with_list)
+
+    await console_job(replace(with_list.world, settings=settings), job_id)
+
+    why = "TESTING_MODE is on, and the list holds for every campaign"
+    assert (await job_of(with_list, job_id)).failure == f"Resend's own suppression list was not changed ({why})"
+    assert await listed(resend) == set()
