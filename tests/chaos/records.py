@@ -19,9 +19,8 @@ from common.ledger import keys
 from common.ledger.codec import read_enrollment, read_records
 from common.ledger.constants import QUEUES
 
-ALWAYS = "reconcile_bookings"
-"""The queue whose job waits for its next turn as long as anything lives."""
-SOON_MS = 60_000
+LATER = ("reconcile_bookings", "bookings")
+"""Queues whose jobs wait for what nobody has to wait for: the next comparison with Cal.com, the end of a call."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ def work(client: redis.Redis) -> Work:
     names = []
     for queue in QUEUES:
         names += [f"{queue} waiting", f"{queue} ready or running"]
-        # A call is looked at once more after its end, which is nothing to wait for.
-        until_ms = time.time() * 1_000 + SOON_MS if queue == "bookings" else "+inf"
-        pipe.zcount(keys.delayed(queue), "-inf", until_ms).hlen(keys.ready(queue) + ".msgs")
+        pipe.zcard(keys.delayed(queue)).hlen(keys.ready(queue) + ".msgs")
+    names.append("bookings to look at")
+    pipe.zcount(keys.BOOKINGS, "-inf", time.time() * 1_000)
     for name, key in (("open deliveries", keys.OPEN), ("changed people", keys.CHANGED)):
         names.append(name)
         pipe.zcard(key)
@@ -79,7 +78,7 @@ def work(client: redis.Redis) -> Work:
     numbers = dict(zip(names, pipe.execute(), strict=True))
     counts = client.hgetall(keys.COUNTS)
     numbers |= {f"{status} people": int(counts.get(status.encode(), 0)) for status in ("accepted", "active")}
-    numbers[f"{ALWAYS} waiting"] = 0
+    numbers |= {f"{queue} waiting": 0 for queue in LATER}
     return Work({name: number for name, number in numbers.items() if number})
 
 
