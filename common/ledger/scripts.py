@@ -42,15 +42,22 @@ class Script:
     """`name`: file and entry point, `deliveries.claim`."""
 
     name: str
-    text: str
     sha: str
+
+    @property
+    def text(self) -> str:
+        """Composed each time: tens of kilobytes, and only a store that does not know the script asks for it."""
+        return _text(self.name)
 
 
 @cache
 def load(name: str) -> Script:
     """One entry point as the store runs it, with names of keys, limits, and the libraries that it uses."""
-    text = compose(name, LIBRARIES, preamble=_PREAMBLE)
-    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    return Script(name, hashlib.sha1(_text(name).encode(), usedforsecurity=False).hexdigest())
+
+
+def _text(name: str) -> str:
+    return compose(name, LIBRARIES, preamble=_PREAMBLE)
 
 
 @dataclass(slots=True)

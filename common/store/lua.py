@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+_NOT_CODE = re.compile(r"^ *(?:--.*)?", re.MULTILINE)
 _ENTRY_POINT = re.compile(r"^function (\w+\.\w+)\(\)$", re.MULTILINE)
 
 
@@ -29,11 +30,13 @@ def compose(entry_point: str, libraries: Mapping[str, str], *, preamble: str = "
     """
     The text of the script `library.function`, with every library that it needs.
 
+    Without comments and indentation, a third of it: the store keeps each text. The lines stay where they are.
+
     `preamble`: Lua text that comes first and is seen by all, such as `table_of` makes. Raises KeyError for an unknown
     library.
     """
     needed = dict.fromkeys(_with_used(entry_point.partition(".")[0], libraries))
-    parts = [f"local {name} = (function()\n{libraries[name]}end)()\n" for name in needed]
+    parts = [f"local {name} = (function()\n{_NOT_CODE.sub('', libraries[name])}end)()\n" for name in needed]
     return f"{preamble}{''.join(parts)}return {entry_point}()\n"
 
 

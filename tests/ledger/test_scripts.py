@@ -10,6 +10,7 @@ import pytest
 import common.ledger
 from common.ledger.scripts import LIBRARIES as KNOWN
 from common.ledger.scripts import load
+from common.store.lua import compose
 
 LUA = Path(common.ledger.__file__).parent / "lua"
 FILES = sorted(LUA.glob("*.lua"))
@@ -43,3 +44,16 @@ def test_an_entry_point_says_what_it_takes_and_answers(entry: str) -> None:
 def test_every_entry_point_is_one_script_of_its_own() -> None:
     assert len({load(entry).sha for entry in ENTRIES}) == len(ENTRIES) > 25
     assert all(load(entry).text.endswith(f"return {entry}()\n") for entry in ENTRIES)
+
+
+def test_a_store_keeps_the_code_of_a_script_and_no_comments() -> None:
+    library = (
+        "local greeting = {}\n\n-- run() → 1\nfunction greeting.run()\n  -- always\n  return 1 -- one\nend\n\n"
+        "return greeting\n"
+    )
+
+    assert compose("greeting.run", {"greeting": library}) == (
+        "local greeting = (function()\n"
+        "local greeting = {}\n\n\nfunction greeting.run()\n\nreturn 1 -- one\nend\n\nreturn greeting\n"
+        "end)()\nreturn greeting.run()\n"
+    )
