@@ -56,9 +56,9 @@ class RuleError(ValueError):
 
 def reported(person: Person, name: str) -> object:
     """The value that this person gave for a field; None: none."""
-    if isinstance(person, Mapping):
-        return person.get(name)
-    return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
+    if isinstance(person, Assessment):
+        return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
+    return person.get(name)
 
 
 @dataclass(frozen=True, slots=True)
