@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_M_ARENA_MAX = -8
 # Loaded here, not in the child: between fork and exec almost nothing is safe to call, dlopen least of all.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -35,6 +36,17 @@ def die_with_parent() -> None:
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
+def limit_malloc_arenas() -> None:
+    """
+    Let the threads of this process share two areas for malloc (M_ARENA_MAX, see mallopt(3)).
+
+    By default glibc gives each thread its own, up to eight a processor, and each holds what it once needed. Other C
+    libraries have no such setting.
+    """
+    if _LIBC is not None and hasattr(_LIBC, "mallopt"):
+        _LIBC.mallopt(_M_ARENA_MAX, 2)
 
 
 class Held(Exception):

@@ -79,13 +79,17 @@ def entry(name: str) -> Callable[..., int]:
     return run
 
 
-def preload(names: list[str]) -> None:
+def preload(names: list[str], settings: Settings) -> None:
     """
     Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared.
+
+    A module's `preload(settings)` does the same for what its process would import or build later and never change.
 
     Garbage is left as well: children would fill the holes in these pages, and each have a copy of them.
     """
     gc.disable()
     for name in names:
-        importlib.import_module(_MODULES[name])
+        module = importlib.import_module(_MODULES[name])
+        if hasattr(module, "preload"):
+            module.preload(settings)
     gc.freeze()
