@@ -36,7 +36,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.store import Store
 from common.observability import metrics
 from common.observability.tracing import traced
-from common.processes import limit_malloc_arenas
+from common.processes import limit_malloc
 from common.providers.build import Providers, build_providers
 from common.providers.http import preload_httpx
 from common.providers.notion.mirror import NotionMirror
@@ -254,7 +254,7 @@ def preload(_settings: Settings) -> None:
 
 def run(settings: Settings, store_url: str) -> int:
     """Run until SIGTERM or SIGINT; then drain, and return 0; 1 when a campaign's version cannot be played."""
-    limit_malloc_arenas()
+    limit_malloc()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

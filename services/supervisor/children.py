@@ -6,6 +6,7 @@ import gc
 import importlib
 from collections.abc import Callable
 
+from common.processes import limit_malloc
 from common.settings.settings import Settings, url_of
 from common.store.clients import wait_for_store
 from common.store.identity import refuse_unusable_store
@@ -87,6 +88,7 @@ def preload(names: list[str], settings: Settings) -> None:
 
     Garbage is left as well: children would fill the holes in these pages, and each have a copy of them.
     """
+    limit_malloc()
     gc.disable()
     for name in names:
         module = importlib.import_module(_MODULES[name])

@@ -41,6 +41,23 @@ for campaign in load_campaigns(settings.campaign_keys).values():
 """
 
 
+LOADED = """
+import json, sys
+from common.settings.settings import Settings
+from services.supervisor.children import preload
+
+preload(["sandbox", "gateway", "console", "worker"], Settings())
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+NEEDED_BY_FEW = {"icalendar", "holidays", "dateutil"}
+"""Libraries of several megabytes, for calendar files and for sending windows with holidays."""
+
+
+def test_no_process_loads_at_its_start_what_few_need() -> None:
+    assert NEEDED_BY_FEW & set(json.loads(_printed(LOADED))) == set()
+
+
 def test_a_worker_imports_nothing_for_its_first_request() -> None:
     assert json.loads(_printed(IMPORTED_LATER)) == []
 
