@@ -36,10 +36,13 @@ from common.ledger.ledger import Ledger
 from common.ledger.store import Store
 from common.observability import metrics
 from common.observability.tracing import traced
+from common.processes import limit_malloc
 from common.providers.build import Providers, build_providers
+from common.providers.http import preload_httpx
 from common.providers.notion.mirror import NotionMirror
 from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import compose_scripts
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
 from common.store.errors import STORE_ERRORS
@@ -243,8 +246,15 @@ class Observe(dramatiq.Middleware):
             log.error("job_failed", actor=message.actor_name, job=message.message_id, exc_info=exception)
 
 
+def preload(_settings: Settings) -> None:
+    """Import and compose, before `advent up` forks, what takes the most memory of a worker's start."""
+    preload_httpx()
+    compose_scripts(NAMESPACE)
+
+
 def run(settings: Settings, store_url: str) -> int:
     """Run until SIGTERM or SIGINT; then drain, and return 0; 1 when a campaign's version cannot be played."""
+    limit_malloc()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

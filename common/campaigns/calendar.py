@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
-from icalendar import Alarm, Calendar, Event, vCalAddress, vText, vUri
-
 from common.domain.mail import Attachment
+
+if TYPE_CHECKING:
+    import icalendar
 
 ALARM: Final = timedelta(minutes=15)
 _PRODUCT: Final = "-//Advent//Calls//EN"
@@ -42,7 +43,9 @@ class CalendarEntry:
 
     def to_ics(self, *, now: datetime) -> bytes:
         """The file, written at `now`; icalendar folds and escapes, so that no value becomes a property."""
-        calendar = Calendar()
+        import icalendar  # here and below, because it takes 4 MB, and few processes ever write a file
+
+        calendar = icalendar.Calendar()
         calendar.add("prodid", _PRODUCT)
         calendar.add("version", "2.0")
         calendar.add("method", "PUBLISH")
@@ -54,8 +57,10 @@ class CalendarEntry:
         content = self.to_ics(now=now).decode()
         return Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content=content)
 
-    def _event(self, now: datetime) -> Event:
-        event = Event()
+    def _event(self, now: datetime) -> icalendar.Event:
+        import icalendar
+
+        event = icalendar.Event()
         event.add("uid", _one_line(self.uid))
         event.add("sequence", self.sequence)
         event.add("dtstamp", now.astimezone(UTC))
@@ -66,18 +71,22 @@ class CalendarEntry:
         event.add("organizer", self._organizer())
         if self.join_url:
             event.add("location", self.join_url)
-            event.add("url", vUri(self.join_url))
+            event.add("url", icalendar.vUri(self.join_url))
         event.add_component(self._alarm())
         return event
 
-    def _organizer(self) -> vCalAddress:
+    def _organizer(self) -> icalendar.vCalAddress:
+        import icalendar
+
         name, address = self.organizer
-        organizer = vCalAddress(f"mailto:{quote(_one_line(address), safe='@+')}")
-        organizer.params["cn"] = vText(_one_line(name).replace('"', "'"))
+        organizer = icalendar.vCalAddress(f"mailto:{quote(_one_line(address), safe='@+')}")
+        organizer.params["cn"] = icalendar.vText(_one_line(name).replace('"', "'"))
         return organizer
 
-    def _alarm(self) -> Alarm:
-        alarm = Alarm()
+    def _alarm(self) -> icalendar.Alarm:
+        import icalendar
+
+        alarm = icalendar.Alarm()
         alarm.add("action", "DISPLAY")
         alarm.add("description", _one_line(self.summary))
         alarm.add("trigger", -ALARM)

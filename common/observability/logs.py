@@ -194,10 +194,16 @@ def _route_libraries(level: str, render: list[Processor]) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(logging.WARNING, logging.getLevelName(level)) if _quiet.is_on else level)
+    _set_level(root, max(logging.WARNING, logging.getLevelName(level)) if _quiet.is_on else logging.getLevelName(level))
     for name in _NOISY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+        _set_level(logging.getLogger(name), max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Only where it differs: it writes to every logger, whose memory forked processes share until then."""
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

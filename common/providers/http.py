@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
 import math
 import re
 import ssl
@@ -25,6 +26,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import anyio
 import httpx
 
 from common.clock import DateWitness
@@ -61,6 +63,12 @@ class DeadlineClient(httpx.AsyncClient):
         if self._witness is not None:
             self._witness.note(response.headers)
         return response
+
+
+def preload_httpx() -> None:
+    """Import what httpx otherwise imports with its first client and its first request."""
+    importlib.import_module("httpcore")
+    anyio.run(anyio.sleep, 0)
 
 
 def phases(total_s: float) -> httpx.Timeout:

@@ -15,6 +15,7 @@ import redis.asyncio.sentinel
 import redis.sentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.retry import Retry
 
 from common.settings.values import sentinel_parts
@@ -24,7 +25,8 @@ from common.store.refusals import find_refusal_blocking
 
 # redis-py 8 retries a refused connection for seconds by default; the gateway must know at once, to use its spool.
 _TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 10}
-_OPTIONS: dict[str, Any] = {**_TIMEOUTS, "health_check_interval": 30}
+# Without `driver_info` redis-py reads its own version from disk for each connection.
+_OPTIONS: dict[str, Any] = {**_TIMEOUTS, "health_check_interval": 30, "driver_info": DriverInfo()}
 
 
 def connect(url: str, *, process: str | None = None) -> redis.Redis:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+
 import uvloop
 
 from common.campaigns.campaigns import load_campaigns
@@ -32,6 +35,13 @@ def run(settings: Settings) -> int:
     check_access_settings(settings)
     setup_logs("console", settings)
     return uvloop.run(_serve(settings))
+
+
+def preload(_settings: Settings) -> None:
+    """Import the dashboard, which is optional, before `advent up` forks."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("dramatiq_dashboard")
+        importlib.import_module("services.console.dashboard.queue_interface")
 
 
 async def _serve(settings: Settings) -> int:

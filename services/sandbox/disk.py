@@ -65,7 +65,8 @@ class Disk:
             _make_private(path)
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
         self._connection.row_factory = sqlite3.Row
-        self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        # 256 KiB of pages instead of 2 MiB: the operating system caches the file as well.
+        self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;")
         self._connection.executescript(SCHEMA)
 
     def run(self, sql: str, *arguments: Any) -> int:

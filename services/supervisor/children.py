@@ -6,6 +6,7 @@ import gc
 import importlib
 from collections.abc import Callable
 
+from common.processes import limit_malloc
 from common.settings.settings import Settings, url_of
 from common.store.clients import wait_for_store
 from common.store.identity import refuse_unusable_store
@@ -79,13 +80,18 @@ def entry(name: str) -> Callable[..., int]:
     return run
 
 
-def preload(names: list[str]) -> None:
+def preload(names: list[str], settings: Settings) -> None:
     """
     Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared.
 
+    A module's `preload(settings)` does the same for what its process would import or build later and never change.
+
     Garbage is left as well: children would fill the holes in these pages, and each have a copy of them.
     """
+    limit_malloc()
     gc.disable()
     for name in names:
-        importlib.import_module(_MODULES[name])
+        module = importlib.import_module(_MODULES[name])
+        if hasattr(module, "preload"):
+            module.preload(settings)
     gc.freeze()

@@ -126,7 +126,7 @@ class _Up:
 
     def run(self) -> int:
         setup_logs("up", self.settings)
-        preload([child.spec.name for child in self.children])
+        preload([child.spec.name for child in self.children], self.settings)
         for child in self.children:
             child.start()
         try:

@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import DataError
 
-from common.store.clients import HiredisPacking
+from common.store.clients import HiredisPacking, connect, connect_async
 
 
 class Packing(HiredisPacking, Connection):
@@ -27,3 +27,10 @@ def test_commands_are_packed_in_c_into_the_bytes_that_redis_py_makes(command: tu
 def test_what_redis_py_refuses_is_refused_by_name() -> None:
     with pytest.raises(DataError, match="NoneType"):
         Packing().pack_command("SET", "name", None)
+
+
+def test_a_connection_does_not_read_the_version_of_redis_py_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("redis.utils.get_lib_version")
+
+    for client in (connect("redis://127.0.0.1:1"), connect_async("redis://127.0.0.1:1")):
+        client.connection_pool.make_connection()

@@ -106,8 +106,17 @@ def _required(model: type[BaseModel]) -> frozenset[str]:
 USUAL = _shape(Signup)
 
 
+_shapes: dict[str, tuple[Sequence[Field], SignupShape]] = {}
+
+
 def shape_of(key: str, declared: Sequence[Field]) -> SignupShape:
-    """The shape of the campaign `key`, which declares these fields."""
+    """The shape of the campaign `key`, which declares these fields; built once, until it declares others."""
+    if key not in _shapes or _shapes[key][0] != declared:
+        _shapes[key] = declared, _build(key, declared)
+    return _shapes[key][1]
+
+
+def _build(key: str, declared: Sequence[Field]) -> SignupShape:
     fields: dict[str, Any] = {name: _usual(name) for name in _OF_EVERYBODY}
     schemas = json_schema(declared)["properties"]
     for field in declared:
