@@ -73,7 +73,7 @@ class Campaign:
     def minimum_gap(self) -> Span:
         return self.compiled.minimum_gap
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """The default one first."""
         return tuple(self.translations)

@@ -38,6 +38,7 @@ import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pydantic_core import to_json
 
@@ -70,9 +71,12 @@ _ASSESSMENT = (
 """What `assessment` holds, in its order; a new field goes to the end."""
 
 
+_values = attrgetter(*_ASSESSMENT)
+
+
 def assessment_text(assessment: Assessment) -> str:
     """An assessment but its address, as a JSON list in the order of `_ASSESSMENT`; what is missing at its end is left out."""
-    values = [getattr(assessment, name) for name in _ASSESSMENT]
+    values = [*_values(assessment)]
     while values[-1] is None or values[-1] == {}:
         values.pop()
     return to_json(values).decode()

@@ -26,8 +26,8 @@ from services.gateway.store_availability import limit_answer_time
 from services.gateway.validation.signup_shape import shape_of
 from services.web.server import serve
 
-GC_THRESHOLD = 10_000
-"""New objects between two collections of the youngest generation; about 40 signups."""
+GC_THRESHOLD = 50_000
+"""New objects between two collections of the youngest generation; about 200 signups."""
 
 ANSWER_S = 2.0
 """A gateway whose store does not say within this time which versions are in force starts with those that it knows."""
