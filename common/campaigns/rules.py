@@ -237,7 +237,7 @@ def _negation(inner: _Part) -> _Part:
 
 def _known(apply: Callable[..., object], *values: object) -> object:
     """None when one of the values is not known, or is not what its field promises."""
-    if any(value is None for value in values):
+    if None in values:
         return None
     try:
         return apply(*values)

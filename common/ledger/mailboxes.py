@@ -39,7 +39,7 @@ class Mailboxes:
         found: dict[str, Any] = {"id": enrollment_id(campaign, mailbox)}
         if self._store.separate_spellings:
             found["separate"] = True
-        elif mailbox != normal_address(address):
+        elif mailbox != address and mailbox != normal_address(address):
             found["spelled_id"] = enrollment_id(campaign, address)
         return found
 

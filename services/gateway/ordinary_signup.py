@@ -46,8 +46,9 @@ def read_ordinary_signup(body: bytes) -> SignupForm | None:
         return None
     if _has_repeated_key(body, fields) or not _is_usable_name(fields["first_name"]):
         return None
-    if any(unusable(fields[name]) for name in _SHOWN_TEXTS if name in fields):
-        return None
+    for name in _SHOWN_TEXTS:
+        if name in fields and unusable(fields[name]):
+            return None
     if not (body.isascii() and b"\\u" not in body) and not _is_shown_as_sent(fields):
         return None
     at = fields.pop("consent_at", None)

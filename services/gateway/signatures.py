@@ -54,8 +54,7 @@ class StandardSignatures:
 
         Raises Problem 401 for every other request, whatever its headers hold.
         """
-        prefix = next((name for name in self.prefixes if f"{name}-id" in headers), self.prefixes[0])
-        message_id = headers.get(f"{prefix}-id", "")
+        prefix, message_id = self._sent_id(headers)
         if not self.keys and self.allow_unsigned and not message_id:
             return None
         if not 0 < len(message_id) <= ID_CHARACTERS_MAX or not message_id.isascii():
@@ -69,6 +68,13 @@ class StandardSignatures:
         if not self._is_signed(content, headers.get(f"{prefix}-signature", "")):
             raise _unsigned(f"{prefix}-signature is missing or does not match the body")
         return message_id
+
+    def _sent_id(self, headers: Headers) -> tuple[str, str]:
+        """The prefix that is used, and the message id, "" when there is none."""
+        for prefix in self.prefixes:
+            if (message_id := headers.get(f"{prefix}-id")) is not None:
+                return prefix, message_id
+        return self.prefixes[0], ""
 
     def _is_signed(self, content: bytes, header: str) -> bool:
         signatures = [_raw(part[3:]) for part in header.split(" ") if part.startswith("v1,")]
