@@ -23,7 +23,7 @@ SLOW = ("hangs", "hangs after", "drips")
 
 def timeout_s(fault: Fault) -> float:
     """Short where it is waited for; long where a busy machine must not be taken for a silent provider."""
-    return 0.2 if fault.answer in SLOW else 10
+    return 0.6 if fault.answer in SLOW else 10
 
 
 MESSAGES = {
