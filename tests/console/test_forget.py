@@ -30,6 +30,8 @@ ADDRESS = "ada@example.org"
 ADA = enrollment_id("christmas_2025", ADDRESS)
 ROWS = {"sequence": "2b1f5c1e-0000-4000-8000-000000000001", "contact": "2b1f5c1e-0000-4000-8000-000000000002"}
 
+REHEARSAL = {"testing_mode": True, "resend_api_key": API_KEY, "sandboxed": frozenset()}
+
 
 @pytest.fixture
 async def sandbox(clock: VirtualClock) -> AsyncIterator[RunningSandbox]:
@@ -149,7 +151,7 @@ async def test_what_resend_refused_is_for_a_person_to_do(
 
     assert "<b>Resend's list: not added.</b>" in page
     assert "check the key: set a valid RESEND_API_KEY" in page
-    assert "list by hand, or run <code>advent forget ADDRESS --yes</code> later." in page
+    assert "list by hand, or run <code>advent forget ADDRESS --yes</code> for each." in page
     assert (await console.get(f"/people/{ADA}")).status == 404, "erased all the same"
 
 
@@ -162,9 +164,20 @@ async def test_while_resend_is_away_the_page_says_that_it_is_tried_again(
     await soon(worker)
     await of.close()
 
-    assert (
-        "Resend did not take the address yet: connect. A worker tries again" in (await console.get(asked.location)).text
+    assert "Not on it yet: connect. A worker tries again" in (await console.get(asked.location)).text
+
+
+async def test_what_is_meant_to_be_so_is_no_alarm(console: Console, worker: Simulation) -> None:
+    worker.world = replace(worker.world, settings=worker.world.settings.model_copy(update=REHEARSAL))
+    asked = await forget(console)
+    await soon(worker)
+    page = (await console.get(asked.location)).text
+
+    said = (
+        "Resend&#39;s own suppression list was not changed (TESTING_MODE is on, and the list holds for every campaign)."
     )
+    assert f'<p class="notice" role="status">\n{said}' in page
+    assert "notice alarm" not in page
 
 
 async def test_a_form_that_is_sent_twice_leads_to_the_same_page(
