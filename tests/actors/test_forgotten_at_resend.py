@@ -15,7 +15,7 @@ from common.errors import Ambiguous, Permanent, Throttled, Transient
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.console_jobs import FORGET_LIFE_MS, ConsoleJob, new_job_id
-from common.ledger.contacts import ForgetJob
+from common.ledger.contacts import Contacts, ForgetJob, Traces
 from common.providers.budget import StoreBudget, Unlimited
 from common.providers.resend.suppression_list import ResendSuppressionList
 from common.settings.settings import Settings
@@ -105,6 +105,27 @@ async def test_each_spelling_that_mail_went_to_is_listed(with_list, resend):
     await soon(with_list)
 
     assert await listed(resend) == {ADA, DOTTED}
+
+
+async def test_a_spelling_that_arrives_during_the_erasure_is_listed_too(with_list, resend, monkeypatch):
+    client, other, traces = with_list.ledger.client, enrollment_id("winter_2026", ADA), Contacts.traces
+    kept = await client.hgetall(keys.enrollment(WHO))
+    arriving = [{**kept, "campaign": "winter_2026", "email": DOTTED}]
+
+    async def before_a_signup(self: Contacts, address: str) -> Traces:
+        found = await traces(self, address)
+        if arriving:
+            await client.sadd(keys.CAMPAIGNS, "winter_2026")
+            await client.hset(keys.enrollment(other), mapping=arriving.pop())
+        return found
+
+    monkeypatch.setattr(Contacts, "traces", before_a_signup)
+    await forget(with_list)
+    await soon(with_list)
+
+    assert await listed(resend) == {ADA, DOTTED}
+    stored = str(await content(client))
+    assert [one in stored for one in (ADA, DOTTED)] == [False, False]
 
 
 async def test_a_worker_that_dies_after_resend_has_the_address_is_followed_by_one_that_ends_the_job(with_list, resend):
