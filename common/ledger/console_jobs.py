@@ -24,7 +24,7 @@ LIFE_MS = 600_000
 """Of a job that nobody does: whoever asked is gone by then."""
 RESULT_LIFE_MS = 300_000
 FORGET_LIFE_MS = 24 * 3_600_000
-"""The addresses of who was forgotten are kept no longer than this, whatever becomes of workers and the provider."""
+"""The addresses of the forgotten person are kept no longer than this, whatever becomes of workers and the provider."""
 FORGET_TRIES_MS = FORGET_LIFE_MS - 600_000
 """No try is planned for later, so that the last one ends, and is written down, before the job goes."""
 FORGET_RESULT_LIFE_MS = 3_600_000
@@ -45,7 +45,7 @@ class ConsoleJob:
     """
     `ended_ms`: None while it waits for a worker; then either `result` or `failure`, the reason in words, is set.
 
-    Until then: `addresses` of who was forgotten; `waits`, why it is tried again.
+    Until then: `addresses` of the forgotten person; `waits`, why it is tried again.
     """
 
     id: str

@@ -58,7 +58,7 @@ async def test_who_is_forgotten_is_asked_for_together_with_the_erasure(ledger, c
     assert (await ledger.suppressions.of(ADA)).is_forgotten
 
 
-async def test_the_addresses_of_who_was_forgotten_go_with_the_end_of_the_job(ledger, store, clock):
+async def test_the_addresses_of_the_forgotten_person_go_with_the_end_of_the_job(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
     await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=["a.da@example.org"])
     waiting = await ledger.console_jobs.get(JOB)
@@ -74,7 +74,7 @@ async def test_the_addresses_of_who_was_forgotten_go_with_the_end_of_the_job(led
     assert ADA not in str(await content(store)), "the same form, sent again"
 
 
-async def test_the_addresses_of_who_was_forgotten_are_kept_for_a_day_at_most(ledger, store, clock):
+async def test_the_addresses_of_the_forgotten_person_are_kept_for_a_day_at_most(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
     await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=[ADA])
 
