@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -202,7 +203,8 @@ def _unfinished(world: World, job: ConsoleJob, unchanged: Unchanged) -> JobDefer
         due_ms = world.clock.now_ms() + unchanged.retry_after_ms
         if due_ms < job.asked_ms + FORGET_TRIES_MS:
             return JobDeferred(unchanged.why, due_ms, unchanged.left)
-    return JobRefused(unchanged.words(BY_HAND))
+    is_part = len(unchanged.left) < int(job.arguments.get("spellings", "0"))
+    return JobRefused(replace(unchanged, is_part=is_part).words(BY_HAND))
 
 
 async def _record(world: World, job: ConsoleJob, after: str) -> None:

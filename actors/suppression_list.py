@@ -52,7 +52,7 @@ async def list_at_resend(world: World, addresses: Sequence[str]) -> Unchanged | 
         except Permanent as refusal:
             refused[address] = refusal
         except Failure as failure:
-            return _unchanged(failure, [*refused, *addresses[number:]], addresses)
+            return _unchanged(failure, [*addresses[number:], *refused], addresses)
     return _unchanged(next(iter(refused.values())), [*refused], addresses) if refused else None
 
 

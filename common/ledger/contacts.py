@@ -65,7 +65,12 @@ class ForgetJob:
     via: str
 
     def as_json(self, traces: Traces, now_ms: int) -> dict[str, Any]:
-        arguments = {"via": self.via, "owners": " ".join(traces.owners), "pages": " ".join(traces.pages)}
+        arguments = {
+            "via": self.via,
+            "owners": " ".join(traces.owners),
+            "pages": " ".join(traces.pages),
+            "spellings": str(len(traces.spellings)),
+        }
         return request_of(self.id, JobKind.FORGET, arguments, by=self.by, now_ms=now_ms, addresses=traces.spellings)
 
 

@@ -213,6 +213,34 @@ async def test_a_spelling_that_resend_refuses_keeps_no_other_off_its_list(with_l
     assert await said(with_list) == [("mia", "console", "forget", words)]
 
 
+async def test_a_spelling_that_resend_refuses_takes_no_turn_from_the_others(with_list, resend):
+    busy = Throttled("budget", retry_after_ms=MINUTE_MS)
+    fails_with(with_list, Permanent("validation_error", status=422), busy)
+    job_id = await forget(with_list, DOTTED)
+    await soon(with_list)
+    assert (await job_of(with_list, job_id)).addresses == (ADA, DOTTED), "the other one is first now"
+
+    await console_job(with_list.world, job_id)
+    assert await listed(resend) == {ADA, DOTTED}
+
+
+async def test_what_was_listed_at_an_earlier_try_counts_at_the_end(with_list, resend):
+    of = with_list.world.suppression_list
+
+    class Half:
+        async def add(self, address: str) -> None:
+            if address == ADA:
+                raise Transient("connect")
+            await of.add(address)
+
+    with_list.world = replace(with_list.world, suppression_list=Half())
+    job_id, asked_ms = await forget(with_list, DOTTED), with_list.clock.now_ms()
+    await with_list.run(until_ms=asked_ms + FORGET_LIFE_MS)
+
+    words = f"Resend's own suppression list was changed only in part (connect); {BY_HAND}"
+    assert (await listed(resend), (await job_of(with_list, job_id)).failure) == ({DOTTED}, words)
+
+
 async def test_a_job_that_goes_while_it_is_done_is_not_said_to_be_tried_again(with_list, monkeypatch):
     logged = CapturingLogger()
     monkeypatch.setattr("actors.console_jobs.log", logged)
