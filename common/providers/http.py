@@ -26,7 +26,6 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import anyio
 import httpx
 
 from common.clock import DateWitness
@@ -67,6 +66,8 @@ class DeadlineClient(httpx.AsyncClient):
 
 def preload_httpx() -> None:
     """Import what httpx otherwise imports with its first client and its first request."""
+    import anyio  # as late as httpx does: pytest has to see it first, to load its plugin
+
     importlib.import_module("httpcore")
     anyio.run(anyio.sleep, 0)
 
