@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
 from actors.sending.test_mail import TestRefused, check_recipient, sample_mails, send_test, unsubscribe_url
-from actors.suppression_list import ON_LIST, list_at_resend
+from actors.suppression_list import LET_BACK, ON_LIST, RETRY_MS, Unchanged, list_at_resend
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
@@ -18,19 +19,20 @@ from common.domain.ids import DeliveryId
 from common.domain.mail import SentMail
 from common.errors import Failure, Throttled
 from common.ledger.action_log import Action
-from common.ledger.console_jobs import FORGET_LIFE_MS, FORGET_RESULT_LIFE_MS, RESULT_LIFE_MS, ConsoleJob, JobKind
+from common.ledger.console_jobs import FORGET_RESULT_LIFE_MS, FORGET_TRIES_MS, RESULT_LIFE_MS, ConsoleJob, JobKind
 from common.ledger.owners import read_recipient
 from common.providers.cures import cure_of
 from common.providers.patience import patiently
 from common.readers import read_reader
 from common.shown_mails import render_shown, without_unsubscribe
+from common.store.errors import STORE_ERRORS, is_transient
 from common.world import World
 
 PATIENCE_S = 60
 """Whoever asked looks at the page; what takes longer they ask for again."""
 
-BY_HAND = "add the address to Resend's list by hand, or run `advent forget ADDRESS --yes` later"
-"""Here it is not known any more."""
+BY_HAND = "add each spelling of the address to Resend's list by hand, or run `advent forget ADDRESS --yes` for each"
+"""Here they are not known any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +44,9 @@ class JobRefused(Exception):
 class JobDeferred(Exception):
     """It cannot be done just now; the text says why."""
 
-    def __init__(self, why: str, due_ms: int) -> None:
+    def __init__(self, why: str, due_ms: int, addresses: Sequence[str]) -> None:
         super().__init__(why)
-        self.due_ms = due_ms
+        self.due_ms, self.addresses = due_ms, addresses
 
 
 async def console_job(world: World, job_id: str) -> None:
@@ -54,11 +56,9 @@ async def console_job(world: World, job_id: str) -> None:
         log.info("console_job_not_done", job=job_id, why="it was forgotten" if job is None else "it has ended")
         return
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            result = await _KINDS[job.kind](world, job)
+        result = await _result(world, job)
     except JobDeferred as deferral:
-        await world.ledger.console_jobs.defer(job.id, str(deferral), due_ms=deferral.due_ms)
-        log.warning("console_job_deferred", job=job.id, kind=job.kind, due_ms=deferral.due_ms)
+        await _defer(world, job, deferral)
     except (JobRefused, TestRefused, CampaignError) as refusal:
         await _fail(world, job, str(refusal), code="refused")
     except Failure as failure:
@@ -72,6 +72,26 @@ async def console_job(world: World, job_id: str) -> None:
         now_ms = world.clock.now_ms()
         await world.ledger.console_jobs.finish(job.id, result, now_ms=now_ms, life_ms=_result_life_ms(job))
         log.info("console_job_done", job=job.id, kind=job.kind)
+
+
+async def _result(world: World, job: ConsoleJob) -> Mapping[str, str]:
+    """For a forgotten person nobody else asks again, so what passes by itself is waited for."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await _KINDS[job.kind](world, job)
+    except STORE_ERRORS as error:
+        if job.kind is not JobKind.FORGET or not is_transient(error):
+            raise
+        why = f"no answer within {PATIENCE_S} s" if isinstance(error, TimeoutError) else "the store was away"
+        raise _unfinished(world, job, Unchanged(why=why, left=job.addresses, retry_after_ms=RETRY_MS)) from None
+
+
+async def _defer(world: World, job: ConsoleJob, deferral: JobDeferred) -> None:
+    due_ms, addresses = deferral.due_ms, deferral.addresses
+    if await world.ledger.console_jobs.defer(job.id, str(deferral), due_ms=due_ms, addresses=addresses):
+        log.warning("console_job_deferred", job=job.id, kind=job.kind, due_ms=due_ms, why=str(deferral))
+    else:
+        log.warning("console_job_not_done", job=job.id, why="it was forgotten, or has ended, meanwhile")
 
 
 async def _fail(world: World, job: ConsoleJob, reason: str, *, code: str) -> None:
@@ -160,23 +180,31 @@ async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
 
 async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """
-    Of who was forgotten, the addresses onto the provider's list; in the action log is what came of it.
+    Put the forgotten person's addresses on the provider's list, and record the outcome in the action log.
 
     It is tried again as long as the addresses are kept, unless the person has come back since. Repeating it changes
     nothing there.
     """
     addresses = [one for one in job.addresses if await world.ledger.suppressions.of(one) is not None]
     if not addresses:
-        raise JobRefused("Resend's own suppression list was not changed (mail may go to this address again)")
-    unchanged = await list_at_resend(world, addresses)
-    if unchanged is None:
-        await _record(world, job, ON_LIST)
-        return {}
+        unchanged: Unchanged | None = LET_BACK
+    else:
+        unchanged = await list_at_resend(world, addresses)
+    if unchanged is not None and unchanged.is_failure:
+        raise _unfinished(world, job, unchanged)
+    note = unchanged.words("") if unchanged else ""
+    await _record(world, job, note or ON_LIST)
+    return {"note": note} if note else {}
+
+
+def _unfinished(world: World, job: ConsoleJob, unchanged: Unchanged) -> JobDeferred | JobRefused:
+    """Whether it is tried again, or a person has to do it."""
     if unchanged.retry_after_ms is not None:
         due_ms = world.clock.now_ms() + unchanged.retry_after_ms
-        if due_ms < job.asked_ms + FORGET_LIFE_MS:
-            raise JobDeferred(unchanged.why, due_ms)
-    raise JobRefused(unchanged.words(BY_HAND))
+        if due_ms < job.asked_ms + FORGET_TRIES_MS:
+            return JobDeferred(unchanged.why, due_ms, unchanged.left)
+    is_part = len(unchanged.left) < int(job.arguments.get("spellings", "0"))
+    return JobRefused(replace(unchanged, is_part=is_part).words(BY_HAND))
 
 
 async def _record(world: World, job: ConsoleJob, after: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from common.errors import Failure, Misconfigured, Throttled, Transient
+from common.errors import Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.cures import cure_of
 from common.world import World
 
@@ -17,33 +17,54 @@ ON_LIST: Final = "on Resend's own suppression list"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """Why the list lacks them. `retry_after_ms`: when to try again; None: not before a person has mended something."""
+    """
+    Why the list lacks addresses: `left`, not all of those that were given if `is_part`.
+
+    `retry_after_ms`: when to try again; None: not before a person has mended something.
+    """
 
     why: str
+    left: tuple[str, ...] = ()
+    is_part: bool = False
     is_failure: bool = True
     retry_after_ms: int | None = None
 
     def words(self, then: str) -> str:
         """`then`: what to do, unless it is meant to be so."""
-        return f"Resend's own suppression list was not changed ({self.why})" + (f"; {then}" if self.is_failure else "")
+        changed = "changed only in part" if self.is_part else "not changed"
+        return f"Resend's own suppression list was {changed} ({self.why})" + (f"; {then}" if self.is_failure else "")
 
 
 IN_REHEARSAL: Final = Unchanged(why="TESTING_MODE is on, and the list holds for every campaign", is_failure=False)
-_NO_CLIENT: Final = Unchanged(why="this process has no client for it")
+LET_BACK: Final = Unchanged(why="mail may go to this address again", is_failure=False)
 
 
 async def list_at_resend(world: World, addresses: Sequence[str]) -> Unchanged | None:
-    """None: the list has them all now. Repeating it changes nothing."""
+    """None: the list has them all now. Repeating it changes nothing. One that is refused keeps no other off it."""
     if world.settings.is_rehearsal:
         return IN_REHEARSAL
     if world.suppression_list is None:
-        return _NO_CLIENT
-    try:
-        for address in addresses:
+        return Unchanged(why="this process has no client for it", left=tuple(addresses))
+    refused: dict[str, Permanent] = {}
+    for number, address in enumerate(addresses):
+        try:
             await world.suppression_list.add(address)
-    except Failure as failure:
-        return Unchanged(why=": ".join(filter(None, (failure.code, _cure(failure)))), retry_after_ms=_wait_ms(failure))
-    return None
+        except Permanent as refusal:
+            refused[address] = refusal
+        except Failure as failure:
+            return _unchanged(failure, [*addresses[number:], *refused], addresses)
+    return _unchanged(next(iter(refused.values())), [*refused], addresses) if refused else None
+
+
+def _unchanged(failure: Failure, left: Sequence[str], addresses: Sequence[str]) -> Unchanged:
+    is_part, wait_ms = len(left) < len(addresses), _wait_ms(failure)
+    return Unchanged(why=_why(failure), left=tuple(left), is_part=is_part, retry_after_ms=wait_ms)
+
+
+def _why(failure: Failure) -> str:
+    if failure.code == "budget":
+        return "our own rate limit had no turn free"
+    return ": ".join(filter(None, (failure.code, _cure(failure))))
 
 
 def _cure(failure: Failure) -> str:

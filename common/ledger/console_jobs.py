@@ -24,7 +24,9 @@ LIFE_MS = 600_000
 """Of a job that nobody does: whoever asked is gone by then."""
 RESULT_LIFE_MS = 300_000
 FORGET_LIFE_MS = 24 * 3_600_000
-"""The addresses of who was forgotten are kept no longer than this, whatever becomes of workers and the provider."""
+"""The addresses of the forgotten person are kept no longer than this, whatever becomes of workers and the provider."""
+FORGET_TRIES_MS = FORGET_LIFE_MS - 600_000
+"""No try is planned for later, so that the last one ends, and is written down, before the job goes."""
 FORGET_RESULT_LIFE_MS = 3_600_000
 """It names what is left to erase by hand."""
 RESULT_BYTES_MAX = 512 * 1024
@@ -43,7 +45,7 @@ class ConsoleJob:
     """
     `ended_ms`: None while it waits for a worker; then either `result` or `failure`, the reason in words, is set.
 
-    Until then: `addresses` of who was forgotten; `waits`, why it is tried again.
+    Until then: `addresses` of the forgotten person; `waits`, why it is tried again.
     """
 
     id: str
@@ -91,9 +93,10 @@ class ConsoleJobs:
             waits=fields.get("waits", ""),
         )
 
-    async def defer(self, job_id: str, why: str, *, due_ms: int) -> bool:
-        """Try it again at that time; False when it is too late."""
-        given = {"id": job_id, "why": why, "due_ms": due_ms}
+    async def defer(self, job_id: str, why: str, *, due_ms: int, addresses: Sequence[str]) -> bool:
+        """Try it again at that time, with these addresses; False when it is too late."""
+        left = json.dumps(addresses, ensure_ascii=False)
+        given = {"id": job_id, "why": why, "due_ms": due_ms, "addresses": left}
         return bool(await self._store.run_json("console_jobs.defer", [keys.console_job(job_id)], given))
 
     async def finish(

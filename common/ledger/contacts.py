@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.domain.booking import BookingEvent
@@ -11,7 +11,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_calls
-from common.ledger.console_jobs import JobKind, request_of
+from common.ledger.console_jobs import JobKind, new_job_id, request_of
 from common.ledger.constants import QUEUES
 from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, texts
@@ -65,7 +65,12 @@ class ForgetJob:
     via: str
 
     def as_json(self, traces: Traces, now_ms: int) -> dict[str, Any]:
-        arguments = {"via": self.via, "owners": " ".join(traces.owners), "pages": " ".join(traces.pages)}
+        arguments = {
+            "via": self.via,
+            "owners": " ".join(traces.owners),
+            "pages": " ".join(traces.pages),
+            "spellings": str(len(traces.spellings)),
+        }
         return request_of(self.id, JobKind.FORGET, arguments, by=self.by, now_ms=now_ms, addresses=traces.spellings)
 
 
@@ -127,16 +132,20 @@ class Contacts:
 
     async def forget_address(self, address: str, *, now_ms: int, job: ForgetJob | None = None) -> Traces:
         """
-        Erase what is found, and again what arrived meanwhile; returns what was found first.
+        Erase what is found, and again what arrived meanwhile; returns what was found first, with all spellings.
 
-        `job`: asked for together with the first erasure, or not at all.
+        `job`: asked for together with the first erasure, or not at all; another one for spellings that arrived later.
         """
-        first = traces = await self.traces(address)
+        first, asked = await self.traces(address), job
+        traces = first
         for _ in range(FORGETS_MAX):
-            await self.forget(traces, now_ms=now_ms, job=job)
+            await self.forget(traces, now_ms=now_ms, job=asked)
             traces = await self.traces(address)
             if not traces.is_known:
                 break
+            traces.spellings = [one for one in traces.spellings if one not in first.spellings]
+            first.spellings += traces.spellings
+            asked = replace(job, id=new_job_id()) if job and traces.spellings else None
         return first
 
     async def forget(self, traces: Traces, *, now_ms: int, job: ForgetJob | None = None) -> None:

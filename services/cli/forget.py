@@ -14,7 +14,7 @@ from common.domain.projection import page_url
 from services.cli.arguments import address
 from services.cli.contact import no_mail_since
 from services.cli.shared import json_option, now_ms, print_json, record_action, with_ledger, with_world
-from services.cli.suppress import REPEAT, warn_unchanged_list
+from services.cli.suppress import warn_unchanged_list
 
 if TYPE_CHECKING:
     from actors.suppression_list import Unchanged
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
     from common.world import World
+
+REPEAT_EACH = "repeat the command later, for each spelling of the address"
 
 
 @click.command()
@@ -46,7 +48,7 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
     unchanged = with_world(lambda world: _list_at_resend(world, traces)) if done else None
-    warn_unchanged_list(unchanged)
+    _warn(unchanged)
     set_aside = _set_aside_file()
     if as_json:
         print_json(
@@ -91,8 +93,17 @@ async def _list_at_resend(world: World, traces: Traces) -> Unchanged | None:
     from actors.suppression_list import ON_LIST, list_at_resend
 
     unchanged = await list_at_resend(world, traces.spellings)
-    await record_action(world.ledger, "forget", traces.owners, after=unchanged.words(REPEAT) if unchanged else ON_LIST)
+    await record_action(
+        world.ledger, "forget", traces.owners, after=unchanged.words(REPEAT_EACH) if unchanged else ON_LIST
+    )
     return unchanged
+
+
+def _warn(unchanged: Unchanged | None) -> None:
+    """Also which spellings the list lacks: the store does not know them any more."""
+    warn_unchanged_list(unchanged, then=REPEAT_EACH)
+    for spelling in unchanged.left if unchanged else ():
+        click.echo(f"  not on Resend's list: {spelling}", err=True)
 
 
 async def _refuse_another_key(ledger: Ledger) -> None:

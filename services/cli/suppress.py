@@ -44,7 +44,7 @@ async def _suppress(world: World, address: str) -> tuple[bool, Unchanged | None]
     return is_new, await list_at_resend(world, [address])
 
 
-def warn_unchanged_list(unchanged: Unchanged | None) -> None:
-    """On stderr; None: it was changed."""
+def warn_unchanged_list(unchanged: Unchanged | None, *, then: str = REPEAT) -> None:
+    """On stderr; None: it was changed. `then`: what to do."""
     if unchanged is not None:
-        click.secho(f"advent: {unchanged.words(REPEAT)}", fg="yellow", err=True)
+        click.secho(f"advent: {unchanged.words(then)}", fg="yellow", err=True)

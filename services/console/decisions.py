@@ -67,8 +67,10 @@ MESSAGES: Final[Mapping[str, str]] = {
     "unsuppress already": "This address is not suppressed; nothing changed.",
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
-    "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again."
-    " To show that to somebody, find the address here. A worker puts it on Resend's own suppression list.",
+    "forget done": "Erased here; the address gets no mail again. It waits for Resend's own suppression list, for at"
+    " most a day; then nothing is kept of this person but the hash of the address.",
+    "forget ended": "Forgotten: nothing is kept of this person but the hash of the address, as long as no mail may go"
+    " to it. To show that to somebody, find the address here.",
     "forget already": "Nothing is kept of this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }

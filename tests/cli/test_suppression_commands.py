@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
 from common.ledger import keys
@@ -166,6 +167,26 @@ def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
         )
     assert contact(run_command)["suppressed"]["is_forgotten"] is True
     assert json.loads(run_command("forget", ADA, "--json")[1])["suppressed"]["is_forgotten"] is True
+
+
+async def dotted_signs_up(ledger):
+    dotted = Assessment(email="ada.l@gmail.com", first_name="Ada", assessment_score=50, red_systems=2)
+    await ledger.signups.accept(dotted, webhook_id="signup:1", received_ms=now_ms())
+
+
+def test_without_resend_each_spelling_that_its_list_lacks_is_named(run_command, run_ledger, monkeypatch):
+    monkeypatch.setenv("SANDBOX_PORT", "9")
+    run_ledger(dotted_signs_up)
+    status, output, errors = run_command("forget", "adal@gmail.com", "--yes", "--json")
+
+    words = (
+        "Resend's own suppression list was not changed (connect);"
+        " repeat the command later, for each spelling of the address"
+    )
+    named = "".join(f"  not on Resend's list: {one}\n" for one in ("adal@gmail.com", "ada.l@gmail.com"))
+    assert (status, json.loads(output)["listed_at_resend"], errors) == (0, False, f"advent: {words}\n{named}")
+    log = run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))
+    assert log[0].after == words, "without an address"
 
 
 @pytest.fixture

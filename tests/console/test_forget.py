@@ -30,6 +30,8 @@ ADDRESS = "ada@example.org"
 ADA = enrollment_id("christmas_2025", ADDRESS)
 ROWS = {"sequence": "2b1f5c1e-0000-4000-8000-000000000001", "contact": "2b1f5c1e-0000-4000-8000-000000000002"}
 
+REHEARSAL = {"testing_mode": True, "resend_api_key": API_KEY, "sandboxed": frozenset()}
+
 
 @pytest.fixture
 async def sandbox(clock: VirtualClock) -> AsyncIterator[RunningSandbox]:
@@ -78,7 +80,14 @@ async def test_the_address_is_on_resends_list_and_the_page_says_so(
     assert await listed(sandbox) == [ADDRESS]
     assert ("<b>Resend's list: asked for</b> by local" in before, "data-refresh" in before) == (True, True)
     assert ("<b>Resend's list: added.</b>" in after, "data-refresh" in after) == (True, False)
-    assert "To show that to somebody, find the address here." in after
+    refreshed = before.partition('<div id="job" data-refresh>')[2]
+    assert "Erased here; the address gets no mail again. It waits for Resend" in refreshed
+    assert ["To show that to somebody, find the address here." in text for text in (before, after)] == [False, True]
+    assert ["nothing is kept of this person" in text.partition("; then")[0] for text in (before, after)] == [
+        False,
+        True,
+    ]
+    assert "Until then, for at most a day, the address is kept." in before
     assert [ADDRESS in text for text in (before, after)] == [False, False]
     assert ADDRESS not in str(await content(worker.ledger.client))
     log = await console.context.ledger.action_log.newest(ActionFilter())
@@ -92,9 +101,9 @@ async def test_before_the_click_the_page_says_what_will_happen(console: Console,
     page = html.unescape((await console.get(f"/people/{ADA}")).text)
 
     assert (
-        "A worker puts it on Resend's own suppression list, and only until then, for a day at most, it is kept" in page
+        "A worker puts it on Resend's own suppression list; it is kept only until then, and for a day at most." in page
     )
-    assert "the next page says whether Resend took it, and names their rows in Notion" in page
+    assert "The next page says whether Resend took it, and names their rows in Notion" in page
     assert "Not erased: their rows in Notion, their mails at Resend" in page
 
 
@@ -149,7 +158,7 @@ async def test_what_resend_refused_is_for_a_person_to_do(
 
     assert "<b>Resend's list: not added.</b>" in page
     assert "check the key: set a valid RESEND_API_KEY" in page
-    assert "list by hand, or run <code>advent forget ADDRESS --yes</code> later." in page
+    assert "list by hand, or run <code>advent forget ADDRESS --yes</code> for each." in page
     assert (await console.get(f"/people/{ADA}")).status == 404, "erased all the same"
 
 
@@ -162,9 +171,20 @@ async def test_while_resend_is_away_the_page_says_that_it_is_tried_again(
     await soon(worker)
     await of.close()
 
-    assert (
-        "Resend did not take the address yet: connect. A worker tries again" in (await console.get(asked.location)).text
+    assert "Not on it yet: connect. A worker tries again" in (await console.get(asked.location)).text
+
+
+async def test_what_is_meant_to_be_so_is_no_alarm(console: Console, worker: Simulation) -> None:
+    worker.world = replace(worker.world, settings=worker.world.settings.model_copy(update=REHEARSAL))
+    asked = await forget(console)
+    await soon(worker)
+    page = (await console.get(asked.location)).text
+
+    said = (
+        "Resend&#39;s own suppression list was not changed (TESTING_MODE is on, and the list holds for every campaign)."
     )
+    assert f'<p class="notice" role="status">\n{said}' in page
+    assert "notice alarm" not in page
 
 
 async def test_a_form_that_is_sent_twice_leads_to_the_same_page(
@@ -198,6 +218,7 @@ async def test_a_program_forgets_somebody_and_reads_what_came_of_it(
 
     assert (refused["answer"], refused["job"]) == ("not confirmed", None)
     assert (done["answer"], asked["state"], ended["state"], ended["failure"]) == ("done", "asked", "done", "")
+    assert ("It waits for Resend's own suppression list" in str(done["message"]), ended["note"]) == (True, "")
     assert ended["notion_pages"] == ["https://www.notion.so/" + row.replace("-", "") for row in ROWS.values()]
     assert await listed(sandbox) == [ADDRESS]
     log = await console.context.ledger.action_log.newest(ActionFilter())

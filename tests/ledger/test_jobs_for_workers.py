@@ -58,10 +58,11 @@ async def test_who_is_forgotten_is_asked_for_together_with_the_erasure(ledger, c
     assert (await ledger.suppressions.of(ADA)).is_forgotten
 
 
-async def test_the_addresses_of_who_was_forgotten_go_with_the_end_of_the_job(ledger, store, clock):
+async def test_the_addresses_of_the_forgotten_person_go_with_the_end_of_the_job(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
-    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000)
-    assert (await ledger.console_jobs.get(JOB)).waits == "connect"
+    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=["a.da@example.org"])
+    waiting = await ledger.console_jobs.get(JOB)
+    assert (waiting.waits, waiting.addresses) == ("connect", ("a.da@example.org",))
 
     await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms(), life_ms=FORGET_RESULT_LIFE_MS)
 
@@ -73,19 +74,19 @@ async def test_the_addresses_of_who_was_forgotten_go_with_the_end_of_the_job(led
     assert ADA not in str(await content(store)), "the same form, sent again"
 
 
-async def test_the_addresses_of_who_was_forgotten_are_kept_for_a_day_at_most(ledger, store, clock):
+async def test_the_addresses_of_the_forgotten_person_are_kept_for_a_day_at_most(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
-    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000)
+    await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=[ADA])
 
     assert LIFE_MS < await store.pttl(keys.console_job(JOB)) <= FORGET_LIFE_MS == 86_400_000
 
 
 async def test_a_job_that_has_ended_or_was_never_asked_for_is_not_tried_again(ledger, clock):
-    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1)
+    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1, addresses=[])
     await request(ledger, clock.now_ms())
     await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms())
 
-    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1)
+    assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1, addresses=[])
     assert (await ledger.console_jobs.get(JOB)).waits == ""
     assert await ledger.client.zscore(keys.delayed("console_job"), JOB) == clock.now_ms()
 

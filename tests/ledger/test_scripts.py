@@ -49,14 +49,14 @@ _FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(", re.MULTILINE)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_script_holds_what_it_calls_and_no_function_that_nothing_names(entry: str) -> None:
+def test_a_script_holds_what_it_names_and_no_function_that_nothing_names(entry: str) -> None:
     text = load(entry).text
     for library, part in re.findall(r"^local (\w+) = \(function\(\)\n(.*?)^end\)\(\)$", text, re.MULTILINE | re.DOTALL):
-        held, called = {*_FUNCTION.findall(part)}, {*re.findall(r"(?<![\w.])(\w+)\(", part)}
-        assert called & {*_FUNCTION.findall(KNOWN[library])} <= held
+        held, named = {*_FUNCTION.findall(part)}, {*re.findall(r"(?<![\w.'])\w+\b", part)}
+        assert named & {*_FUNCTION.findall(KNOWN[library])} <= held
         assert [name for name in held if len(re.findall(rf"\b{name}\b", text)) < 2] == []
-    held, called = {*_FUNCTION.findall(text)}, {*re.findall(r"\b(\w+\.\w+)\(", text)}
-    assert called & {name for library in KNOWN.values() for name in _FUNCTION.findall(library)} <= held
+    held, named = {*_FUNCTION.findall(text)}, {*re.findall(r"\b\w+\.\w+\b", text)}
+    assert named & {name for library in KNOWN.values() for name in _FUNCTION.findall(library)} <= held
 
 
 def test_a_script_holds_only_the_keys_that_it_names() -> None:

@@ -141,6 +141,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/console_job", "  redis.call('PEXPIRE', key, given.life_ms)\n", ""),
     ("console_jobs", "  redis.call('HDEL', KEYS[1], 'addresses', 'waits')\n", ""),
     ("console_jobs", "  queue.schedule('console_job', given.id, given.due_ms)\n", ""),
+    ("console_jobs", ", 'addresses', given.addresses)", ")"),
     ("contacts", "  if given.job then console_job.request(KEYS[2], given.job) end\n", ""),
     ("console_jobs", "given.value)\n  redis.call('PEXPIRE', KEYS[1], given.life_ms)", "given.value)"),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),

@@ -11,11 +11,11 @@ function console_jobs.request()
 end
 
 -- defer(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was forgotten, or has ended
---   JSON  id; due_ms: when it is tried again; why: in words
+--   JSON  id; due_ms: when it is tried again; why: in words; addresses: those that are left
 function console_jobs.defer()
   local given = cjson.decode(ARGV[1])
   if not console_job.is_waiting(KEYS[1]) then return 0 end
-  redis.call('HSET', KEYS[1], 'waits', given.why)
+  redis.call('HSET', KEYS[1], 'waits', given.why, 'addresses', given.addresses)
   queue.schedule('console_job', given.id, given.due_ms)
   return 1
 end

@@ -201,6 +201,7 @@ async def _job(context: ConsoleContext, job_id: str) -> web.Response:
             failure=found.failure,
             provider_id=found.result.get("provider_id", ""),
             waits=found.waits,
+            note=found.result.get("note", ""),
             notion_pages=[page_url(page) for page in found.arguments.get("pages", "").split()],
         )
     )

@@ -218,7 +218,8 @@ class Job(ApiModel):
     """
     What a worker was asked to do. `failure`: why it did not, and what to do; `provider_id`: of the mail that it sent.
 
-    `waits`: why it is tried again. `notion_pages`: of who was forgotten, the rows that remain.
+    `waits`: why it is tried again. `note`: why it is done, though nothing was changed. `notion_pages`: of the forgotten
+    person, the rows that remain.
     """
 
     job: str
@@ -230,6 +231,7 @@ class Job(ApiModel):
     failure: str
     provider_id: str
     waits: str
+    note: str
     notion_pages: list[str]
 
 

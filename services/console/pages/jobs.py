@@ -25,20 +25,19 @@ async def send_test(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     job = await read_job(request.app[CONTEXT], request.match_info["job"])
+    state = state_of(job)
     if job.kind is JobKind.FORGET:
         return page(
             request,
             "forgotten.html",
             job=job,
-            state=state_of(job),
+            state=state,
             rows=job.arguments["pages"].split(),
             not_erased=NOT_ERASED,
-            message=message_of("forget", "done"),
+            message=message_of("forget", "done" if state == "asked" else "ended"),
             here="",
         )
     if job.kind is not JobKind.SEND_TEST:
         raise web.HTTPNotFound
     back = job.arguments.get("back", "")
-    return page(
-        request, "job.html", job=job, state=state_of(job), back=back if _OWN_PATH.fullmatch(back) else "/", here=""
-    )
+    return page(request, "job.html", job=job, state=state, back=back if _OWN_PATH.fullmatch(back) else "/", here="")

@@ -83,7 +83,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def act(request: web.Request) -> web.Response:
-    """A form of the page; the next page says what was done, also of who was forgotten by an earlier click."""
+    """A form of the page; the next page says what was done, also of the person forgotten by an earlier click."""
     context, action, form = request.app[CONTEXT], request.match_info["action"], await request.post()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     try:

@@ -1,6 +1,6 @@
 -- A job of the console that a worker does.
---   console_job:<id>  HASH  kind, arguments (JSON), by, asked_ms; until it has ended: addresses (JSON: of who was forgotten),
---                           waits: why it is tried again; once it has ended: ended_ms, and result (JSON) or failure
+--   console_job:<id>  HASH  kind, arguments (JSON), by, asked_ms; until it has ended: addresses (JSON: of the forgotten
+--                           person), waits: why it is tried again; once it has ended: ended_ms, and result (JSON) or failure
 -- uses: queue
 
 local console_job = {}
