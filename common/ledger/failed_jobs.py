@@ -62,11 +62,16 @@ class FailedJobs:
                 yield await self._read(listed[first : first + PAGE])
 
     async def _read(self, listed: Sequence[tuple[int, str, str]]) -> list[FailedJob]:
-        pipe = self._store.client.pipeline(transaction=False)
+        """One command for each of their queues, however many there are."""
+        ids: dict[str, list[str]] = {}
         for _, queue, id in listed:
-            pipe.hget(keys.QUEUE.dead_messages(queue), id)
-        bodies = await pipe.execute() if listed else []
-        return [_read(*one, body) for one, body in zip(listed, bodies, strict=True)]
+            ids.setdefault(queue, []).append(id)
+        pipe = self._store.client.pipeline(transaction=False)
+        for queue, of_queue in ids.items():
+            pipe.hmget(keys.QUEUE.dead_messages(queue), of_queue)
+        answers: list[Any] = await pipe.execute() if ids else []
+        bodies = {queue: iter(found) for queue, found in zip(ids, answers, strict=True)}
+        return [_read(failed_ms, queue, id, next(bodies[queue])) for failed_ms, queue, id in listed]
 
     async def requeue(self, queue: str, id: str) -> bool:
         """It runs again as soon as a worker takes it."""
