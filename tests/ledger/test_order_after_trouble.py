@@ -50,6 +50,15 @@ async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: L
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
+async def test_the_first_does_not_wait_for_the_second_when_both_are_tried_again(ledger: Ledger, waits):
+    for delivery in (FIRST, SECOND):
+        claim = await ledger.deliveries.claim(delivery, worker="w1", now_ms=waits)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=waits)
+        await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=waits, due_ms=waits + 60_000)
+
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits + 60_000), ClaimGranted)
+
+
 async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits)
     await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=waits)
