@@ -66,6 +66,12 @@ async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
+async def test_it_does_not_wait_for_one_that_nobody_has_tried(ledger: Ledger, waits):
+    await ledger.client.delete(keys.delivery(FIRST))
+
+    assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
+
+
 async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledger, waits):
     await closed(ledger, waits)
     await ledger.client.zadd(keys.delayed("send"), {FIRST: waits + 1_500})
