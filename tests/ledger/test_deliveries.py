@@ -316,6 +316,26 @@ async def test_an_attempt_that_costs_nothing_and_stays_unknown_may_go_at_its_tur
     assert {"outcome_unknown", "first_attempt_ms", "probed"}.isdisjoint(await planned.fields)
 
 
+async def test_who_lost_it_to_another_worker_says_nothing_of_it(ledger, planned, now_ms):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    lost = await planned.claimed()
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    await planned.claimed(worker="w2")
+
+    assert not await ledger.deliveries.note_unaccepted(lost)
+    assert (await planned.fields)["outcome_unknown"] == "1"
+
+
+async def test_an_attempt_after_which_the_key_had_other_bytes_may_not(ledger, planned, now_ms):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    again = await planned.claimed()
+    await ledger.deliveries.note_conflict(again, since_ms=now_ms - 24 * HOUR_MS, now_ms=now_ms)
+
+    assert not await ledger.deliveries.note_unaccepted(again)
+
+
 @pytest.mark.parametrize(("outcome", "unknown"), [("defer", False), ("retry", True)])
 async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unknown):
     claim = await planned.frozen()

@@ -22,7 +22,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     LEDGER: (
         ("tests/ledger", *_NOT_EVERY_ORDER),
         _EVERY_ORDER,
-        ("tests/actors", "tests/rebuild", "-m", "not acceptance"),
+        ("tests/actors", "tests/rebuild", "tests/versions", "-m", "not acceptance"),
     ),
     BROKER: (
         ("tests/broker", "-m", "not acceptance"),

@@ -14,6 +14,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
+from common.ledger import keys
 from common.ledger.constants import ADDED_LATE, NOT_SENT, REMOVED
 from common.ledger.versions import LogEntry
 from common.versions.people import people_of, person_of
@@ -189,8 +190,11 @@ async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_wi
     await story.apply(lambda campaign: edits.removed(campaign, step="step-7"))
     assert (await story.enrollment(ada)).status is Status.COMPLETED
     await story.put_in_force(before)
+    going_on = await story.enrollment(ada)
+    counted = await story.ledger.client.hmget(keys.COUNTS, ["active", "completed"])
     await story.until(12)
 
+    assert (going_on.status, counted) == (Status.ACTIVE, [b"1", b"0"])
     assert story.sent(ada) == ALL
     assert (await story.enrollment(ada)).status is Status.COMPLETED
 
