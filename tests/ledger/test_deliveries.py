@@ -336,6 +336,15 @@ async def test_an_attempt_after_which_the_key_had_other_bytes_may_not(ledger, pl
     assert not await ledger.deliveries.note_unaccepted(again)
 
 
+async def test_a_replay_has_all_its_attempts_again(ledger, planned, now_ms):
+    for outcome in ("retry", "retry", "dead"):
+        claim = await planned.frozen()
+        await ledger.deliveries.settle(claim, outcome, "timeout", now_ms=now_ms, due_ms=now_ms)
+    await ledger.dead_letters.replay(planned.id, now_ms=now_ms, way="fresh")
+
+    assert (claim.failures, (await planned.claimed()).failures) == (2, 0)
+
+
 @pytest.mark.parametrize(("outcome", "unknown"), [("defer", False), ("retry", True)])
 async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unknown):
     claim = await planned.frozen()
