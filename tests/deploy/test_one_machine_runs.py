@@ -338,7 +338,8 @@ def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_w
     assert elsewhere.ask("status")["enrolled"] >= before
     # The website repeats what it sent since, under the same ids.
     again = visitors.place.website.post_all(visitors.sent[before:], at_once=4, patience_s=20)
-    assert {answer.status for answer in again} == {202}
+    # Whoever a worker has read back from Notion by then is enrolled already.
+    assert {answer.status for answer in again} <= {200, 202}
 
     everybody = len(visitors.sent)
     eventually(lambda: len(place.sandbox.mails_by_key()) == 7 * everybody, "seven mails each", within_s=90)

@@ -169,6 +169,10 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
     )
 
 
+EXITED = "exited"
+"""It follows from what happened at the same moment, such as a bounce."""
+
+
 async def read_happened(
     ledger: Ledger, contact: EnrollmentId, enrollment: Enrollment | None, calls: list[ReportedCall]
 ) -> list[Entry]:
@@ -184,7 +188,7 @@ async def read_happened(
     for call in calls:
         entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]
         entries += await _deliveries(ledger, call.booking.id, call.records)
-    return sorted(entries, key=lambda entry: entry.at_ms)
+    return sorted(entries, key=lambda entry: (entry.at_ms, entry.what == EXITED))
 
 
 async def read_field_notes(ledger: Ledger, contact: EnrollmentId) -> AsyncIterator[FieldNote]:
