@@ -40,13 +40,13 @@ def subjects(story, address="chen@example.org") -> int:
     return len(story.mailer.inbox_of(address))
 
 
-async def test_a_bounce_within_the_same_millisecond_is_told_in_the_order_in_which_it_happened(story, chen):
+async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_which_it_happened(story, chen):
     await story.sign_up(chen)
     await story.run(until_ms=story.clock.now_ms())
     await reported(story, FeedbackKind.BOUNCED, step_delivery_id(CHEN, 1))
 
-    told = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
-    assert told == ["signed up", "step 1 accepted", "step 1 bounced", "exited"]
+    happened = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
+    assert happened == ["signed up", "step 1 accepted", "step 1 bounced", "exited"]
 
 
 @pytest.mark.parametrize(
