@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.domain.enrollment import Status
+from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.notion_import import Restored
 from common.ledger import keys
@@ -46,6 +46,17 @@ async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(led
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.next_step) == (Status.EXITED, None)
     assert await ledger.client.zcard(keys.delayed("send")) == 0
+
+
+async def test_who_came_back_is_not_suppressed_by_the_row_of_before(ledger, ada, row, clock):
+    suppressions, now_ms = ledger.suppressions, clock.now_ms()
+    await suppressions.suppress(ada.email, ExitReason.UNSUBSCRIBED, detail="by link", now_ms=now_ms)
+    await suppressions.unsuppress(ada.email, detail="asked by phone", now_ms=now_ms + 1)
+
+    left = Restoration(person=row(exit_reason=ExitReason.UNSUBSCRIBED))
+    await ledger.enrollments.restore(left, now_ms=now_ms + HOUR_MS)
+
+    assert await suppressions.of(ada.email) is None
 
 
 async def test_a_gap_in_notion_dead_letters_nothing_of_somebody_under_way(ledger, ada, row, clock):
