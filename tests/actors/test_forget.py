@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from common.domain.booking import Attendee, BookingEvent, BookingKind
 from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
@@ -203,6 +204,27 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
     await known.run()
 
     assert [answer.repeated for answer in answers] == [False] * 3
+    assert await naming(known.ledger.client) == {}
+
+
+async def test_a_later_event_that_names_somebody_else_too_is_kept_for_the_other(known, boris):
+    await erased(known)
+    now_ms = known.clock.now_ms()
+    both = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid="of two",
+        event_ms=now_ms,
+        received_ms=now_ms,
+        start_ms=now_ms + 9 * HOUR_MS,
+        end_ms=now_ms + 10 * HOUR_MS,
+        email=DUNYA,
+        is_seated=True,
+        others=(Attendee(boris.email, "Boris"),),
+    )
+    answer = await known.ledger.bookings.accept(both, webhook_id="calcom:of two")
+
+    assert answer.email == boris.email
+    assert boris.email in str(await known.ledger.client.hgetall(keys.booking(booking_id("of two"))))
     assert await naming(known.ledger.client) == {}
 
 

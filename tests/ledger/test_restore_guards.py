@@ -10,6 +10,7 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.notion_import import Restored
 from common.ledger import keys
+from common.ledger.deliveries import ClaimRefused
 from common.ledger.enrollments import Restoration
 from common.ledger.ledger import Ledger
 from tests.ledger.planned import restored_of
@@ -57,6 +58,14 @@ async def test_who_came_back_is_not_suppressed_by_the_row_of_before(ledger, ada,
     await ledger.enrollments.restore(left, now_ms=now_ms + HOUR_MS)
 
     assert await suppressions.of(ada.email) is None
+
+
+async def test_who_is_restored_is_known_by_the_hash_of_their_address(ledger, ada, row, clock):
+    await ledger.enrollments.restore(Restoration(person=row()), now_ms=clock.now_ms())
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"bounced {clock.now_ms()}")
+
+    claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=clock.now_ms())
+    assert claim == ClaimRefused("exited", "bounced")
 
 
 async def test_a_gap_in_notion_dead_letters_nothing_of_somebody_under_way(ledger, ada, row, clock):
