@@ -2,7 +2,7 @@
 What the console asks a worker to do, because only a worker has the providers' keys; and what came of it.
 
 Nothing of it outlives minutes: neither the address of a test mail nor the text of a mail that was fetched. The
-addresses of a person who was forgotten are kept until the provider has them, for a day at most.
+addresses of a forgotten person are kept until the provider has them, for a day at most.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def timestamp_ms(value: Any) -> int:
     return moment_ms
 
 
-def visitor(value: Any) -> str | None:
+def opaque_token(value: Any) -> str | None:
     token = _string(value).strip()
     if not (token.isascii() and token.isprintable()) or len(token) > VISITOR_CHARACTERS_MAX:
         raise invalid(f"must be an opaque text of at most {VISITOR_CHARACTERS_MAX} ASCII characters")
@@ -184,7 +184,7 @@ ConsentTime = Annotated[
     PlainValidator(timestamp_ms),
     WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
 ]
-Visitor = Annotated[str | None, PlainValidator(visitor), _text_schema(maxLength=VISITOR_CHARACTERS_MAX)]
+Visitor = Annotated[str | None, PlainValidator(opaque_token), _text_schema(maxLength=VISITOR_CHARACTERS_MAX)]
 RequiredScore = Annotated[Number, PlainValidator(score), _number_schema("number", 100)]
 Score = Annotated[Number | None, PlainValidator(score), _number_schema("number", 100, nullable=True)]
 Dollars = Annotated[Number | None, PlainValidator(dollars), _number_schema("number", DOLLARS_MAX, nullable=True)]
