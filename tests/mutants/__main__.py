@@ -8,7 +8,7 @@ import queue
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.mutants.mutant import Mutant
@@ -26,20 +26,21 @@ def main() -> int:
     given = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if not given.scripts or mutant.script in given.scripts]
     began_s = time.monotonic()
-    conclusions, unsound = _all(chosen, given.jobs)
-    missed = [conclusion for conclusion in conclusions if not conclusion.by]
-    for conclusion in missed:
-        print(f"{'NOT THERE' if conclusion.stale else 'NOT FOUND'}  {conclusion.mutant}")
+    decisions, unsound = _try_all(chosen, given.jobs)
+    missed = [decision for decision in decisions if not decision.by]
+    for decision in missed:
+        print(f"{'NOT THERE' if decision.stale else 'NOT FOUND'}  {decision.mutant}")
     for by in sorted(unsound):
         print(f"NOT SOUND  fails without any fault, so what comes with it was not tried: {by}")
-    print(f"{len(conclusions)} planted, {len(conclusions) - len(missed)} found, {time.monotonic() - began_s:.0f} s")
+    print(f"{len(decisions)} planted, {len(decisions) - len(missed)} found, {time.monotonic() - began_s:.0f} s")
     return 1 if missed or unsound else 0
 
 
-def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
+def _try_all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
+    """Each decision is remembered at once, so that a run that is interrupted does not begin again from nothing."""
     with tempfile.TemporaryDirectory(prefix="advent-mutants-") as folder:
-        before = _remembered()
-        all_copies = [Copy(Path(folder) / str(number), before) for number in range(jobs)]
+        found_by = _remembered()
+        all_copies = [Copy(Path(folder) / str(number), found_by.copy()) for number in range(jobs)]
         copies: queue.Queue[Copy] = queue.Queue()
         for copy in all_copies:
             copies.put(copy)
@@ -47,29 +48,32 @@ def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
         def try_out(mutant: Mutant) -> Decision:
             copy = copies.get()
             try:
-                conclusion = copy.try_out(mutant)
+                return copy.try_out(mutant)
             finally:
                 copies.put(copy)
-            word = "found" if conclusion.by else "STALE" if conclusion.stale else "MISSED"
-            print(f"{word:7} {mutant}  by {conclusion.by}", file=sys.stderr, flush=True)
-            return conclusion
 
+        decisions = []
         with ThreadPoolExecutor(jobs) as pool:
-            conclusions = list(pool.map(try_out, mutants))
+            for trial in as_completed([pool.submit(try_out, mutant) for mutant in mutants]):
+                decision = trial.result()
+                word = "found" if decision.by else "STALE" if decision.stale else "MISSED"
+                print(f"{word:7} {decision.mutant}  by {decision.by}", file=sys.stderr, flush=True)
+                decisions.append(decision)
+                if decision.is_certain:
+                    found_by[str(decision.mutant)] = decision.by
+                    _remember(found_by)
         for copy in all_copies:
             copy.end()
-        _remember(before, conclusions)
-        return conclusions, {by for copy in all_copies for by in copy.unsound.values()}
+        return decisions, {by for copy in all_copies for by in copy.unsound.values()}
 
 
 def _remembered() -> dict[str, str]:
     return dict(json.loads(_MEMORY.read_text())) if _MEMORY.exists() else {}
 
 
-def _remember(before: dict[str, str], conclusions: list[Decision]) -> None:
-    found_by = {str(conclusion.mutant): conclusion.by for conclusion in conclusions if conclusion.is_certain}
+def _remember(found_by: dict[str, str]) -> None:
     if _MEMORY.parent.is_dir():
-        _MEMORY.write_text(json.dumps(before | found_by, indent=1))
+        _MEMORY.write_text(json.dumps(found_by, indent=1))
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class Decision:
 
 
 class Copy:
-    """A copy of the house in which anything may be broken. `before`: by mutant, the test that noticed it last time."""
+    """A copy of the repository in which faults are planted. `before`: mutant → the test that found it last time."""
 
     def __init__(self, folder: Path, before: Mapping[str, str]) -> None:
         self.folder, self._before = folder, before
