@@ -1,4 +1,4 @@
-"""Who did what: every action of a person at the console, its API or the command line, newest last, bounded."""
+"""The action log: the newest actions of users at the console, its API or the command line. Bounded; newest last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.observability.logs import get_logger, mask_text
 ACTIONS_MAX: Final = 10_000
 PAGE: Final = 500
 IDS_MAX: Final = 20
-"""Of an action on more than these the number is kept."""
+"""Of an action on more ids, only this many are stored, and the number of the others."""
 
 Via = Literal["console", "api", "cli"]
 
@@ -24,9 +24,10 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """
-    `by` did `what` at `at_ms`. `on`: ids of people, deliveries or campaigns, or `everybody`; never an address.
+    One action: `by` did `what` at `at_ms`.
 
-    `before`, `after`: the state in words, "" where there is none.
+    `on`: ids of contacts, deliveries or campaigns, or `everybody`; never an address. `before`, `after`: the state in
+    words, "" where there is none.
     """
 
     at_ms: int
@@ -40,7 +41,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFilter:
-    """What is empty matches all. `on`: one of these, or a delivery of one of them."""
+    """
+    Criteria for actions. An empty field matches every action.
+
+    `on`: matches actions on one of these ids, or on a delivery of one of them.
+    """
 
     by: str = ""
     via: str = ""
@@ -53,23 +58,24 @@ class ActionFilter:
         return all(wanted in ("", found) for wanted, found in pairs) and (not self.on or on)
 
     def written(self) -> list[bytes]:
-        """What is part of the line of each action that matches, so that the others need not be read."""
+        """Return texts that every matching action's stored line contains, so that other lines need not be parsed."""
         one = self.on[0] if len(self.on) == 1 else ""
         wanted = [text for text in (self.by, self.via, self.what, one) if text]
         return [json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in wanted]
 
 
 class ActionLog:
-    """The newest ACTIONS_MAX actions. Raises as `Store.run` does."""
+    """The log of the newest ACTIONS_MAX actions. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def record(self, action: Action, *, why: str = "") -> None:
         """
-        Keep it, and write it into the log of this process; both without addresses.
+        Store an action, and write it to the log of this process; both without addresses.
 
-        `why`: the reason in somebody's own words, kept after `after`. A log line contains no name, so it is not there.
+        `why`: the reason in the user's own words, appended to `after` in the store. It is left out of the log line,
+        because it may contain a name.
         """
         said = asdict(action) | {"on": _bounded(action.on)}
         said |= {name: mask_text(said[name]) for name in ("before", "after")}
@@ -78,7 +84,7 @@ class ActionLog:
         log.info("action_taken", **{name: value for name, value in said.items() if value not in ("", [])})
 
     async def newest(self, wanted: ActionFilter, *, first: int = 0, number: int = 50) -> list[Action]:
-        """Those that match, newest first, beginning with that of index `first`."""
+        """Return up to `number` matching actions, newest first, starting at index `first`."""
         found: list[Action] = []
         written = wanted.written()
         async for line in self._lines():
@@ -89,7 +95,7 @@ class ActionLog:
         return found[first:]
 
     async def _lines(self) -> AsyncIterator[bytes]:
-        """Newest first."""
+        """Yield the stored lines, newest first."""
         client = self._store.client
         for last in range(-1, -ACTIONS_MAX - 1, -PAGE):
             page: Any = await client.lrange(keys.ACTIONS, last - PAGE + 1, last)

@@ -1,32 +1,33 @@
 """
-Bookings ↔ store.
+Converts bookings and contacts with calls to and from the store.
 
-`guest:<gst>`, one person whose call a booking is, as its series says; `<gst>` is the booking's id, and of a seat the
-same with six letters or digits behind it:
+`guest:<gst>` is one guest of a booking, in the state that follows from its series. `<gst>` is the booking's id; for a
+seat, a hyphen and six letters or digits follow:
 
 | field | content |
 | --- | --- |
-| `campaign` | whose gateway received the first event |
-| `contact` | the id that their enrollment has or would have; absent while nobody knows |
-| `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
-| `email`, `address_hash`, `first_name`, `timezone`, `locale` | of the guest |
-| `title`, `join_url`, `place`, `organizer` | of the mails |
-| `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
-| `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
-| `decided` | as of an enrollment |
-| `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
+| `campaign` | the campaign whose gateway received the first event |
+| `contact` | the id that the guest's enrollment has or would have; absent while the guest is unknown |
+| `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's id of the booking, its state and times |
+| `email`, `address_hash`, `first_name`, `timezone`, `locale` | the guest |
+| `title`, `join_url`, `place`, `organizer` | details for the mails |
+| `sms_number`, `number_hash` | the number given for reminders by SMS; the hash of the number that got the last SMS |
+| `reschedule_url`, `cancel_url` | the Cal.com pages on which the guest can change the booking |
+| `decided`, `versions` | the same as for an enrollment |
+| `/<start_ms>/<name>` | the record of each reminder, in the same form as for steps; first `planned due_ms` |
 | `/<trigger>/<name>` | the record of each follow-up; trigger: `no_show`, `completed`, `cancelled` |
 
-`contact:<enr>`, one person with calls:
+`contact:<enr>` is one contact with calls, or whose signup was refused:
 
 | field | content |
 | --- | --- |
-| `email`, `first_name` | who |
-| `sms_answer` | what their phone answered last |
-| `call:<gst>` | `start end state` of each of their calls |
-| `called_off:<gst>` | when it was reported that there is no such call any more; absent while there is one |
-| `writes` | how often their calls were written; who gathered before the last time begins again |
-| `revision`, `mirrored`, `page:*`, `mirror_misses` | as of an enrollment, while there is none |
+| `email`, `first_name` | the contact |
+| `sms_answer` | their last answer to an SMS |
+| `call:<gst>` | `start_ms end_ms state` of each of their calls |
+| `called_off:<gst>` | when the call was reported cancelled or rejected, ms; absent if the host asked for another time |
+| `signup:<campaign>` | the assessment of a signup that this campaign refused |
+| `writes` | how often their calls were written; a worker that gathered them before the last write must start again |
+| `revision`, `mirrored`, `page:*`, `mirror_misses` | the same as for an enrollment, while there is none |
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ _TEXTS = (
 )
 
 OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
-"""Of a guest; what a booking no longer says goes."""
+"""The guest's fields that are deleted when the booking no longer contains them."""
 
 
 def booking_fields(booking: Booking) -> dict[str, str]:
-    """The fields of a booking that say something."""
+    """Return the fields of a guest's HASH for the values of a booking that are known."""
     fields = {"uid": booking.uid, "state": str(booking.state), "received_ms": str(booking.received_ms)}
     fields |= {name: text for name in _TEXTS if (text := getattr(booking, name)) is not None}
     times = {"start_ms": booking.start_ms, "end_ms": booking.end_ms}
@@ -66,7 +67,7 @@ def booking_fields(booking: Booking) -> dict[str, str]:
 
 
 def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
-    """Raises KeyError or ValueError when this was not written by the scripts."""
+    """Return the booking in a guest's HASH. Raises KeyError or ValueError if the scripts did not write it."""
     texts: dict[str, Any] = {name: fields.get(name) for name in _TEXTS}
     return Booking(
         id=GuestId(booking_id),
@@ -81,16 +82,17 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
 
 
 def _start_of(field: str) -> str:
-    """`1764856800000` of a reminder's record, `no_show` of a follow-up's; "" of other fields."""
+    """Return the first part of a record's name: `1764856800000` (reminder) or `no_show` (follow-up); "" for others."""
     return field[1:].partition("/")[0] if field.startswith("/") else ""
 
 
 def short(call: BookingSummary) -> str:
+    """Return a call in the form in which its contact's HASH stores it."""
     return f"{call.start_ms} {call.end_ms} {call.state}"
 
 
 def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
-    """The calls in the HASH of a contact."""
+    """Return the calls in a contact's HASH, by guest id."""
     return {
         GuestId(guest): _read_call(text, fields.get(f"called_off:{guest}"))
         for name, text in fields.items()
@@ -99,6 +101,7 @@ def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
 
 
 def read_caller(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
+    """Return the contact in a contact's HASH. Raises KeyError or ValueError if the scripts did not write it."""
     return UnenrolledContact(
         id=EnrollmentId(contact),
         email=fields["email"],

@@ -1,4 +1,4 @@
-"""Bookings in the ledger: keep an event, gather its series, write what follows from it. See `domain/series.py`."""
+"""Bookings in the ledger: store an event, gather its series, write what follows from it. See `domain/series.py`."""
 
 from __future__ import annotations
 
@@ -31,19 +31,24 @@ from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, flat, pairs
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
-"""A later event about the same start may come with short notice; what was planned before it stays planned."""
+"""
+Reasons for which a reminder that is already planned stays planned: a later event about the same start may come at
+short notice.
+"""
 
 _PLANNING = dict.fromkeys((*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE), True)
+"""Reasons that follow the booking: a delivery skipped for one of them is planned again when the booking changes."""
+
 _NAMES_FORGOTTEN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingAnswer:
     """
-    What the answer to a booking event is made of: only of what the first event under this webhook id said.
+    The content of the answer to a booking event, taken only from the first event under this webhook id.
 
-    `repeated`: this webhook id was answered before. `meeting_time_ms`: start of the meeting. `received_ms`: the arrival
-    of the event that was answered first. None: the event did not say.
+    `repeated`: this webhook id was answered before. `meeting_time_ms`: start of the meeting. `received_ms`: arrival of
+    the event that was answered first. None: the event did not report it.
     """
 
     repeated: bool
@@ -57,10 +62,10 @@ class BookingAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """
-    All events of one series, and the ids of the contacts that its bookings were kept with so far.
+    All events of one series, and the ids of the contacts under which its bookings are stored so far.
 
-    `campaign`: whose gateway received the first event; "" when there was none. `first_guests`: by booking, the address
-    of the guest who is kept under the booking's own id.
+    `campaign`: the campaign whose gateway received the booking's first event; "" if there was none. `first_guests`: for
+    each booking, the address of the guest who is stored under the booking's own id.
     """
 
     booking_id: BookingId
@@ -73,9 +78,10 @@ class Gathered:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """
-    One person with calls. `enrollment`: None when they are not enrolled.
+    One contact with their calls. `enrollment`: None when they are not enrolled.
 
-    `writes`: how often their calls were written, so that nobody writes over what they have not read.
+    `writes`: how often their calls were written. `Bookings.write` compares it, so that no worker overwrites calls that
+    it has not read.
     """
 
     id: EnrollmentId
@@ -88,10 +94,11 @@ class Contact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingOutcome:
     """
-    What follows from a series.
+    The consequences of a series, to be written by `Bookings.write`.
 
-    `bookings`: each with its reminders; `follow_ups`: by guest. `nurture`: for each contact of it, what becomes of
-    their mails; `others`: of those of their other campaigns. `look`: a booking to look at again, and when, ms.
+    `bookings`: each booking with its reminders. `follow_ups`: by guest. `nurture`: each contact of the series, and what
+    happens to their nurture mails; `others`: the same for their enrollments in other campaigns. `look`: a booking that
+    must be evaluated again, and when, ms.
     """
 
     gathered: Gathered
@@ -105,8 +112,10 @@ class BookingOutcome:
 @dataclass(frozen=True, slots=True)
 class ReportedCall:
     """
-    One call of a person: the booking, the record of each reminder by `start_ms/24h` and of each follow-up by
-    `no_show/missed`, and all events.
+    One call of a contact.
+
+    `records`: the record of each reminder (by `start_ms/24h`) and each follow-up (by `no_show/missed`). `events`: all
+    events about it.
     """
 
     booking: Booking
@@ -115,24 +124,24 @@ class ReportedCall:
 
 
 def zones_of(calls: Iterable[ReportedCall]) -> list[str | None]:
-    """As they report them, the newest first."""
+    """Return the time zone that each of these calls reports, the newest call first."""
     newest_first = sorted((call.booking for call in calls), key=lambda one: one.received_ms, reverse=True)
     return [one.timezone for one in newest_first]
 
 
 class Bookings:
-    """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
+    """Bookings and their guests. New bookings belong to the first campaign, `campaign`. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str) -> None:
         self._store, self._mailboxes, self._campaign = store, mailboxes, campaign
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
-        Keep an event and ask for its booking to be looked at: one round trip, all or nothing; nothing is decided here.
+        Store an event and schedule the evaluation of its booking: one round trip, all or nothing. Decides nothing.
 
         `webhook_id` (`calcom:BOOKING_CREATED:uid:createdAt`) is remembered for 45 days; a repetition gets the answer
-        that the first one got. `notes` go to the guest's timeline. An event from the spool is given as it was kept,
-        `received_ms` and all.
+        that the first one got. `notes`: go to the guest's timeline. An event from the spool is passed as it was stored,
+        with its original `received_ms`.
         """
         hashes = {self._store.address_hash(address): address for address in event.addresses}
         spelled = {self._store.spelled_hash(address): hashed for hashed, address in hashes.items()}
@@ -159,7 +168,7 @@ class Bookings:
             rest = event.without(address) or event.about(address)
             kept = notes if rest.email == event.email else ()
             return await self.accept(rest, webhook_id=webhook_id, notes=kept)
-        # A person who was forgotten since is not named again: the repetition says what it says itself.
+        # No text: the first event was erased with a forgotten contact. The answer then repeats the new event only.
         first = BookingEvent.from_json(text) if text else event
         return BookingAnswer(
             repeated=bool(outcome),
@@ -171,16 +180,20 @@ class Bookings:
         )
 
     async def take(self, booking: BookingId, *, now_ms: int, count: int) -> list[BookingId]:
-        """This booking, and others that wait to be looked at; none when it has been looked at, or is just now."""
+        """
+        Return this booking and at most `count` others that wait for evaluation; reserve the others for a minute.
+
+        Returns an empty list if the booking was evaluated already, or another worker has reserved it.
+        """
         taken = await self._store.run("bookings.take", [keys.BOOKINGS], [booking, now_ms, count])
         return [BookingId(GuestId(one)) for one in taken]
 
     async def postpone(self, booking: BookingId, *, until_ms: int) -> None:
-        """Look at this booking later: it belongs to another campaign's worker."""
+        """Schedule the evaluation of this booking again: it failed, or a worker of another campaign must do it."""
         await self._store.run("bookings.postpone", [keys.BOOKINGS], [booking, until_ms])
 
     async def gather(self, booking: BookingId) -> Gathered:
-        """What is known of the series of this booking."""
+        """Return everything that is stored about the series of this booking."""
         events, guests, campaign = await self._store.run("bookings.gather", [keys.booking(booking)], [booking])
         return Gathered(
             booking_id=booking,
@@ -192,15 +205,17 @@ class Bookings:
 
     async def join(self, booking: BookingId, other: BookingId) -> bool:
         """
-        From now on they are gathered together; what they have to do with each other their events say. False: one of
-        them is not there any more.
+        Link two bookings, so that they are gathered together from now on. Their events decide how they are related.
+
+        Returns False if one of them no longer exists.
         """
         return bool(await self._store.run("bookings.join", [keys.BOOKINGS], [booking, other]))
 
     async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
         """
-        People as the ledger knows them now; without calls when this is the first. By a script, whose calls for several
-        bookings go together, see `Scripts`.
+        Return contacts as the ledger knows them now. A contact before their first call has no calls yet.
+
+        Uses a script, because script calls for several bookings are sent together; see `Scripts`.
         """
         found = await self._store.run("bookings.contacts", [keys.BOOKINGS], contacts) if contacts else []
         return [
@@ -209,12 +224,12 @@ class Bookings:
         ]
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
-        """Somebody who booked a call, enrolled or not."""
+        """Return a contact who booked a call, whether enrolled or not; None if nothing is stored about their calls."""
         fields = await self._store.read_hash(keys.contact(contact))
         return read_caller(contact, fields) if fields else None
 
     async def calls(self, contact: EnrollmentId) -> AsyncIterator[ReportedCall]:
-        """All calls of one person, in no order."""
+        """Yield all calls of one contact, in no particular order."""
         for guest in read_calls(await self._store.read_hash(keys.contact(contact))):
             fields = await self._store.read_hash(keys.guest(guest))
             if fields.get("contact") == contact:
@@ -223,15 +238,15 @@ class Bookings:
                 yield ReportedCall(read_booking(guest, fields), read_records(fields), events)
 
     async def timezones(self, contact: EnrollmentId) -> list[str | None]:
-        """As a person's calls report them, the newest first."""
+        """Return the time zone that each call of a contact reports, the newest call first."""
         return zones_of([call async for call in self.calls(contact)])
 
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """
-        Write what follows from a series; see `write` in `lua/bookings.lua`.
+        Write the consequences of a series; see `write` in `lua/bookings.lua`.
 
-        The answer is False, and nothing was written, when another event came, or another call of the same person was
-        written, since it was gathered.
+        Returns False, and writes nothing, if another event arrived, or another call of one of its contacts was written,
+        since the series was gathered.
         """
         gathered = outcome.gathered
         look = outcome.look
@@ -321,6 +336,6 @@ def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
 
 
 def _links(event: BookingEvent) -> list[BookingId]:
-    """The booking that this event says was moved; recurring bookings share an iCalUID and are not joined."""
+    """Return the booking that this event moved, if any. Recurring bookings, which share an iCalUID, are not linked."""
     moved = event.reschedule_uid
     return [] if moved in (None, event.uid) else [booking_id(moved)]

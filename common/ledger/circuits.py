@@ -1,4 +1,4 @@
-"""Circuits: whether everything waits for a provider, and until when; and the log line when one opens or closes."""
+"""Circuit breakers: whether and until when everything waits for a provider; logs when a circuit opens or closes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class CircuitOpen:
     """
-    Everything waits for a provider until then.
+    An open circuit: everything waits for the provider until `until_ms`.
 
-    `news`: `opened` when this failure began it, `changed` when its reason is another one now; "" when all is known.
+    `news`: `opened` if this failure opened the circuit, `changed` if it changed the reason, "" if it changed neither.
     """
 
     until_ms: int
@@ -28,7 +28,7 @@ class CircuitOpen:
 
 
 class Circuits:
-    """Raises as `Store.run` does."""
+    """The circuits of all providers. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -37,10 +37,10 @@ class Circuits:
         self, provider: str, *, id: str, reason: str, provider_wide: bool, now_ms: int, at_least_ms: int | None = None
     ) -> CircuitOpen | None:
         """
-        The request of `id` failed: until when everything waits for this provider, None when nothing need to.
+        Record that the request for `id` failed. Return the circuit if it is open now, else None.
 
-        `provider_wide`: everything would fail; otherwise three different ones in a row tell. `at_least_ms`: the
-        provider demands a wait until then.
+        `provider_wide`: every request would fail, so the circuit opens at once; otherwise it opens after failures of
+        three different ids without a success in between. `at_least_ms`: the provider demands a wait until this time.
         """
         until_ms, news = await self._store.run_json(
             "circuits.report_failure",
@@ -57,7 +57,7 @@ class Circuits:
         return CircuitOpen(int(until_ms), news) if until_ms else None
 
     async def open_until(self, provider: str, *, now_ms: int) -> int | None:
-        """The time until which everything waits for this provider, if it does."""
+        """Return the time until which everything waits for this provider, or None if nothing waits."""
         until_ms = await self._store.run("circuits.open_until", [keys.circuit(provider)], [now_ms])
         return int(until_ms) or None
 
@@ -76,7 +76,7 @@ def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:
 
 
 def circuit_closed(provider: str, *, since_ms: int | None, now_ms: int) -> None:
-    """Log `circuit_closed`, with how long it was open; nothing when this request closed none (`since_ms` is None)."""
+    """Log `circuit_closed` and how long it was open; nothing if this request closed no circuit (`since_ms` is None)."""
     if since_ms is None:
         return
     metrics.CIRCUIT_OPEN.labels(provider).set(0)

@@ -1,32 +1,34 @@
 """
-Records ↔ store. An enrollment is one HASH, small enough for the store's compact encoding.
+Converts enrollments and delivery records to and from the store.
+
+An enrollment is one HASH, small enough for the store's compact encoding:
 
 | field | content |
 | --- | --- |
-| `campaign`, `email`, `address_hash` | who |
-| `assessment` | the newest one, as one list: as many fields would take twice the memory |
-| `first_name` | the name that was given first, where a later signup gave another one or none |
-| `consent` | what the person agreed to, JSON, of the newest signup that said so |
-| `sms_consent` | likewise, of SMS: yes or no, the number, source and time |
+| `campaign`, `email`, `address_hash` | the campaign and the contact |
+| `assessment` | the newest assessment, as one list: separate fields would take twice the memory |
+| `first_name` | the name that was given first, if a later signup gave another one or none |
+| `consent` | what the contact agreed to, JSON; from the newest signup that contained it |
+| `sms_consent` | the same for SMS: yes or no, the number, source and time |
 | `segment`, `status`, `exit_reason` | CRITICAL…; held, accepted…; why it ended early |
-| `language` | in which it is written to; absent: the campaign's default |
-| `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
-| `next` | the step that waits in the schedule and was never claimed, `step-2` |
+| `language` | the language of its mails; absent: the campaign's default |
+| `anchor_ms`, `assessed_ms` | time of the first signup, or of its release; time of the newest signup if there were several |
+| `next` | the step that waits in the schedule and was never claimed, such as `step-2` |
 | `/step-1` … | the record of each delivery, see `read_record` |
-| `last_sent_ms`, `sending` | time of the last mail; `step-2 ms`: of the one that is being sent |
-| `revision`, `mirrored` | changes so far; the one that Notion shows |
-| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `shortened` |
-| `mirror_misses` | times in a row that Notion would not show this contact |
+| `last_sent_ms`, `sending` | time of the last mail; `step-2 ms`: the mail that is being sent, and since when |
+| `revision`, `mirrored` | number of changes so far; the revision that Notion shows |
+| `page:sequence`, `page:contact` | Notion pages: `id digest`, with the digest of the page's content; see `shortened` |
+| `mirror_misses` | how often in a row this contact could not be written to Notion |
 | `announced_ms` | time at which a hot lead was announced |
-| `held_by` | of a held signup: the bound that it is beyond, `hour` or `source` |
-| `hold` | why nothing of it is sent for now, one word each |
+| `held_by` | for a held signup: the limit that it exceeded, `hour` or `source` |
+| `hold` | why nothing of it is sent for now: one or more reasons, one word each |
 | `ended_ms` | time at which it was completed or ended early |
-| `contact` | the id with which the person's calls are kept, where it is another one |
-| `decided` | the newest decision of a person about a planned mail: `call_id detail`, see `lua/planned_deliveries.lua` |
-| `versions` | of the mails that were sent, by the version of the campaign: `@a1b2c3d4e5f6 step-1 step-2` |
+| `contact` | the id under which the contact's calls are stored, if it is another one |
+| `decided` | an operator's newest decision about a planned mail: `call_id detail`, see `lua/planned_deliveries.lua` |
+| `versions` | the campaign version of each sent mail: `@a1b2c3d4e5f6 step-1 step-2` |
 | `others` | the same person's enrollments in other campaigns |
 
-What bookings add is in `booking_codec.py`.
+`booking_codec.py` does the same for bookings.
 """
 
 from __future__ import annotations
@@ -68,14 +70,17 @@ _ASSESSMENT = (
     "phone",
     "extra",
 )
-"""What `assessment` holds, in its order; a new field goes to the end."""
+"""The fields that `assessment` contains, in this order; new fields must be added at the end."""
 
 
 _values = attrgetter(*_ASSESSMENT)
 
 
 def assessment_text(assessment: Assessment) -> str:
-    """An assessment but its address, as a JSON list in the order of `_ASSESSMENT`; what is missing at its end is left out."""
+    """
+    Return an assessment without its address, as a JSON list in the order of `_ASSESSMENT`; missing values at its end
+    are left out.
+    """
     values = [*_values(assessment)]
     while values[-1] is None or values[-1] == {}:
         values.pop()
@@ -83,19 +88,19 @@ def assessment_text(assessment: Assessment) -> str:
 
 
 def assessment_fields(assessment: Assessment) -> dict[str, str]:
-    """The fields of an assessment in the HASH."""
+    """Return the fields of an assessment in the enrollment's HASH."""
     fields = {"email": assessment.email, "assessment": assessment_text(assessment)}
     said = {"consent": assessment.consent, "sms_consent": assessment.sms_consent}
     return fields | {name: consent_text(one) for name, one in said.items() if one is not None}
 
 
 def consent_text(consent: Consent | SmsConsent) -> str:
-    """A consent as JSON, without what is not known of it."""
+    """Return a consent as JSON, without unknown values."""
     return to_json(consent, exclude_none=True).decode()
 
 
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
-    """Raises KeyError or ValueError when `assessment_fields` did not write it."""
+    """Return the assessment in a HASH. Raises KeyError or ValueError if `assessment_fields` did not write it."""
     values = dict(zip(_ASSESSMENT, json.loads(fields["assessment"]), strict=False))
     if "first_name" in fields:
         values["first_name"] = fields["first_name"]
@@ -105,7 +110,7 @@ def read_assessment(fields: Mapping[str, str]) -> Assessment:
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:
-    """The enrollment in a HASH. Raises KeyError or ValueError when it was not written by the scripts."""
+    """Return the enrollment in a HASH. Raises KeyError or ValueError if the scripts did not write it."""
     records = read_records(fields)
     following = fields.get("next")
     return Enrollment(
@@ -133,7 +138,7 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
 
 
 def page_fields(pages: Mapping[str, str]) -> dict[str, str]:
-    """The fields of what a mirror remembers: `sequence` and `contact`, and `…_digest` of each."""
+    """Return the HASH fields for what a mirror remembers: page ids `sequence` and `contact`, and their `…_digest`."""
     return {
         field: f"{shortened(pages[name])} {shortened(pages.get(f'{name}_digest', ''))}".rstrip()
         for name, field in _PAGES.items()
@@ -142,7 +147,7 @@ def page_fields(pages: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_pages(fields: Mapping[str, str]) -> dict[str, str]:
-    """What `page_fields` was given, of an enrollment or of a contact; a digest that is not there is left out."""
+    """Return what `page_fields` was given, from an enrollment's or a contact's HASH. A missing digest is left out."""
     pages: dict[str, str] = {}
     for name, field in _PAGES.items():
         page, _, digest = fields.get(field, "").partition(" ")
@@ -151,20 +156,21 @@ def read_pages(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_page_ids(fields: Mapping[str, str]) -> list[str]:
-    """The pages of an enrollment or of a contact, without what they show."""
+    """Return the Notion page ids of an enrollment or a contact, without the digests."""
     return [text for name, text in read_pages(fields).items() if name in _PAGES]
 
 
 def read_records(fields: Mapping[str, str]) -> dict[str, Record]:
-    """The record of each delivery in the HASH of its owner, by the delivery's name."""
+    """Return the delivery records in an owner's HASH, by the delivery's name."""
     return {name[1:]: read_record(text) for name, text in fields.items() if name.startswith("/")}
 
 
 def read_record(text: str) -> Record:
     """
-    `accepted 1764000000000 1 +0 ~P1…` → Record; `planned 1764000000000`: due then.
+    Return the record in a text such as `accepted 1764000000000 1 +0 ~P1…`, or `planned 1764000000000`: due then.
 
-    The fourth part is how much later the provider accepted it than `at_ms`, `-1500`: earlier; `0` never.
+    The parts are status, `at_ms`, attempts, acceptance and detail. Acceptance: how many ms after `at_ms` the provider
+    accepted it, with a sign (`-1500`: before it); `0`: never.
     """
     final_status, at_ms, *rest = text.split(" ", 4)
     attempts, sent, detail = rest or ("0", "0", "")
@@ -178,16 +184,18 @@ def read_record(text: str) -> Record:
 
 
 def due_ms_of(text: str) -> int:
-    """`at_ms` of such a record alone; a list of everybody needs no more of it."""
+    """Return only the `at_ms` of a record's text; faster than `read_record` for the list of all contacts."""
     return int(text.split(" ", 2)[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """
-    Written down. `troubled_since_ms`: this ended a trouble for which everything had waited since then, None: none.
+    A result was recorded.
 
-    `is_reported`: not as asked for, but as accepted, because a webhook reported it while the worker had it in hand.
+    `troubled_since_ms`: since when everything had waited for the provider, if this success closed its circuit; else
+    None. `is_reported`: the delivery was recorded as accepted instead of the given outcome, because a webhook reported
+    it while the worker was processing it.
     """
 
     troubled_since_ms: int | None
@@ -195,7 +203,9 @@ class Settled:
 
 
 def read_settled(answer: int) -> Settled | None:
-    """From a script's 0, 1, -1 or time since when everything had waited; None: another worker settles it."""
+    """
+    Read a script's answer: 0 (another worker will settle it: None), 1, -1 (`is_reported`), or `troubled_since_ms`.
+    """
     return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
 
 
@@ -206,10 +216,11 @@ _SHORT = re.compile(r"~(?:[\w-]{22}|[\w-]{11})", re.ASCII)
 
 def shortened(text: str) -> str:
     """
-    The short form of a provider's id: every person has two of Notion's, and one of Resend's for each mail.
+    Return the short form of a provider's id, to save memory: each contact has two ids from Notion, and one from Resend
+    for each mail.
 
-    `~` and 22 characters stand for a UUID, `~` and 11 for a digest of 16 hexadecimal digits: the same bytes in base64
-    for URLs. Any other text stays as it is; one that begins with `~` gets another `~`. A person reads one with
+    A UUID becomes `~` and 22 characters, a digest of 16 hexadecimal digits `~` and 11: the same bytes in URL-safe
+    base64. Any other text is unchanged, but one that begins with `~` gets another `~`. To read one in a shell:
 
         printf %s 'MdX9eHFEUJqNhfIdPH0_UQ==' | basenc --base64url -d | xxd -p
     """
@@ -219,7 +230,7 @@ def shortened(text: str) -> str:
 
 
 def lengthened(text: str) -> str:
-    """The text that `shortened` was given."""
+    """Return the text that `shortened` was given."""
     if not _SHORT.fullmatch(text):
         return text.removeprefix("~") if text.startswith("~~") else text
     raw = urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))
@@ -227,7 +238,7 @@ def lengthened(text: str) -> str:
 
 
 def versions_of(text: str) -> dict[str, str]:
-    """`@a1b2 step-1 step-2 @c3d4 step-3` → the version of each mail."""
+    """Return the campaign version of each mail, from a text such as `@a1b2 step-1 step-2 @c3d4 step-3`."""
     found: dict[str, str] = {}
     for version, names in re.findall(r"@(\w+)((?: [^@ ]+)*)", text):
         found |= dict.fromkeys(names.split(), version)

@@ -1,8 +1,8 @@
 """
-What the console asks a worker to do, because only a worker has the providers' keys; and what came of it.
+Jobs that the console requests from the workers, because only workers have the providers' keys, and their results.
 
-Nothing of it outlives minutes: neither the address of a test mail nor the text of a mail that was fetched. The
-addresses of a forgotten person are kept until the provider has them, for a day at most.
+A job is deleted after minutes, and with it the address of a test mail or the text of a fetched mail. The addresses of a
+forgotten contact are stored until the provider has them, for a day at most.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from common.ledger import keys
 from common.ledger.store import Store
 
 LIFE_MS = 600_000
-"""Of a job that nobody does: whoever asked is gone by then."""
+"""Life of a job that no worker has finished; by then the user no longer waits for it."""
 RESULT_LIFE_MS = 300_000
 FORGET_LIFE_MS = 24 * 3_600_000
-"""The addresses of the forgotten person are kept no longer than this, whatever becomes of workers and the provider."""
+"""The addresses of a forgotten contact are stored no longer than this, even if workers and the provider fail."""
 FORGET_TRIES_MS = FORGET_LIFE_MS - 600_000
-"""No try is planned for later, so that the last one ends, and is written down, before the job goes."""
+"""No attempt is planned for later than this, so that the last one is finished and recorded before the job expires."""
 FORGET_RESULT_LIFE_MS = 3_600_000
-"""It names what is left to erase by hand."""
+"""Longer than other results, because this one names what must be erased by hand."""
 RESULT_BYTES_MAX = 512 * 1024
 TOO_LARGE = "it is too large to be shown"
 _ID = re.compile(r"job_[a-z2-7]{16}")
@@ -43,9 +43,11 @@ class JobKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleJob:
     """
-    `ended_ms`: None while it waits for a worker; then either `result` or `failure`, the reason in words, is set.
+    A job for a worker. `by`: the user who requested it.
 
-    Until then: `addresses` of the forgotten person; `waits`, why it is tried again.
+    `ended_ms`: None until a worker has finished it; then either `result` or `failure` (the reason in words) is set.
+    Only until then: `addresses`: those of the forgotten contact that the provider does not have yet; `waits`: why the
+    job is tried again, in words.
     """
 
     id: str
@@ -65,18 +67,18 @@ class ConsoleJob:
 
 
 class ConsoleJobs:
-    """Raises as `Store.run` does."""
+    """The console's jobs, for the console and the workers. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def request(self, job_id: str, kind: JobKind, arguments: Mapping[str, str], *, by: str, now_ms: int) -> bool:
-        """Have a worker do it; False when this job was asked for already."""
+        """Store a job and schedule it. Return False if this job was requested before."""
         given = request_of(job_id, kind, arguments, by=by, now_ms=now_ms)
         return bool(await self._store.run_json("console_jobs.request", [keys.console_job(job_id)], given))
 
     async def get(self, job_id: str) -> ConsoleJob | None:
-        """None for one that was never asked for, or is forgotten."""
+        """Return a job, or None if it was never requested or has expired."""
         fields = await self._store.read_hash(keys.console_job(job_id)) if is_job_id(job_id) else {}
         if not fields:
             return None
@@ -94,7 +96,7 @@ class ConsoleJobs:
         )
 
     async def defer(self, job_id: str, why: str, *, due_ms: int, addresses: Sequence[str]) -> bool:
-        """Try it again at that time, with these addresses; False when it is too late."""
+        """Schedule another attempt, with the addresses that are left. Return False if the job has ended or expired."""
         left = json.dumps(addresses, ensure_ascii=False)
         given = {"id": job_id, "why": why, "due_ms": due_ms, "addresses": left}
         return bool(await self._store.run_json("console_jobs.defer", [keys.console_job(job_id)], given))
@@ -102,14 +104,18 @@ class ConsoleJobs:
     async def finish(
         self, job_id: str, result: Mapping[str, str], *, now_ms: int, life_ms: int = RESULT_LIFE_MS
     ) -> bool:
-        """Write down the result; False when it is too late. One that is too large is a failure."""
+        """
+        Store the result. Return False if the job has ended or expired.
+
+        A result of more than RESULT_BYTES_MAX makes the job a failure.
+        """
         text = json.dumps(dict(result), ensure_ascii=False)
         if len(text.encode()) > RESULT_BYTES_MAX:
             return await self.fail(job_id, TOO_LARGE, now_ms=now_ms, life_ms=life_ms)
         return await self._finish(job_id, "result", text, now_ms, life_ms)
 
     async def fail(self, job_id: str, reason: str, *, now_ms: int, life_ms: int = RESULT_LIFE_MS) -> bool:
-        """`reason`: in words, for the page; False when it is too late."""
+        """Store a failure. `reason`: in words, for the page. Return False if the job has ended or expired."""
         return await self._finish(job_id, "failure", reason, now_ms, life_ms)
 
     async def _finish(self, job_id: str, field: str, value: str, now_ms: int, life_ms: int) -> bool:
@@ -120,7 +126,7 @@ class ConsoleJobs:
 def request_of(
     job_id: str, kind: JobKind, arguments: Mapping[str, str], *, by: str, now_ms: int, addresses: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A request as `lua/lib/console_job.lua` takes it."""
+    """Return a request in the form that `lua/lib/console_job.lua` expects."""
     given = {
         "id": job_id,
         "kind": kind,
@@ -137,7 +143,7 @@ def new_job_id() -> str:
 
 
 def job_id_of(kind: JobKind, of: str) -> str:
-    """The same for the same: whoever asks for it while its result is kept gets that."""
+    """Return an id derived from `of`, so that a second request finds the job while its result is stored."""
     return _job_id(hashlib.sha256(f"{kind}:{of}".encode()).digest()[:10])
 
 

@@ -1,4 +1,4 @@
-"""Facts that several parts of the ledger share, its scripts too: `limits` there is `LIMITS` here."""
+"""Constants shared by several parts of the ledger. Scripts read those in `LIMITS` as the table `limits`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from common.domain.retry import ASK_WITHIN_MS
 from common.queue.lua_broker import CRASHES_MAX, HEARTBEAT_TIMEOUT_MS
 
 LEASE_MS: Final = 60_000
-"""A claim ends with its worker's heartbeat; this ends it when a living worker has forgotten it. Time-outs are 10 s."""
+"""
+How long a claim lasts. This ends a claim that a living worker has lost track of; a dead worker's claim ends with its
+heartbeat. Requests to providers time out after 10 s.
+"""
 
 REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
-"""A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
+"""A repeated webhook id is recognized for this long; senders stop repeating after days (Svix: 28 h)."""
 
 PAUSE_WAIT_MS: Final = 60_000
-"""A paused delivery whose turn has come is looked at again so much later."""
+"""A due delivery that is paused is checked again after this time."""
 
 PEOPLE_CHANGES_MAX: Final = 10_000
-"""So many changes of people are kept for those who follow them; who missed more reads everybody again."""
+"""Number of contact changes stored for processes that follow them; one that missed more reads all contacts again."""
 
 REMOVED: Final = "removed from the campaign"
-"""Why a step is skipped that was still to come, or in hand and never attempted."""
+"""Reason for skipping a step that the version in force lacks, and that was planned, or claimed but never attempted."""
 
 ADDED_LATE: Final = "added after its day"
-"""Why a new step is skipped for those who were past its day when it came."""
+"""Reason for skipping a new step for contacts who were already past its day when it was added."""
 
 NOT_SENT: Final = "was not sent, and this step needs it"
-"""Why a step is skipped, after the name of the one that it needs: `step-1 was not sent, …`."""
+"""Reason for skipping a step that needs another one; the other step's name precedes it: `step-1 was not sent, …`."""
 
 LIMITS: Final[Mapping[str, int | str]] = {
     "remember_webhook_ms": REMEMBER_WEBHOOK_MS,
@@ -47,22 +50,22 @@ MAIL: Final = "resend"
 """The provider of e-mail."""
 
 MIRROR: Final = "notion"
-"""The provider whose circuit holds the mirror."""
+"""The provider that the mirror writes to; the mirror waits while its circuit is open."""
 
 CALENDAR: Final = "calcom"
-"""The provider whose circuit says that bookings are not compared; it holds nothing."""
+"""The provider of bookings. An open circuit shows that bookings are not being compared; nothing waits for it."""
 
 TEXTS: Final = "twilio"
 """The provider of SMS."""
 
 PROVIDER_OF: Final = {Channel.EMAIL: MAIL, Channel.SMS: TEXTS}
-"""Whose budget and circuit the deliveries of a channel need."""
+"""The provider whose budget and circuit each channel uses."""
 
 QUEUE_OF: Final = {MAIL: "send", TEXTS: "send_sms"}
-"""The queue whose jobs all need this provider: while its circuit is open, one job a second is let through."""
+"""The queue whose jobs all need the provider; while the circuit is open, one job a second is promoted from it."""
 
 SENDING_QUEUES: Final = tuple(QUEUE_OF.values())
-"""Those of all channels; `lua/lib/channel.lua` says which one a delivery waits in."""
+"""The queues of all channels; `lua/lib/channel.lua` says which one a delivery waits in."""
 
 QUEUES: Final = (
     "classify",

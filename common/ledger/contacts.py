@@ -1,4 +1,4 @@
-"""The right to be forgotten: everything that the store holds of one contact goes, but for the hash of their address."""
+"""The right to be forgotten: finds and erases everything stored about a contact, except the hash of their address."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ NOT_ERASED = (
     "their rows in Notion, their mails at Resend, a call at Cal.com (cancel it there), backups of the store, and events"
     " in the spool of a gateway"
 )
-"""What only a person can erase."""
+"""What Advent cannot erase, in words for the operator, who must do it by hand."""
 _STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
 
 @dataclass(slots=True)
 class Traces:
     """
-    What is known of an address, however it is spelled, in every campaign of the store.
+    Everything that is stored about the contact with an address, in every campaign and under every spelling.
 
-    `spellings`: of its mailbox, those that were found. `owners`: ids under which they are kept or that lead to these,
-    `enrolled` of which are enrollments. `bookings`: their calls. `seats`: their seats at calls that others attend too.
-    `events`: of those, and of calls that are somebody else's by now, what named them, and the same without them, ""
-    when nothing is left. `waiting`: mails planned or under way, and dead letters. `pages`: ids of their pages in
-    Notion. `unread`: ids of bodies of Cal.com that could not be read and name them, or their phone number (`phones`).
+    `owners`: ids under which the contact is stored, or which lead to those; `enrolled` of them are enrollments.
+    `spellings`: the spellings of the mailbox that were found. `bookings`: calls that are theirs alone. `seats`: their
+    seats at calls that others attend too. `events`: `(booking, digest, text)` of each event that names them, among
+    those of shared calls and of calls that now belong to other contacts; `text`: the event without them, "" when
+    nothing is left. `waiting`: number of deliveries that are planned, being processed, or dead letters. `pages`: ids of
+    their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of their phone numbers
+    (`phones`).
     """
 
     address: str
@@ -58,7 +60,11 @@ class Traces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetJob:
-    """A worker tells the provider whom a user of the console forgot. `by`, `via`: who did, and from where."""
+    """
+    The job by which a worker puts a forgotten contact's addresses on the provider's suppression list.
+
+    `by`, `via`: the user who forgot the contact, and whether at the console or its API.
+    """
 
     id: str
     by: str
@@ -75,14 +81,14 @@ class ForgetJob:
 
 
 class Contacts:
-    """Everything of one contact, over all campaigns of the store. Raises as `Store.run` does."""
+    """Everything stored about one contact, in all campaigns of the store. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
         self._store, self._mailboxes = store, mailboxes
         self._unread = UnreadBookings(store)
 
     async def traces(self, address: str) -> Traces:
-        """Reads what leads to them, in every campaign that anything was ever kept of. Changes nothing."""
+        """Find everything stored about the contact with this address, in every campaign. Changes nothing."""
         found = Traces(address, await self._mailboxes.all_ids(address), [address])
         noted = texts(sorted(await self._store.client.smembers(keys.traces(index_id(address)))))
         calls = [one for one in noted if not is_enrollment_id(one)]
@@ -99,7 +105,7 @@ class Contacts:
 
     async def _note_enrollment(self, found: Traces, owner: EnrollmentId) -> None:
         fields = await self._store.read_hash(keys.enrollment(owner))
-        if not self._is_theirs(found, fields.get("email")):
+        if not self._is_own_address(found, fields.get("email")):
             return
         _note_owner(found, owner)
         found.enrolled += 1
@@ -109,16 +115,16 @@ class Contacts:
         found.waiting += await self._waiting(owner, fields)
 
     async def _note_contact(self, found: Traces, contact: EnrollmentId) -> list[str]:
-        """Their calls."""
+        """Note what is stored about a contact outside enrollments. Return the bookings of their calls."""
         fields = await self._store.read_hash(keys.contact(contact))
-        if not self._is_theirs(found, fields.get("email")):
+        if not self._is_own_address(found, fields.get("email")):
             return []
         _note_owner(found, contact)
         found.pages += codec.read_page_ids(fields)
         return [booking_of(guest) for guest in read_calls(fields)]
 
-    def _is_theirs(self, found: Traces, email: str | None) -> bool:
-        """Whether this is an address of their mailbox; its spelling is noted."""
+    def _is_own_address(self, found: Traces, email: str | None) -> bool:
+        """Return whether this address belongs to the mailbox of `found`. If it does, note its spelling."""
         if email is None or self._store.mailbox(email) != self._store.mailbox(found.address):
             return False
         if email not in found.spellings:
@@ -132,9 +138,10 @@ class Contacts:
 
     async def forget_address(self, address: str, *, now_ms: int, job: ForgetJob | None = None) -> Traces:
         """
-        Erase what is found, and again what arrived meanwhile; returns what was found first, with all spellings.
+        Erase everything that is found, then what arrived in the meantime. Return the first traces, with all spellings.
 
-        `job`: asked for together with the first erasure, or not at all; another one for spellings that arrived later.
+        `job`: requested in the same script as the first erasure, so both happen or neither. If new spellings arrived in
+        the meantime, a further job is requested for them.
         """
         first, asked = await self.traces(address), job
         traces = first
@@ -149,7 +156,7 @@ class Contacts:
         return first
 
     async def forget(self, traces: Traces, *, now_ms: int, job: ForgetJob | None = None) -> None:
-        """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""
+        """Erase these traces, all or nothing, and suppress the address; see `forget` in `lua/contacts.lua`."""
         await self._store.run_json(
             "contacts.forget",
             [keys.SUPPRESSED, *([keys.console_job(job.id)] if job else [])],
@@ -169,12 +176,16 @@ class Contacts:
         )
 
     async def erase_ended(self, *, before_ms: int, batch: int = 20) -> bool:
-        """Erase what some people gave and received whose sequence and calls ended before; False: there are no more."""
+        """
+        Erase what contacts gave and received whose sequence and calls ended before `before_ms`.
+
+        Checks up to `batch` enrollments. Returns False when there are no more.
+        """
         given = {"before_ms": before_ms, "batch": batch, "steps": _STEPS, "queues": QUEUES}
         return bool(await self._store.run_json("contacts.erase_ended", [keys.ENDED], given) == batch)
 
     async def _waiting(self, owner: str, fields: dict[str, str]) -> int:
-        """Deliveries of an enrollment that are planned, under way, or dead letters."""
+        """Return how many deliveries of an enrollment are planned, being processed, or dead letters."""
         pipe = self._store.client.pipeline(transaction=False)
         for name in codec.read_records(fields):
             pipe.exists(keys.delivery(f"{owner}/{name}"))
@@ -182,7 +193,10 @@ class Contacts:
         return sum(found) + ("next" in fields)
 
     async def _note_booking(self, found: Traces, booking: BookingId, kept: dict[str, str]) -> None:
-        """A call is theirs unless it is known to be somebody else's; then only their seat and what named them are."""
+        """
+        Note the whole booking if no other contact is a guest of it; else only this contact's seat and the events that
+        name them.
+        """
         events = {digest: BookingEvent.from_json(text) for digest, text in kept.items()}
         named = {digest: event for digest, event in events.items() if self._names(event, found)}
         guests = await self._guests(booking)
@@ -197,10 +211,10 @@ class Contacts:
             found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
-        return any([self._is_theirs(found, one) for one in event.addresses])
+        return any([self._is_own_address(found, one) for one in event.addresses])
 
     async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:
-        """The guests of a booking who are kept, by id."""
+        """Return the stored guests of a booking, by id."""
         seats = texts(list(await self._store.client.smembers(keys.seats(booking))))
         found: dict[GuestId, dict[str, str]] = {}
         for guest in (booking, *map(GuestId, seats)):
@@ -216,7 +230,7 @@ def _note_owner(found: Traces, owner: EnrollmentId) -> None:
 
 
 def _text(event: BookingEvent, spellings: Sequence[str]) -> str:
-    """The event without this person, "" when nothing is left."""
+    """Return the event, as JSON, without this contact; "" when nothing is left."""
     left: BookingEvent | None = event
     for spelling in spellings:
         left = left and left.without(spelling)

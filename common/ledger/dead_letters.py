@@ -1,4 +1,4 @@
-"""Dead letters: read, planned again, found to have been accepted, or given up."""
+"""Dead letters: read them, replay them, record that one was accepted after all, or discard them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.ledger.store import Store, texts
 from common.observability.logs import get_logger
 
 PAGE = 100
-"""Read in one round trip: a payload is as long as its mail."""
+"""Dead letters read in one round trip: not more, because a payload is as long as its mail."""
 _FIELDS = ("first_attempt_ms", "outcome_unknown", "replay_requested_ms", "replay_refused")
 _WHOLE = (*_FIELDS, "payload")
 Way = Literal["fresh", "same", "again"]
@@ -27,10 +27,11 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """
-    A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
+    A delivery that used up its attempts or cannot succeed.
 
-    `owner`, `contact_id`, `address`, `campaign`: whose it is. `replay_requested_ms`: since when a worker is to replay
-    it; `replay_refused`: why one did not, or "". `payload`: its mail, which lists leave out.
+    `owner`, `contact_id`, `address`, `campaign`: see `Recipient`. `outcome_unknown`: it may nevertheless have been
+    accepted. `payload`: the rendered mail, left out in lists. `replay_requested_ms`: when a replay by a worker was
+    requested; `replay_refused`: why the worker did not replay it, or "".
     """
 
     delivery: Delivery
@@ -54,14 +55,17 @@ class DeadLetter:
 
 class DeadLetters:
     """
-    Raises as `Store.run` does. Each change is refused (False) when the letter is none any longer, or died again since.
+    The dead letters of all campaigns. Raises as `Store.run` does.
+
+    A change returns False, and does nothing, if the delivery is no longer a dead letter, or became one again at another
+    time than `dead_since_ms`.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def all(self) -> AsyncIterator[DeadLetter]:
-        """Oldest first, each with its mail."""
+        """Yield all dead letters with their payloads, oldest first."""
         dead_since = await self.since()
         ids = [*dead_since]
         for first in range(0, len(ids), PAGE):
@@ -70,12 +74,12 @@ class DeadLetters:
                 yield letter
 
     async def since(self) -> dict[DeliveryId, int]:
-        """Of each of them, since when; oldest first."""
+        """Return when each dead letter became one, ms; oldest first."""
         found: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
         return {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
 
     async def newest_since(self, number: int) -> tuple[int, dict[DeliveryId, int]]:
-        """(How many there are; since when, of the newest)."""
+        """Return (the number of all dead letters; when each of the newest became one, ms)."""
         pipe = self._store.client.pipeline(transaction=True)
         pipe.zcard(keys.DEAD)
         pipe.zrevrange(keys.DEAD, 0, number - 1, withscores=True)
@@ -83,18 +87,21 @@ class DeadLetters:
         return int(total), {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
 
     async def newest(self, *, first: int, number: int) -> tuple[DeadLetter, ...]:
-        """Newest first, beginning with that of index `first`."""
+        """Return up to `number` dead letters without payloads, newest first, starting at index `first`."""
         last = first + number - 1
         found: Any = await self._store.client.zrevrange(keys.DEAD, first, last, withscores=True)
         dead_since = {DeliveryId(member.decode()): int(since_ms) for member, since_ms in found}
         return tuple(await self._read(dead_since, _FIELDS))
 
     async def get(self, delivery_id: DeliveryId) -> DeadLetter | None:
-        """None when this delivery is no dead letter."""
+        """
+        Return a dead letter with its payload, None if this delivery is not one. Raises LookupError or ValueError if it
+        cannot be read.
+        """
         return (await self._those_of([delivery_id], _WHOLE, is_list=False)).get(delivery_id)
 
     async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, DeadLetter]:
-        """Those of these that are dead letters."""
+        """Return those of these deliveries that are dead letters, without payloads."""
         return await self._those_of(ids, _FIELDS)
 
     async def _those_of(
@@ -106,17 +113,18 @@ class DeadLetters:
 
     async def replay(self, delivery_id: DeliveryId, *, way: Way, now_ms: int, dead_since_ms: int | None = None) -> bool:
         """
-        Plan it again, due at once.
+        Plan the delivery again, due at once.
 
-        `fresh`: rendered anew; only when it certainly was never accepted. `same`: the same bytes under the same key.
-        `again`: the same bytes, as if never tried; only when somebody decided so after it was looked for in vain.
+        `way`: `fresh`: render it anew; only if it certainly was never accepted. `same`: send the same bytes under the
+        same key. `again`: send the same bytes as if it had never been tried; only if an operator decided so after a
+        search at the provider did not find it.
         """
         return await self._run("replay", delivery_id, now_ms, way=way, dead_since_ms=dead_since_ms)
 
     async def accept(
         self, delivery_id: DeliveryId, provider_id: str, *, sent_ms: int, dead_since_ms: int, now_ms: int
     ) -> bool:
-        """It turns out to have been accepted at `sent_ms`: the provider lists it."""
+        """Record that the delivery was accepted at `sent_ms` after all: the provider lists it."""
         return await self._run(
             "accept",
             delivery_id,
@@ -127,15 +135,15 @@ class DeadLetters:
         )
 
     async def discard(self, delivery_id: DeliveryId, *, now_ms: int) -> bool:
-        """Give it up for good."""
+        """Give the delivery up: it is never sent, and its status stays `dead`."""
         return await self._run("discard", delivery_id, now_ms)
 
     async def request_replay(self, delivery_id: DeliveryId, *, dead_since_ms: int, now_ms: int) -> bool:
-        """Have a worker plan the replay and do it: what must be looked for, only a worker can."""
+        """Schedule a job that decides how to replay it, and does: only a worker can search at the provider."""
         return await self._run("request_replay", delivery_id, now_ms, dead_since_ms=dead_since_ms)
 
     async def refuse_replay(self, delivery_id: DeliveryId, reason: str, *, dead_since_ms: int, now_ms: int) -> bool:
-        """Write down why it stays a dead letter, for the person who asked."""
+        """Record why it stays a dead letter, for the operator who requested the replay."""
         return await self._run(
             "refuse_replay", delivery_id, now_ms, reason=one_line(reason), dead_since_ms=dead_since_ms
         )
@@ -152,9 +160,10 @@ class DeadLetters:
         self, dead_since: Mapping[DeliveryId, int], fields: Sequence[str], *, is_list: bool = True
     ) -> list[DeadLetter]:
         """
-        In one round trip; without those of whom nobody knows whose they are.
+        Read dead letters in one round trip, leaving out those whose owner no longer exists.
 
-        `is_list`: also without one that cannot be read, which hides no other. Else raises LookupError or ValueError.
+        `is_list`: log and leave out a dead letter that cannot be read, so that it does not hide the others. Otherwise
+        raises LookupError or ValueError for it.
         """
 
         async def ask() -> Any:
@@ -178,7 +187,7 @@ class DeadLetters:
 
 
 def _letter(delivery: Delivery, dead_since_ms: int, owned: dict[str, str], fields: dict[str, str | None]) -> DeadLetter:
-    """`owned`: the HASH of whose it is."""
+    """Make a dead letter of its owner's HASH, `owned`, and of its own `fields`."""
     owner, contact_id, address = read_owner(delivery.owner, owned)
     record = read_records(owned).get(delivery.name)
     first_ms, requested_ms = fields.get("first_attempt_ms"), fields.get("replay_requested_ms")

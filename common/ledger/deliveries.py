@@ -27,17 +27,19 @@ _CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED
 _LATER_CALLS = {str(state): True for state in BookingState if state not in _CALLED_OFF}
 
 _ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.is_persons_word}
+"""Reasons of a suppressed mail address that also end the contact's SMS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimGranted:
     """
-    The claim is ours: send it.
+    A granted claim: this worker must send the delivery.
 
-    `fence` names this claim in `freeze` and `settle`. `payload`: of an earlier attempt, to be sent as it is.
-    `attempts`: those that reached for the provider; `failures`: those that failed and counted. `outcome_unknown`: an
-    earlier attempt may have been accepted; `first_attempt_ms`: None before the first one. `owner`: whose it is.
-    `contact_id`: who gets it; the id that their enrollment has or would have. `campaign`: whose mail it is.
+    `fence`: identifies this claim in `freeze` and `settle`. `payload`: the payload of an earlier attempt, to be sent
+    unchanged, or None. `attempts`: number of attempts that may have reached the provider; `failures`: number of failed
+    attempts that count. `outcome_unknown`: an earlier attempt may have been accepted. `first_attempt_ms`: time of the
+    first attempt, None before it. `owner`: the enrollment or booking guest that the delivery belongs to. `contact_id`:
+    the recipient; the id that their enrollment has or would have. `campaign`: the owner's campaign.
     """
 
     delivery: Delivery
@@ -61,12 +63,13 @@ class ClaimGranted:
 @dataclass(frozen=True, slots=True)
 class ClaimRefused:
     """
-    Not now, or not any more; the ledger has done what follows from it.
+    A refused claim or freeze: the delivery is not sent now, or never. The ledger has already recorded the consequences.
 
-    `reason`: `already` at its end · `exited`, it must not be sent · `in hand` of another worker · `not yet` due, or too
-    close to the last mail · `held`, the provider is in trouble, or the enrollment is held for a reason (`until_ms` 0) ·
-    `unknown` to this ledger · `lost` to another worker · `dead`: its third worker died · `another version` of the
-    campaign is in force than the one that this ledger knows.
+    `reason`: `already`: it has a final status · `exited`: it must not be sent · `in hand`: another worker is processing
+    it · `not yet`: it is not due, or too close to the last mail · `held`: sending is held or paused, the provider is
+    failing, the address is resting, or the enrollment is held (`until_ms` is 0) · `unknown`: nothing of this id is
+    planned · `lost`: another worker has claimed it · `dead`: its third worker died · `another version`: the campaign's
+    version in force is not the one that this ledger knows.
     """
 
     reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead", "another version"]
@@ -75,21 +78,21 @@ class ClaimRefused:
 
 
 class Deliveries:
-    """Of all campaigns. Raises as `Store.run` does."""
+    """The deliveries of all campaigns. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms], generations: Generations) -> None:
         self._store, self._campaigns, self._generations = store, campaigns, generations
         self._calls = 0
 
     async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
-        """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
+        """Claim the right to send one delivery, under a lease. `claim` in `lua/deliveries.lua` explains each answer."""
         delivery = delivery_of(delivery_id)
         self._calls += 1
         seen = self._generations.seen
         given = {
             "claim_id": f"{worker}#{self._calls}",
             "generation": {"id": seen.id, "mark": seen.mark} if seen else None,
-            "campaigns": {key: _turn(terms, delivery) for key, terms in self._campaigns.items()},
+            "campaigns": {key: _claim_terms(terms, delivery) for key, terms in self._campaigns.items()},
         }
         answer = await self._run("claim", delivery, now_ms, given)
         return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
@@ -104,11 +107,12 @@ class Deliveries:
         number: str | None = None,
     ) -> int | ClaimRefused:
         """
-        The last check before the provider: the number of this attempt, or why it must not go.
+        Make the last check before the provider is called. Return the attempt's number, or why it must not be made.
 
-        `payload` is kept byte for byte; that of an earlier attempt, as the claim brought it, is kept already. From here
-        the outcome is unknown until `settle`. `version`: of the campaign that rendered it; refused when another one is
-        in force by now. `number`: of an SMS, to whom it goes; refused when that one ended it by now.
+        `payload` is stored byte for byte, unless the claim brought the payload of an earlier attempt, which is already
+        stored. From here until `settle` the outcome is unknown. `version`: the campaign version that rendered the
+        payload; the freeze is refused if another one is in force by now. `number`: the number that an SMS goes to; the
+        freeze is refused if that number has ended its SMS by now.
         """
         kept = "" if claim.payload is not None else payload
         given = {"fence": claim.fence, "version": version} | self._number_hash(number)
@@ -129,12 +133,12 @@ class Deliveries:
         number: str | None = None,
     ) -> Settled | None:
         """
-        Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
+        Record the result of a claim; `settle` in `lua/deliveries.lua` explains the outcomes.
 
-        `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
-        `sent_ms`: time of the acceptance, when it was found out later. `ends`: why nothing more can be sent to this
-        address, of a dead letter; `number`: of an SMS, to whom it went. The answer is None when another worker has
-        claimed it since, and this changes nothing.
+        `due_ms`: when to try again. `outcome_unknown`: the provider may nevertheless have accepted this attempt.
+        `sent_ms`: time of the acceptance, if it was found out later. `ends`: for a dead letter, why nothing more can be
+        sent to this address. `number`: the number that an SMS went to. Returns None, and changes nothing, if another
+        worker has claimed the delivery since.
         """
         given = {
             "fence": claim.fence,
@@ -148,20 +152,25 @@ class Deliveries:
         return read_settled(int(await self._run("settle", claim.delivery, now_ms, given)))
 
     async def renew_lease(self, claim: ClaimGranted, *, now_ms: int) -> bool:
-        """Keep a claim for another lease; False when another worker has it by now."""
+        """Extend a claim by another lease. Return False if another worker has claimed the delivery by now."""
         args = [claim.id, claim.fence, now_ms]
         return bool(await self._store.run("deliveries.renew_lease", [keys.delivery(claim.id)], args))
 
     async def note_conflict(self, claim: ClaimGranted, *, since_ms: int, now_ms: int) -> bool:
-        """The provider says that it has accepted another payload under this key, at `since_ms` or later."""
+        """
+        Record that the provider has accepted another payload under this idempotency key, at `since_ms` or later.
+
+        Return False if another worker has claimed the delivery since.
+        """
         args = [claim.fence, since_ms, now_ms]
         return bool(await self._store.run("deliveries.note_conflict", [keys.delivery(claim.id)], args))
 
     async def note_unaccepted(self, claim: ClaimGranted) -> bool:
         """
-        The provider's list shows none of the attempts of this claim: may it go as if never tried, at its turn?
+        Record that the provider's list contains none of the attempts. Return whether the delivery may be sent again.
 
-        True when they were made while everything waited. False: a person decides, or another worker has claimed it.
+        True: the attempts were made while everything waited for the provider. The delivery then counts as never tried
+        and waits for its turn. False: an operator must decide, or another worker has claimed it.
         """
         return bool(await self._store.run("deliveries.note_unaccepted", [keys.delivery(claim.id)], [claim.fence]))
 
@@ -176,9 +185,11 @@ class Deliveries:
         unknown_since_ms: int | None = None,
     ) -> bool:
         """
-        What became of a delivery between a backup and its restore: accepted, as the provider lists it, or dead.
+        Record what became of a delivery between a backup and its restore: accepted if `found`, else a dead letter.
 
-        `unknown_since_ms`: it may have been accepted since. False: it has met its end already.
+        `found`: the mail in the provider's list. `detail`: why it becomes a dead letter. `unknown_since_ms`: it may
+        have been accepted at this time or later; None: it certainly was not. Returns False if the delivery already has
+        a final status, or its owner has ended.
         """
         delivery = delivery_of(delivery_id)
         given = {
@@ -186,12 +197,14 @@ class Deliveries:
             "provider_id": found and shortened(found.id),
             "detail": one_line(detail),
             "unknown_since_ms": unknown_since_ms,
-            "following": _turn(self._campaigns[campaign], delivery).get("following", []),
+            "following": _claim_terms(self._campaigns[campaign], delivery).get("following", []),
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
 
     async def unknown_outcomes(self, owner: str) -> dict[str, str]:
-        """By name, the payload of each of an owner's deliveries that may have been accepted; "" where none is kept."""
+        """
+        Return the payloads of an owner's deliveries that may have been accepted, by name; "" where none is stored.
+        """
         found: dict[str, str] = {}
         for name, record in read_records(await self._store.read_hash(keys.owner(owner))).items():
             if record.final_status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
@@ -209,8 +222,8 @@ class Deliveries:
         return await self._store.run_json(f"deliveries.{entry}", touched, data(delivery, now_ms) | given, *more)
 
 
-def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
-    """What a claim has to know of a campaign; whose delivery it is, only the store can tell."""
+def _claim_terms(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
+    """Return what a claim needs to know of a campaign. Which one the delivery belongs to is known only to the store."""
     cadence, step = terms.cadence, delivery.step
     turn: dict[str, Any] = {"minimum_gap_ms": cadence.minimum_gap_ms, "priority": terms.priority}
     if terms.version is not None:
@@ -225,12 +238,12 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
 
 
 def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
-    """As scripts take them."""
+    """Return the steps after this one, in the form that scripts expect; `after_ms` counts from the anchor."""
     return [{"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)]
 
 
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
-    """A delivery as it is passed to every script."""
+    """Return the fields of a delivery that every script expects."""
     return {
         "owner": delivery.owner,
         "name": delivery.name,
@@ -245,9 +258,9 @@ def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
 
 def _requires(delivery: Delivery) -> dict[str, Any] | None:
     """
-    What must be so of the owner's call, see `refusal` in `lua/lib/owners.lua`.
+    Return the conditions that the owner's call must meet; see `refusal` in `lua/lib/owners.lua`.
 
-    A follow-up is not sent to somebody who left, or who has another call that began later, or is still to come.
+    A follow-up is not sent to a contact who left, or who has another call that starts later.
     """
     if delivery.call_state is None:
         return None
@@ -267,7 +280,7 @@ def _requires(delivery: Delivery) -> dict[str, Any] | None:
 
 
 def one_line(text: str) -> str:
-    """A reason as it is kept."""
+    """Return a reason as it is stored: on one line, with at most DETAIL_MAX characters."""
     return " ".join(text.split())[:DETAIL_MAX]
 
 
@@ -292,7 +305,7 @@ def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:
 
 
 def _refused(answer: list[Any]) -> ClaimRefused:
-    """From `[reason, detail]`, or `[reason, until_ms, detail]` of those that wait."""
+    """Read a script's refusal: `[reason, detail]`, or `[reason, until_ms, detail]` for `not yet` and `held`."""
     reason, *rest = answer
     if reason in ("not yet", "held"):
         return ClaimRefused(reason, str(rest[1]) if len(rest) > 1 else "", int(rest[0]))

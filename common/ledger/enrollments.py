@@ -1,4 +1,4 @@
-"""Whole enrollments: read, ended early, held, released, restored, by the terms of their campaigns."""
+"""Enrollments as a whole: read, end early, hold, release and restore them, by the terms of their campaigns."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Became = Literal["restored", "merged", "known", "forgotten"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
     """
-    One contact as they are to be restored.
+    One contact, with what must be restored.
 
-    `dead`: reason by step, of what was never sent although the sequence went on. `unknown_since_ms`: by step, of what
-    may have been accepted, the earliest time of that.
+    `dead`: the reason for each step that was never sent although the sequence went on. `unknown_since_ms`: for each
+    step that may have been accepted, the earliest time at which this may have happened.
     """
 
     person: Restored
@@ -35,25 +35,25 @@ class Restoration:
 
 
 class Enrollments:
-    """Of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
+    """The enrollments of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms]) -> None:
         self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
 
     async def get(self, enrollment: str) -> Enrollment | None:
-        """What is known of one enrollment."""
+        """Return an enrollment, or None if nothing about it is stored."""
         fields = await self._store.read_hash(keys.enrollment(enrollment))
         return codec.read_enrollment(enrollment, fields) if fields else None
 
     async def of_guest(self, contact: EnrollmentId, address: str) -> AsyncIterator[Enrollment]:
-        """A guest's, in every campaign; read late, since a guest may sign up after booking."""
+        """Yield a guest's enrollments in every campaign. Call it late: a guest may sign up after booking."""
         for enrollment_id in dict.fromkeys([contact, *await self._mailboxes.in_campaigns(address)]):
             if (enrollment := await self.get(enrollment_id)) is not None:
                 yield enrollment
 
     async def ids(self) -> AsyncIterator[EnrollmentId]:
-        """Of all enrollments of which more than the id is known, in no order, each once."""
-        # First those who are under way: who ends meanwhile is not missed.
+        """Yield the id of each enrollment that was not erased, once, in no particular order."""
+        # UNDER_WAY first: an enrollment that moves to ENDED in the meantime is not missed.
         seen = set[bytes]()
         for name in (keys.UNDER_WAY, keys.ENDED):
             async for member, at_ms in self._store.client.zscan_iter(name, count=1000):
@@ -62,51 +62,58 @@ class Enrollments:
                     yield EnrollmentId(member.decode())
 
     async def erased(self, ids: Sequence[EnrollmentId]) -> set[EnrollmentId]:
-        """Those of which only the id is left, since they ended long ago."""
+        """Return those of which only the id is left, because they ended long ago."""
         found = await self._store.client.zmscore(keys.ENDED, [*ids]) if ids else []
         return {one for one, at_ms in zip(ids, found, strict=True) if at_ms == inf}
 
     async def exit(
         self, enrollment: EnrollmentId, reason: ExitReason, *, address_hash: str | None, now_ms: int
     ) -> bool:
-        """End an enrollment early, and suppress the address behind the hash, if one is given."""
+        """
+        End an enrollment early, and suppress the address behind the hash, if one is given.
+
+        Returns False if the enrollment had ended before, or there is none; the address is suppressed even then.
+        """
         args = [enrollment, address_hash or "", reason.value, now_ms]
         return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
 
     async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str | None, now_ms: int) -> None:
         """
-        End the enrollment, if there is one, and suppress the mailbox; both may be named as a link of before names them.
+        End the enrollment, if there is one, and suppress the mailbox. An earlier version's link may name either.
 
-        `address_hash`: None: they leave this series only.
+        `address_hash`: None if the contact leaves only this series; then nothing is suppressed.
         """
         reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
         await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)
 
     async def is_suppressed(self, address_hash: str) -> bool:
-        """Whether no mail goes to the address behind the hash, which may be that of a link of an earlier version."""
+        """Return whether the address behind this hash is suppressed. The hash may be from an earlier version's link."""
         client = self._store.client
         kept = await self._store.patiently(lambda: client.hget(keys.ALIASES, address_hash))
         return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
-        """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
+        """
+        Send nothing more of the enrollment until `release`. `reason`: one word; each reason must be released.
+
+        Returns False if it was held for this reason already, or has ended.
+        """
         args = [enrollment, reason, now_ms]
         return bool(await self._store.run("enrollments.hold", [keys.enrollment(enrollment)], args))
 
     async def release(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
-        """Go on where `hold` stopped."""
+        """End the hold for this reason; after the last one, sending continues. Return False if there was none."""
         args = [enrollment, reason, now_ms]
         return bool(await self._store.run("enrollments.release", [keys.enrollment(enrollment)], args))
 
     async def restore(self, restoration: Restoration, *, now_ms: int, campaign: str | None = None) -> Became:
         """
-        `campaign`: by default the first one.
+        Make an enrollment of what Notion remembers, or fill the gaps of the one in the ledger. `campaign`: by default
+        the first one.
 
-        What Notion remembers becomes an enrollment again; next to what the ledger knows, it only fills gaps.
-
-        `restored`: the ledger had nothing of them. `merged`: something was added to what it has. `known`: nothing was.
-        `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which
-        may have passed; then it is due at once, and the minimum gap is kept.
+        Returns `restored`: the ledger had no such enrollment; `merged`: something was added to it; `known`: nothing was
+        added; `forgotten`: the contact was erased here at their request, and stays erased. The next step is planned at
+        its own due time. If that has passed, it is due at once, but the minimum gap is kept.
         """
         person = restoration.person
         terms, email = terms_of(self._campaigns, campaign), person.assessment.email
@@ -135,7 +142,7 @@ class Enrollments:
         return became
 
     def _shown_id(self, person: Restored, campaign: str) -> str | None:
-        """The id that the row shows, unless somebody changed it by hand."""
+        """Return the id that the Notion row shows, or None if it is no id of this address (it was edited by hand)."""
         ids = self._mailboxes.ids(person.assessment.email, campaign)
         return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
@@ -157,5 +164,5 @@ def _step(restoration: Restoration, cadence: Cadence, step: Step) -> dict[str, A
 
 
 def terms_of(campaigns: Mapping[str, CampaignTerms], key: str | None) -> CampaignTerms:
-    """The campaign of this key; None: the first one. Raises KeyError for one that is not played here."""
+    """Return the terms of a campaign; None stands for the first one. Raises KeyError if it does not run here."""
     return campaigns[key] if key is not None else next(iter(campaigns.values()))

@@ -1,4 +1,4 @@
-"""Jobs that failed with an internal error: read with their tracebacks, put back into their queue, or deleted."""
+"""Jobs that failed with an internal error: read them with their tracebacks, requeue or delete them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ ERROR_LENGTH_MAX: Final = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedJob:
-    """`id`: of its message, `job id@due_ms`. `args`: of its actor, ids. `traceback`: "" where none was kept."""
+    """
+    A job that failed with an internal error.
+
+    `id`: the message's id, `job id@due_ms`. `args`: the actor's arguments, which are ids. `traceback`: "" if none was
+    stored.
+    """
 
     queue: str
     id: str
@@ -28,18 +33,18 @@ class FailedJob:
 
     @property
     def error(self) -> str:
-        """`ValueError: no such step`, the last line of the traceback; "" where none was kept."""
+        """The last line of the traceback, such as `ValueError: no such step`; "" if none was stored."""
         return self.traceback.strip().rpartition("\n")[2].strip()[:ERROR_LENGTH_MAX]
 
 
 class FailedJobs:
-    """Raises as `Store.run` does. Each change is refused (False) when the job is no failed one any longer."""
+    """The failed jobs of all queues. Raises as `Store.run` does. A change returns False if the job is not failed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def newest(self, *, queues: Collection[str] = QUEUES, first: int, number: int) -> tuple[list[FailedJob], int]:
-        """(those from index `first` of these queues, newest first; how many there are)."""
+        """Return (up to `number` failed jobs of these queues, newest first, from index `first`; how many there are)."""
         pipe = self._store.client.pipeline(transaction=False)
         for queue in queues:
             pipe.zrevrange(keys.QUEUE.dead(queue), 0, first + number - 1, withscores=True)
@@ -54,7 +59,7 @@ class FailedJobs:
         return await self._read(shown), sum(answers[1::2])
 
     async def read_all(self, *, queues: Collection[str] = QUEUES) -> AsyncIterator[list[FailedJob]]:
-        """Those that are failed now, a part at a time; what fails meanwhile is not among them."""
+        """Yield the currently failed jobs in pages. A job that fails in the meantime may be missing."""
         for queue in queues:
             found: Any = await self._store.client.zrange(keys.QUEUE.dead(queue), 0, -1, withscores=True)
             listed = [(int(failed_ms), queue, id.decode()) for id, failed_ms in found]
@@ -62,7 +67,7 @@ class FailedJobs:
                 yield await self._read(listed[first : first + PAGE])
 
     async def _read(self, listed: Sequence[tuple[int, str, str]]) -> list[FailedJob]:
-        """One command for each of their queues, however many there are."""
+        """Read the messages of these jobs, with one command for each queue."""
         ids: dict[str, list[str]] = {}
         for _, queue, id in listed:
             ids.setdefault(queue, []).append(id)
@@ -74,11 +79,11 @@ class FailedJobs:
         return [_read(failed_ms, queue, id, next(bodies[queue])) for failed_ms, queue, id in listed]
 
     async def requeue(self, queue: str, id: str) -> bool:
-        """It runs again as soon as a worker takes it."""
+        """Make the job ready again; it runs as soon as a worker is free."""
         return await self._run("requeue", queue, id)
 
     async def delete(self, queue: str, id: str) -> bool:
-        """It never runs again. A delivery that it was to send is found by the sweeper and scheduled anew."""
+        """Delete the job; it never runs again. If it had to send a delivery, the sweeper schedules that one anew."""
         return await self._run("delete", queue, id)
 
     async def _run(self, entry: str, queue: str, id: str) -> bool:
@@ -86,7 +91,7 @@ class FailedJobs:
 
 
 def _read(failed_ms: int, queue: str, id: str, body: bytes | None) -> FailedJob:
-    """A body that is no message of dramatiq's hides no other job."""
+    """Read one failed job. If its message is invalid, `actor` is `(unreadable)`: it must not hide other jobs."""
     try:
         message: Any = json.loads(body or b"")
         actor, args = str(message["actor_name"]), tuple(map(str, message["args"]))

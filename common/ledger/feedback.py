@@ -1,4 +1,4 @@
-"""Feedback in the ledger: keep what the provider reported of a mail, with all that follows, and read it again."""
+"""Feedback in the ledger: store what the provider reports about a delivery, with its consequences, and read it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from common.ledger.store import Store
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackAnswer:
     """
-    What the answer to feedback is made of, as it was for the first event under this webhook id.
+    The content of the answer to feedback, the same as for the first event under this webhook id.
 
-    `repeated`: this webhook id was answered before. `received_ms`: the arrival of the event that was answered first.
-    `delivery_id`: None when the mail is none of ours. `is_ignored`: then nothing was kept of it either.
+    `repeated`: this webhook id was answered before. `received_ms`: arrival of the event that was answered first.
+    `delivery_id`: None if the mail is not one of ours. `is_ignored`: it is not, and nothing was stored about it.
     """
 
     repeated: bool
@@ -37,7 +37,7 @@ class FeedbackAnswer:
 @dataclass(frozen=True, slots=True)
 class Reported:
     """
-    `kind` was reported of the delivery `name` (`step-3`, `start_ms/24h`) `times`, for the first time at `first_ms`.
+    One kind of feedback about the delivery `name` (`step-3`, `start_ms/24h`): how often it was reported, first when.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Reported:
 
 
 CONTENT_BOUNCES_MS = 86_400_000
-"""Refusals of the content are counted over a day."""
+"""Mails that were refused for their content are counted over this period, a day."""
 
 
 class FeedbackLog:
-    """Raises as `Store.run` does."""
+    """What providers reported about deliveries. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes, *, soft_bounce_limit: int = SOFT_BOUNCE_LIMIT) -> None:
         self._store, self._mailboxes = store, mailboxes
@@ -60,11 +60,11 @@ class FeedbackLog:
 
     async def record(self, feedback: Feedback, *, webhook_id: str) -> FeedbackAnswer:
         """
-        Keep one event and all that follows from it: one round trip, all or nothing; see `lua/feedback.lua`.
+        Store one event with all its consequences: one round trip, all or nothing; see `lua/feedback.lua`.
 
         `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got. A
-        mail without tags of ours is looked for by its id, in each campaign. If it is none of ours, what ends mail to an
-        address that is known here suppresses the address, and everything else is ignored.
+        mail without our tags is searched by the provider's id, in each campaign. If it is not ours, an event that ends
+        mail (a bounce, a complaint) still suppresses an address that is known here; everything else is ignored.
         """
         webhook = keys.webhook(webhook_id)
         if feedback.delivery_id is None:
@@ -120,7 +120,7 @@ class FeedbackLog:
     async def _find_delivery(
         self, contacts: Sequence[EnrollmentId], provider_id: str
     ) -> tuple[EnrollmentId, DeliveryId] | None:
-        """The delivery to one of these contacts that the provider accepted under this id."""
+        """Return the delivery to one of these contacts that the provider accepted under this id, and its contact."""
         if provider_id == UNKNOWN_ID:
             return None
         for contact in contacts:
@@ -136,7 +136,7 @@ class FeedbackLog:
         return next((name for name, detail in sent if shortened(detail) == provider_id), None)
 
     async def of(self, owner: str) -> list[Reported]:
-        """All that was reported of the deliveries of one enrollment (`enr_…`) or one booking (`bkg_…`), in no order."""
+        """Return all feedback on the deliveries of an enrollment (`enr_…`) or booking guest (`bkg_…`), in no order."""
         found = []
         for field, text in (await self._store.read_hash(keys.feedback(owner))).items():
             name, _, kind = field.rpartition(" ")
@@ -146,7 +146,7 @@ class FeedbackLog:
 
 
 def _answer(repeated: bool, line: str) -> FeedbackAnswer:
-    """From `kind delivery received_ms`; `-` for a mail that is none of ours."""
+    """Read a script's answer, `kind delivery received_ms`; the delivery is `-` for a mail that is not ours."""
     kind, delivery_id, received_ms = line.split(" ")
     return FeedbackAnswer(
         repeated=repeated,

@@ -1,4 +1,4 @@
-"""The generation of the store, and what the witnesses of other processes remember."""
+"""The store's generation, and what witnesses in other processes remember of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _WORKED_ON = ("active", "completed", "exited")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """
-    What was settled after a restore. `store_ms`: the time of the restored store, 0 when it does not tell. `found`:
-    mails that the provider lists; `merged`: people for whom Notion shows more than the backup; `restored`: people whom
-    the backup lacks; `unknown`: mails that may be out, and wait for a person as dead letters. `people`:
-    whose those are. `notes`: what could not be asked.
+    What was settled after a restore.
+
+    `store_ms`: the time of the restored store, 0 if unknown. `found`: number of deliveries that the provider lists;
+    `merged`: contacts of whom Notion shows more than the backup; `restored`: contacts missing from the backup;
+    `unknown`: deliveries that may have been sent, and now wait for an operator as dead letters. `people`: the addresses
+    of their recipients. `notes`: what could not be queried, and why.
     """
 
     at_ms: int
@@ -32,12 +34,15 @@ class Settlement:
 
 
 class Generations:
-    """Raises as `Store.run` does."""
+    """Reads and writes the store's generation, its last settlement and its witnesses. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.seen: Generation | None = None
-        """As this process last saw it; its claims are refused by a store that is behind, or descends from another."""
+        """
+        The generation that this process saw last. A store that is behind it, or does not descend from it, refuses this
+        process's claims.
+        """
 
     async def current(self) -> Generation | None:
         fields = await self._store.read_hash(keys.GENERATION)
@@ -51,7 +56,7 @@ class Generations:
         )
 
     async def instance(self) -> str:
-        """Which server process this is, and which database of it: another after a restart, a restore or a failover."""
+        """Return an id of the server process and its database; it changes after a restart, a restore or a failover."""
         client = self._store.client
         server = await self._store.patiently(lambda: client.info("server"))
         connection = client.get_connection_kwargs()  # type: ignore[no-untyped-call]
@@ -63,12 +68,12 @@ class Generations:
         await self._store.run("generation.begin", [keys.GENERATION], args)
 
     async def beat(self, generation: Generation, *, now_ms: int) -> bool:
-        """The next mark. False when the store is not at this one: it was replaced."""
+        """Advance the store's mark by one. Return False if the store is not at this mark, so it was replaced."""
         args = [generation.id, generation.mark, now_ms]
         return bool(await self._store.run("generation.beat", [keys.GENERATION], args))
 
     async def people(self) -> int:
-        """Enrollments that somebody worked on; signups that wait in an empty store are not among them."""
+        """Return how many enrollments are active or have ended. Signups that wait in an empty store do not count."""
         counted = await self._store.read_hash(keys.COUNTS)
         return sum(int(counted.get(status, 0)) for status in _WORKED_ON)
 
@@ -77,7 +82,7 @@ class Generations:
         await self._store.patiently(lambda: client.hset(keys.GENERATION, "settlement", text))
 
     async def settlement(self) -> Settlement | None:
-        """Of the last restore."""
+        """Return what was settled after the last restore, if there was one."""
         text = (await self._store.read_hash(keys.GENERATION)).get("settlement")
         if text is None:
             return None
@@ -85,7 +90,7 @@ class Generations:
         return Settlement(**{**fields, "people": tuple(fields["people"]), "notes": tuple(fields["notes"])})
 
     async def publish(self, witness: str, memory: Memory) -> None:
-        """What a witness that the workers cannot read remembers."""
+        """Store what a witness remembers that the workers cannot read (a gateway's DATA_DIR)."""
         client, text = self._store.client, memory.to_json()
         await self._store.patiently(lambda: client.hset(keys.WITNESSES, witness, text))
 

@@ -1,4 +1,4 @@
-"""Signups that are beyond a bound: listed, released, discarded. Their acceptance is in `signups.py`."""
+"""Signups above an hourly limit: list, release and discard them. `signups.py` accepts and holds them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from common.ledger.codec import read_assessment
 from common.ledger.store import Store, texts
 
 PAGE = 500
-"""Read, released or discarded together; occupies the store for a few milliseconds."""
+"""Number of signups read, released or discarded together; this occupies the store for a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSignup:
-    """`bound`: the one that it is beyond. `visitor`: as the website sent it, for a day."""
+    """
+    A held signup.
+
+    `bound`: the limit that it exceeded. `visitor`: the website visitor as the website named them; None after a day.
+    """
 
     enrollment_id: EnrollmentId
     email: str
@@ -28,17 +32,17 @@ class HeldSignup:
 
 
 class HeldSignups:
-    """Of all campaigns of the store. Raises as `Store.run` does; repeating a change changes nothing."""
+    """The held signups of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def newest(self, *, first: int, number: int) -> list[HeldSignup]:
-        """A page of them, the newest first."""
+        """Return a page of held signups, newest first."""
         return await self._read(texts(await self._store.client.zrevrange(keys.HELD, first, first + number - 1)))
 
     async def read_all(self, *, visitor: str | None = None) -> AsyncIterator[HeldSignup]:
-        """All of them, or those of one visitor, the oldest first."""
+        """Yield all held signups, or those of one visitor, oldest first."""
         ids: list[EnrollmentId] = texts(await self._store.client.zrange(keys.HELD, 0, -1))
         for start in range(0, len(ids), PAGE):
             for one in await self._read(ids[start : start + PAGE]):
@@ -49,7 +53,7 @@ class HeldSignups:
         return await self._store.client.zscore(keys.HELD, enrollment) is not None
 
     async def release(self, ids: Sequence[EnrollmentId], *, now_ms: int) -> int:
-        """Their sequences begin now; how many were held."""
+        """Release these signups: their sequences begin now. Return how many of them were held."""
         released = 0
         for start in range(0, len(ids), PAGE):
             given = {"ids": ids[start : start + PAGE], "now_ms": now_ms}
@@ -57,7 +61,7 @@ class HeldSignups:
         return released
 
     async def discard(self, ids: Sequence[EnrollmentId]) -> int:
-        """As if they had never signed up; how many were held."""
+        """Delete these signups as if they had never arrived. Return how many of them were held."""
         discarded = 0
         for start in range(0, len(ids), PAGE):
             given = {"ids": ids[start : start + PAGE]}
@@ -73,7 +77,7 @@ class HeldSignups:
         return [
             _held(id, fields, visitor)
             for id, fields, visitor in zip(ids, answers[::2], answers[1::2], strict=True)
-            if fields[3] is not None  # Else it was decided on meanwhile.
+            if fields[3] is not None  # None: it was released or discarded in the meantime.
         ]
 
 

@@ -1,4 +1,4 @@
-"""Holds on all sending: Advent itself found a reason to send nothing to anybody; each ends with its reason."""
+"""Holds on all sending: Advent found a reason to send nothing to anybody. A hold ends with its reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from common.ledger.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """`why`: what is so, in lower case, without a full stop. `cure`: what ends it, in whole sentences."""
+    """
+    One hold on all sending.
+
+    `why`: the cause, in lower case, without a full stop. `cure`: what ends the hold, in whole sentences.
+    """
 
     since_ms: int
     why: str
@@ -21,7 +25,7 @@ class Hold:
 
 class Holds:
     """
-    By reason, one word. `clock/<worker>` holds only what that worker sends, and the others send.
+    The holds, by reason (one word). `clock/<worker>` holds only that worker; the others continue to send.
 
     Raises as `Store.run` does.
     """
@@ -30,17 +34,25 @@ class Holds:
         self._store = store
 
     async def start(self, reason: str, hold: Hold) -> bool:
-        """From its answer on no mail begins to leave. False when this reason held already; what it says is replaced."""
+        """
+        Start a hold. Once the call has returned, no new attempt begins.
+
+        Returns False if there was a hold for this reason already; its `Hold` is then replaced.
+        """
         said = json.dumps(asdict(hold), ensure_ascii=False)
         return bool(await self._store.run("holds.start", [keys.HOLD_ALL], [reason, said]))
 
     async def finish(self, reason: str) -> Hold | None:
-        """End this reason: the hold that was. What is overdue is due at once, unless something else holds it."""
+        """
+        End the hold for this reason and return it, if there was one.
+
+        Overdue deliveries are then due at once, unless something else holds them.
+        """
         held = await self._store.run("holds.finish", [keys.HOLD_ALL], [reason])
         return read_hold(held) if held else None
 
     async def active(self) -> dict[str, Hold]:
-        """By reason."""
+        """Return all holds, by reason."""
         return read_holds(await self._store.read_hash(keys.HOLD_ALL))
 
 
@@ -49,5 +61,5 @@ def read_holds(texts: Mapping[str, str]) -> dict[str, Hold]:
 
 
 def read_hold(text: str) -> Hold:
-    """As it is kept."""
+    """Read a hold from its stored text."""
     return Hold(**json.loads(text))

@@ -1,84 +1,87 @@
 """
-Every key, its type and its life. One prefix and one hash tag, because one script changes state and queue together.
+Every key of the ledger and the queue, its type and its life.
+
+All keys share one prefix and one hash tag, because one script changes ledger and queue together. *Forgotten* means
+erased by `lua/contacts.lua`: on request, or most of it when the retention period has ended.
 
 | key | type | content | life |
 | --- | --- | --- | --- |
-| `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
-| `under_way` | ZSET | enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms | as above |
-| `ended` | ZSET | every other enrollment → time of its end, ms; `+inf` once all else of it was erased | as above |
-| `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
-| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com reported of one uid | until forgotten |
-| `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
-| `seats:<bkg>` | SET | the guests of this booking who are kept under an id of their own | as above |
-| `guest:<gst>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
-| `contact:<enr>` | HASH | the calls of one person, enrolled or not, see `booking_codec.py` | as above |
-| `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
-| `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
-| `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
-| `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
-| `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
-| `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
-| `campaigns` | SET | every campaign that anything was ever kept of | for ever |
-| `traces:<mailbox>` | SET | bookings that name an address of it, and enrollments under another id than its own | until forgotten |
-| `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
-| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
-| `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
-| `unmarked` | SET | guests whose call ended a day ago, and nobody reported how it went | until somebody does, or forgotten |
-| `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
-| `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
-| `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
-| `unsuppressed` | HASH | address hash → `ms detail`: they asked then to come back, with the consent given | for ever; forgotten: only ms |
-| `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
-| `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
-| `numbers:<number hash>` | SET | guests whose calls a phone number was written to about | until forgotten |
+| `enrollment:<enr>` | HASH | one contact in one campaign, see `codec.py` | until forgotten |
+| `under_way` | ZSET | enrollment that has not ended, or that Notion does not show as it is yet → when the sweeper checks it next, ms | as above |
+| `ended` | ZSET | every other enrollment → time of its end, ms; `+inf` once everything except its id was erased | as above |
+| `delivery:<dlv>` | HASH | an open delivery: its claim, attempts and payload, see `lua/lib/delivery.lua` | from its first claim to its end; a dead letter until replayed or discarded |
+| `booking:<bkg>` | HASH | digest → event, JSON: everything that Cal.com reported about one uid | until forgotten |
+| `links:<bkg>` | SET | the bookings that this one was moved to or from, or that continue it under another host | as above |
+| `seats:<bkg>` | SET | the guests of this booking that are stored under an id of their own | as above |
+| `guest:<gst>` | HASH | one guest of a booking: its state and the record of each reminder and follow-up, see `booking_codec.py` | as above |
+| `contact:<enr>` | HASH | the calls of one contact, enrolled or not, see `booking_codec.py` | as above |
+| `bookings` | ZSET | booking → time at which it must be evaluated, ms | until evaluated |
+| `open` | ZSET | delivery → time of its next action, ms; planned reminders and follow-ups too | as the open deliveries |
+| `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed, discarded, found accepted or forgotten; never expires |
+| `held` | ZSET | signup above an hourly limit → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded, ended or forgotten |
+| `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups within the limits, ms: all of them, and those of one website visitor | a day after the last |
+| `visitor_of:<enr>` | STRING | the website visitor that a held signup came from, as the website named them | a day |
+| `campaigns` | SET | every campaign for which anything was ever stored | forever |
+| `traces:<mailbox>` | SET | ids that belong to this mailbox but are not derived from it: bookings that name one of its addresses, and enrollments | until forgotten |
+| `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: events that the enrollment itself does not show | until forgotten, newest 200 |
+| `feedback:<enr or gst>` | HASH | what the provider reported about each delivery, see `lua/feedback.lua` | until forgotten |
+| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event that was answered under it | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
+| `webhooks:<day>`, `webhook_days` | LIST, SET | digests of the webhook ids answered on a day; the days that have such a list | as above |
+| `unmarked` | SET | guests whose call ended a day ago and whose attendance nobody has reported | until somebody reports it, or forgotten |
+| `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | request bodies from Cal.com that could not be read: id → arrival, ms; id → body, JSON, see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
+| `aliases` | HASH | contact → contact, address hash → address hash: derived from one spelling of an address → the one under which its mailbox is stored, see `lua/lib/mailbox.lua` | until forgotten; hashes forever |
+| `suppressed` | HASH | hash of an address or phone number → `reason ms`, then ` forgotten` when nothing else about the contact may be stored | forever; the hash does not identify the contact |
+| `unsuppressed` | HASH | address hash → `ms detail`: when they asked to receive mail again, and their consent | forever; once forgotten, only ms |
+| `resting` | HASH | address hash → `ms bounces`: no mail until an operator releases it, see `lua/lib/suppression.lua` | until released or forgotten |
+| `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a mail is delivered; 45 days |
+| `numbers:<number hash>` | SET | guests about whose calls an SMS went to this phone number | until forgotten |
 | `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
-| `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
-| `unsuppressing` | HASH | contact → who let them come back and their consent: a worker asks the provider first | until it did, or forgotten |
-| `suppression_list` | HASH | `changes_ms`, `whole_ms`: until when Resend's suppression list was read | for ever |
-| `suppression_list:worker` | STRING | which worker reads or writes it | minutes |
-| `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
-| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
-| `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
-| `outdated_hashes` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
+| `unlisted` | ZSET | contact who gets no more mail → since when, ms: Resend's suppression list lacks them | until written there |
+| `unsuppressing` | HASH | contact → who lets them receive mail again, and their consent: a worker first asks the provider | until the worker has, or forgotten |
+| `suppression_list` | HASH | `changes_ms`, `whole_ms`: when the changes to Resend's suppression list, and all of it, were last read | forever |
+| `suppression_list:worker` | STRING | the worker that is reading or writing it | minutes |
+| `forgotten` | SET | bookings of forgotten contacts: nothing about them is stored again | forever; identifies nobody |
+| `secret_key` | STRING | a fingerprint of the SECRET_KEY with which those hashes are made, see `common/store/identity.py` | forever |
+| `format` | STRING | the format of everything in this store, see `common/store/format.py` | forever |
+| `outdated_hashes` | STRING | how many entries of `suppressed` were made with an earlier SECRET_KEY and match nobody | forever |
 | `changed` | ZSET | enrollment, or contact without one → time of the change that Notion does not show yet, ms | until mirrored |
-| `people_changes`, `people_changes:last` | ZSET, STRING | enrollment → number of its newest change; the newest number, see `lua/lib/people.lua` | the newest 10,000; forgotten: gone; for ever |
-| `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
-| `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
-| `providers` | HASH | provider → when a worker last said that it has it, ms | for ever |
-| `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
-| `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
-| `in_force` | HASH | campaign → the version that is played; `<campaign> replanning` → JSON while its schedules follow, see `lua/versions.lua` | for ever |
-| `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
-| `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
+| `people_changes`, `people_changes:last` | ZSET, STRING | enrollment → number of its newest change; the newest number, see `lua/lib/people.lua` | the newest 10,000, or until forgotten; forever |
+| `syncing` | HASH | contact that is being written to Notion → `worker ms`: by which worker, since when | seconds |
+| `circuit:<provider>` | HASH | why everything waits for a provider, and until when | while the provider fails |
+| `providers` | HASH | provider → when a worker last reported that it uses this provider, ms | forever |
+| `suspect` | STRING | the delivery that is being tried alone, because two workers died while they processed it | until the next one is tried |
+| `pauses` | HASH | `*` for all contacts, `campaign:<key>`, or contact → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `in_force` | HASH | campaign → its version in force; `<campaign> replanning` → JSON and `<campaign> replanned_ms` while its schedules are being adapted, see `lua/versions.lua` | forever |
+| `versions:<campaign>` | HASH | version → the compiled campaign, JSON | forever |
+| `version_log:<campaign>` | LIST | which version was put in force, when and by whom, JSON, newest last | forever |
 | `actions` | LIST | who did what, JSON, newest last, see `action_log.py` | the newest 10,000 |
-| `console_job:<job>` | HASH | what the console asks a worker to do, and what came of it, see `lua/lib/console_job.lua` | 10 min; its result 5 min; of a forgotten person a day, without the addresses an hour |
-| `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
+| `console_job:<job>` | HASH | a job that the console requested from the workers, and its result, see `lua/lib/console_job.lua` | 10 min, its result 5 min; to forget a contact: a day, its result, without addresses, an hour |
+| `unversioned` | STRING | contacts signed up before versions were stored: an operator must say which texts they get | until a version is in force |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
-| `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
-| `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
-| `generation` | HASH | which life of the store this is, see `lua/generation.lua` | for ever |
-| `generation:keeper` | STRING | `worker state beat`: who keeps its heartbeat | seconds |
-| `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | for ever |
-| `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `rebuild_state.py` | for ever |
-| `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
-| `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
-| `sweep` | STRING | which worker sweeps | seconds |
-| `ping` | STRING | which worker pings | seconds |
-| `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; not before when, see `budget.lua` | minutes |
-| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when the outcome is unknown |
-| `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
+| `clock` | HASH | what a worker measured of the store's clock, and what an operator confirmed, see `common/store/clock_sync.py` | forever |
+| `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries; `held:<bound>` → held signups; `signups:<answer>` → refused signups | forever |
+| `generation` | HASH | the store's generation and mark, see `lua/generation.lua` | forever |
+| `generation:keeper` | STRING | `worker state beat`: the worker that writes the generation's heartbeat | seconds |
+| `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | forever |
+| `rebuilt` | STRING | `owed`, `done` or `never`, and since when: whether Notion was read into this store, see `rebuild_state.py` | forever |
+| `rebuilding` | STRING | `worker word`: the worker that is reading Notion, and its progress | seconds |
+| `calendar:<campaign>` | HASH | `changes`, `all`: until when the changes to Cal.com's bookings, and all of them, were compared, ms | forever |
+| `sweep` | STRING | the worker that sweeps | seconds |
+| `ping` | STRING | the worker that sends the health check's ping | seconds |
+| `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; the time before which there is none, see `budget.lua` | minutes |
+| `mirror:create:<database>:<enr>` | HASH | the worker that is creating a Notion page, or the page it created, see `guard.lua` | an hour; a day when the outcome is unknown |
+| `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until acknowledged |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due time, ms; ours have no body | until due |
-| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by a bug | until a person removes them |
-| `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
-| `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
-| `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
-| `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
+| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed with an internal error, or killed their workers | until an operator deletes or requeues them |
+| `queue:__paused__` | SET | queues of which no job is promoted | until resumed |
+| `queue:__probing__` | HASH | queue → time from which one job a second is promoted, ms | while its provider fails |
+| `queue:__ignored__` | HASH | kind of wait → how many times were ignored because they lay too far in the future | until reported |
+| `queue:__failed__.<q>` | SET | jobs that were promoted as probes and failed: others are promoted first | while its provider fails |
 | `queue:__heartbeats__` | ZSET | worker → its last heartbeat, ms of the store's clock | seconds |
-| `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
-| `queue:__acks__.<worker>.<q>` | SET | messages that it has in hand, by ready id | until it is done with them |
-| `queue:__started__.<worker>.<q>` | SET | those of them that it has begun: only these can have killed it | as above |
-| `queue:__takeovers__.<q>` | HASH | ready id → workers that died while they ran it | as above |
+| `queue:__queues__.<worker>` | SET | queues from which it fetched messages | while it lives |
+| `queue:__acks__.<worker>.<q>` | SET | messages that it fetched and has not acknowledged, by ready id | until acknowledged |
+| `queue:__started__.<worker>.<q>` | SET | those of them that it has started: only these can have killed it | as above |
+| `queue:__takeovers__.<q>` | HASH | ready id → number of workers that died while they ran it | as above |
 """
 
 from __future__ import annotations
@@ -142,7 +145,7 @@ IGNORED = QUEUE.ignored()
 
 
 def _family(name: str) -> Callable[[str], str]:
-    """The keys to whose name an id is added."""
+    """Return a function that makes the key of an id in this family: `enrollment` → `{advent}:enrollment:<id>`."""
     return f"{PREFIX}{name}:".__add__
 
 
@@ -214,26 +217,27 @@ LUA: Final = {
         )
     },
 }
-"""The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""
+"""The table `keys` of the scripts: key names, and the prefixes of key families, to which a script appends an id."""
 
 
 def owner(owner_id: str) -> str:
-    """Of an enrollment, or of a booking's guest."""
+    """Return the key of a delivery's owner: an enrollment, or a guest of a booking."""
     return enrollment(owner_id) if owner_id.startswith("enr_") else guest(owner_id)
 
 
 def webhook(webhook_id: str) -> str:
     """
-    Of `signup:msg_…`. An id may be of any length, and is kept as 16 bytes: 10⁹ of them collide once in 10²⁰ times.
+    Return the key of a webhook id such as `signup:msg_…`.
 
-    By hand: `printf %s signup:msg_1 | b2sum -l 128 | xxd -r -p | basenc --base64url`, without the `==` at its end.
+    An id may have any length; its digest of 16 bytes is stored. The odds of a collision among 10⁹ ids are 1 in 10²⁰.
+    In a shell: `printf %s signup:msg_1 | b2sum -l 128 | xxd -r -p | basenc --base64url`, without the `==` at its end.
     """
     digest = blake2b(webhook_id.encode(), digest_size=16).digest()
     return f"{PREFIX}w:{urlsafe_b64encode(digest).decode()[:22]}"
 
 
 def delayed(queue: str) -> str:
-    """The schedule of a queue."""
+    """Return the key of a queue's schedule."""
     return QUEUE.delayed(queue)
 
 

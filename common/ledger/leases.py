@@ -1,4 +1,4 @@
-"""What one worker of all does at a time."""
+"""Leases for tasks that only one worker may do at a time."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ LEAVE_S = 1.0
 
 class WorkerLease:
     """
-    A STRING, `worker word`, that ends `lease_ms` after its holder renewed it last; see `lua/leases.lua`.
+    A STRING, `worker word`, that expires `lease_ms` after its holder last renewed it; see `lua/leases.lua`.
 
-    A worker that dies, or ends while the store is away, loses it by that. `keep`, `word` and `text` raise as
-    `Store.run` does.
+    The lease of a worker that dies, or stops while the store is unavailable, expires. `keep`, `word` and `text` raise
+    as `Store.run` does.
     """
 
     def __init__(self, store: Store, key: str, *, lease_ms: int) -> None:
         self._store, self._key, self._lease_ms = store, key, lease_ms
 
     async def take(self, worker: str) -> bool:
-        """Become the holder; False while anybody is, this worker too. Raises redis.RedisError or OSError at once."""
+        """
+        Become the holder. Return False while any worker holds the lease, this one included.
+
+        Raises redis.RedisError or OSError without waiting for the store.
+        """
         return bool(await self._store.client.set(self._key, worker, nx=True, px=self._lease_ms))
 
     async def keep(self, worker: str, word: str) -> bool:
-        """Become the holder or stay it, with a word for the others; False while another worker is."""
+        """Become or stay the holder, with a word for other workers. Return False while another worker is the holder."""
         return bool(await self._store.run("leases.keep", [self._key], [worker, word, self._lease_ms]))
 
     async def leave(self, worker: str) -> None:
-        """Let others have it at once. One attempt, which waits for no store: the lease ends by itself."""
+        """Give the lease up, so that others can take it at once. Tries only once: without this the lease expires."""
         with contextlib.suppress(*STORE_ERRORS, TimeoutError):
             async with asyncio.timeout(LEAVE_S):
                 await self._store.attempt("leases.leave", [self._key], [worker])
 
     async def text(self) -> str:
-        """`worker word`, "" when nobody has it."""
+        """Return `worker word`, or "" when no worker holds the lease."""
         client = self._store.client
         return str(texts(await self._store.patiently(lambda: client.get(self._key))) or "")
 
     async def word(self) -> str:
-        """The holder's; "" when nobody has it."""
+        """Return the holder's word, or "" when no worker holds the lease."""
         return (await self.text()).partition(" ")[2]

@@ -1,4 +1,4 @@
-"""The truth about contacts and deliveries, by noun. Every change of state is one atomic script in `lua/`."""
+"""The ledger: one class for each noun over one store. Every change of state is one atomic script in `lua/`."""
 
 from __future__ import annotations
 
@@ -40,33 +40,35 @@ from common.ledger.versions import Versions
 
 
 class Schedule:
-    """Raises as `Store.run` does."""
+    """The sweeper's checks of the schedule, and requests for comparisons of bookings. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def sweep(self, page: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
-        """Check one page of what is due: (the next page or `0`, the jobs that were scheduled again)."""
+        """Check one page of due work. Return (the next page or `0`, the jobs that were scheduled again)."""
         args = [page, now_ms, batch]
         following, *rescheduled = await self._store.run("sweeper.sweep", [keys.UNDER_WAY, keys.OPEN], args)
         return following, rescheduled
 
     async def forget_webhooks(self, *, now_ms: int, batch: int = 5_000) -> int:
-        """Forget ids that were answered 45 days ago or earlier, so many of each day: how many those were."""
+        """Forget webhook ids answered more than 45 days ago, up to `batch` of each day. Return how many it forgot."""
         return int(await self._store.run("sweeper.forget_webhooks", [keys.WEBHOOK_DAYS], [now_ms, batch]))
 
     async def check_waits(self, cursor: str, *, now_ms: int, gap_ms: int, batch: int = 500) -> tuple[str, list[str]]:
         """
-        Check one page of what waits, after a clock was wrong: (next cursor or `0`, the jobs that had waited too long).
+        Check one page of waiting jobs after a clock was wrong, and reschedule those deferred too far into the future.
 
-        `gap_ms`: the minimum gap between two mails.
+        `gap_ms`: the minimum gap between two mails. Returns (next cursor or `0`, the rescheduled jobs).
         """
         args = [cursor, now_ms, batch, gap_ms]
         following, *rescheduled = await self._store.run("sweeper.check_waits", [keys.OPEN], args)
         return following, rescheduled
 
     async def take_ignored(self) -> dict[str, int]:
-        """How many times lay too far ahead and were ignored since the last call, by what they held back."""
+        """
+        Return and reset the numbers of times that were ignored because they lay too far ahead, by kind of wait.
+        """
         client = self._store.client
 
         async def take() -> Any:
@@ -79,12 +81,16 @@ class Schedule:
         return {what.decode(): int(number) for what, number in found.items()}
 
     async def request_comparison(self, job: str, *, due_ms: int) -> None:
-        """Have the calendar's bookings compared with ours at that time; who asks twice asks once."""
+        """Schedule a comparison of the calendar's bookings with ours. Requesting the same job twice changes nothing."""
         await self._store.run("bookings.request_comparison", [keys.delayed("reconcile_bookings")], [job, due_ms])
 
 
 class Ledger:
-    """The campaigns of one store. Each part says what it raises; all share `store`."""
+    """
+    The state of all campaigns in one store.
+
+    Each attribute is a class for one noun, which says what it raises; all share `store`.
+    """
 
     def __init__(
         self,
@@ -100,9 +106,10 @@ class Ledger:
         soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
         """
-        `campaign`, `cadence`: of the first campaign, which has the bookings; `campaigns`: all of them, where there are
-        several, or where one has its own segments and languages. `patient`, `separate_spellings` (TESTING_MODE): see
-        `Store`. `signup_bounds`, `soft_bounce_limit`: of the process that records signups and feedback.
+        `campaign`, `cadence`: the first campaign, to which bookings belong. `campaigns`: the terms of all campaigns;
+        needed when there are several, or when a campaign has its own segments or languages. `patient`,
+        `separate_spellings` (TESTING_MODE): see `Store`. `signup_bounds`, `soft_bounce_limit`: needed only by processes
+        that record signups and feedback.
         """
         played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
         self._campaigns = {terms.key: terms for terms in played}
@@ -150,7 +157,7 @@ class Ledger:
         signup_bounds: SignupBounds = NO_BOUNDS,
         soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> Ledger:
-        """The ledger of campaigns that are loaded."""
+        """Return the ledger of these loaded campaigns; the first one has the bookings."""
         first = campaigns[0]
         return cls(
             client,
@@ -165,18 +172,18 @@ class Ledger:
         )
 
     def replace(self, terms: CampaignTerms) -> None:
-        """Play another version of one of the campaigns from now on."""
+        """Use these terms, of another version of a campaign, from now on."""
         self._campaigns[terms.key] = terms
 
     @property
     def cadence(self) -> Cadence:
-        """Of the first campaign."""
+        """The cadence of the first campaign."""
         return self.campaigns[self.campaign].cadence
 
     def terms_of(self, campaign: str) -> CampaignTerms:
-        """Of the first campaign where this one is not played here."""
+        """Return the terms of a campaign, or of the first campaign if this one does not run here."""
         return self.campaigns.get(campaign, self.campaigns[self.campaign])
 
     def cadence_of(self, campaign: str) -> Cadence:
-        """Likewise."""
+        """Return the cadence of a campaign, or of the first campaign if this one does not run here."""
         return self.terms_of(campaign).cadence

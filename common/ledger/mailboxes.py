@@ -1,4 +1,4 @@
-"""Which contact an address belongs to in each campaign, however it is spelled."""
+"""Finds the contact that an address belongs to in each campaign, whatever its spelling."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from common.ledger.store import Store, texts
 
 
 def index_id(address: str) -> str:
-    """By which what is kept of a mailbox is found; the same for all spellings, also where each is a contact."""
+    """Return the id of a mailbox in `traces:<mailbox>`: the same for all spellings, even where each is a contact."""
     return mailbox_id(canonical_mailbox(normal_address(address)))
 
 
 class Mailboxes:
     """
-    A mailbox is one contact in each campaign, whose id is made of its canonical form.
+    The contact ids of mailboxes. A mailbox is one contact in each campaign; the id is derived from its canonical form.
 
     An enrollment that a version before 0.3 began under the id of another spelling keeps that id; see
-    `lua/lib/mailbox.lua`. In TESTING_MODE each spelling is a contact of its own. `campaigns`: the keys of those that
-    are played; wherever none is named, the first one is meant. Raises as `Store.run` does.
+    `lua/lib/mailbox.lua`. In TESTING_MODE each spelling is a contact of its own. `campaigns`: keys of the campaigns
+    that run here; a method that is given no campaign uses the first one. Raises as `Store.run` does.
     """
 
     def __init__(self, store: Store, campaigns: Sequence[str]) -> None:
         self._store, self._campaigns = store, campaigns
 
     def new_id(self, address: str, campaign: str = "") -> EnrollmentId:
-        """The id that a new enrollment of this mailbox has."""
+        """Return the id that a new enrollment of this mailbox gets."""
         return enrollment_id(campaign or self._campaigns[0], self._store.mailbox(address))
 
     def ids(self, address: str, campaign: str = "") -> dict[str, Any]:
-        """By what a script finds the contact; see `contact` in `lua/lib/mailbox.lua`."""
+        """Return the ids from which a script finds the contact; see `contact` in `lua/lib/mailbox.lua`."""
         return self._ids(address, self._store.mailbox(address), campaign or self._campaigns[0])
 
     def _ids(self, address: str, mailbox: str, campaign: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Mailboxes:
         return found
 
     def ids_and_hashes(self, address: str, campaign: str = "") -> dict[str, Any]:
-        """Likewise, with the address hash, and that of the spelling where it differs."""
+        """Return the same as `ids`, with the address hash, and the hash of the spelling where that differs."""
         mailbox = self._store.mailbox(address)
         found = self._ids(address, mailbox, campaign or self._campaigns[0])
         found["address_hash"] = self._store.spelled_hash(mailbox)
@@ -55,15 +55,18 @@ class Mailboxes:
         return found
 
     def others(self, address: str, campaign: str) -> list[dict[str, Any]]:
-        """The contacts that this person has, or would have, in the other campaigns; each as in `ids`."""
+        """Return the contacts that this person has or would have in the other campaigns, each in the form of `ids`."""
         return [self.ids(address, key) for key in self._campaigns if key != campaign]
 
     def calls_contact(self, address: str, campaign: str) -> dict[str, Any] | None:
-        """With whom a person's calls are kept, as in `ids`; None: with their enrollment in this campaign."""
+        """
+        Return the contact under which a person's calls are stored (in the form of `ids`), or None when that is their
+        contact in this campaign.
+        """
         return None if campaign == self._campaigns[0] else self.ids(address)
 
     async def all_ids(self, address: str) -> list[EnrollmentId]:
-        """Every id that a contact with this address may have, in any campaign that anything was ever kept of."""
+        """Return every id that a contact with this address may have, in any campaign that ever stored anything."""
         kept = texts(list(await self._store.client.smembers(keys.CAMPAIGNS)))
         ids = [self.ids(address, campaign) for campaign in dict.fromkeys([*self._campaigns, *kept])]
         made = [found[name] for found in ids for name in ("id", "spelled_id") if name in found]
@@ -71,17 +74,17 @@ class Mailboxes:
         return list(dict.fromkeys(map(EnrollmentId, filter(None, [*made, *leads_to]))))
 
     async def find(self, address: str, campaign: str = "") -> EnrollmentId:
-        """The contact's id: the one that their enrollment has or, if there is none, would have."""
+        """Return the contact's id: the id that their enrollment has or, if they have none, would have."""
         return (await self.find_all([address], campaign))[address]
 
     async def find_all(self, addresses: Iterable[str], campaign: str = "") -> dict[str, EnrollmentId]:
-        """Likewise for several addresses: one round trip."""
+        """Return the contact id for each of several addresses, in one round trip."""
         wanted = list(dict.fromkeys(addresses))
         found = await self._find([self.ids(address, campaign) for address in wanted])
         return dict(zip(wanted, found, strict=True))
 
     async def in_campaigns(self, address: str) -> list[EnrollmentId]:
-        """The contacts that this person has or would have, one for each campaign."""
+        """Return the contact ids that this person has or would have, one for each campaign."""
         return await self._find([self.ids(address, campaign) for campaign in self._campaigns])
 
     async def _find(self, ids: Sequence[dict[str, Any]]) -> list[EnrollmentId]:

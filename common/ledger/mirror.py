@@ -1,4 +1,4 @@
-"""The mirror's part of the ledger: who differs from what Notion shows, and what it shows since."""
+"""The mirror's part of the ledger: which contacts differ from what Notion shows, and what was written to Notion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from common.ledger.store import Store, flat, pairs
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Whom Notion does not show as they are: the person, and where their calls stand, None when there never was one."""
+    """
+    A contact whose newest state Notion does not show.
+
+    `person`: the contact. `booking`: where their calls stand, None if they never had one.
+    """
 
     person: Person
     booking: BookingStanding | None
@@ -28,42 +32,49 @@ class Changed:
 
 
 class Mirror:
-    """Raises as `Store.run` does."""
+    """Hands out changed contacts to the workers that write them to Notion. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def request(self, *, due_ms: int, now_ms: int, again: EnrollmentId | None = None) -> None:
-        """Have the mirror's pump come at `due_ms`; and one person be among the changed again."""
+        """Schedule the mirror's pump for `due_ms`. `again`: a contact to be marked as changed again."""
         await self._store.run("mirror.request", [keys.CHANGED], [due_ms, now_ms, again or ""])
 
     async def take(self, *, worker: str, now_ms: int) -> Changed | None:
         """
-        The person who changed last and whom Notion does not show yet; this worker's alone until it says how it went.
+        Return the contact with the newest change that Notion does not show yet, None if there is none.
+
+        No other worker gets this contact until this one calls `shown` or `not_shown`, dies, or has taken two minutes.
         """
         answer = await self._store.run("mirror.take", [keys.CHANGED, keys.SYNCING], [worker, now_ms])
         if not answer:
             return None
         who, enrolled, contact = answer[0], pairs(answer[1]), pairs(answer[2])
-        # Nothing is kept of the calls of a contact who never had one.
+        # A contact who never had a call has no HASH of calls.
         booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms) if contact else None
         if booking is not None and (answer_by_sms := contact.get("sms_answer")):
             booking = replace(booking, sms_answer=answer_by_sms)
         if not enrolled:
             return Changed(read_caller(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)
-        # A contact who booked before they signed up has a page already.
+        # A contact who booked a call before signing up already has a page.
         return Changed(replace(enrollment, pages=codec.read_pages(contact) | enrollment.pages), booking)
 
     async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
-        """Notion shows this revision of a person, on these pages; what waited for Notion need not wait any longer."""
+        """
+        Record that Notion shows this revision of a contact, on these pages, and close Notion's circuit.
+
+        Returns None if this worker no longer has the contact, or the contact was forgotten.
+        """
         return await self._finish(person, worker=worker, now_ms=now_ms, pages=pages)
 
     async def not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
         """
-        Notion could not be written; the person stays changed and is taken again at `again_ms`.
+        Record that a contact could not be written to Notion. It stays changed and is taken again at `again_ms`.
 
-        `alone`: the trouble is this person's, so nothing else waits for it.
+        `alone`: only this contact cannot be written, so the other changes do not wait. It gets a job of its own, which
+        waits longer after each failure.
         """
         await self._finish(person, worker=worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
 

@@ -1,4 +1,4 @@
-"""Whose a delivery is: an enrollment, or the guest of a booking."""
+"""The owner of a delivery: an enrollment, or a guest of a booking."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Owned(Protocol):
     """
     A delivery together with its owner: a claim, or a dead letter.
 
-    `contact_id`: who gets it; the id that their enrollment has or would have. `payload`: of an earlier attempt, the
-    first of which was at `first_attempt_ms`.
+    `contact_id`: the recipient; the id that their enrollment has or would have. `payload`: the payload of earlier
+    attempts; `first_attempt_ms`: time of the first one. Both are None if there was none.
     """
 
     @property
@@ -50,7 +50,8 @@ class Owned(Protocol):
 
 def read_owner(owner_id: str, fields: Mapping[str, str]) -> tuple[Owner, EnrollmentId, str]:
     """
-    (Owner, contact, address) from the owner's HASH. Raises KeyError or ValueError when the scripts did not write it.
+    Return (owner, contact, address) from the owner's HASH. Raises KeyError or ValueError if the scripts did not write
+    it.
     """
     if owner_id.startswith("enr_"):
         return read_enrollment(owner_id, fields), EnrollmentId(owner_id), fields["email"]
@@ -59,7 +60,13 @@ def read_owner(owner_id: str, fields: Mapping[str, str]) -> tuple[Owner, Enrollm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who gets, or got, a delivery. `record`: what became of it; `version`: of the campaign that rendered it."""
+    """
+    A delivery with its recipient.
+
+    `owner`: the enrollment or booking guest that it belongs to. `contact_id`: the recipient; the id that their
+    enrollment has or would have. `campaign`: the owner's campaign. `record`: what became of the delivery; `version`:
+    the campaign version that rendered it, if it was sent.
+    """
 
     delivery: Delivery
     owner: Owner
@@ -71,12 +78,16 @@ class Recipient:
 
 
 async def read_recipient(store: Store, delivery_id: DeliveryId) -> Recipient | None:
-    """None when nobody knows whose it is. Raises ValueError for what is no delivery's id; as `Store.run` does."""
+    """
+    Return the recipient of a delivery, or None if its owner is unknown.
+
+    Raises ValueError if this is no delivery's id, and as `Store.run` does.
+    """
     return next(iter(await read_recipients(store, [delivery_id])), None)
 
 
 async def read_recipients(store: Store, ids: Sequence[DeliveryId]) -> list[Recipient]:
-    """Of these, those that somebody gets, in one round trip. Raises likewise."""
+    """Return the deliveries among these whose owner is known, in one round trip. Raises as `read_recipient` does."""
     deliveries = [delivery_of(id) for id in ids]
 
     async def ask() -> Any:

@@ -1,4 +1,4 @@
-"""Pauses: a person of the team says that nobody is written to for now, or not this person; kept until ended."""
+"""Pauses: an operator stops all mail, a campaign's mail or a contact's mail, until the pause is ended."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CAMPAIGN = "campaign:"
 
 
 def campaign_scope(key: str) -> str:
-    """Whom a pause of a campaign is kept for."""
+    """Return the scope under which the pause of a campaign is stored."""
     return _CAMPAIGN + key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """`since_ms`: when it was said. `by`: who said it. `reason`: why, or ""."""
+    """One pause. `since_ms`: when it began. `by`: who began it. `reason`: why, or ""."""
 
     since_ms: int
     by: str
@@ -29,7 +29,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivePauses:
-    """`everybody`: None when mail goes on; `people`: of single contacts; `campaigns`: by key."""
+    """All pauses. `everybody`: the pause of all mail, or None. `people`: by contact. `campaigns`: by campaign key."""
 
     everybody: Pause | None
     people: dict[EnrollmentId, Pause]
@@ -37,17 +37,17 @@ class ActivePauses:
 
 
 class Pauses:
-    """Raises as `Store.run` does."""
+    """The pauses of one store. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def start(self, whose: str | None, pause: Pause) -> tuple[Pause, bool]:
         """
-        Pause everybody (None), one contact or one campaign (`campaign_scope`): the pause that holds, and whether this
-        began it; the first one stays.
+        Pause all mail (None), one contact's, or one campaign's (`campaign_scope`).
 
-        From its answer on no mail of theirs begins to leave. The schedule is kept.
+        Returns the pause in effect and whether this call began it: an existing pause stays as it is. Once the call has
+        returned, no new attempt of the paused mail begins. The schedule is kept.
         """
         said = json.dumps(asdict(pause), ensure_ascii=False)
         began, holds = await self._store.run("pauses.start", _keys(whose), [whose or EVERYBODY, said, pause.since_ms])
@@ -55,13 +55,15 @@ class Pauses:
 
     async def finish(self, whose: str | None, *, now_ms: int) -> Pause | None:
         """
-        End the pause of everybody (None), one contact or one campaign: the pause that held. What is overdue is due.
+        End the pause of all mail (None), one contact or one campaign. Return the pause that ended, if there was one.
+
+        Overdue deliveries are then due at once.
         """
         held = await self._store.run("pauses.finish", _keys(whose), [whose or EVERYBODY, now_ms])
         return read_pause(held) if held else None
 
     async def active(self) -> ActivePauses:
-        """The pauses that hold."""
+        """Return the pauses that are in effect."""
         found = {name: read_pause(text) for name, text in (await self._store.read_hash(keys.PAUSES)).items()}
         everybody = found.pop(EVERYBODY, None)
         campaigns = {name: pause for name, pause in found.items() if name.startswith(_CAMPAIGN)}
@@ -77,5 +79,5 @@ def _keys(whose: str | None) -> list[str]:
 
 
 def read_pause(text: str) -> Pause:
-    """As it is kept."""
+    """Read a pause from its stored text."""
     return Pause(**json.loads(text))

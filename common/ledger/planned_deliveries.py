@@ -1,4 +1,4 @@
-"""Mails and SMS that are still to come: skipped, or sent earlier, because a person of the team decided so."""
+"""Deliveries that are still planned: an operator skips them, or sends them now."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Answer = Literal["done", "already", "sending", "over", "paused", "later", "anoth
 @dataclass(frozen=True, slots=True)
 class Decided:
     """
-    What became of a decision; see `lua/planned_deliveries.lua` for the answers.
+    The result of an operator's decision; `lua/planned_deliveries.lua` explains the answers.
 
-    `detail`: of a refusal, the status or the reason. `at_ms`: of a mail that is sent now, when it goes.
+    `detail`: the status or reason, if the decision was refused. `at_ms`: when the delivery is sent, if it is sent now.
     """
 
     answer: Answer
@@ -37,16 +37,21 @@ class Decided:
 
 
 class PlannedDeliveries:
-    """Of all campaigns, kinds and channels. Raises as `Store.run` does; ValueError for what is no delivery."""
+    """
+    The planned deliveries of all campaigns, kinds and channels.
+
+    Raises as `Store.run` does, and ValueError if an id is no delivery's.
+    """
 
     def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
         self._store, self._campaigns = store, campaigns
 
     async def skip(self, delivery_id: DeliveryId, *, campaign: str, reason: str, by: str, now_ms: int) -> Decided:
         """
-        Never send it. `by`: who decided.
+        Skip a delivery: it is never sent. `by`: who decided.
 
-        Of a call the reason begins with BY_HAND: one that is a reason of planning would follow the booking.
+        The reason for a reminder or follow-up gets the prefix BY_HAND. Without it, a text equal to one of the planner's
+        own reasons would be replaced when the booking changes.
         """
         given = one_line(reason) if delivery_of(delivery_id).step is not None else one_line(f"{BY_HAND}{reason}")
         return await self._decide("skip", delivery_id, campaign, by, now_ms, reason=given)
@@ -55,7 +60,7 @@ class PlannedDeliveries:
         self, delivery_id: DeliveryId, *, campaign: str, ignores_gap: bool, by: str, now_ms: int
     ) -> Decided:
         """
-        Send it at once; a step, unless `ignores_gap`, when the minimum gap to the last mail is kept.
+        Send a delivery at once. A step waits for the minimum gap to the last mail, unless `ignores_gap`.
 
         Sending windows and quiet hours apply.
         """

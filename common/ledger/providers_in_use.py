@@ -1,4 +1,4 @@
-"""Which providers the workers have: a process without their keys cannot know it by itself."""
+"""Which providers the workers use. Other processes need this, because they do not have the providers' keys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from common.ledger.store import Store
 
 REPORT_EVERY_S: Final = 60
 IN_USE_MS: Final = 5 * REPORT_EVERY_S * 1_000
-"""For so long after the last worker said so."""
+"""A provider counts as in use for this long after a worker last reported it."""
 
 
 class ProvidersInUse:
-    """Raises as `Store.run` does."""
+    """The workers' reports of their providers. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

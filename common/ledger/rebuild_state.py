@@ -1,12 +1,12 @@
 """
-Does this store owe a rebuild? Asked by every worker before it takes its first job.
+Whether this store needs a rebuild from Notion. Every worker checks it before it takes its first job.
 
-    rebuilt absent, nobody classified here yet   → `owed`: an empty store, though signups may be waiting in it already
-    rebuilt absent, people known                 → `never`: a store that has its people
-    owed, and Notion was read                    → `done`
-    rebuilt absent although somebody worked here → `owed`: it was emptied, or replaced, under the workers
+    `rebuilt` absent, no enrollment classified yet → `owed`: the store is empty, apart from signups that may be waiting
+    `rebuilt` absent, enrollments classified       → `never`: the store has its contacts
+    `owed`, and Notion was read                    → `done`
+    `rebuilt` absent while workers use the store   → `owed`: the store was emptied or replaced under them
 
-One worker at a time does it: the holder of a lease, whose word tells the others whether to wait with their own work.
+One worker at a time rebuilds: the holder of a lease, whose word tells the others whether to wait before they work.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from common.ledger.ledger import Ledger
 LEASE_MS: Final = 10_000
 
 Word = Literal["reading", "later"]
-"""`reading`: wait for it. `later`: Notion did not answer; jobs are fetched, and what Notion says is merged later."""
+"""`reading`: others wait. `later`: Notion did not answer, so jobs are fetched, and Notion is merged in later."""
 
 _KNOWN = ("active", "completed", "exited")
 
 
 def rebuild_lease(ledger: Ledger) -> WorkerLease:
-    """To be kept well within 10 s, with a `Word`."""
+    """Return the lease for the rebuild. Its holder must renew it, with a `Word`, well within 10 s."""
     return WorkerLease(ledger.store, keys.REBUILDING, lease_ms=LEASE_MS)
 
 
 async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
-    """Whether Notion has to be read; decided once for a store, before anybody works on it."""
+    """Return whether Notion must be read. This is decided once for each store, before any worker uses it."""
     if not await _text(ledger, keys.REBUILT):
         counted = await ledger.store.read_hash(keys.COUNTS)
         word = "never" if any(int(counted.get(status, 0)) for status in _KNOWN) else "owed"
@@ -41,9 +41,9 @@ async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
 
 async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
     """
-    Whether a store that had its word has lost it, and with it everybody; asked by those who work on it.
+    Return whether the store was emptied: it had `rebuilt` and lost it. To be called by workers that use the store.
 
-    Then Notion has to be read, also when contacts have signed up since. Of several callers, one gets the task.
+    Notion must then be read, even if contacts have signed up since. Of several callers only one gets True.
     """
     if await _text(ledger, keys.REBUILT):
         return False
@@ -51,11 +51,11 @@ async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
 
 
 async def settled(ledger: Ledger, *, now_ms: int) -> None:
-    """Notion was read to its end: nobody need do it again."""
+    """Record that Notion was read completely, so that it is not read again."""
     await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"done {now_ms}"))
 
 
 async def _text(ledger: Ledger, key: str) -> str:
-    """What a STRING holds, "" when there is none."""
+    """Return the text of a STRING, or "" when there is none."""
     held = await ledger.store.patiently(lambda: ledger.client.get(key))
     return held.decode() if isinstance(held, bytes) else held or ""

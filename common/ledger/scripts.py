@@ -1,8 +1,9 @@
 """
-The entry points of `lua/`, run by EVALSHA.
+Runs the entry points of `lua/` by EVALSHA.
 
-The calls of one loop turn go together: those of an entry point that takes many in one call, the others in one pipeline.
-Under load a gateway then pays one round trip, and the store one fsync, for many signups; a single call pays nothing.
+All calls made in one turn of the event loop are sent together, in one pipeline; neighboring calls of an entry point in
+`TAKE_MANY` become one call. Under load, many signups then cost a gateway one round trip and the store one fsync. A
+single call costs nothing extra.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ from common.store.lua import compose, literals, read_libraries
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
-"""Calls sent together: one batch occupies the store for a few milliseconds at most."""
+"""Maximum number of calls sent together, so that a batch occupies the store for a few milliseconds at most."""
 
 TAKE_MANY = frozenset({"signups.accept"})
-"""Entry points that take the keys and arguments of any number of calls, and answer with a list."""
+"""Entry points that accept the keys and arguments of any number of calls, and return a list with an answer for each."""
 
 LIBRARIES = read_libraries(Path(__file__).with_name("lua"), LUA_FOLDER)
-"""The ledger's and the queue's, by name."""
+"""The Lua libraries of the ledger and the queue, by name."""
 
 _TABLES = {"queue_keys": QueueLayout().lua_functions(), "keys": literals(keys.LUA), "limits": literals(LIMITS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """`name`: file and entry point, `deliveries.claim`."""
+    """A script for one entry point. `name`: file and entry point, such as `deliveries.claim`."""
 
     name: str
     text: str
@@ -48,14 +49,14 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """One entry point as the store runs it, with names of keys, limits, and the libraries that it uses."""
+    """Return the script of an entry point as the store runs it: with key names, limits, and the libraries it uses."""
     text = compose(name, LIBRARIES, _TABLES)
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 @dataclass(slots=True)
 class _Call:
-    """One call of a script, for one who waits for its answer or, of a script that takes many, for several."""
+    """One call of a script. `waiting`: the callers' futures; several only for a script in `TAKE_MANY`."""
 
     script: Script
     keys: list[str]
@@ -67,7 +68,7 @@ class _Call:
         return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
     def answer(self, answer: Any) -> None:
-        """An exception is one, for all of them or, within a list, for that one."""
+        """Give the callers their answers. An exception goes to all of them or, within a list of answers, to one."""
         answers = [answer] * len(self.waiting)
         if self.script.name in TAKE_MANY and not isinstance(answer, BaseException):
             answers = answer
@@ -80,14 +81,14 @@ class _Call:
                 future.set_result(own)
 
     def fail(self, error: BaseException) -> None:
-        """For the calls that have no answer yet."""
+        """Raise this error in the callers that have no answer yet."""
         for future in self.waiting:
             if not future.done():
                 future.set_exception(error)
 
 
 class Scripts:
-    """The scripts over one client, for one event loop."""
+    """Runs scripts over one client, within one event loop."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
@@ -96,15 +97,15 @@ class Scripts:
         self._batches: set[asyncio.Task[None]] = set()
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        """The script's answer. Raises `redis.RedisError`: what it does was then done whole, or not at all."""
+        """Run a script and return its answer. If it raises `redis.RedisError`, the script did everything or nothing."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(_Call(load(name), [*keys], [*args], [answer]))
         if len(self._waiting) == 1:
-            loop.call_soon(self._depart)
+            loop.call_soon(self._send_waiting)
         return await answer
 
-    def _depart(self) -> None:
+    def _send_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), GATHERED_MAX):
             batch = asyncio.ensure_future(self._send(_gathered(waiting[first : first + GATHERED_MAX])))
@@ -133,13 +134,13 @@ class Scripts:
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         for index, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
-                # A store that restarted has forgotten its scripts; a call refused for that has changed nothing.
+                # A restarted store has lost its scripts. The refused call changed nothing, so it is sent again.
                 answers[index] = await self._one(calls[index])
         return answers
 
 
 def _gathered(calls: list[_Call]) -> list[_Call]:
-    """Neighbours of a script that takes many, in one call each; their order stays."""
+    """Join neighboring calls of a script in `TAKE_MANY` into one call each. The order stays the same."""
     gathered: list[_Call] = []
     for call in calls:
         last = gathered[-1] if gathered else None

@@ -1,4 +1,4 @@
-"""A new SECRET_KEY on purpose: addresses are hashed anew, as far as the ledger still knows them."""
+"""Changes a store's SECRET_KEY: hashes all addresses anew that the ledger still knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _LEFT = tuple(reason for reason in ExitReason if reason.is_suppressing)
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`suppressed`: addresses that are suppressed under the new key, too. `lost`: hashes of addresses nobody knows."""
+    """
+    The result of a key change.
+
+    `suppressed`: number of addresses that stay suppressed under the new key. `lost`: number of hashes whose addresses
+    are unknown, so that they match nobody under the new key.
+    """
 
     suppressed: int
     lost: int
@@ -26,17 +31,19 @@ class Carried:
 
 async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Carried:
     """
-    Make this the store's key. Nobody else may work on it meanwhile; what ended half-way is repeated from the start.
+    Make this the store's key. No other process may use the store meanwhile. After a failure, call it again: it starts
+    from the beginning.
 
-    A hash names nobody, so it cannot be made anew from the old one: only an enrollment that ended because its person
-    left still says whose it was. Hashes of people who were never enrolled stay in the list, and mean nothing any more.
+    An old hash cannot be converted, because it does not contain the address. The address is known only from an
+    enrollment that ended because the contact left. Hashes of contacts who were never enrolled stay in the list, but
+    match nobody any more.
     """
     hashes = set[str]()
     async for page in _pages(ledger, keys.enrollment("*")):
         hashes |= await _hash_again(ledger, page, now_ms=now_ms)
     async for page in _pages(ledger, keys.guest("*")):
         await _hash_again(ledger, page, now_ms=now_ms)
-    # Counted when all are hashed anew, so it is the same however often that was begun.
+    # Counted after all addresses are hashed anew, so that a repetition after a failure gets the same number.
     others = int(await ledger.client.hlen(keys.SUPPRESSED)) - len(hashes)
     outdated = int(await ledger.client.get(keys.OUTDATED_HASHES) or 0)
     await _keep(ledger, secret_key, outdated=others)
@@ -62,7 +69,11 @@ async def _pages(ledger: Ledger, pattern: str) -> AsyncIterator[list[str]]:
 
 
 async def _hash_again(ledger: Ledger, page: Sequence[str], *, now_ms: int) -> set[str]:
-    """Under the new key: the address of each owner, and the suppressions of those who left, which are the answer."""
+    """
+    Hash the address of each owner in `page` with the new key, and suppress the new hashes of contacts who left.
+
+    Rests and unsuppressions are copied to the new hashes too. Returns the suppressed hashes.
+    """
     pipe = ledger.client.pipeline(transaction=False)
     for key in page:
         pipe.hmget(key, "email", "exit_reason", "ended_ms", "address_hash")

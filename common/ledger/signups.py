@@ -1,4 +1,4 @@
-"""Signups: keep one, and begin its sequence."""
+"""Signups: store a signup, and start its sequence."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ Answer = Literal["accepted", "duplicate", "closed", "excluded"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """
-    What became of a signup.
+    The result of a signup.
 
-    `answer`: `accepted` for a new contact, `duplicate` for a known one, `closed` and `excluded` for one who may not
-    enrol. `repeated`: this webhook id was answered before, and everything here is as it was then. `received_ms`:
-    arrival of the event that was answered first. `email`: the address that the answer names.
+    `answer`: `accepted` for a new contact; `duplicate` for a known one; `closed`: nobody may enroll now; `excluded`:
+    the contact is still in another campaign that this one excludes. `repeated`: this webhook id was answered before,
+    and the other fields repeat that answer. `received_ms`: arrival of the event that was answered first. `email`: the
+    address to name in the answer.
     """
 
     answer: Answer
@@ -43,7 +44,7 @@ class Acceptance:
 
 
 class Signups:
-    """Of all campaigns. `bounds`: signups beyond them are held. Raises as `Store.run` does."""
+    """The signups of all campaigns. `bounds`: signups above these limits are held. Raises as `Store.run` does."""
 
     def __init__(
         self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms], *, bounds: SignupBounds
@@ -67,12 +68,12 @@ class Signups:
         visitor: str | None = None,
     ) -> Acceptance:
         """
-        Keep a signup and ask for its classification: one round trip; answered only when all is done.
+        Store a signup and schedule its classification, in one round trip. The call returns when everything is stored.
 
         `webhook_id` (`signup:msg_…`) is remembered for 45 days. `campaign`: by default the first one. `answer`,
-        `answered_id`: what a gateway has answered already, from its spool, and the enrollment that it named; both stay.
-        `notes` go to the timeline. `visitor`: what the website tells its visitors apart by. Of a contact who was
-        forgotten nothing is kept; their answer is that of a known one.
+        `answered_id`: for an event from the spool, the answer that the gateway already gave and the enrollment that it
+        named; both are kept. `notes`: go to the timeline. `visitor`: how the website tells its visitors apart. Nothing
+        is stored about a contact who was forgotten; the answer is the same as for a known contact.
         """
         terms = terms_of(self._campaigns, campaign)
         given: dict[str, Any] = {
@@ -113,12 +114,16 @@ class Signups:
         )
 
     def _answered_address(self, known: str, sent: str) -> str:
-        """Of one mailbox an answer names the spelling that was sent, so that a repetition gets the same bytes."""
+        """
+        Return the address to name in an answer: the known one, or the one that was sent if both are one mailbox.
+
+        A repeated request then gets the same bytes as the first one.
+        """
         is_another = known and self._store.mailbox(known) != self._store.mailbox(sent)
         return known if is_another else sent
 
     def _among_campaigns(self, terms: CampaignTerms, assessment: Assessment, received_ms: int) -> dict[str, Any]:
-        """Of each other campaign, and of why nobody may enrol, only where there is one."""
+        """Return the fields about other campaigns and about refusals to enroll; each only where it applies."""
         given: dict[str, Any] = {}
         first = terms_of(self._campaigns, None)
         if len(self._campaigns) > 1:
@@ -137,9 +142,10 @@ class Signups:
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
         """
-        Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing.
+        Start the sequence of an accepted enrollment: plan its first step. Repeating the call changes nothing.
 
-        Raises AnotherVersion when this ledger does not know the version of the campaign that is in force.
+        `announce`: whether a hot lead is announced. Returns the enrollment's status, None if it is unknown. Raises
+        AnotherVersion if the campaign's version in force is not the one that this ledger knows.
         """
         terms = terms_of(self._campaigns, enrollment.campaign)
         cadence = terms.cadence

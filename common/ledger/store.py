@@ -1,4 +1,4 @@
-"""The store as the parts of the ledger use it: run a script, read a HASH, hash an address; wait for it, if asked to."""
+"""The store as the ledger's classes use it: run scripts, read HASHes, hash addresses, wait while it is unavailable."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 class Store:
     """
-    One client, the secret that addresses are hashed with, and whose an address is.
+    A Redis client, the secret for hashing addresses, and the rule for which spellings are one mailbox.
 
     `separate_spellings`: each spelling of an address is a mailbox of its own, as in TESTING_MODE. `is_patient`: a call
-    to a store that is away waits for it instead of raising; for workers, which have nothing better to do. A call whose
-    answer was lost is repeated: every script is written so that its repetition changes nothing.
+    to an unavailable store waits until it is back instead of raising; for workers, which have nothing else to do. A
+    call whose answer was lost is repeated, so every script is written so that repeating it changes nothing.
     """
 
     def __init__(
@@ -41,51 +41,51 @@ class Store:
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """
-        The answer of one entry point of `lua/`, as text.
+        Run one entry point of `lua/` and return its answer, decoded to text.
 
-        Raises `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed, or all
-        of it was and a repetition changes nothing.
+        Raises `redis.RedisError` when the store cannot be reached or refuses to write. The script then changed either
+        nothing or everything it had to, and repeating the call is safe.
         """
         return await self.patiently(lambda: self.attempt(name, keys, args))
 
     async def attempt(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Likewise, without the patience of this object."""
+        """Like `run`, but never wait for an unavailable store, whatever `is_patient` says."""
         return texts(await self._scripts.run(name, keys, args))
 
     async def run_json(self, name: str, keys: Sequence[str], given: Mapping[str, Any], *more: Argument) -> Any:
-        """The same of an entry point that is given one JSON object; what is None is left out."""
+        """Run an entry point whose first argument is a JSON object: `given` without the fields that are None."""
         json = to_json({field: value for field, value in given.items() if value is not None})
         return await self.run(name, keys, (json, *more))
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """A call to this store, with the patience of this object."""
+        """Make a call to this store. With `is_patient`, repeat it until the store is available."""
         return await (until_answered_async(call, self._outage) if self._is_patient else call())
 
     async def read_hash(self, key: str) -> dict[str, str]:
-        """One HASH, as text; empty when there is none."""
+        """Return a HASH, decoded to text; an empty dict when there is none."""
         fields: dict[str, str] = texts(await self.patiently(lambda: self.client.hgetall(key)))
         return fields
 
     def address_hash(self, address: str) -> str:
-        """What stands for the mailbox of an address in the suppression list."""
+        """Return the hash under which the mailbox of an address is suppressed."""
         return address_hash(self._secret_key, self.mailbox(address))
 
     def number_hash(self, number: str) -> str:
-        """What stands for a phone number (E.164) there."""
+        """Return the hash under which a phone number (E.164) is suppressed."""
         return number_hash(self._secret_key, number)
 
     def spelled_hash(self, address: str) -> str:
-        """What stood for an address there before format 3: the hash of its spelling."""
+        """Return the hash of an address as it is spelled, under which it was suppressed before store format 3."""
         return address_hash(self._secret_key, address)
 
     def mailbox(self, address: str) -> str:
-        """The one form of all spellings of a mailbox; mail goes to the spelling that was given."""
+        """Return the form that all spellings of a mailbox have in common. Mail goes to the spelling that was given."""
         normal = normal_address(address)
         return normal if self.separate_spellings else canonical_mailbox(normal)
 
 
 def texts(answer: Any) -> Any:
-    """Bytes to text, all the way down."""
+    """Decode bytes to text, also within lists and dicts."""
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, list):
@@ -96,10 +96,10 @@ def texts(answer: Any) -> Any:
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:
-    """Of a flat list of fields and values."""
+    """Return a flat list of alternating fields and values as a dict."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def flat(fields: Mapping[str, str]) -> list[str]:
-    """A flat list of fields and values."""
+    """Return a dict as a flat list of alternating fields and values."""
     return [text for pair in fields.items() for text in pair]

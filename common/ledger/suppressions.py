@@ -1,4 +1,4 @@
-"""Addresses that get no mail: read, suppressed and given back by hand, compared with the provider's own list."""
+"""Addresses that get no mail: read, suppress and unsuppress them, and compare them with the provider's own list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Unsuppressed = Literal["done", "not suppressed", "complained"]
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """An address whose mailbox took none of `bounces` mails in a row."""
+    """A resting address: its mailbox accepted none of `bounces` mails in a row."""
 
     since_ms: int
     bounces: int
@@ -29,7 +29,7 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A contact who left all mail, and their address, which the provider's list lacks; None: not known any more."""
+    """A contact who gets no more mail, and the address that the provider's list lacks; None: it is no longer known."""
 
     contact_id: EnrollmentId
     address: str | None
@@ -37,7 +37,7 @@ class Unlisted:
 
 @dataclass(frozen=True, slots=True)
 class UnsuppressRequest:
-    """A contact whom a person of the team lets come back. `detail`: who, and their consent."""
+    """An operator's request that a contact may get mail again. `detail`: who requested it, the contact's consent."""
 
     contact_id: EnrollmentId
     address: str | None
@@ -45,16 +45,18 @@ class UnsuppressRequest:
 
 
 class Suppressions:
-    """Of addresses, in all campaigns of the store. Raises as `Store.run` does."""
+    """The suppressed and resting addresses, for all campaigns of the store. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
         self._store, self._mailboxes = store, mailboxes
 
     async def of(self, address: str) -> Suppression | None:
+        """Return why and since when this address is suppressed, None if it is not."""
         text = await self._field(keys.SUPPRESSED, address)
         return Suppression.from_text(text) if text else None
 
     async def resting(self, address: str) -> Resting | None:
+        """Return since when this address is resting, None if it is not."""
         text = await self._field(keys.RESTING, address)
         return Resting(*map(int, text.split())) if text else None
 
@@ -69,15 +71,15 @@ class Suppressions:
         is_unlisted: bool = False,
     ) -> bool:
         """
-        No further mail to this address. `at_ms`: since when, if not now. False: it was suppressed already.
+        Send no further mail to this address. Return False if it was suppressed already.
 
-        `is_unlisted`: a worker writes it to the provider's own list.
+        `at_ms`: since when, if not now. `is_unlisted`: a worker must add it to the provider's own list.
         """
         more = {"reason": reason.value, "at_ms": now_ms if at_ms is None else at_ms, "is_unlisted": is_unlisted or None}
         return bool(await self._run("suppress", keys.SUPPRESSED, address, detail, now_ms, **more))
 
     async def suppress_listed(self, entries: Sequence[ListedSuppression], *, now_ms: int) -> int:
-        """What the provider's list holds; the number of those that were not known here."""
+        """Suppress entries of the provider's list. Return how many were not suppressed here before."""
         new = await asyncio.gather(
             *(
                 self.suppress(
@@ -93,12 +95,16 @@ class Suppressions:
         return sum(new)
 
     async def unsuppress(self, address: str, *, detail: str, now_ms: int) -> Unsuppressed:
-        """Mail may go there again, never after a complaint. What has ended stays ended."""
+        """Allow mail to this address again, but never after a complaint. Enrollments that have ended stay ended."""
         answer: Unsuppressed = await self._run("unsuppress", keys.SUPPRESSED, address, detail, now_ms)
         return answer
 
     async def request_unsuppress(self, contact: EnrollmentId, *, detail: str) -> None:
-        """Have a worker end it, which must ask the provider first. Who asks twice asks once."""
+        """
+        Request that a worker ends a contact's suppression; it must ask the provider first.
+
+        Requesting it twice has the same effect as once.
+        """
         client = self._store.client
         await self._store.patiently(lambda: client.hset(keys.UNSUPPRESSING, contact, detail))
 
@@ -113,21 +119,25 @@ class Suppressions:
         await self._store.patiently(lambda: self._store.client.hdel(keys.UNSUPPRESSING, contact))
 
     async def refuse_request(self, contact: EnrollmentId, *, detail: str, now_ms: int) -> None:
-        """They do not come back; `detail` says why in their timeline, unless they were forgotten meanwhile."""
+        """
+        Delete a request; the contact stays suppressed.
+
+        `detail`: why; it goes to their timeline, unless they were forgotten in the meantime.
+        """
         await self._store.run("suppressions.refuse", [keys.UNSUPPRESSING], [contact, now_ms, detail])
 
     async def release(self, address: str, *, detail: str, now_ms: int) -> bool:
-        """End its rest, and count its bounces from none. False: it was not resting."""
+        """End the rest of an address and reset its count of bounces. Return False if it was not resting."""
         return bool(await self._run("release", keys.RESTING, address, detail, now_ms))
 
     async def unlisted(self) -> list[Unlisted]:
-        """Contacts who left, and whose addresses the provider's list does not have yet; the first of them."""
+        """Return the first UNLISTED_AT_ONCE contacts whose addresses must be added to the provider's list."""
         client = self._store.client
         members = texts(await self._store.patiently(lambda: client.zrange(keys.UNLISTED, 0, UNLISTED_AT_ONCE - 1)))
         return [Unlisted(EnrollmentId(member), await self._address(member)) for member in members]
 
     async def note_listed(self, contact: EnrollmentId) -> None:
-        """The provider's list has their address now."""
+        """Record that the provider's list now contains the contact's address."""
         await self._store.patiently(lambda: self._store.client.zrem(keys.UNLISTED, contact))
 
     async def _field(self, key: str, address: str) -> str | None:

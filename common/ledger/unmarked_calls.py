@@ -1,4 +1,4 @@
-"""Calls that are over and of which nobody reported how they went, until a person does."""
+"""Unmarked calls: they are over, and nobody has reported how they went. A user can report it here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class UnmarkedCall:
-    """`id`: of the guest, see `Booking.id`. `contact`: whose it is."""
+    """A call without a report. `id`: the guest's id, see `Booking.id`. `contact`: the guest's contact id."""
 
     id: GuestId
     contact: str
@@ -33,7 +33,7 @@ class UnmarkedCall:
         return in_short(self.booking).end_ms
 
     def marked(self, mark: Mark, *, now_ms: int) -> BookingEvent:
-        """What Cal.com would have sent of this guest alone: that they were absent, or were not."""
+        """Return the event that Cal.com would have sent about this guest only: that they were absent, or were not."""
         return BookingEvent(
             kind=BookingKind.NO_SHOW,
             uid=self.booking.uid,
@@ -44,13 +44,13 @@ class UnmarkedCall:
 
 
 class UnmarkedCalls:
-    """Of all campaigns of the store. Raises as `Store.run` does."""
+    """The unmarked calls of all campaigns. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, bookings: Bookings) -> None:
         self._store, self._bookings = store, bookings
 
     async def read_all(self) -> list[UnmarkedCall]:
-        """All of them, the one that ended first at the head."""
+        """Return all unmarked calls, ordered by the time of their end."""
         guests = texts([*await self._store.patiently(lambda: self._store.client.smembers(keys.UNMARKED))])
         calls: list[UnmarkedCall] = []
         for first in range(0, len(guests), _PAGE):
@@ -58,15 +58,16 @@ class UnmarkedCalls:
         return sorted(calls, key=lambda call: (call.end_ms, call.id))
 
     async def get(self, guest: str) -> UnmarkedCall | None:
-        """None: somebody reported how it went, or there is no such call."""
+        """Return an unmarked call, or None if somebody reported how it went, or there is no such call."""
         is_unmarked = await self._store.patiently(lambda: self._store.client.sismember(keys.UNMARKED, guest))
         return next(iter(await self._read([guest])), None) if is_unmarked else None
 
     async def mark(self, call: UnmarkedCall, mark: Mark, *, now_ms: int) -> bool:
         """
-        Say how it went: as if Cal.com had reported it now. False: somebody had said so before, and nothing was done.
+        Report how a call went, as if Cal.com had reported it now. A worker then removes it from the list and plans what
+        follows.
 
-        A worker then takes it from the list and plans what follows.
+        Returns False, and does nothing, if this was done for the call before.
         """
         event = call.marked(mark, now_ms=now_ms)
         answer = await self._bookings.accept(event, webhook_id=f"person:{call.id}:{call.end_ms}")

@@ -1,4 +1,7 @@
-"""Bodies of Cal.com that could not be read, kept as they came for a person: Cal.com posts once."""
+"""
+Request bodies from Cal.com that could not be read. They are stored unchanged for a person, because Cal.com sends them
+only once.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ EVENTS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadBookingEvent:
-    """`raw`: the body's text; `reason`: what is wrong with it, without anything that was sent."""
+    """An unreadable body. `raw`: its text, cut to RAW_BYTES_MAX. `reason`: what is wrong, without any text from it."""
 
     id: str
     received_ms: int
@@ -30,7 +33,7 @@ class UnreadBookingEvent:
     raw: str
 
     def addresses(self) -> frozenset[str]:
-        """Those that the body names, as they would be stored, however its JSON is escaped or cut off."""
+        """Return the addresses in the body, in the form that is stored, even if its JSON is escaped or cut off."""
         return frozenset(_addresses(_unescaped(self.raw)))
 
     def names_phone(self, phones: Collection[str]) -> bool:
@@ -39,13 +42,13 @@ class UnreadBookingEvent:
 
 
 class UnreadBookings:
-    """Of all campaigns of the store, since nobody can tell whose they are. Raises as `Store.run` does."""
+    """The unreadable bodies of all campaigns: which campaign each belongs to is unknown. Raises as `Store.run` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def keep(self, raw: str, *, reason: str, received_ms: int) -> None:
-        """Keep a body; the same body again changes nothing. Of more than 1,000 the newest are kept."""
+        """Store a body. Storing the same body again changes nothing. Only the newest EVENTS_MAX are kept."""
         id = unread_id(raw)
         event = UnreadBookingEvent(id=id, received_ms=received_ms, reason=reason, raw=_cut(raw))
         await self._store.run_json(
@@ -56,33 +59,33 @@ class UnreadBookings:
         )
 
     async def read_all(self) -> list[UnreadBookingEvent]:
-        """All of them, oldest first."""
+        """Return all stored bodies, oldest first."""
         bodies = await self._store.read_hash(keys.UNREAD_BOOKINGS_RAW)
         events = [UnreadBookingEvent(**json.loads(text)) for text in bodies.values()]
         return sorted(events, key=lambda event: (event.received_ms, event.id))
 
     async def newest(self, *, first: int, number: int) -> list[UnreadBookingEvent]:
-        """A page of them, the newest first."""
+        """Return a page of stored bodies, newest first."""
         client = self._store.client
         ids = texts(await client.zrevrange(keys.UNREAD_BOOKINGS, first, first + number - 1))
         bodies = texts(await client.hmget(keys.UNREAD_BOOKINGS_RAW, ids)) if ids else []
         return [UnreadBookingEvent(**json.loads(body)) for body in bodies if body is not None]
 
     async def discard(self, ids: Sequence[str]) -> list[str]:
-        """Delete these; those that were there."""
+        """Delete these bodies. Return the ids of those that existed."""
         given = [keys.UNREAD_BOOKINGS, keys.UNREAD_BOOKINGS_RAW]
         found: list[str] = texts(await self._store.run_json("unread_bookings.discard", given, {"ids": list(ids)}))
         return found
 
 
 def unread_id(raw: str) -> str:
-    """`unr_` and 16 letters: the same for the same body."""
+    """Return the id of a body: `unr_` and 16 letters or digits derived from it."""
     digest = hashlib.sha256(raw.encode(errors="backslashreplace")).digest()[:10]
     return "unr_" + base64.b32encode(digest).decode().lower()
 
 
 def _addresses(text: str) -> Iterator[str]:
-    """Also one in single quotes, and one that is the value of a query (`email=ada@example.com`)."""
+    """Yield the addresses in a text, also in single quotes or as a query parameter (`email=ada@example.com`)."""
     for found in _ADDRESS.findall(text):
         for spelling in {found, found.lstrip("'`{|"), re.split(r"[=?&]", found)[-1]}:
             try:
@@ -92,12 +95,12 @@ def _addresses(text: str) -> Iterator[str]:
 
 
 def _unescaped(raw: str) -> str:
-    """Without the escapes of JSON, whose letters would join what stands next to them."""
+    """Decode or remove JSON escapes, because their letters would otherwise become part of the next word."""
     return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else escape[2] or " ", raw)
 
 
 def _subscriber(phone: str) -> str:
-    """The last ten digits of a phone number, whether or not it is written with its country's code."""
+    """Return the last ten digits of a phone number, the same with and without the country code."""
     return re.sub(r"\D", "", phone)[-10:]
 
 

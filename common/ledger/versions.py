@@ -1,4 +1,4 @@
-"""Versions of campaigns: which one is in force, what was before, and who said so."""
+"""Versions of campaigns: which one is in force, which were before, and who put them in force."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ Action = Literal["first start", "apply", "rollback", "migrate", "from DATA_DIR"]
 
 
 class AnotherVersion(Exception):
-    """This process plays another version of the campaign, its argument, than the one in force."""
+    """This process uses a version of a campaign that is not the one in force. The argument is the campaign's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replanning:
-    """Schedules are being made to follow `version`, after `source`; `send_late`: new steps too whose day has passed."""
+    """
+    Schedules are being changed from version `source` to `version`.
+
+    `send_late`: also send new steps whose day has passed.
+    """
 
     version: str
     source: str
@@ -31,9 +35,10 @@ class Replanning:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentVersion:
     """
-    What the store knows of one campaign. `version`: None where none is in force.
+    What the store knows about one campaign.
 
-    `replanning`: schedules do not all follow it yet; `replanned_ms`: when somebody last worked on that.
+    `version`: the version in force. `replanning`: set while some schedules do not follow it yet; `replanned_ms`: when a
+    process last worked on that.
     """
 
     version: str | None = None
@@ -43,7 +48,7 @@ class CurrentVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """`source`: the version before, None for the first one. `by`: who said so."""
+    """One change of the version in force. `source`: the version before, None for the first. `by`: who changed it."""
 
     version: str
     source: str | None
@@ -54,7 +59,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """A step of the version in force, `after_ms` the anchor; `is_new`: the version before had it not."""
+    """A step of the version in force. `after_ms`: due this long after the anchor. `is_new`: new in this version."""
 
     name: str
     after_ms: int
@@ -63,7 +68,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replanned:
-    """A person, and the segment that the assessment of that time leads to."""
+    """An enrollment to be replanned. `segment`: the one that follows from its assessment, which is of `assessed_ms`."""
 
     id: str
     segment: str
@@ -73,8 +78,10 @@ class Replanned:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """
-    `is_done`: this version is in force now. `instead`: the one that is, when it is another than was expected. `is_new`:
-    this call put it in force, and no earlier one.
+    The result of `Versions.apply`.
+
+    `is_done`: the version is in force now. `instead`: the version in force, if it was not the expected `source`.
+    `is_new`: this call put it in force, not an earlier one.
     """
 
     is_done: bool
@@ -83,13 +90,13 @@ class Applied:
 
 
 class Versions:
-    """Of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
+    """The versions of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def in_force(self) -> Mapping[str, CurrentVersion]:
-        """By campaign; those of which the store has none are not there."""
+        """Return the version in force by campaign, without campaigns that have none."""
         fields = await self._store.read_hash(keys.IN_FORCE)
         found = {}
         for campaign in (name for name in fields if " " not in name):
@@ -102,19 +109,21 @@ class Versions:
         return found
 
     async def text(self, campaign: str, version: str) -> str | None:
-        """The compiled campaign, as it was put in force."""
+        """Return the compiled campaign of a version, as it was put in force, or None if it is not stored."""
         client = self._store.client
         found: str | None = texts(await self._store.patiently(lambda: client.hget(keys.versions(campaign), version)))
         return found
 
     async def log(self, campaign: str) -> list[LogEntry]:
-        """Oldest first."""
+        """Return the campaign's changes of version, oldest first."""
         client = self._store.client
         lines = await self._store.patiently(lambda: client.lrange(keys.version_log(campaign), 0, -1))
         return [LogEntry(**json.loads(line)) for line in lines]
 
     async def is_unversioned(self) -> bool:
-        """Whether people signed up before versions were kept, and nobody has said yet which one they are to get."""
+        """
+        Return whether contacts signed up before versions were stored, and nobody has said yet which version they get.
+        """
         client = self._store.client
         return bool(await self._store.patiently(lambda: client.exists(keys.UNVERSIONED)))
 
@@ -122,10 +131,10 @@ class Versions:
         self, campaign: str, entry: LogEntry, *, compiled: str = "", send_late: bool = False, replans: bool = True
     ) -> Applied:
         """
-        Put `entry.version` in force in the place of `entry.source`, for all processes at once.
+        Put `entry.version` in force instead of `entry.source`, for all processes at once.
 
-        `compiled`: the campaign as JSON; "": the version is kept already. `replans`: people may be under way, so
-        nothing is sent of the campaign until `finish_replan`.
+        `compiled`: the campaign as JSON, or "" if the version is stored already. `replans`: there may be unfinished
+        enrollments, so no step of the campaign is sent before `finish_replan`.
         """
         replanning = Replanning(version=entry.version, source=entry.source or "", send_late=send_late)
         given = {
@@ -150,7 +159,11 @@ class Versions:
         now_ms: int,
         send_late: bool = False,
     ) -> int | None:
-        """Plan what waits of these people as the version says: how many it changed; None: another one is in force."""
+        """
+        Plan the waiting steps of these enrollments as the version in force says. Return how many enrollments changed.
+
+        Returns None if another version is in force, or nothing is being replanned.
+        """
         given: dict[str, Any] = {
             "campaign": campaign,
             "version": version,
@@ -163,5 +176,5 @@ class Versions:
         return changed if changed >= 0 else None
 
     async def finish_replan(self, campaign: str, version: str) -> bool:
-        """Every schedule follows this version; False: another one is in force."""
+        """Record that every schedule follows this version. Return False if another version is in force."""
         return bool(await self._store.run("versions.finish_replan", [], [campaign, version]))
