@@ -166,8 +166,7 @@ function deliveries.claim()
 
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
 
-  -- This check comes first: the worker that is processing a delivery settles it, even if the contact has left
-  -- meanwhile.
+  -- Checked first: the worker that is processing a delivery settles it, even if the contact has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
   if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
@@ -180,8 +179,7 @@ function deliveries.claim()
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
   -- It must not be sent any more, or one more crash would make it a dead letter; but a webhook has reported that it was
-  -- accepted. Without such a reason it is sent again under the same key, and the provider itself returns the
-  -- acceptance.
+  -- accepted. In other cases it is sent again under the same key, and the provider itself returns the acceptance.
   local suppressed, ends_mail = suppressed_by(fields, given)
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   local sent_ms, provider_id = delivery.reported(key)

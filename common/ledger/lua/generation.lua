@@ -1,6 +1,6 @@
 -- Which life of the store this is; see common/domain/store_generation.py.
---   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, by blanks; follows_ms: since when, if there was
---                     a generation before; settlement: JSON, what was settled after a restore
+--   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, separated by blanks; follows_ms: since
+--                     when, if there was a generation before; settlement: JSON, what was settled after a restore
 
 local generation = {}
 

@@ -1,26 +1,26 @@
--- What a person of the team decides of a mail that is still to come. JSON as in deliveries.lua, and
+-- Decisions of a person of the team about a mail that is still to be sent. JSON as in deliveries.lua, and
 --   by         who, for the timeline
 --   following  [{name, after_ms: after the anchor}], the steps after it
---   campaign, version  of the caller; another one in force is refused
+--   campaign, version  of the caller; refused when another version is in force
 --   call_id    of this call, so that one whose answer was lost can be repeated
 -- KEYS = [owner, delivery]: HASH, see owners.lua; HASH, see delivery.lua
 -- The answers of every entry point
---   ['done', when it goes or ''] | ['already', status] | ['sending', ''] a worker has it at the provider just now
+--   ['done', when it is sent, or ''] | ['already', status] | ['sending', ''] a worker is sending it just now
 --   | ['over', status of the enrollment, or why nothing more is sent of the call] | ['paused', reason]
---   | ['later', ''] another mail comes first, or it was never planned | ['another version', version]
+--   | ['later', ''] another mail is first, or it was never planned | ['another version', version]
 -- uses: delivery, in_force, owners, pause, queue, records, sequence, timeline
 
 local planned_deliveries = {}
 
 local JUMP_MS = 60000
 
--- An attempt of a worker that lives. One that was only claimed is stopped by its freeze.
+-- Return whether a live worker is making an attempt. A delivery that was only claimed is stopped by its freeze.
 local function is_sending(key, now_ms)
   local in_progress, claim_id, claimed_ms = unpack(redis.call('HMGET', key, 'in_progress', 'claim_id', 'claimed_ms'))
   return in_progress == '1' and delivery.is_claimed(claim_id) and math.abs(now_ms - claimed_ms) < limits.lease_ms
 end
 
--- Why nothing more is sent to this owner; nil: something may be.
+-- Return why nothing more is sent to this owner; nil: something may be sent.
 local function why_over(owner, fields, given)
   if not owner.is_enrollment then return owners.refusal(fields, given.requires, given.expires_ms, given.now_ms) end
   if fields.status ~= 'active' then return fields.status or '' end
@@ -52,8 +52,8 @@ end
 
 -- skip(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
 --   JSON  also reason
--- It is never sent; the mails after it stay as they are. A worker that has claimed it finds its claim gone. It was sent all
--- the same where a webhook reported it before its worker died.
+-- It is never sent; later mails keep their times. A worker that has claimed it finds its claim gone. If a webhook
+-- reported it as accepted before its worker died, it counts as sent instead.
 function planned_deliveries.skip()
   local given = cjson.decode(ARGV[1])
   local owner = owners.of(given.owner)
@@ -72,7 +72,7 @@ function planned_deliveries.skip()
   return done(owner, given, '')
 end
 
--- When it goes: now, or once the minimum gap to the last mail is kept.
+-- Return when it is sent: now, or when the minimum gap to the last mail is over.
 local function departure(fields, given)
   local last_ms = tonumber(fields.last_sent_ms)
   if not given.paced or given.ignores_gap or not last_ms then return given.now_ms end
@@ -81,9 +81,9 @@ local function departure(fields, given)
 end
 
 -- send_now(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
---   JSON  also gap_ms: the minimum gap; ignores_gap: a person confirmed that it goes all the same
--- Only what waits in the schedule; the steps after it keep their days. What is sent about a call has a HASH from then on, so
--- that a later look at the booking leaves it its time.
+--   JSON  also gap_ms: the minimum gap; ignores_gap: a person confirmed that it is sent within the gap
+-- Only for a delivery that waits in the schedule; the steps after it keep their days. A delivery about a call gets a
+-- HASH, so that processing its booking later does not change its time.
 function planned_deliveries.send_now()
   local given, key = cjson.decode(ARGV[1]), KEYS[2]
   local owner = owners.of(given.owner)

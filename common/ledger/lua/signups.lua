@@ -71,7 +71,7 @@ local function refusal(given)
   end
 end
 
--- Store what a contact sent who may not enrol.
+-- Store what was sent by a contact who may not enrol.
 local function keep_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
@@ -123,8 +123,7 @@ local function accept(batch, webhook, json, assessment)
   local answered = batch.answers[webhook] or redis.call('GET', webhook)
   if answered then
     local said, rest, owner = string.match(answered, '^(%S+)( .* (%S+))$')
-    -- The store accepted it, but its answer was lost, and the spool answered instead: the sender has the spool's
-    -- answer.
+    -- The store's answer was lost and the spool answered instead: the sender received the spool's answer.
     if given.answer and said ~= given.answer then
       answered = given.answer .. string.gsub(rest, owner .. '$', given.answered_id or owner)
       batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
@@ -136,8 +135,8 @@ local function accept(batch, webhook, json, assessment)
   local enrollment = keys.enrollment .. given.id
   if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
-  -- For a contact who was forgotten, or whose ended enrollment was erased, only the answer to this webhook id is
-  -- stored, as for a known contact.
+  -- For a contact who was forgotten, or whose ended enrollment was erased, only the answer to this webhook id is stored:
+  -- the one for a known contact.
   local answer = 'duplicate'
   local is_forgotten = batch.has_anybody_left and suppression.is_forgotten(given.address_hash)
   if not is_forgotten and not (batch.has_anybody_ended and sequence.is_erased(given.id)) then

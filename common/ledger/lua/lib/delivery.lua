@@ -1,6 +1,6 @@
 -- The transitions of a delivery that all kinds and channels share.
 --   delivery:<id>  HASH  an open delivery, from its first claim to its end; a dead letter's stays
---     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
+--     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' none), since when, number of claims
 --     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was when written
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
 --     version                        the version of the campaign that rendered the payload
@@ -35,8 +35,7 @@ function delivery.schedule(id, due_ms)
   return due_ms
 end
 
--- Store which version rendered a sent mail. `versions` of its owner: a version, the names of its mails, the next
--- version…
+-- Store which version rendered a sent mail. `versions` of its owner: a version, the names of its mails, another one…
 local function note_version(owner, name, version)
   local noted = redis.call('HGET', owner.key, 'versions')
   local newest = string.match(noted or '', '.*@(%x+)')
