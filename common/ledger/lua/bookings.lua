@@ -26,7 +26,7 @@ local function series(id)
   return nodes
 end
 
-local function keep_event(id, booking, given, event)
+local function store_event(id, booking, given, event)
   redis.call('HSETNX', booking, given.digest, event)
   redis.call('HSETNX', keys.guest .. id, 'campaign', given.campaign)
   redis.call('SADD', keys.campaigns, given.campaign)
@@ -67,7 +67,7 @@ function bookings.accept()
   end
   if #forgotten > 0 and #forgotten < #given.address_hashes then return {2, cjson.encode(forgotten)} end
   if #forgotten == 0 and redis.call('SISMEMBER', keys.forgotten, id) == 0 then
-    keep_event(id, KEYS[2], given, event)
+    store_event(id, KEYS[2], given, event)
     for _, note in ipairs(given.notes or {}) do timeline.add(mailbox.contact(given.contact), given.received_ms, 'note', note) end
   end
   webhook_ids.remember(KEYS[1], id .. ' ' .. digest, given.received_ms)

@@ -134,7 +134,7 @@ local function calls_of(contact)
   return guests, last_ms
 end
 
-local function is_somebody_elses(guest, contact)
+local function belongs_to_another(guest, contact)
   local whose = redis.call('HGET', keys.guest .. guest, 'contact')
   return whose and whose ~= contact
 end
@@ -142,12 +142,12 @@ end
 -- Delete a call of the contact. The booking is deleted with the last of its guests.
 local function drop_call(guest, contact, queues)
   local booking = string.match(guest, '^[^-]+')
-  local is_shared = is_somebody_elses(booking, contact)
+  local is_shared = belongs_to_another(booking, contact)
   for _, seat in ipairs(redis.call('SMEMBERS', keys.seats .. booking)) do
-    is_shared = is_shared or is_somebody_elses(seat, contact)
+    is_shared = is_shared or belongs_to_another(seat, contact)
   end
   if not is_shared then drop_booking(booking, queues, true)
-  elseif not is_somebody_elses(guest, contact) then drop_seat(booking, guest, queues, true) end
+  elseif not belongs_to_another(guest, contact) then drop_seat(booking, guest, queues, true) end
 end
 
 -- Return whether the same person has an enrollment in another campaign of which more than the id is left.

@@ -91,7 +91,7 @@ end
 
 -- Return whether the step that this one needs was sent. While that step may still be sent: false, and until when this
 -- one waits. A step whose payload is stored already continues without this check.
-local function needed_one(owner, fields, needs, key, now_ms)
+local function is_needed_step_sent(owner, fields, needs, key, now_ms)
   if not needs or redis.call('HEXISTS', key, 'payload') == 1 then return true end
   local line = fields['/' .. needs]
   local status = records.status(line)
@@ -242,7 +242,7 @@ function deliveries.claim()
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
     end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
-    local has_needed, wait_ms = needed_one(owner, fields, campaign.needs, key, now_ms)
+    local has_needed, wait_ms = is_needed_step_sent(owner, fields, campaign.needs, key, now_ms)
     if wait_ms then return defer('not yet', wait_ms) end
     if not has_needed then
       reason = campaign.needs .. ' ' .. limits.not_sent

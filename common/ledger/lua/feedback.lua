@@ -57,7 +57,7 @@ local function count_mailbox_bounce(given, owner, address_hash)
   timeline.add(given.contact, given.now_ms, 'resting', bounces .. ' mailbox bounces in a row: ' .. given.detail)
 end
 
-local function end_row_of_bounces(given, address_hash)
+local function reset_bounces(given, address_hash)
   local key = keys.soft_bounces .. address_hash
   local bounced = redis.call('HGETALL', key)
   for i = 1, #bounced, 2 do
@@ -73,11 +73,11 @@ local function note_content_bounce(given, campaign)
   redis.call('PEXPIRE', key, given.content_bounces_ms)
 end
 
-local function judge_bounces(given, owner)
+local function note_bounces(given, owner)
   local campaign, address_hash = unpack(redis.call('HMGET', owner.key, 'campaign', 'address_hash'))
   if given.kind == 'content-bounced' and campaign then note_content_bounce(given, campaign) end
   if given.ended_by then return end
-  if given.kind == 'delivered' and address_hash then end_row_of_bounces(given, address_hash) end
+  if given.kind == 'delivered' and address_hash then reset_bounces(given, address_hash) end
   if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
 
@@ -122,7 +122,7 @@ function feedback.record()
   if redis.call('EXISTS', owner.key) == 1 then
     if given.kind ~= 'sent' then keep(given, owner) end
     apply(given, owner)
-    judge_bounces(given, owner)
+    note_bounces(given, owner)
   end
   if given.ends then
     local address_hash = given.address_hash

@@ -21,7 +21,7 @@ local function is_sending(key, now_ms)
 end
 
 -- Return why nothing more is sent to this owner; nil: something may be sent.
-local function why_over(owner, fields, given)
+local function end_reason(owner, fields, given)
   if not owner.is_enrollment then return owners.refusal(fields, given.requires, given.expires_ms, given.now_ms) end
   if fields.status ~= 'active' then return fields.status or '' end
 end
@@ -29,7 +29,7 @@ end
 local function refusal(owner, fields, given)
   local line = fields['/' .. given.name]
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
-  local over = why_over(owner, fields, given)
+  local over = end_reason(owner, fields, given)
   if over then return {'over', over} end
   local version = in_force.of(fields.campaign)
   if given.version and version and version ~= given.version then return {'another version', version} end
@@ -45,7 +45,7 @@ local function done(owner, given, detail)
   return {'done', detail}
 end
 
-local function done_before(fields, given)
+local function repeated_answer(fields, given)
   local call_id, detail = string.match(fields.decided or '', '^(%S+) (.*)$')
   if call_id and call_id == given.call_id then return {'done', detail} end
 end
@@ -58,7 +58,7 @@ function planned_deliveries.skip()
   local given = cjson.decode(ARGV[1])
   local owner = owners.of(given.owner)
   local fields = owners.fields(owner)
-  local answer = done_before(fields, given) or refusal(owner, fields, given)
+  local answer = repeated_answer(fields, given) or refusal(owner, fields, given)
   if answer then return answer end
   local sent_ms, provider_id = delivery.reported(KEYS[2])
   if provider_id then
@@ -73,7 +73,7 @@ function planned_deliveries.skip()
 end
 
 -- Return when it is sent: now, or when the minimum gap to the last mail is over.
-local function departure(fields, given)
+local function sending_ms(fields, given)
   local last_ms = tonumber(fields.last_sent_ms)
   if not given.paced or given.ignores_gap or not last_ms then return given.now_ms end
   if queue.is_too_far(last_ms, given.now_ms, JUMP_MS) then return given.now_ms end
@@ -88,13 +88,13 @@ function planned_deliveries.send_now()
   local given, key = cjson.decode(ARGV[1]), KEYS[2]
   local owner = owners.of(given.owner)
   local fields, id = owners.fields(owner), given.owner .. '/' .. given.name
-  local answer = done_before(fields, given) or refusal(owner, fields, given)
+  local answer = repeated_answer(fields, given) or refusal(owner, fields, given)
   if answer then return answer end
   local due_ms = records.due_ms(fields['/' .. given.name])
   if not due_ms then return {'later', ''} end
   if fields.hold then return {'paused', fields.hold} end
   if pause.covers(owner.contact, fields.campaign) then return {'paused', 'paused'} end
-  local at_ms = departure(fields, given)
+  local at_ms = sending_ms(fields, given)
   records.plan(owner, given.name, math.min(due_ms, at_ms))
   if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end
   local is_kept = given.ignores_gap or not owner.is_enrollment or redis.call('EXISTS', key) == 1

@@ -72,7 +72,7 @@ local function refusal(given)
 end
 
 -- Store what was sent by a contact who may not enrol.
-local function keep_refused(batch, given, reason, assessment)
+local function store_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
   if given.first_name ~= '' then redis.call('HSETNX', key, 'first_name', given.first_name) end
@@ -145,7 +145,7 @@ local function accept(batch, webhook, json, assessment)
     local is_new = not anchor_ms or is_left_over(batch, given.id, status)
     local refused, is_newest = is_new and refusal(given), true
     if refused then
-      keep_refused(batch, given, refused, assessment)
+      store_refused(batch, given, refused, assessment)
       answer = refused
     elseif is_new then
       begin(batch, enrollment, given, assessment)

@@ -18,7 +18,7 @@ local function is_known(contact)
 end
 
 -- Return the contact under which a worker can read the address.
-local function known_one(contacts)
+local function first_known(contacts)
   for _, contact in ipairs(contacts) do
     if is_known(contact) then return contact end
   end
@@ -37,7 +37,7 @@ function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
-  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, known_one(given.contacts)) end
+  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, first_known(given.contacts)) end
   for _, contact in ipairs(given.contacts) do sequence.exit(contact, given.reason, given.now_ms) end
   return 1
 end

@@ -49,7 +49,7 @@ end
 
 -- Return the time of the next check: usually the next sweep. An enrollment that has been due for a minute waits with
 -- many others: checking all in each sweep would take the time that their mails need, so each is checked once a minute.
-local function next_look_ms(due_ms, now_ms)
+local function next_check_ms(due_ms, now_ms)
   if due_ms + AHEAD_MS < now_ms then return now_ms + 2 * AHEAD_MS end
   return math.max(now_ms + AHEAD_MS + 1, due_ms)
 end
@@ -63,9 +63,9 @@ local function check_enrollment(id, now_ms, reschedule)
     return nil, fields.ended_ms
   end
   if fields.status == 'accepted' then
-    return next_look_ms(check_classification(id, fields, now_ms, reschedule), now_ms)
+    return next_check_ms(check_classification(id, fields, now_ms, reschedule), now_ms)
   elseif fields.status == 'active' and fields.next and not fields.hold then
-    return next_look_ms(check_next(id, fields.next, now_ms, reschedule), now_ms)
+    return next_check_ms(check_next(id, fields.next, now_ms, reschedule), now_ms)
   elseif fields.status then
     return now_ms + HELD_MS
   end

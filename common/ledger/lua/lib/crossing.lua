@@ -19,7 +19,7 @@ local function unknown_until(id, line, gap_ms, now_ms)
   return records.status(line) == 'planned' and math.min(until_ms, now_ms + UNSETTLED_MS) or until_ms
 end
 
-local function kept_back_until(other, gap_ms, now_ms)
+local function delayed_until(other, gap_ms, now_ms)
   local fields = other.fields
   local last_ms = tonumber(fields.last_sent_ms)
   local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- recorded while a clock was wrong
@@ -53,7 +53,7 @@ function crossing.gap_until(others, campaign, given, now_ms)
   for _, other in ipairs(others) do
     local terms = given.campaigns[other.fields.campaign]
     local gap_ms = math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)
-    until_ms = math.max(until_ms, kept_back_until(other, gap_ms, now_ms))
+    until_ms = math.max(until_ms, delayed_until(other, gap_ms, now_ms))
   end
   return until_ms
 end
