@@ -70,8 +70,8 @@ end
 -- Return until when the minimum gap to the last mail, or to a mail that is being sent, delays this one; nil: it does
 -- not. Within a campaign two mails come this close only if one of them is overdue; between campaigns the gap always
 -- applies. A mail that is being sent counts until it is known not to have been sent. This is checked again soon, so
--- that a step in trouble does not delay this one. A mail that may have been accepted already is not delayed until the
--- provider has forgotten its key.
+-- that a step in trouble does not delay this one. A mail that may have been accepted already is delayed no longer than
+-- the provider remembers its key.
 local function gap_until(fields, given, campaign, open, now_ms)
   local last_ms, gap_ms = tonumber(fields.last_sent_ms), campaign.minimum_gap_ms
   -- A last mail in the future was recorded while a clock was wrong.
@@ -252,9 +252,9 @@ function deliveries.claim()
     end
   end
 
-  -- Of two deliveries that could be sent now, the earlier one is first: after an outage no contact reads the second
-  -- mail before the first. If it is this one's turn to probe the provider, the earlier one gets the turn. A delivery that
-  -- waits longer, for a reason of its own, delays no other.
+  -- Of two deliveries that could be sent now, the earlier one is sent first: after an outage no contact reads the
+  -- second mail before the first. If it is this one's turn to probe the provider, the earlier one gets the turn. A
+  -- delivery that waits longer, for a reason of its own, delays no other.
   local until_ms, why, probe_ms = circuit.read(circuit_key, now_ms)
   local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
   local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)

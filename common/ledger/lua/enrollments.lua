@@ -84,7 +84,7 @@ end
 -- restore(KEYS = [suppressed], ARGV = [JSON])
 --   JSON  what Notion and the provider's list know of one enrollment: id, spelled_id, separate: whose it is, see
 --         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash,
---         campaign, campaigns: that one and the one whose contact the calls are stored under; mailbox: its index id
+--         campaign, campaigns: that one and the first one, under whose contact calls are stored; mailbox: its index id
 --         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others:
 --         see signups.lua; suppress: no further mail to this address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;

@@ -7,7 +7,7 @@
 -- The answers of every entry point
 --   ['done', when it is sent, or ''] | ['already', status] | ['sending', ''] a worker is sending it just now
 --   | ['over', status of the enrollment, or why nothing more is sent of the call] | ['paused', reason]
---   | ['later', ''] another mail is first, or it was never planned | ['another version', version]
+--   | ['later', ''] another mail is sent first, or it was never planned | ['another version', version]
 -- uses: delivery, in_force, owners, pause, queue, records, sequence, timeline
 
 local planned_deliveries = {}
@@ -45,6 +45,7 @@ local function done(owner, given, detail)
   return {'done', detail}
 end
 
+-- Return the answer that this call got before, if it is a repetition.
 local function repeated_answer(fields, given)
   local call_id, detail = string.match(fields.decided or '', '^(%S+) (.*)$')
   if call_id and call_id == given.call_id then return {'done', detail} end

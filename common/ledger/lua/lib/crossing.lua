@@ -1,4 +1,4 @@
--- One person in several campaigns: how close together their mails may be, and which one is first. Decided at each
+-- One person in several campaigns: how close together their mails may be, and which one is sent first. Decided at each
 -- claim, from what is known then of the person's other enrollments (`others`, see sequence.lua).
 --   campaigns  {key → {minimum_gap_ms, priority}}, from the caller's JSON; without those that are not served here
 -- uses: delivery, owners, pause, queue, records
@@ -58,7 +58,7 @@ function crossing.gap_until(others, campaign, given, now_ms)
   return until_ms
 end
 
--- Return whether a mail of a campaign with a lower priority number could be sent now: it is first.
+-- Return whether a mail of a campaign with a lower priority number could be sent now: that one is sent first.
 function crossing.comes_first(others, campaign, given, now_ms)
   for _, other in ipairs(others) do
     local theirs = other.fields
