@@ -104,7 +104,8 @@ function bookings.join()
   return 1
 end
 
--- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
+-- contacts(KEYS = [bookings], ARGV = [contact, …])
+-- → for each [[its calls: field, value, …], [its enrollment: field, value, …]]
 function bookings.contacts()
   local found = {}
   for i, id in ipairs(ARGV) do

@@ -3,7 +3,8 @@
 
 local enrollments = {}
 
--- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
+-- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms])
+-- → 1 ended by this | 0
 -- A contact who leaves all mail is soon put on the provider's own list too: see suppressions.lua. Id and hash may come
 -- from a link that an earlier version made.
 --   unlisted  ZSET  contact → since when, ms

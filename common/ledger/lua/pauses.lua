@@ -8,7 +8,8 @@
 
 local pauses = {}
 
--- start(KEYS, ARGV = [whose, who paused, when and why as JSON, now_ms]) → [1 paused by this | 0 it was, the pause that holds]
+-- start(KEYS, ARGV = [whose, who paused, when and why as JSON, now_ms])
+-- → [1 paused by this | 0 it was paused, the pause in force]
 function pauses.start()
   local whose, said, now_ms = unpack(ARGV)
   local before = redis.call('HGET', KEYS[1], whose)

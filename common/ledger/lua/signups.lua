@@ -135,7 +135,7 @@ local function accept(batch, webhook, json, assessment)
   local enrollment = keys.enrollment .. given.id
   if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
-  -- For a contact who was forgotten, or whose ended enrollment was erased, only the answer to this webhook id is stored:
+  -- For a contact who was forgotten, or whose ended enrollment was erased, only the answer to the webhook id is stored:
   -- the one for a known contact.
   local answer = 'duplicate'
   local is_forgotten = batch.has_anybody_left and suppression.is_forgotten(given.address_hash)
