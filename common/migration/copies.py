@@ -1,8 +1,8 @@
 """
-A copy of the whole store before its format changes, and the way back to it.
+A copy of the whole store before its format changes, and its restore.
 
-An embedded store's files are copied as they are. Of another store our keys are read with DUMP into one file, which
-RESTORE writes back; both need a store that nobody else is connected to.
+The files of an embedded store are copied as they are. From another store, Advent's keys are read with DUMP into one
+file, which RESTORE writes back. Both need a store that no other client is connected to.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from common.store.embedded import EmbeddedStore
 from common.store.errors import StoreError
 
 FOLDER: Final = "backups"
-"""In DATA_DIR."""
+"""Below DATA_DIR."""
 
 _FILES: Final = "appendonlydir"
-"""The append-only files in a store's folder; the rest of it is made again at each start."""
+"""The append-only files in a store's folder; the other files are created again at each start."""
 
 _SUFFIX: Final = ".dump"
 _MAGIC: Final = b"advent store dump 1\n"
 _ENTRY: Final = struct.Struct(">IqI")
-"""Length of the key, instant of its expiry in ms or 0, length of what DUMP gave; then both."""
+"""Length of the key, time of its expiry in ms or 0, length of what DUMP returned; then key and dump."""
 
 _BATCH: Final = 1_000
 
@@ -51,7 +51,11 @@ return answer
 
 
 def place_of(data_dir: Path, source: object, now: datetime) -> Path:
-    """`DATA_DIR/backups/store-format-1-20261129T053000Z`, made private. Raises StoreError when it cannot be."""
+    """
+    Return `DATA_DIR/backups/store-format-1-20261129T053000Z`, whose folder is created, private.
+
+    Raises StoreError when that fails.
+    """
     folder = data_dir.resolve() / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,7 +65,7 @@ def place_of(data_dir: Path, source: object, now: datetime) -> Path:
 
 
 async def copy_files(client: redis.asyncio.Redis, store: EmbeddedStore, place: Path) -> Path:
-    """Copy the files of an embedded store that runs and that nobody changes meanwhile. Raises StoreError."""
+    """Copy the files of a running embedded store that no client changes meanwhile. Raises StoreError."""
     unfinished = _unfinished(place)
     async with _no_rewrite(client):
         try:
@@ -73,7 +77,7 @@ async def copy_files(client: redis.asyncio.Redis, store: EmbeddedStore, place: P
 
 
 async def dump_keys(client: redis.asyncio.Redis, place: Path) -> Path:
-    """Write all our keys of a store that nobody changes meanwhile to one file. Raises StoreError."""
+    """Write all of Advent's keys in a store that no client changes meanwhile to one file. Raises StoreError."""
     place = place.with_name(place.name + _SUFFIX)
     unfinished = _unfinished(place)
     try:
@@ -91,14 +95,14 @@ async def dump_keys(client: redis.asyncio.Redis, place: Path) -> Path:
 
 def restore_files(store: EmbeddedStore, copy: Path) -> Path:
     """
-    Put the files of a copy in the place of a store that is stopped; the answer is where those that were there are now.
+    Replace the files of a stopped store by those of a copy. Return where the replaced files are now.
 
-    Raises StoreError when the copy is none, or the store is in use.
+    Raises StoreError when `copy` is not a copy, or the store is in use.
     """
     if not (copy / _FILES).is_dir():
         raise StoreError(f"{copy} is no copy of an embedded store; name a folder below {FOLDER}")
     aside = store.directory / f"{_FILES}.before-restore"
-    # Started once: only a store that nobody else has can be, and a torn end is cut off.
+    # Starting it once proves that no other process uses the store, and cuts off a torn end.
     store.start()
     store.stop()
     try:
@@ -111,8 +115,8 @@ def restore_files(store: EmbeddedStore, copy: Path) -> Path:
 
 
 async def restore_keys(client: redis.asyncio.Redis, copy: Path) -> int:
-    """Replace all our keys by those of a dump; how many. Raises StoreError for a file that is not whole."""
-    for _ in _entries(copy):  # All of it is read before anything is deleted.
+    """Replace all of Advent's keys by those of a dump. Return how many. Raises StoreError for an incomplete file."""
+    for _ in _entries(copy):  # The whole file is checked before anything is deleted.
         pass
     async for batch in _our_keys(client):
         await client.unlink(*batch)
@@ -129,7 +133,7 @@ async def restore_keys(client: redis.asyncio.Redis, copy: Path) -> int:
 
 @asynccontextmanager
 async def _no_rewrite(client: redis.asyncio.Redis) -> AsyncIterator[None]:
-    """No rewrite of the append-only files begins meanwhile, and none is under way: it would replace what is copied."""
+    """Prevent rewrites of the append-only files, and wait for a running one: it would replace what is copied."""
     name = "auto-aof-rewrite-percentage"
     before: dict[str, str] = await client.config_get(name)  # type: ignore[assignment]  # redis-py: str or bytes
     await client.config_set(name, 0)
@@ -142,7 +146,7 @@ async def _no_rewrite(client: redis.asyncio.Redis) -> AsyncIterator[None]:
 
 
 def _unfinished(place: Path) -> Path:
-    """Until all of it is on disk."""
+    """Return the name of a copy until all of it is on disk."""
     return place.with_name(place.name + ".unfinished")
 
 
@@ -176,7 +180,7 @@ async def _write_all(client: redis.asyncio.Redis, file: BinaryIO) -> None:
             count += 1
         if cursor == b"0":
             break
-    # The end: a key of no length, and how many there are.
+    # The end: a key of length 0, and the number of keys.
     file.write(_ENTRY.pack(0, count, 0))
 
 

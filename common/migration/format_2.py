@@ -1,15 +1,15 @@
 """
-From format 1 (Advent 0.1.0) to 2: fields have names, steps and reminders are deliveries of one form.
+Migrates format 1 (Advent 0.1.0) to 2: fields get names, steps and reminders become deliveries of one form.
 
 | key | change |
 | --- | --- |
-| `enrollment:` | fields get names; `s3` → `/step-3`; the next step and those in hand become `planned` records |
+| `enrollment:` | fields get names; `s3` → `/step-3`; the next step and those being processed become `planned` records |
 | `delivery:` | fields get the names of `lua/lib/delivery.lua` |
 | `meeting:` | → `guest:`; `r:<start>/24h` → `/<start>/24h` |
 | `contact:`, `circuit:`, `counts` | fields get names |
-| `bookings` | moved bookings are looked at again: recurring ones share an iCalUID and were taken for one that moves |
+| `bookings` | moved ones are processed again: recurring bookings share an iCalUID and were taken for one that moves |
 
-Enrollments and guests keep the hash of their address from now on, so that a claim need not read it first.
+Enrollments and guests store the hash of their address from now on, so that a claim need not read it first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from common.ledger import keys
 from common.migration.result import MigrationResult, Report
 
 BATCH: Final = 500
-"""Keys that change together, all or none, and occupy the store for a few milliseconds."""
+"""Keys that change together, all or none; a batch occupies the store for a few milliseconds."""
 
 _ENROLLMENT: Final = {
     "c": "campaign",
@@ -88,11 +88,15 @@ _OUTDATED_MARKS: Final = keys.PREFIX + "outdated_marks"
 
 Fields = dict[str, str]
 Change = Callable[[Any, str, Fields], None]
-"""Queues the commands that change one HASH; none when it is changed already."""
+"""Queues the commands that change one HASH; none if it is changed already."""
 
 
 async def migrate(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
-    """Each batch changes whole or not at all, and what is changed is left alone: a run that was killed is repeated."""
+    """
+    Migrate the store. Each batch changes as a whole or not at all.
+
+    What is changed already is left alone, so that a run that was killed can be repeated.
+    """
     found = await _keys_by_family(client)
     step = _Step(client, report, secret_key)
     deliveries = await step.change(found["delivery"], step.delivery, "deliveries")
@@ -118,7 +122,7 @@ class _Step:
         """Due times of the steps that were claimed, by the enrollment's key and the step's name."""
 
     async def change(self, names: Iterable[str], change: Change, what: str) -> int:
-        """Change every HASH of these names; how many there are."""
+        """Change all HASHes of these names. Return how many there are."""
         batch: list[str] = []
         count = 0
         for name in names:
@@ -186,7 +190,7 @@ def _guest_field(name: str) -> str:
 
 
 def _guest_value(name: str, value: str) -> str:
-    """`planned due 0 0 ` → `planned due`."""
+    """Return `planned due` for `planned due 0 0 `."""
     return " ".join(value.split(" ", 2)[:2]) if name.startswith("r:") and value.startswith("planned ") else value
 
 
@@ -213,7 +217,7 @@ def _counts(pipe: Any, key: str, fields: Fields) -> None:
 def _replace(
     pipe: Any, key: str, fields: Fields, changes: Mapping[str, tuple[str, str]], also: tuple[str, ...] = ()
 ) -> None:
-    """`changes`: by old field, the new one and its value; `also`: fields that go."""
+    """`changes`: by old field, the new one and its value; `also`: further fields to delete."""
     if changes:
         pipe.hset(key, mapping=dict(changes.values()))
     gone = [name for name in (*changes, *also) if name in fields]

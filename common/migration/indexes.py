@@ -1,9 +1,9 @@
 """
-Indexes instead of searches through the whole store.
+Creates indexes, which replace searches through the whole store.
 
 | key | change |
 | --- | --- |
-| `under_way` | takes the members of `enrolled`; the sweeper moves those who have ended to `ended` |
+| `under_way` | gets the members of `enrolled`; the sweeper moves those that have ended to `ended` |
 | `campaigns` | every campaign of an enrollment or a booking |
 | `traces:` | the bookings that name an address of a mailbox |
 """
@@ -24,7 +24,7 @@ _ENROLLED: Final = keys.PREFIX + "enrolled"
 
 
 async def migrate(client: redis.asyncio.Redis) -> None:
-    """May be killed and repeated."""
+    """Create the indexes. May be killed and repeated."""
     await _index_bookings(client)
     page: list[bytes] = []
     async for member in client.sscan_iter(_ENROLLED, count=BATCH):

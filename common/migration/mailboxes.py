@@ -1,15 +1,15 @@
 """
-One mailbox becomes one contact: address hashes are made of its canonical form, and its id leads to its enrollment.
+Makes each mailbox one contact: address hashes are made of its canonical form, and its id leads to its enrollment.
 
 | key | change |
 | --- | --- |
 | `enrollment:`, `guest:` | `address_hash` is that of the mailbox |
-| `suppressed` | so is the hash of each address that an enrollment or a guest still tells |
-| `contact:` | of somebody who is not enrolled: kept under the id that their enrollment would have |
+| `suppressed` | likewise, for each address that is still stored with an enrollment or a guest |
+| `contact:` | of a person who is not enrolled: stored under the id that their enrollment would have |
 | `aliases` | leads from the id of the mailbox to an enrollment under another id, and from old hashes to new ones |
 
-An enrollment keeps its id, and with it its deliveries and their idempotency keys. Of two enrollments of one mailbox
-both run out; the id of the mailbox leads to the one that has it, else to the one that signed up first.
+An enrollment keeps its id, and with it its deliveries and their idempotency keys. Two enrollments of one mailbox both
+continue to their end; the mailbox's id leads to the enrollment of that id, or else to the one that signed up first.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ return 1
 
 
 async def migrate(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
-    """May be killed and repeated: what is changed already is left alone."""
+    """Migrate all mailboxes. May be killed and repeated: what is changed already is left alone."""
     unmatched = {field.decode() async for field, _ in client.hscan_iter(keys.SUPPRESSED, count=1_000)}
     step = _Step(client, report, secret_key, unmatched)
     people = await step.rehash(_named(client, keys.enrollment("")), keys.enrollment(""))
@@ -81,7 +81,9 @@ def _about(unmatched: set[str]) -> tuple[str, ...]:
 @dataclass(slots=True)
 class _Step:
     """
-    `unmatched`: suppressed hashes of which no address was seen. `first`: by the id of a mailbox, the enrollment that
+    The state of one run.
+
+    `unmatched`: suppressed hashes whose address was not found. `first`: by the id of a mailbox, the enrollment that
     signed up first under another id, and when.
     """
 
@@ -92,7 +94,7 @@ class _Step:
     first: dict[EnrollmentId, tuple[int, str]] = field(default_factory=dict)
 
     async def rehash(self, ids: AsyncIterator[str], prefix: str) -> int:
-        """Give every owner below this prefix the hash of their mailbox; how many changed."""
+        """Give every owner below this prefix the address hash of their mailbox. Return how many changed."""
         changed = seen = 0
         async for page in _pages(ids):
             changed += await self._rehash_page(page, prefix)
@@ -124,7 +126,7 @@ class _Step:
         return changed
 
     async def _move_suppression(self, writing: Any, old: str | None, new: str) -> None:
-        """A link in a mail that was sent names the old hash, so that it must lead to the new one."""
+        """Move a suppression to the new hash. Links in sent mails name the old hash, so it must lead to the new one."""
         if old is None:
             return
         writing.hset(keys.ALIASES, old, new)
@@ -138,13 +140,13 @@ class _Step:
             self.first[mailbox] = min(self.first.get(mailbox, (anchor_ms, enrollment)), (anchor_ms, enrollment))
 
     async def lead_to_enrollments(self) -> None:
-        """From the id of each mailbox to its enrollment, unless one has that id."""
+        """Let the id of each mailbox lead to its enrollment, unless an enrollment has that id."""
         for mailbox, (_, enrollment) in self.first.items():
             if not await self.client.exists(keys.enrollment(mailbox)):
                 await self.client.hset(keys.ALIASES, mailbox, enrollment)
 
     async def move_contacts(self, ids: AsyncIterator[str]) -> int:
-        """Keep everybody with calls and without an enrollment under the id of their mailbox; how many changed."""
+        """Move each contact with calls and without an enrollment to the id of their mailbox. Return how many moved."""
         move, moved = self.client.register_script(_MOVE_CONTACT), 0
         for one in [one async for one in ids]:
             mailbox = await self._contact_of(one)
@@ -159,7 +161,7 @@ class _Step:
         return moved
 
     async def _contact_of(self, contact: str) -> str | None:
-        """Whose calls these are; None of somebody enrolled, or when no call tells the campaign."""
+        """Return the contact whose calls these are; None: they are enrolled, or no call tells the campaign."""
         if await self.client.exists(keys.enrollment(contact)):
             return None
         fields: dict[str, str] = texts(await self.client.hgetall(keys.contact(contact)))
@@ -173,7 +175,7 @@ class _Step:
 
 
 def _mailbox(email: str) -> str:
-    """Of an address as an earlier version stored it, which knew no Unicode domains."""
+    """Return the mailbox of an address as an earlier version stored it, which did not know Unicode domains."""
     try:
         return canonical_mailbox(repaired_address(email))
     except AddressError:
@@ -181,7 +183,7 @@ def _mailbox(email: str) -> str:
 
 
 def _weight(line: str) -> tuple[bool, bool]:
-    """Of two suppressions of one mailbox: who was forgotten stays forgotten, who complained has complained."""
+    """Rank two suppressions of one mailbox: a forgotten contact stays forgotten, a complaint outranks other reasons."""
     return line.endswith(" forgotten"), line.startswith("complained ")
 
 

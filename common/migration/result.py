@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Report = Callable[[str], None]
-"""Takes one line of progress."""
+"""Receives one line of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationResult:
     """
-    What a step has changed; what an earlier, interrupted run of it changed counts too. `notes`: what a person should
-    know of what could not be changed, a line each.
+    What a step has changed, including changes by an earlier, interrupted run.
+
+    `notes`: what a person should know of what could not be changed, one line each.
     """
 
     people: int = 0

@@ -1,8 +1,8 @@
 """
-One migration: refuse while somebody works, keep a copy, run the steps in order, name the new format.
+A migration: refuse while another process uses the store, make a copy, run the steps in order, set the new format.
 
-From its first change until its end the store's format reads `1>2`, which every version refuses, older ones too. A run
-that was killed is repeated by the next one, which keeps the copy that the first one made.
+From the first change until the end, the store's format reads `1>2`, which every version refuses, older ones too. If a
+run is killed, the next one repeats it, and keeps the copy that the first one made.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ from common.store.format import FORMAT, StoreFormat, describe_problem, store_for
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 
 Copy = Callable[[StoreFormat], Awaitable[Path]]
-"""Keeps a copy of the whole store and answers where it is."""
+"""Makes a copy of the whole store and returns where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """`copy`: where the copy of the store is; None when an interrupted run had made it. `results`: of each step."""
+    """
+    The result of a migration.
+
+    `copy`: where the copy of the store is; None when an interrupted run made it. `results`: that of each step.
+    """
 
     source: int
     target: int
@@ -41,7 +45,7 @@ class Migration:
     duration_ms: int
 
     def describe(self) -> str:
-        """One line: what was changed, how long it took, where the copy is."""
+        """Return one line: what was changed, how long it took, where the copy is."""
         done = "; ".join(
             f"{result.people} people, {result.deliveries} deliveries, {result.bookings} bookings, {result.keys} keys"
             for result in self.results
@@ -56,7 +60,7 @@ class Migration:
 async def migrate_embedded(
     store: EmbeddedStore, data_dir: Path, *, secret_key: str, clock: Clock, report: Report
 ) -> Migration | None:
-    """`migrate_store` for an embedded store that runs and serves nobody yet; the copy is a folder in DATA_DIR."""
+    """Run `migrate_store` for a running embedded store that serves no client yet; the copy is a folder in DATA_DIR."""
     client = connect_async(store.url)
 
     async def copy(found: StoreFormat) -> Path:
@@ -71,7 +75,7 @@ async def migrate_embedded(
 async def migrate_external(
     url: str, data_dir: Path, *, secret_key: str, clock: Clock, report: Report
 ) -> Migration | None:
-    """`migrate_store` for the store at REDIS_URL; the copy is a file in DATA_DIR that holds all our keys."""
+    """Run `migrate_store` for the store at REDIS_URL; the copy is a file in DATA_DIR with all of Advent's keys."""
     client = connect_async(url)
 
     async def copy(found: StoreFormat) -> Path:
@@ -93,9 +97,9 @@ async def migrate_store(
     target: int = FORMAT,
 ) -> Migration | None:
     """
-    Bring the store to `target`; None when it is there already.
+    Migrate the store to `target`; return None if it is there already.
 
-    Raises StoreError for a store that cannot be migrated or that somebody works on, before anything was changed;
+    Raises StoreError, before anything was changed, for a store that cannot be migrated or that another process uses;
     `redis.RedisError`, after which the same call continues.
     """
     began_s = time.monotonic()
@@ -123,7 +127,7 @@ async def _run(client: redis.asyncio.Redis, step: Step, secret_key: str, report:
     before = await store_format(client)
     await client.set(keys.FORMAT, str(StoreFormat(step.source, step.target)))
     try:
-        # Who connected since the first check has read the old format; who connects now reads the new one.
+        # A process that connected since the first check has read the old format; one that connects now reads the new.
         await refuse_others(client)
     except StoreError:
         await client.set(keys.FORMAT, str(before))
@@ -134,7 +138,7 @@ async def _run(client: redis.asyncio.Redis, step: Step, secret_key: str, report:
 
 
 async def refuse_others(client: redis.asyncio.Redis) -> None:
-    """Raises StoreError while a process of ours that goes on working is connected."""
+    """Raise StoreError while a process of Advent is connected, apart from commands that only read."""
     names = await processes_at(client)
     if names:
         raise StoreError(

@@ -1,7 +1,7 @@
 """
 The steps from one format of the store to the next, each in a module of its own.
 
-A step changes a store that nobody else is connected to. It may be killed at any instant and is then repeated, so it
+A step changes a store that no other client is connected to. It may be killed at any moment and is then repeated, so it
 must leave alone what it has changed already.
 """
 
@@ -19,7 +19,7 @@ from common.store.format import FORMAT, StoreFormat
 
 
 class Migrate(Protocol):
-    """`secret_key`: the SECRET_KEY that the store was begun with."""
+    """Migrates a store by one step. `secret_key`: the SECRET_KEY that the store was created with."""
 
     async def __call__(self, client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
         """Raises `redis.RedisError`."""
@@ -45,7 +45,7 @@ STEPS: Final[Sequence[Step]] = (
 
 
 def steps_from(found: StoreFormat, steps: Sequence[Step] = STEPS, *, target: int = FORMAT) -> list[Step]:
-    """The steps that lead from a format to `target`, in order; empty when there is no such way."""
+    """Return the steps that lead from a format to `target`, in order; empty when there is no such way."""
     if found.number is None or found.target not in (None, found.number + 1):
         return []
     known = {step.source: step for step in steps}

@@ -1,14 +1,14 @@
 -- budget(KEYS = [slots, after], ARGV = ['take', now_ms, capacity, window_ms, wait_max_ms, hold_max_ms])
---   → {slot_ms, 0, ignored} reserved | {0, later_ms, ignored} too far ahead: ask again then
---   ignored: how many times that it had kept lay further ahead than they may
+--   → {slot_ms, 0, ignored} reserved | {0, later_ms, ignored} too far ahead: try again then
+--   ignored: how many stored times lay further ahead than they may
 -- budget(KEYS = [slots, after], ARGV = ['push', until_ms, …]) → {0, 0, 0}
 --   slots   LIST    times of the last `capacity` slots, newest first, ms             expires after the window
---   after   HASH    hold: no slot before this time, because the provider asked for it, ms
---                   queue: the time that was answered to the last deferred request, ms    expires after them
+--   after   HASH    hold: no slot before this time, because the provider demanded it, ms
+--                   queue: the time that was returned to the last deferred request, ms    expires after them
 --
--- A slot is never within `window_ms` of the one given `capacity` slots before it, so no window has more than `capacity`.
--- A request that would wait too long reserves nothing and gets a time of its own, one slot after the request deferred
--- before it: deferred requests come back one by one, not all at once.
+-- A slot is never within `window_ms` of the one given `capacity` slots before it, so no window has more than
+-- `capacity`. A request that would wait too long reserves nothing and gets a time of its own, one slot after the
+-- request deferred before it, so that deferred requests return one by one and not all at once.
 
 local verb, instant = ARGV[1], tonumber(ARGV[2])
 local capacity, window = tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -1,17 +1,17 @@
--- Events of bookings, and what follows from all of them.
---   booking:<bkg>        HASH  digest → event, JSON: all that was reported of one uid
+-- Events of bookings, and what follows from all events of a series.
+--   booking:<bkg>        HASH  digest → event, JSON: everything that was reported of one uid
 --   links:<bkg>          SET   the bookings that this one was moved to or from
---   seats:<bkg>          SET   the guests who are kept of it under an id of their own
+--   seats:<bkg>          SET   the guests of this booking who are stored under an id of their own
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
---   contact:<contact>    HASH  `call:<gst>`, `called_off:<gst>`: their calls in short; writes: how often written
---   unmarked             SET   guests of calls of which nobody reported how they went
---   bookings             ZSET  booking → time at which it should be looked at, ms
+--   contact:<contact>    HASH  `call:<gst>`, `called_off:<gst>`: their calls in short; writes: their number of writes
+--   unmarked             SET   guests whose call ended and nobody reported how it went
+--   bookings             ZSET  booking → time at which it should be processed, ms
 -- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
 
 local bookings = {}
 
--- Every booking connected with this one by the moves that events reported. Stores of before 0.3.0 also hold links `ical_…`,
--- which joined recurring bookings that have nothing to do with each other.
+-- Return all bookings that are connected with this one by reported moves. Stores of before 0.3.0 also hold links
+-- `ical_…`, which joined unrelated recurring bookings; these are ignored.
 local function series(id)
   local nodes, seen, at = {id}, {[id] = true}, 1
   while nodes[at] do
@@ -26,7 +26,7 @@ local function series(id)
   return nodes
 end
 
-local function keep_event(id, booking, given, event)
+local function store_event(id, booking, given, event)
   redis.call('HSETNX', booking, given.digest, event)
   redis.call('HSETNX', keys.guest .. id, 'campaign', given.campaign)
   redis.call('SADD', keys.campaigns, given.campaign)
@@ -36,19 +36,20 @@ local function keep_event(id, booking, given, event)
     redis.call('SADD', keys.links .. link, id)
   end
   redis.call('ZADD', keys.bookings, given.received_ms, id)
-  -- A job of its own for each event: one that comes while the last is being looked at is never taken for the same.
+  -- Each event has a job of its own: one that arrives while the last is being processed is not mistaken for it.
   queue.schedule('bookings', id .. '/' .. given.digest, given.received_ms)
 end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
---   JSON     id: of the booking; digest: of the event; received_ms;
---            campaign; address_hashes, mailboxes: of the addresses that the event names; spelled: {hash of a spelling: address
---            hash}; links: [booking that was moved]; contact: of the first of them, see mailbox.lua
---            notes: [JSON] for their timeline, see common/domain/note.py
+--   JSON     id: of the booking; digest: of the event; received_ms; campaign
+--            address_hashes, mailboxes: of the addresses that the event names
+--            spelled: {hash of a spelling: address hash}; links: [booking that was moved]
+--            contact: of the first address, see mailbox.lua; notes: [JSON] for their timeline, see
+--            common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
--- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: give it without them
--- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
--- What an event means is decided later, from all of them.
+-- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: call without them
+-- Remember the webhook id, store the event, link its booking to others, schedule its processing: all or nothing.
+-- What an event means is decided later, from all events of its series.
 function bookings.accept()
   local given, event = cjson.decode(ARGV[1]), ARGV[2]
   local id, digest = given.id, given.digest
@@ -58,7 +59,7 @@ function bookings.accept()
     local known, which = string.match(answered, '^(%S+) (%S+)$')
     return {1, redis.call('HGET', keys.booking .. known, which) or ''}
   end
-  -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
+  -- For a contact who was forgotten, and for their calls, only the answer to this webhook id is stored.
   for spelled_hash, hash in pairs(given.spelled) do suppression.adopt(spelled_hash, hash) end
   local forgotten = {}
   for _, hash in ipairs(given.address_hashes) do
@@ -66,14 +67,14 @@ function bookings.accept()
   end
   if #forgotten > 0 and #forgotten < #given.address_hashes then return {2, cjson.encode(forgotten)} end
   if #forgotten == 0 and redis.call('SISMEMBER', keys.forgotten, id) == 0 then
-    keep_event(id, KEYS[2], given, event)
+    store_event(id, KEYS[2], given, event)
     for _, note in ipairs(given.notes or {}) do timeline.add(mailbox.contact(given.contact), given.received_ms, 'note', note) end
   end
   webhook_ids.remember(KEYS[1], id .. ' ' .. digest, given.received_ms)
   return {0, event}
 end
 
--- The guests who are kept of a booking: under its own id, and those with a seat.
+-- Return the stored guests of a booking: the one under its own id, and those with a seat.
 local function guests_of(booking)
   local guests = redis.call('SMEMBERS', keys.seats .. booking)
   guests[#guests + 1] = booking
@@ -81,7 +82,7 @@ local function guests_of(booking)
 end
 
 -- gather(KEYS = [booking], ARGV = [booking id]) → [[event, …], [[guest, contact, address], …], campaign]
--- Everything that was reported of the series of this booking, and the guests that are kept of it so far.
+-- Return everything that was reported of this booking's series, and its guests as stored so far.
 function bookings.gather()
   local events, guests = {}, {}
   for _, node in ipairs(series(ARGV[1])) do
@@ -103,7 +104,8 @@ function bookings.join()
   return 1
 end
 
--- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
+-- contacts(KEYS = [bookings], ARGV = [contact, …])
+-- → for each [[its calls: field, value, …], [its enrollment: field, value, …]]
 function bookings.contacts()
   local found = {}
   for i, id in ipairs(ARGV) do
@@ -112,13 +114,13 @@ function bookings.contacts()
   return found
 end
 
--- How long those that were taken together are left alone by other workers.
+-- How long other workers leave alone the bookings that one worker took together.
 local TAKEN_MS, CLOCKS_APART_MS = 60000, 10000
 
--- take(KEYS = [bookings], ARGV = [booking id, now_ms, count]) → [booking id, …]: this one, if it still has to be looked at, and
--- others that wait for it, count at most
--- Many that come at once are taken together, since a job for each takes longer than the look. A worker that took them and died is
--- followed by the sweeper.
+-- take(KEYS = [bookings], ARGV = [booking id, now_ms, count]) → [booking id, …]: this one, if it is still to be
+-- processed, and others that are due, count at most
+-- Bookings that arrive together are taken together, because a job for each takes longer than the processing. If the
+-- worker that took them dies, the sweeper schedules them again.
 function bookings.take()
   local id, now_ms, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
   local at_ms, taken = redis.call('ZSCORE', KEYS[1], id), {}
@@ -139,8 +141,9 @@ function bookings.postpone()
   return 1
 end
 
--- request_comparison(KEYS = [schedule], ARGV = [job, due_ms]) → 1 | 0 it waits, or is in hand
--- Compare the calendar's bookings with ours at a time. Its number is in the job's id, so that any number of workers may ask.
+-- request_comparison(KEYS = [schedule], ARGV = [job, due_ms]) → 1 | 0 it is scheduled already, or being processed
+-- Schedule a comparison of the calendar's bookings with the ledger's. The job's id is made of its time, so that any
+-- number of workers may request it.
 function bookings.request_comparison()
   if queue.is_scheduled('reconcile_bookings', ARGV[1], tonumber(ARGV[2])) then return 0 end
   queue.schedule('reconcile_bookings', ARGV[1], ARGV[2])
@@ -152,8 +155,8 @@ local function plan(guest, name, due_ms)
   delivery.schedule(guest.id .. '/' .. name, due_ms)
 end
 
--- A delivery that a worker has in hand is left to it: claim and freeze look at the guest again. An end that was met when the
--- delivery was due is final; a reason of planning follows the booking.
+-- A delivery that a worker is processing is left to it: claim and freeze check the guest again. A reason from the time
+-- when the delivery was due is final; a reason from planning changes with the booking.
 local function replan(guest, reminder, outcome, now_ms)
   local name, due_ms, reason = reminder.name, reminder.due_ms, reminder.reason
   local line = redis.call('HGET', guest.key, '/' .. name)
@@ -176,7 +179,7 @@ local function replan(guest, reminder, outcome, now_ms)
   end
 end
 
--- Once for all bookings of a chain, and none after another one.
+-- A follow-up is sent once for all bookings of a chain, and not after a follow-up of another trigger.
 local function replan_follow_up(guest, follow_up, outcome, now_ms)
   for _, id in ipairs(follow_up.reason and {} or follow_up.chain) do
     local owner = owners.of(id)
@@ -217,7 +220,7 @@ local function write_booking(booking, outcome, touched, now_ms)
   for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end
 end
 
--- What a booking does to one sequence, as its campaign says.
+-- Apply to one sequence what its campaign wants for a booking.
 local function nurture(enrollment, what, now_ms)
   if what == 'stop' then sequence.exit(enrollment, 'stopped', now_ms) end
   if what == 'hold' then sequence.hold(enrollment, 'booked', now_ms) end
@@ -237,17 +240,18 @@ end
 -- write(KEYS = [bookings], ARGV = [JSON]) → 1 | 0 something changed since it was gathered: begin again
 --   JSON  id: of the booking; events: how many were gathered; now_ms
 --         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
---         others: [{id, contact, nurture}]: of enrollments of the same people in other campaigns
---         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
---                     knows whose it is; called_off: if it was, when; left: the call of who had it before;
---                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}];
---                     is_unmarked: a person has to say how the call went;
---                     follow_ups: likewise, and trigger, other_triggers, chain: [guest]}]; sent_before: the reason of
---                     one that is not sent because another one of the chain was
---         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
---         sparing: {reason: true} those for which what is planned already stays so
---         look: {id, at_ms}: a booking to look at again; jobs: [[id, due_ms]] that asked for this look
--- Nobody holds a lock: who gathered less than there is now gets that answer, and a repetition changes nothing.
+--         others: [{id, contact, nurture}]: enrollments of the same people in other campaigns
+--         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if it is
+--                     known whose call it is; called_off: when it was called off, if so; left: the call as stored for
+--                     its previous contact; fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not
+--                     sent}]; is_unmarked: a person has to report how the call went;
+--                     follow_ups: like reminders, and trigger, other_triggers, chain: [guest]}]
+--         sent_before: the reason of a follow-up that is not sent because another one of the chain was
+--         optional_fields: of a guest, deleted unless written again
+--         planning: {reason: true} those that change with the booking
+--         sparing: {reason: true} those that do not affect what is planned already
+--         look: {id, at_ms}: a booking to process again; jobs: [[id, due_ms]] that this call completes
+-- There is no lock: a caller that gathered less than there is now gets 0, and a repetition changes nothing.
 function bookings.write()
   local outcome = cjson.decode(ARGV[1])
   local now_ms, touched = outcome.now_ms, {}

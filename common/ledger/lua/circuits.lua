@@ -1,4 +1,4 @@
--- Whether a provider is in trouble that concerns everything that needs it.
+-- Opens the circuit of a provider whose trouble concerns everything that needs it.
 --   circuit:<provider>  HASH  see circuit.lua
 -- uses: circuit, queue
 
@@ -7,11 +7,11 @@ local circuits = {}
 local DIFFERENT_MAX, FAILING_MS, LONGEST_MS = 3, 600000, 30000
 
 -- report_failure(KEYS = [circuit], ARGV = [JSON])
---   JSON  id: of what failed; reason; provider_wide: everything would fail; now_ms; at_least_ms: the provider demands a wait
---         until then; queue: whose jobs all need this provider, if any
+--   JSON  id: of what failed; reason; provider_wide: everything would fail; now_ms; at_least_ms: until when the
+--         provider demands a wait; queue: whose jobs all need this provider, if any
 -- → [until_ms, 'opened' by this | 'changed' its reason | ''] | [0, ''] the circuit is closed
--- Trouble of everything, or of three different ones with no success between, opens the circuit: until 1 s from now, then
--- twice as long after each probe that fails, 30 s at most.
+-- A provider-wide failure, or failures of three different ids with no success between, open the circuit: for 1 s, then
+-- twice as long after each probe that fails, at most 30 s.
 function circuits.report_failure()
   local given, key = cjson.decode(ARGV[1]), KEYS[1]
   local now_ms, at_least_ms = given.now_ms, given.at_least_ms or 0
@@ -22,14 +22,14 @@ function circuits.report_failure()
   local _, different = string.gsub(failing, ' ', '')
   if not known_ms and not given.provider_wide and different < DIFFERENT_MAX then
     redis.call('HSET', key, 'failing', failing)
-    redis.call('PEXPIRE', key, FAILING_MS) -- nothing depends on it: an old failure says nothing of now
+    redis.call('PEXPIRE', key, FAILING_MS) -- nothing depends on it: an old failure says nothing about now
     return {0, ''}
   end
 
   local news = not known_ms and 'opened' or reason ~= given.reason and 'changed' or ''
   local until_ms = tonumber(known_ms or 0)
   if until_ms > now_ms then
-    -- A request from before the circuit opened: it lengthens the wait only to what the provider demands.
+    -- This request began before the circuit opened: it extends the wait only to what the provider demands.
     if at_least_ms <= until_ms then return {until_ms, ''} end
     until_ms = at_least_ms
   else

@@ -1,17 +1,17 @@
--- What the console asks a worker to do, and what came of it.
+-- Jobs that the console gives to a worker, and their results.
 --   console_job:<id>  HASH  see lib/console_job.lua
 -- uses: queue, console_job
 
 local console_jobs = {}
 
 -- request(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was asked for already
---   JSON  id, kind, arguments, by, now_ms; life_ms: forgotten after that
+--   JSON  id, kind, arguments, by, now_ms; life_ms: after which it expires
 function console_jobs.request()
   return console_job.request(KEYS[1], cjson.decode(ARGV[1])) and 1 or 0
 end
 
 -- defer(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was forgotten, or has ended
---   JSON  id; due_ms: when it is tried again; why: in words; addresses: those that are left
+--   JSON  id; due_ms: when it is tried again; why: in words; addresses: those still to be processed
 function console_jobs.defer()
   local given = cjson.decode(ARGV[1])
   if not console_job.is_waiting(KEYS[1]) then return 0 end
@@ -21,7 +21,7 @@ function console_jobs.defer()
 end
 
 -- finish(KEYS = [console_job], ARGV = [JSON]) → 1 | 0 it was forgotten, or has ended
---   JSON  field: result or failure; value; now_ms; life_ms: forgotten after that
+--   JSON  field: result or failure; value; now_ms; life_ms: after which it expires
 function console_jobs.finish()
   local given = cjson.decode(ARGV[1])
   if not console_job.is_waiting(KEYS[1]) then return 0 end

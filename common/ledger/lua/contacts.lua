@@ -1,12 +1,12 @@
--- The right to be forgotten: one contact, everywhere.
+-- Deletes everything about one contact: on their request, or some time after their enrollment ended.
 --   suppressed  HASH  see suppression.lua
---   forgotten   SET   bookings of which nothing is kept again
+--   forgotten   SET   bookings of which nothing is stored again
 -- uses: channel, console_job, counts, held, number, people, queue, records, suppression
 
 local contacts = {}
 
--- A delivery, planned, in hand or dead; and its end.
---   is_counted  it stays in the counts
+-- Delete a delivery, whatever its status.
+--   is_counted  its end remains in the counts
 local function drop_delivery(id, line, is_counted)
   redis.call('DEL', keys.delivery .. id)
   redis.call('ZREM', keys.open, id)
@@ -25,7 +25,7 @@ local function drop_deliveries(id, owner_key, is_counted)
   end
 end
 
--- What failed by an internal error is kept with its traceback, which may name them.
+-- Jobs that failed by an internal error are stored with their traceback, which may name the contact.
 local function drop_failed_jobs(id, queues)
   for _, name in ipairs(queues) do queue.delete_dead(name, id) end
 end
@@ -42,7 +42,7 @@ local function drop_guest(id, queues, is_counted)
   drop_failed_jobs(id, queues)
 end
 
--- One guest of a call that others attend too. Whose campaign the booking belongs to is not about them.
+-- Delete one guest of a call that others attend too. The booking's campaign says nothing about the guest and stays.
 local function drop_seat(booking, id, queues, is_counted)
   local campaign = redis.call('HGET', keys.guest .. booking, 'campaign')
   drop_guest(id, queues, is_counted)
@@ -62,7 +62,7 @@ local function drop_booking(id, queues, is_counted)
   redis.call('SADD', keys.forgotten, id)
 end
 
--- steps: those that may have a HASH before they have a record.
+-- steps: those that may have a delivery HASH before they have a record.
 local function drop_enrollment(id, steps, queues, is_counted)
   local enrollment = keys.enrollment .. id
   local status, campaign = unpack(redis.call('HMGET', enrollment, 'status', 'campaign'))
@@ -90,15 +90,15 @@ local function drop_contact(id, steps, queues)
 end
 
 -- forget(KEYS = [suppressed, console_job if there is a job], ARGV = [JSON]) → 1
---   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking: all that is known of it]
+--   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking to delete]
 --         seats: [[booking, guest]] of calls that others attend too
---         events: [[booking, digest, event]] of those, and of calls that are somebody else's by now: what named them,
---                 and what is kept of it, '' for nothing
+--         events: [[booking, digest, event]] of those, and of calls that are another contact's by now: what named them,
+--                 and what is stored instead, '' for nothing
 --         unread: [id] of bodies of Cal.com that could not be read and name them
---         mailbox: by which bookings and enrollments are found
+--         mailbox: index id by which bookings and enrollments are found
 --         steps: [name] that an enrollment may have; queues: [name]
---         job: for a worker, who tells the provider, see console_job.lua; with it the addresses outlive the rest for a while
--- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
+--         job: for a worker, which informs the provider, see console_job.lua; it stores the addresses a while longer
+-- A worker that is processing one of their deliveries finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
   local given = cjson.decode(ARGV[1])
   suppression.forget(given.address_hash, given.now_ms)
@@ -121,7 +121,7 @@ function contacts.forget()
   return 1
 end
 
--- The calls of a contact: [guest], and the time at which the last of them ends.
+-- Return the calls of a contact, [guest], and the time at which the last of them ends.
 local function calls_of(contact)
   local guests, last_ms, fields = {}, 0, redis.call('HGETALL', keys.contact .. contact)
   for i = 1, #fields, 2 do
@@ -134,23 +134,23 @@ local function calls_of(contact)
   return guests, last_ms
 end
 
-local function is_somebody_elses(guest, contact)
+local function belongs_to_another(guest, contact)
   local whose = redis.call('HGET', keys.guest .. guest, 'contact')
   return whose and whose ~= contact
 end
 
--- A booking goes with the last of its guests.
+-- Delete a call of the contact. The booking is deleted with the last of its guests.
 local function drop_call(guest, contact, queues)
   local booking = string.match(guest, '^[^-]+')
-  local is_shared = is_somebody_elses(booking, contact)
+  local is_shared = belongs_to_another(booking, contact)
   for _, seat in ipairs(redis.call('SMEMBERS', keys.seats .. booking)) do
-    is_shared = is_shared or is_somebody_elses(seat, contact)
+    is_shared = is_shared or belongs_to_another(seat, contact)
   end
   if not is_shared then drop_booking(booking, queues, true)
-  elseif not is_somebody_elses(guest, contact) then drop_seat(booking, guest, queues, true) end
+  elseif not belongs_to_another(guest, contact) then drop_seat(booking, guest, queues, true) end
 end
 
--- Whether the same person has an enrollment in another campaign of which more than the id is left.
+-- Return whether the same person has an enrollment in another campaign of which more than the id is left.
 local function has_others(others)
   for id in string.gmatch(others or '', '%S+') do
     if redis.call('EXISTS', keys.enrollment .. id) == 1 then return true end
@@ -158,7 +158,7 @@ local function has_others(others)
   return false
 end
 
--- Answers until when it is kept, because of a call; nil: it was erased.
+-- Erase an ended enrollment. Return until when a call prevents that; nil: it was erased.
 local function erase(id, given)
   local contact, others = unpack(redis.call('HMGET', keys.enrollment .. id, 'contact', 'others'))
   contact = contact or id
@@ -171,11 +171,11 @@ local function erase(id, given)
   redis.call('ZREM', keys.changed, contact)
 end
 
--- erase_ended(KEYS = [ended], ARGV = [JSON]) → enrollments looked at
---   JSON   before_ms: of those that ended before, and whose calls did; batch: how many are looked at; steps, queues: as above
+-- erase_ended(KEYS = [ended], ARGV = [JSON]) → number of enrollments checked
+--   JSON   before_ms: they and their calls ended before; batch: how many are checked at most; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What they gave and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
--- everything is held, perhaps because a clock is wrong, nothing is erased.
+-- What the contact gave and received is deleted. The id stays, so that a late signup starts nothing; counts and
+-- suppressions stay too. While sending is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])
   if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end

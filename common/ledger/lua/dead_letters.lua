@@ -1,5 +1,5 @@
--- What a person, or the provider's list, decides of a dead letter. JSON as in deliveries.lua, and
---   dead_since_ms  when it became one, as the caller read it; another time: it is not what it was, and nothing happens
+-- Decisions about a dead letter, by a person or from the provider's list. JSON as in deliveries.lua, and
+--   dead_since_ms  when it became one, as the caller read it; if that has changed, nothing happens
 -- KEYS = [delivery, dead]: HASH and ZSET, see delivery.lua
 -- uses: delivery, owners, queue, records, sequence, timeline
 
@@ -11,10 +11,11 @@ local function is_as_read(id, dead_since_ms)
 end
 
 -- replay(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter, or not as it was read
---   JSON  also way  fresh  rendered anew: only what the provider certainly never had
---                   same   the same bytes under the same key, while the provider remembers it; later it is looked for
---                   again  the same bytes as if never tried: a person decided so, after it was looked for in vain
--- Planned again, due at once, with all its attempts. After its expiry it is skipped.
+--   JSON  also way  fresh  rendered again: only if the provider certainly does not have it
+--                   same   the same bytes under the same key, while the provider remembers the key; later its list is
+--                          searched
+--                   again  the same bytes as if never tried: a person decided so after a search found nothing
+-- It is planned again, due at once, and keeps its number of attempts. After its expiry it is skipped.
 function dead_letters.replay()
   local given = cjson.decode(ARGV[1])
   local id, key = given.owner .. '/' .. given.name, KEYS[1]
@@ -33,7 +34,7 @@ end
 
 -- accept(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter, or not as it was read
 --   JSON  also sent_ms, provider_id: as the provider lists it
--- It turns out to have been accepted.
+-- The provider turns out to have accepted it.
 function dead_letters.accept()
   local given = cjson.decode(ARGV[1])
   if not is_as_read(given.owner .. '/' .. given.name, given.dead_since_ms) then return 0 end
@@ -45,7 +46,7 @@ function dead_letters.accept()
 end
 
 -- discard(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter
--- A person decided that it must not be sent. Its status stays `dead`, with the reason it had.
+-- A person decided that it must not be sent. Its status remains `dead`, with the reason it had.
 function dead_letters.discard()
   local given = cjson.decode(ARGV[1])
   if redis.call('ZREM', KEYS[2], given.owner .. '/' .. given.name) == 0 then return 0 end
@@ -55,7 +56,7 @@ function dead_letters.discard()
 end
 
 -- request_replay(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter, or not as it was read
--- The actor `replay` does it. Who asks twice asks once.
+-- The actor `replay` does it. A second request changes nothing.
 function dead_letters.request_replay()
   local given = cjson.decode(ARGV[1])
   local id = given.owner .. '/' .. given.name

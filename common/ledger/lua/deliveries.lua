@@ -1,11 +1,13 @@
--- The way of one delivery from its claim to its end. Its kind and channel are known to the caller, and come as data:
---   JSON of every entry point   owner, name: `enr_…` and `step-3`, `bkg_…` and `1764856800000/24h`; together its id
---                               label: as the timeline calls it; now_ms
+-- One delivery from its claim to its end. The caller knows its kind and channel and passes what differs as data:
+--   JSON of every entry point   owner, name: `enr_…` and `step-3`, or `bkg_…` and `1764856800000/24h`; its id is both,
+--                               joined by `/`
+--                               label: its name in the timeline; now_ms
 --                               paced: the minimum gap and the order of the owner's deliveries apply to it
---                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
---                               ended_by: {reason: true} that end it too when they suppressed its owner's mail; absent:
---                               it is mail, and every reason does
---                               address_hash: of freeze and settle, of the number that it goes to; absent: the owner's
+--                               expires_ms: from this time on it is not sent; requires: see refusal in owners.lua
+--                               ended_by: {reason: true}, for a channel other than mail: a suppression of the owner's
+--                               mail address ends it only for these reasons; absent: it is mail, every reason ends it
+--                               address_hash: for freeze and settle, of the phone number it is sent to; absent: the
+--                               owner's address
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
 -- uses: circuit, counts, crossing, delivery, in_force, number, owners, pause, queue, records, sequence, suppression, timeline
@@ -13,10 +15,10 @@
 local deliveries = {}
 
 local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
--- A step whose needed one is not sent yet is looked at again after so long at most.
+-- A step that needs another one, which is not sent yet, is checked again after at most this time.
 local NEEDED_MS = 60000
 
--- Why nothing more goes to this address, and whether that ends the owner's mail.
+-- Return why nothing more may be sent to this address (nil: it may), and whether that ends the owner's mail.
 local function suppressed_by(fields, given)
   local reason = suppression.reason(fields.address_hash)
   if not given.ended_by then return reason, true end
@@ -24,12 +26,13 @@ local function suppressed_by(fields, given)
   return suppression.reason(given.address_hash), false
 end
 
--- A mailbox that takes no mail says nothing of another channel.
+-- A mailbox that accepts no mail says nothing about other channels.
 local function is_resting(fields, given)
   return not given.ended_by and suppression.is_resting(fields.address_hash)
 end
 
--- The first paced delivery of this owner that was due before, and could go now or within two seconds.
+-- Return the owner's earliest delivery that was due before this one, was claimed before and could be sent now or within
+-- two seconds; nil: there is none.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
   local found, found_ms
   for field, line in pairs(fields) do
@@ -44,14 +47,14 @@ local function earlier_one(owner, fields, name, due_ms, now_ms)
   return found
 end
 
--- The delivery whose turn it is to find out for all lets another one do it.
+-- Let the delivery `to` probe the provider instead of `from`, whose turn it was.
 local function pass_probe(from, to, now_ms)
   queue.pass_probe('send', from, to)
   delivery.schedule(to, now_ms)
 end
 
--- A delivery that was in hand when two workers died may have killed them, or was merely near. One of those at a time is
--- tried, so that a third death tells which it is.
+-- A delivery that two dead workers were processing may have killed them, or it was only near. Such deliveries are tried
+-- one at a time, so that a third death shows which one it is.
 --   suspect  STRING  `delivery claim_id` of the one that is being tried
 local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
@@ -64,14 +67,14 @@ local function may_be_tried(id, claim_id)
   return true
 end
 
--- Until when the minimum gap to the last mail, or to the one that is being sent, keeps this one back; nil: it does not.
--- Within a campaign the gap binds when one of the two is overdue, which is the only way that they come so close; between
--- campaigns it binds always. A mail that is being sent
--- counts until it is known not to be; it is looked at again soon, so that a step in trouble does not delay this one. What
--- may have been accepted does not wait for so long that the provider forgets its key.
+-- Return until when the minimum gap to the last mail, or to a mail that is being sent, delays this one; nil: it does
+-- not. Within a campaign two mails come this close only if one of them is overdue; between campaigns the gap always
+-- applies. A mail that is being sent counts until it is known not to have been sent. This is checked again soon, so
+-- that a step in trouble does not delay this one. A mail that may have been accepted already is delayed no longer than
+-- the provider remembers its key.
 local function gap_until(fields, given, campaign, open, now_ms)
   local last_ms, gap_ms = tonumber(fields.last_sent_ms), campaign.minimum_gap_ms
-  -- A mail that left in the future was written down while a clock was wrong.
+  -- A last mail in the future was recorded while a clock was wrong.
   if last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) then last_ms = nil end
   local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
   local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
@@ -86,9 +89,9 @@ local function gap_until(fields, given, campaign, open, now_ms)
   if crossing.comes_first(others, campaign, given, now_ms) then return now_ms + SOON_MS end
 end
 
--- Whether the step that this one needs was sent; or until when this one waits, because that one may still be. What an
--- attempt was made of goes on as it began.
-local function needed_one(owner, fields, needs, key, now_ms)
+-- Return whether the step that this one needs was sent. While that step may still be sent: false, and until when this
+-- one waits. A step whose payload is stored already continues without this check.
+local function is_needed_step_sent(owner, fields, needs, key, now_ms)
   if not needs or redis.call('HEXISTS', key, 'payload') == 1 then return true end
   local line = fields['/' .. needs]
   local status = records.status(line)
@@ -110,8 +113,8 @@ local function read_open(key)
   return open
 end
 
--- The worker of the claim before died, or forgot it. It is counted once, however long the delivery waits afterwards.
--- Answers why it becomes a dead letter, if this was the last time.
+-- The worker of the previous claim died or forgot the claim. Count this once, however long the delivery waits
+-- afterwards. Return why the delivery becomes a dead letter, if this was the last time.
 local function count_crash(key, open)
   if not open.claim_id or open.claim_id == '' or open.claim_id == open.counted_claim_id then return end
   redis.call('HSET', key, 'counted_claim_id', open.claim_id)
@@ -124,7 +127,8 @@ local function count_crash(key, open)
   return reason
 end
 
--- Whether the store was replaced since the worker last saw its generation: this one is behind it, or descends from another.
+-- Return whether the store was replaced since the worker last saw its generation: it is behind that generation, or does
+-- not descend from it.
 local function is_replaced(seen)
   if not seen then return false end
   local id, mark = unpack(redis.call('HMGET', keys.generation, 'id', 'mark'))
@@ -134,24 +138,24 @@ local function is_replaced(seen)
 end
 
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also generation: {id, mark} of the store as this worker last saw it, nil: it never looked
+--   JSON  also generation: {id, mark} of the store as this worker last saw it; nil: it has not read it yet
 --         claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
---         such step; needs: the name of the step without which it is not sent; following: [{name, after_ms: after the
---         anchor}], the steps after it}}, those that are played here
+--         such step; needs: the name of the step without which this one is not sent; following: [{name, after_ms: after
+--         the anchor}], the steps after it}}, those that this worker serves
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
---   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
+--   | ['already', status]            it has ended; possibly only now, because a webhook had reported it as accepted
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
---   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
---   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     all sending is held, the store was replaced under the worker, the provider is in trouble,
---                                    everything is paused, the address is resting, or it is another campaign's; scheduled
---                                    again
---   | ['held', 0, reason]            the enrollment is held; its release schedules it again
+--   | ['in hand', claim_id]          a live worker is processing it under another claim
+--   | ['not yet', until_ms]          too early, too close to the last mail, or another one is first; scheduled again
+--   | ['held', until_ms, reason]     all sending is held, the store was replaced under the worker, the circuit is open,
+--                                    a pause applies, the address is resting, or this worker does not serve the
+--                                    campaign; scheduled again
+--   | ['held', 0, reason]            the enrollment is held; its release schedules the delivery again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
---   | ['another version', version]   of the campaign is in force; nothing was changed
---   | ['unknown']                    nothing of that id is planned
+--   | ['another version', version]   that version of the campaign is in force, not the caller's; nothing was changed
+--   | ['unknown']                    no delivery of that id is planned
 function deliveries.claim()
   local given = cjson.decode(ARGV[1])
   local key, circuit_key = KEYS[2], KEYS[3]
@@ -162,20 +166,20 @@ function deliveries.claim()
 
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
 
-  -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
+  -- Checked first: the worker that is processing a delivery settles it, even if the contact has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
   if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
-  -- Nothing is decided of it either: by a wrong clock a reminder would have expired.
+  -- While sending is held, no reason to skip is checked either: with a wrong clock a reminder would have expired.
   local held = not is_repeated and (pause.hold_reason(string.match(claim_id, '^[^#]*'))
     or is_replaced(given.generation) and 'the store was replaced')
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
-  -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.
-  -- Otherwise the provider is asked once more, under the same key, and says so itself.
+  -- It must not be sent any more, or one more crash would make it a dead letter; but a webhook has reported that it was
+  -- accepted. In other cases it is sent again under the same key, and the provider itself returns the acceptance.
   local suppressed, ends_mail = suppressed_by(fields, given)
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   local sent_ms, provider_id = delivery.reported(key)
@@ -185,7 +189,7 @@ function deliveries.claim()
   end
   if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
   if reason then
-    -- The next step, which nobody ever claimed, has no record any more: the enrollment says why it was skipped.
+    -- A next step that was never claimed lost its record when the enrollment ended: the exit reason says why.
     if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then
       delivery.skip(owner, name, now_ms, reason)
     else
@@ -202,7 +206,7 @@ function deliveries.claim()
 
   local function defer(word, until_ms, why)
     until_ms = delivery.schedule(id, math.min(until_ms, given.expires_ms or math.huge))
-    -- What was never claimed has no HASH, and its booking may still give it another due time.
+    -- What was never claimed gets no HASH here, so that its booking can still change its due time.
     if open.claimed_ms or open.not_before_ms then delivery.defer(key, until_ms, now_ms) end
     return {word, until_ms, why}
   end
@@ -238,7 +242,7 @@ function deliveries.claim()
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
     end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
-    local has_needed, wait_ms = needed_one(owner, fields, campaign.needs, key, now_ms)
+    local has_needed, wait_ms = is_needed_step_sent(owner, fields, campaign.needs, key, now_ms)
     if wait_ms then return defer('not yet', wait_ms) end
     if not has_needed then
       reason = campaign.needs .. ' ' .. limits.not_sent
@@ -248,8 +252,9 @@ function deliveries.claim()
     end
   end
 
-  -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn
-  -- to find out for all is passed on to it. What waits for longer, for a reason of its own, delays nothing.
+  -- Of two deliveries that could be sent now, the earlier one is sent first: after an outage no contact reads the
+  -- second mail before the first. If it is this one's turn to probe the provider, the earlier one gets the turn. A
+  -- delivery that waits longer, for a reason of its own, delays no other.
   local until_ms, why, probe_ms = circuit.read(circuit_key, now_ms)
   local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
   local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)
@@ -283,11 +288,11 @@ function deliveries.claim()
 end
 
 -- freeze(KEYS = [owner, delivery, circuit], ARGV = [JSON, payload or ''])
---   JSON     also fence: of the claim; version: of the campaign, which rendered the payload
+--   JSON     also fence: of the claim; version: the version of the campaign that rendered the payload
 --   payload  '' when the claim brought the payload of an earlier attempt, which is sent again
 -- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
--- The last check before the provider: is the claim still ours, may this contact still be written to, is the way open?
--- Then the payload is kept, byte for byte, and the attempt begins: its outcome is unknown until it is settled.
+-- The last check before the request: is the claim still valid, may the contact still be written to, may requests be
+-- sent? Then the payload is stored, byte for byte, and the attempt begins: its outcome is unknown until it is settled.
 function deliveries.freeze()
   local given, payload = cjson.decode(ARGV[1]), ARGV[2]
   local key, now_ms = KEYS[2], given.now_ms
@@ -319,9 +324,9 @@ function deliveries.freeze()
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
 end
 
--- An attempt failed (`retry`: it counts), or nothing happened (`defer`): again at due_ms. A defer that left the outcome
--- unknown reached for the provider, but spends nothing; it is reported once, however long it lasts. A repetition of this call,
--- whose first answer was lost, counts nothing.
+-- Plan the next attempt at due_ms: this one failed (`retry`, which counts), or nothing was sent (`defer`). A `defer`
+-- with an unknown outcome reached for the provider, but does not count as a failure; the timeline shows it once,
+-- however long it lasts. A repetition of this call, whose first answer was lost, counts nothing.
 local function try_again(owner, given)
   local id, detail, is_deferred = given.owner .. '/' .. given.name, given.detail, given.outcome == 'defer'
   local key = keys.delivery .. id
@@ -343,7 +348,7 @@ local function try_again(owner, given)
   delivery.schedule(id, due_ms)
 end
 
--- Nothing can reach this address: nothing is tried any more. Where it is a number, mail goes on.
+-- Nothing can reach this address: suppress it. If it is a phone number, mail continues.
 local function end_address(owner, given)
   local reason, now_ms, address_hash = given.ends, given.now_ms, given.address_hash
   if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
@@ -353,16 +358,16 @@ local function end_address(owner, given)
 end
 
 -- settle(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt all the same
---         outcome  accepted  the provider has it; detail: its id. sent_ms: since when, as its list says; absent: just now
+--   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt
+--         outcome  accepted  the provider has it; detail: its id. sent_ms: when, as its list says; absent: just now
 --                  skipped   it must not be sent; detail: why
---                  dead      it spent its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
+--                  dead      it used up its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
 --                            ends: why nothing more can be sent to this address, if so
---                  retry     an attempt failed and counts; again at due_ms
---                  defer     nothing happened, and it does not count; again at due_ms
--- → since_ms: settled; everything waited for the provider since then, and need not any longer | 1 settled, nothing did
+--                  retry     an attempt failed and counts; the next one is at due_ms
+--                  defer     nothing happened, and it does not count; the next attempt is at due_ms
+-- → since_ms: settled, which closed the circuit that was open since then | 1 settled, no circuit was open
 --   | 0 refused: another worker has claimed it since, and will settle it
---   | -1 accepted, whatever became of this attempt: a webhook reported it while the worker had it in hand
+--   | -1 accepted, whatever the outcome of this attempt: a webhook reported it while the worker was processing it
 function deliveries.settle()
   local given = cjson.decode(ARGV[1])
   local key, name, now_ms = KEYS[2], given.name, given.now_ms
@@ -383,20 +388,20 @@ function deliveries.settle()
     delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
     if given.ends then end_address(owner, given) end
   elseif given.outcome == 'skipped' then
-    -- This attempt never left; what `in_progress` says is its own.
+    -- This attempt was never sent, so its `in_progress` does not mean an unknown outcome.
     redis.call('HSET', key, 'in_progress', 0)
     delivery.skip(owner, name, now_ms, given.detail)
   else
     delivery.accept(owner, name, now_ms,
       {at_ms = now_ms, sent_ms = given.sent_ms or now_ms, provider_id = given.detail, paced = given.paced})
-    -- A list that shows it does not say that the way is open.
+    -- Being found in the provider's list does not prove that requests succeed again.
     if not given.sent_ms then return math.max(circuit.close(KEYS[3]), 1) end
   end
   return 1
 end
 
 -- renew_lease(KEYS = [delivery], ARGV = [delivery id, fence, now_ms]) → 1 renewed | 0 claimed by another since
--- For a worker that asks the provider for long what became of a delivery.
+-- For a worker that needs long to find out from the provider what became of a delivery.
 function deliveries.renew_lease()
   if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
   redis.call('HSET', KEYS[1], 'claimed_ms', ARGV[3])
@@ -406,7 +411,7 @@ end
 
 -- note_conflict(KEYS = [delivery], ARGV = [fence, since_ms, now_ms]) → 1 | 0 claimed by another since
 -- The provider refuses this attempt because it has accepted another payload under its key, at since_ms or later. This
--- attempt is over; that one is looked for, now and at the next claim.
+-- attempt is over; the accepted one is searched for, now and at the next claim.
 function deliveries.note_conflict()
   local fence, first_ms = unpack(redis.call('HMGET', KEYS[1], 'fence', 'first_attempt_ms'))
   if fence ~= ARGV[1] then return 0 end
@@ -416,8 +421,8 @@ function deliveries.note_conflict()
 end
 
 -- note_unaccepted(KEYS = [delivery], ARGV = [fence]) → 1 | 0 a person decides, or claimed by another since
--- The provider lists everything that it accepted since the first attempt, and this is not among it. What was tried while
--- everything waited then goes as if never tried, so that a long outage ends without dead letters; its payload stays.
+-- The provider lists everything that it accepted since the first attempt, and this is not among it. Attempts that were
+-- made while all deliveries waited are then forgotten, so that a long outage leaves no dead letters; the payload stays.
 function deliveries.note_unaccepted()
   local fence, probed, key_conflict = unpack(redis.call('HMGET', KEYS[1], 'fence', 'probed', 'key_conflict'))
   if fence ~= ARGV[1] or probed ~= '1' or key_conflict then return 0 end
@@ -426,11 +431,11 @@ function deliveries.note_unaccepted()
 end
 
 -- settle_restored(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also sent_ms, provider_id: the provider lists it
---         or detail: why a person decides; unknown_since_ms: since when it may be out, nil: it certainly is not
+--   JSON  also sent_ms, provider_id: as the provider lists it
+--         or detail: why a person decides; unknown_since_ms: it may have been sent since then; nil: it was not sent
 --         following: [{name, after_ms: after the anchor}], the steps that follow
--- → 1 | 0 it has met its end, or its owner has ended
--- Of a store that was restored: what may have happened to a delivery since its backup. Nobody has it in hand.
+-- → 1 | 0 it has ended, or its owner has
+-- Record what may have happened to a delivery between a backup and its restore. No worker is processing it.
 function deliveries.settle_restored()
   local given = cjson.decode(ARGV[1])
   local key, name, now_ms = KEYS[2], given.name, given.now_ms

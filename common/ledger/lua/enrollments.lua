@@ -1,11 +1,12 @@
--- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
+-- Changes of a whole enrollment: it ends early, is held or released, or is restored.
 -- uses: counts, held, mailbox, owners, people, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
--- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
--- Who leaves all mail is soon on the provider's own list too: see suppressions.lua. Id and hash may be those of a link that
--- an earlier version made.
+-- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms])
+-- → 1 ended by this | 0
+-- A contact who leaves all mail is soon put on the provider's own list too: see suppressions.lua. Id and hash may come
+-- from a link that an earlier version made.
 --   unlisted  ZSET  contact → since when, ms
 function enrollments.exit()
   local id, address_hash, reason, now_ms = mailbox.kept(ARGV[1]), mailbox.kept(ARGV[2]), ARGV[3], ARGV[4]
@@ -22,7 +23,7 @@ function enrollments.hold()
 end
 
 -- release(KEYS = [enrollment], ARGV = [enrollment id, reason, now_ms]) → 1 | 0 not held for this
--- The last reason gone, what waits is scheduled again; how close two overdue mails may come is the claim's matter.
+-- When the last reason is gone, what waits is scheduled again; the claim keeps overdue mails apart.
 function enrollments.release()
   return sequence.release(ARGV[1], ARGV[2], ARGV[3]) and 1 or 0
 end
@@ -31,12 +32,12 @@ local function is_met(enrollment, name)
   return (records.status(redis.call('HGET', enrollment.key, '/' .. name)) or 'planned') ~= 'planned'
 end
 
--- Claimed at least once, and without an end: it is left to the worker that sends it.
+-- Return whether it was claimed at least once and has not ended: it is left to the worker that sends it.
 local function is_open(enrollment, name)
   return redis.call('HEXISTS', keys.delivery .. enrollment.id .. '/' .. name, 'claimed_ms') == 1
 end
 
--- What is known of one step that the ledger has no word of. Answers whether that changed anything.
+-- Restore one step that the ledger knows nothing of. Return whether that changed anything.
 local function restore_step(enrollment, step, can_be_dead, now_ms)
   local id = enrollment.id .. '/' .. step.name
   if step.sent_ms then
@@ -54,7 +55,7 @@ local function restore_step(enrollment, step, can_be_dead, now_ms)
   return true
 end
 
--- The first step without an end, or without a claim, is the next one.
+-- Plan the first step that has neither ended nor been claimed.
 local function restore_next(enrollment, given, next_name, is_earlier, is_held, now_ms)
   local first
   for _, step in ipairs(given.steps) do
@@ -69,7 +70,8 @@ local function restore_next(enrollment, given, next_name, is_earlier, is_held, n
   end
 end
 
--- Whose a row of Notion is: the enrollment of the mailbox; else the id that the row shows, which its mails were sent under.
+-- Return the enrollment id of a row of Notion: that of the mailbox, or else the id that the row shows, under which its
+-- mails were sent.
 local function restored_id(given)
   local id = mailbox.contact(given)
   if given.shown_id and redis.call('EXISTS', keys.enrollment .. id) == 0 then id = given.shown_id end
@@ -81,15 +83,15 @@ local function restored_id(given)
 end
 
 -- restore(KEYS = [suppressed], ARGV = [JSON])
---   JSON  what Notion and the provider's list remember of one enrollment: id, spelled_id, separate: whose it is, see
---         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash, campaign,
---         campaigns: that and the one with which calls are kept; mailbox: by which the enrollment is found
---         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others: see
---         signups.lua; suppress: no further mail to this address; differs: Notion must be written again
+--   JSON  what Notion and the provider's list know of one enrollment: id, spelled_id, separate: whose it is, see
+--         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash,
+--         campaign, campaigns: that one and the first one, under whose contact calls are stored; mailbox: its index id
+--         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others:
+--         see signups.lua; suppress: no further mail to this address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
 --                  unknown_since_ms: it may have been accepted, then or later}] in their order
--- → 'restored' | 'merged' | 'known' | 'forgotten': erased here, and its row was not
--- What the ledger knows it knows better: of somebody it has, only what it has no word of is added.
+-- → 'restored' | 'merged' | 'known' | 'forgotten': it was forgotten here, but its row still exists
+-- The ledger's own facts win: to an enrollment that it has, only what it knows nothing of is added.
 function enrollments.restore()
   local given = cjson.decode(ARGV[1])
   suppression.adopt(given.spelled_hash, given.address_hash)
@@ -102,7 +104,7 @@ function enrollments.restore()
 
   if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
   if is_new and sequence.is_erased(given.id) then return 'known' end
-  -- Who asked to come back since is written to again, although their row says that they left once.
+  -- A contact who has asked to come back since is written to again, although their row says that they left.
   if given.suppress and redis.call('HEXISTS', keys.unsuppressed, given.address_hash) == 0 then
     suppression.add(given.address_hash, given.exit_reason, now_ms)
   end

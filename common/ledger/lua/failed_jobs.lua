@@ -1,4 +1,4 @@
--- Jobs of which an actor raised an unexpected error, or that killed their workers: a person decides.
+-- Jobs that failed with an unexpected error, or killed their workers: a person decides.
 
 local failed_jobs = {}
 
@@ -8,7 +8,7 @@ local function remove(queue_name, id)
 end
 
 -- requeue(KEYS = [], ARGV = [queue, ready id]) → 1 it is the last of those that are ready | 0 it is no failed job
--- The workers that it killed before are forgotten: it gets as many again.
+-- Its earlier crashes are forgotten: it may crash as often again.
 function failed_jobs.requeue()
   local queue_name, id = unpack(ARGV)
   local message = redis.call('HGET', queue_keys.dead_messages(queue_name), id)

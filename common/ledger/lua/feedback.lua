@@ -1,13 +1,13 @@
--- What the provider's webhooks report of a delivery after they accepted it.
+-- What the provider's webhooks report of a delivery after accepting it.
 --   feedback:<owner>            HASH  `name kind` → `first_ms count detail`
 --   content_bounces:<campaign>  ZSET  contact → when a mail to them was last refused for its content, ms
--- What was reported is kept as a set, and the status of a delivery is read from all of it (records.lua): whatever comes
--- twice or late ends alike. What comes before the acceptance is written down waits in the set until it is.
+-- Reports are stored as a set, and the status of a delivery is read from all of them (records.lua), so that repeated or
+-- late reports lead to the same status. A report that arrives before the acceptance is recorded waits in the set.
 -- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline, webhook_ids
 
 local feedback = {}
 
--- The first of a kind says when and why; of two at the same time the smaller text, so that order never matters.
+-- The first report of a kind says when and why; of two at the same time the smaller text: their order must not matter.
 local function keep(given, owner)
   local key, field = keys.feedback .. owner.id, given.name .. ' ' .. given.kind
   local first_ms, count, detail = string.match(redis.call('HGET', key, field) or '', '^(%d+) (%d+) (.*)$')
@@ -33,15 +33,15 @@ local function apply(given, owner)
   local claim_id = redis.call('HGET', key, 'claim_id')
   local is_over = status == 'dead' or status == 'skipped'
   if not is_over and delivery.is_claimed(claim_id) then
-    -- A worker that lives has it in hand: the outcome of its attempt is its own to settle, knowing this.
+    -- A live worker is processing it and settles the outcome of its own attempt, knowing this.
     redis.call('HSET', key, 'reported', string.format('%.0f', given.mailed_ms) .. ' ' .. given.provider_id)
   elseif is_over or claim_id then
     delivery.accept_as_reported(owner, name, given.label, given.now_ms, given.mailed_ms, given.provider_id, given.paced)
   end
 end
 
--- Mailbox bounces in a row, each mail once, make the address rest. What was delivered since, in whatever order it is
--- reported, ends the row.
+-- Mailbox bounces in a row, each mail counted once, make the address rest. A delivered mail ends the row, in whatever
+-- order the reports arrive.
 local function count_mailbox_bounce(given, owner, address_hash)
   local reported = redis.call('HGETALL', keys.feedback .. owner.id)
   for i = 1, #reported, 2 do
@@ -57,7 +57,7 @@ local function count_mailbox_bounce(given, owner, address_hash)
   timeline.add(given.contact, given.now_ms, 'resting', bounces .. ' mailbox bounces in a row: ' .. given.detail)
 end
 
-local function end_row_of_bounces(given, address_hash)
+local function reset_bounces(given, address_hash)
   local key = keys.soft_bounces .. address_hash
   local bounced = redis.call('HGETALL', key)
   for i = 1, #bounced, 2 do
@@ -65,7 +65,7 @@ local function end_row_of_bounces(given, address_hash)
   end
 end
 
--- What is wrong with a text is wrong for everybody: how many people's providers refused it within a day is read of this.
+-- A fault in a text concerns every contact: this shows for how many contacts it was refused within a day.
 local function note_content_bounce(given, campaign)
   local key = keys.content_bounces .. campaign
   redis.call('ZADD', key, given.now_ms, given.contact)
@@ -73,11 +73,11 @@ local function note_content_bounce(given, campaign)
   redis.call('PEXPIRE', key, given.content_bounces_ms)
 end
 
-local function judge_bounces(given, owner)
+local function note_bounces(given, owner)
   local campaign, address_hash = unpack(redis.call('HMGET', owner.key, 'campaign', 'address_hash'))
   if given.kind == 'content-bounced' and campaign then note_content_bounce(given, campaign) end
   if given.ended_by then return end
-  if given.kind == 'delivered' and address_hash then end_row_of_bounces(given, address_hash) end
+  if given.kind == 'delivered' and address_hash then reset_bounces(given, address_hash) end
   if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
 
@@ -90,7 +90,7 @@ local function leave_one(contact, given)
   projection.changed(contact, given.now_ms)
 end
 
--- Contacts who get no mail any more leave every campaign; what was reported before they came back ends no other one.
+-- A suppressed contact leaves every campaign. Reports from before they came back end only the campaign of the mail.
 local function leave(given, address_hash)
   leave_one(given.contact, given)
   if not suppression.reason(address_hash) then return end
@@ -99,12 +99,13 @@ local function leave(given, address_hash)
 end
 
 -- record(KEYS = [webhook], ARGV = [JSON])
---   JSON  owner, name, label, paced, ended_by (it is no mail): as in deliveries.lua; contact; kind, detail, event_ms,
---         provider_id, mailed_ms: what was reported, see domain/feedback.py; now_ms; remember_ms: how long a mailbox bounce counts
---         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's,
---               where it is mail
---         soft_bounce_limit: mailbox bounces in a row after which an address rests; content_bounces_ms: for how long those
---         of the content are kept
+--   JSON  owner, name, label, paced, ended_by (it is not mail): as in deliveries.lua; contact; kind, detail, event_ms,
+--         provider_id, mailed_ms: what was reported, see domain/feedback.py; now_ms
+--         remember_ms: how long a mailbox bounce counts
+--         ends: why the sequence ends, if it does; address_hash: of the address that is suppressed then; absent: of
+--               the owner's, if it is mail
+--         soft_bounce_limit: mailbox bounces in a row after which an address rests
+--         content_bounces_ms: how long content bounces are stored
 --   webhook  STRING  the answer given: `kind delivery received_ms`
 -- → [repeated 0|1, answer]
 function feedback.record()
@@ -114,20 +115,20 @@ function feedback.record()
   local answer = table.concat({given.kind, given.owner .. '/' .. given.name, given.now_ms}, ' ')
   webhook_ids.remember(KEYS[1], answer, given.now_ms)
 
-  -- After a rebuild a mail may name an id that only leads to the enrollment.
+  -- After a rebuild a mail may name an id that is only an alias of the enrollment's.
   given.owner, given.contact = mailbox.kept(given.owner), mailbox.kept(given.contact)
   local owner = owners.of(given.owner)
-  -- Of a contact who was forgotten nothing is kept again, but for the address hash.
+  -- Of a contact who was forgotten, only the address hash is stored.
   if redis.call('EXISTS', owner.key) == 1 then
     if given.kind ~= 'sent' then keep(given, owner) end
     apply(given, owner)
-    judge_bounces(given, owner)
+    note_bounces(given, owner)
   end
   if given.ends then
     local address_hash = given.address_hash
     if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
     if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end
-    -- Where it is a number, mail goes on.
+    -- If it is a phone number, mail continues.
     if not given.ended_by then leave(given, address_hash) end
   end
   return {0, answer}
@@ -142,9 +143,9 @@ local function known_of(contacts)
 end
 
 -- record_foreign(KEYS = [webhook], ARGV = [JSON])
---   JSON  as of `record`, without a delivery: what ends mail to an address, reported of a mail that is none of ours
+--   JSON  as of `record`, without a delivery: a report that ends mail to an address, about a mail not sent by Advent
 --         contacts: those that the address has or would have, one for each campaign
--- → [repeated 0|1, answer] | [0, '']: the address is not known here, and nothing is kept
+-- → [repeated 0|1, answer] | [0, '']: the address is not known here, and nothing is stored
 function feedback.record_foreign()
   local given = cjson.decode(ARGV[1])
   local answered = redis.call('GET', KEYS[1])

@@ -1,6 +1,6 @@
 -- Which life of the store this is; see common/domain/store_generation.py.
---   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, by blanks; follows_ms: since when, if there was
---                     a generation before; settlement: JSON, what was settled after a restore
+--   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, separated by blanks; follows_ms: since
+--                     when, if there was a generation before; settlement: JSON, what was settled after a restore
 
 local generation = {}
 
@@ -12,7 +12,7 @@ function generation.begin()
   return 1
 end
 
--- beat(KEYS = [generation], ARGV = [id, mark, now_ms]) → 1 | 0 the store is at another mark: it is not the one of before
+-- beat(KEYS = [generation], ARGV = [id, mark, now_ms]) → 1 | 0 the store is at another mark: it was replaced
 function generation.beat()
   local id, mark = unpack(redis.call('HMGET', KEYS[1], 'id', 'mark'))
   if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end

@@ -1,11 +1,11 @@
--- What a person decides of signups that are held; see held.lua.
+-- A person's decision about held signups; see held.lua.
 -- uses: counts, held, queue, timeline
 
 local held_signups = {}
 
 -- release(KEYS = [under_way], ARGV = [JSON]) → how many of them were held
 --   JSON  ids: [enrollment]; now_ms
--- The sequence begins now: its mails must not come all at once because the decision took a week.
+-- The sequence begins now: otherwise all mails would be due at once after a decision that took a week.
 function held_signups.release()
   local given, released = cjson.decode(ARGV[1]), 0
   for _, id in ipairs(given.ids) do
@@ -24,7 +24,7 @@ end
 
 -- discard(KEYS = [pauses], ARGV = [JSON]) → how many of them were held
 --   JSON  ids: [enrollment]
--- As if they had never signed up, so that a later signup of theirs is a new one. What they booked stays.
+-- Delete them, so that a later signup by the same contact is a new one. Their bookings stay.
 function held_signups.discard()
   local discarded = 0
   for _, id in ipairs(cjson.decode(ARGV[1]).ids) do

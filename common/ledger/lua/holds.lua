@@ -1,6 +1,6 @@
--- Reasons why nothing is sent to anybody, found by Advent itself: a pause that ends with its reason.
+-- Holds on all sending, which Advent itself starts for a reason and ends with the reason; a pause is a person's.
 --   KEYS  hold:all: HASH, see lib/pause.lua
--- What is in hand already is stopped by its freeze, or has left.
+-- A delivery that is being processed is stopped by its freeze, or has been sent.
 -- uses: pause
 
 local holds = {}

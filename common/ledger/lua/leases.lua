@@ -1,5 +1,5 @@
--- What one worker of all does at a time.
---   KEYS  lease: STRING `worker word`, which ends by itself some time after it was written
+-- Work that only one worker does at a time.
+--   KEYS  lease: STRING `worker word`, which expires some time after it was written
 
 local leases = {}
 

@@ -1,4 +1,4 @@
--- What a list of people shows of them; changes nothing.
+-- The fields that a list of people shows; changes nothing.
 
 local listing = {}
 
@@ -8,9 +8,10 @@ local FIELDS = {
 }
 local ANCHOR, CONTACT, NEXT = 9, 11, 12
 
--- read(KEYS = [], ARGV = [enrollment]) → JSON: of each, in their order: [FIELDS, record of the next step, calls] | false: not
---   there. A field that is missing is false; calls: fields and values of the HASH with the person's calls, {} without one.
---   One text: the store writes, and its client reads, a reply of 4,000 parts more slowly.
+-- read(KEYS = [], ARGV = [enrollment]) → JSON: for each, in their order: [FIELDS, record of the next step, calls] |
+--   false: not there. A field that is missing is false; calls: fields and values of the HASH with the person's calls,
+--   {} without one. The answer is one text: a reply of 4,000 parts is slower to write for the store and to read for its
+--   client.
 function listing.read()
   local found = {}
   for place, id in ipairs(ARGV) do

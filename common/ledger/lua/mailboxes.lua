@@ -1,4 +1,4 @@
--- Which contact an address belongs to.
+-- Finds the contact that an address belongs to.
 -- uses: mailbox
 
 local mailboxes = {}

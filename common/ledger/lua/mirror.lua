@@ -1,6 +1,6 @@
--- Who differs from what Notion shows, and who is being written.
+-- Contacts that differ from what Notion shows, and those that are being written there.
 --   changed  ZSET  contact → time of the change that Notion does not show yet, ms
---   syncing  HASH  contact → `worker ms`: who writes them just now, since when
+--   syncing  HASH  contact → `worker ms`: which worker is writing it, since when
 -- uses: circuit, projection, queue, sequence
 
 local mirror = {}
@@ -8,7 +8,7 @@ local mirror = {}
 local ABANDONED_MS, LONGEST_WAIT_MS = 120000, 600000
 
 -- request(KEYS = [changed], ARGV = [due_ms, now_ms, contact or '']) → 1
--- Have the pump come at due_ms, and one contact be among the changed again.
+-- Schedule the pump at due_ms, and put one contact among the changed ones again.
 function mirror.request()
   if ARGV[3] ~= '' then redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[3]) end
   projection.request(tonumber(ARGV[1]))
@@ -16,8 +16,8 @@ function mirror.request()
 end
 
 -- take(KEYS = [changed, syncing], ARGV = [worker, now_ms])
--- → [contact, [enrollment field, value, …], [contact field, value, …]] | []; who is not enrolled has no enrollment fields
--- The newest change first: when there are more than the budget allows, the team sees what happens now.
+-- → [contact, [enrollment field, value, …], [contact field, value, …]] | []; no enrollment fields: not enrolled
+-- The newest change is first: when there are more changes than the budget allows, the team sees what happens now.
 function mirror.take()
   local worker, now_ms = ARGV[1], tonumber(ARGV[2])
   local busy = redis.call('HGETALL', KEYS[2])
@@ -28,7 +28,7 @@ function mirror.take()
       redis.call('ZADD', KEYS[1], 'NX', since_ms, busy[i])
     end
   end
-  -- A contact who is being written waits for that to end: two writers at once would make two pages.
+  -- A contact that is being written waits until that ends: two writers at the same time would create two pages.
   for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, 50)) do
     if redis.call('HEXISTS', KEYS[2], id) == 0 then
       redis.call('ZREM', KEYS[1], id)
@@ -43,8 +43,8 @@ function mirror.take()
   return {}
 end
 
--- Each time twice as long, ten minutes at most: what is wrong with one row is corrected by a person. A change that brings
--- the contact here before the time of the next try is no further miss.
+-- Retry one contact by a job of its own. Each wait is twice as long, ten minutes at most: a person has to correct what
+-- is wrong with one row. A failure before the time of the next try, caused by another change, does not count as a miss.
 local function retry_alone(key, id, now_ms, again_ms)
   if tonumber(redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) or 0) > now_ms then return end
   local misses = redis.call('HINCRBY', key, 'mirror_misses', 1)
@@ -56,9 +56,9 @@ end
 
 -- finish(KEYS = [enrollment or contact, changed, syncing, circuit], ARGV = [JSON])
 --   JSON  contact, worker, now_ms, revision: the one that was written; fields: [field, value, …] of the pages
---         again_ms: it could not be written, and is to be taken again then; alone: by a job of its own, because the
---         trouble is this contact's
--- → since_ms: everything waited for Notion since then, and need not any longer | 1 | 0 no longer this worker's
+--         again_ms: it could not be written, and is tried again then; alone: by a job of its own, because the trouble
+--         concerns this contact only
+-- → since_ms: this closed Notion's circuit, which was open since then | 1 | 0 no longer this worker's
 function mirror.finish()
   local given, key = cjson.decode(ARGV[1]), KEYS[1]
   local id, now_ms, again_ms = given.contact, given.now_ms, given.again_ms

@@ -1,14 +1,15 @@
--- A person of the team stops all mail, or the mail of one contact, until they end the pause.
+-- A person of the team stops all mail, or the mail of a campaign or a contact, until they end the pause.
 --   KEYS    pauses: HASH, see lib/pause.lua; enrollment: HASH, if it is one contact's
---   whose   `*` for everybody, `campaign:<key>`, or a contact
--- The mail of a campaign that is paused is refused by its claim, and looked at again each minute.
--- Of everybody the schedule stops; of one contact the next step is taken out of it, by a hold. What is in hand already is
--- stopped by its freeze, or has left.
+--   whose   `*` for all contacts, `campaign:<key>`, or a contact
+-- A mail of a paused campaign is refused by its claim, and tried again each minute. A pause of all contacts stops the
+-- queues; a pause of one contact takes the next step out of the schedule, by a hold. A delivery that is being processed
+-- is stopped by its freeze, or has been sent.
 -- uses: pause, sequence
 
 local pauses = {}
 
--- start(KEYS, ARGV = [whose, who paused, when and why as JSON, now_ms]) → [1 paused by this | 0 it was, the pause that holds]
+-- start(KEYS, ARGV = [whose, who paused, when and why as JSON, now_ms])
+-- → [1 paused by this | 0 it was paused, the pause in force]
 function pauses.start()
   local whose, said, now_ms = unpack(ARGV)
   local before = redis.call('HGET', KEYS[1], whose)
@@ -23,8 +24,8 @@ function pauses.start()
 end
 
 -- finish(KEYS, ARGV = [whose, now_ms]) → the pause that ends | '' there was none
--- What is overdue is due now; how close two mails to one contact may come, and whether a reminder has expired, is the
--- claim's matter.
+-- What is overdue is due now; the claim decides how close two mails to one contact may be, and whether a reminder has
+-- expired.
 function pauses.finish()
   local whose, now_ms = unpack(ARGV)
   local before = redis.call('HGET', KEYS[1], whose)

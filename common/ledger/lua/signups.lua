@@ -1,10 +1,10 @@
--- From an accepted signup to an enrollment whose first step is due.
+-- A signup, from its acceptance until the first step of its enrollment is planned.
 --   enrollment:<enr>  HASH  see codec.py
 -- uses: counts, held, in_force, mailbox, owners, pause, people, projection, queue, sequence, suppression, timeline, webhook_ids
 
 local signups = {}
 
--- What one call writes once for all its signups; one by one it would be a quarter of the script's time.
+-- Collects what one call writes for all its signups; writing it for each would take a quarter of the script's time.
 local function new_batch()
   return {
     newcomers = {}, classifications = {}, is_coming = {}, answers = {}, answered_ms = {}, campaigns = {},
@@ -14,7 +14,7 @@ local function new_batch()
   }
 end
 
--- A call that failed before its end left somebody whom nothing would ever classify: they come anew.
+-- Return whether an earlier call failed halfway and left an enrollment that nothing would classify. It begins anew.
 local function is_left_over(batch, id, status)
   return status == 'accepted' and not batch.is_coming[id] and not redis.call('ZSCORE', keys.under_way, id)
 end
@@ -49,7 +49,8 @@ local function enter(batch, enrollment, given, assessment)
   if batch.is_anybody_paused and pause.is_paused(id) then sequence.hold(id, 'paused', received_ms) end
 end
 
--- Somebody new, or whose earlier signup is held, and who is within the bounds now: theirs counts as the first.
+-- Begin the enrollment of a new contact, or of one whose earlier signup is held: within the bounds, this signup counts
+-- as the first. Beyond them a new one is held, and one that is held stays so.
 local function begin(batch, enrollment, given, assessment, is_held)
   local bound = held.beyond(given)
   if not bound then
@@ -61,7 +62,7 @@ local function begin(batch, enrollment, given, assessment, is_held)
   end
 end
 
--- Why somebody may not enrol; nil: they may.
+-- Return why this contact may not enrol; nil: they may.
 local function refusal(given)
   if given.is_closed then return 'closed' end
   for _, other in ipairs(mailbox.contacts(given.excludes)) do
@@ -70,8 +71,8 @@ local function refusal(given)
   end
 end
 
--- Nobody is enrolled, but what they sent is kept with the person.
-local function keep_refused(batch, given, reason, assessment)
+-- Store what was sent by a contact who may not enrol.
+local function store_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
   if given.first_name ~= '' then redis.call('HSETNX', key, 'first_name', given.first_name) end
@@ -84,7 +85,7 @@ local function name_in(assessment)
   return cjson.decode(assessment)[1]
 end
 
--- Anybody can post another signup for somebody else: it fills a missing name, and changes none.
+-- Anyone can post another signup with a contact's address: it fills in a missing name, and never changes one.
 -- `stored`: the assessment so far; `kept`: the one that is stored from now on.
 local function keep_name(enrollment, given, assessment, stored, kept)
   local first = redis.call('HGET', enrollment, 'first_name') or name_in(stored)
@@ -109,7 +110,7 @@ local function assess_again(enrollment, given, assessment)
   queue.schedule('classify', id, received_ms)
 end
 
--- A signup that came late, after a newer one, gives only what nothing else said.
+-- A signup that arrives late, after a newer one, only fills in missing consents.
 local function keep_details(enrollment, given, is_newest)
   for _, name in ipairs({'consent', 'sms_consent'}) do
     if given[name] then redis.call(is_newest and 'HSET' or 'HSETNX', enrollment, name, given[name]) end
@@ -122,7 +123,7 @@ local function accept(batch, webhook, json, assessment)
   local answered = batch.answers[webhook] or redis.call('GET', webhook)
   if answered then
     local said, rest, owner = string.match(answered, '^(%S+)( .* (%S+))$')
-    -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
+    -- The store's answer was lost and the spool answered instead: the sender received the spool's answer.
     if given.answer and said ~= given.answer then
       answered = given.answer .. string.gsub(rest, owner .. '$', given.answered_id or owner)
       batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
@@ -134,8 +135,8 @@ local function accept(batch, webhook, json, assessment)
   local enrollment = keys.enrollment .. given.id
   if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
-  -- Of a contact who was forgotten, or whose sequence ended so long ago that all else was erased, nothing is kept again but
-  -- that this id was answered, as one of somebody known.
+  -- For a contact who was forgotten, or whose ended enrollment was erased, only the answer to the webhook id is stored:
+  -- the one for a known contact.
   local answer = 'duplicate'
   local is_forgotten = batch.has_anybody_left and suppression.is_forgotten(given.address_hash)
   if not is_forgotten and not (batch.has_anybody_ended and sequence.is_erased(given.id)) then
@@ -144,7 +145,7 @@ local function accept(batch, webhook, json, assessment)
     local is_new = not anchor_ms or is_left_over(batch, given.id, status)
     local refused, is_newest = is_new and refusal(given), true
     if refused then
-      keep_refused(batch, given, refused, assessment)
+      store_refused(batch, given, refused, assessment)
       answer = refused
     elseif is_new then
       begin(batch, enrollment, given, assessment)
@@ -154,7 +155,7 @@ local function accept(batch, webhook, json, assessment)
       begin(batch, enrollment, given, assessment, true)
     else
       is_newest = given.received_ms > tonumber(assessed_ms or anchor_ms)
-      -- Before the assessment: what fails half-way comes again, and must find the earlier name.
+      -- Before the assessment is written: a signup that fails halfway is sent again and must find the earlier name.
       keep_name(enrollment, given, assessment, stored, is_newest and assessment or stored)
       if is_newest then assess_again(enrollment, given, assessment) end
     end
@@ -167,28 +168,31 @@ end
 
 -- accept(KEYS = [webhook] × signups, ARGV = [JSON, assessment] × signups)
 --   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
---               segment; campaign; email; language: one of the
---               campaign's, if the signup names one; answer, answered_id: given already, from the spool, and the enrollment
---               that it named; consent, sms_consent: JSON; notes: [JSON], see common/domain/note.py
+--               segment; campaign; email; language: one of the campaign's, if the signup names one
+--               answer, answered_id: what the spool has answered already, and the enrollment id that it named
+--               consent, sms_consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
---               in which nobody may be who enrols; is_closed: nobody may enrol now; contact: with whom calls are
---               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source,
---               visitor: see held.lua; mailbox: by which the enrollment is found, where its id is not made of the mailbox
+--               whose running enrollment prevents this one; is_closed: no contact may enrol now
+--               contact: under which the person's calls are stored and, with first_name, a signup of a person who may
+--               not enrol; calls_campaign: the campaign of that contact
+--               per_hour, per_source, visitor: see held.lua
+--               mailbox: index id of the mailbox, where the enrollment's id is not made of it
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate|closed|excluded segment received_ms enrollment id`
--- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
--- Remember the webhook id, claim (campaign, e-mail), keep the signup, ask for its classification.
--- Those that come together are taken in one call, one after the other; what one of them meets is no other's concern.
--- Nothing is answered, and no id remembered, before all else is done: what fails half-way comes again and is completed.
+-- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one raised] × signups
+-- Remember the webhook id, reserve (campaign, e-mail), store the signup, schedule its classification. Signups that
+-- arrive together are accepted in one call, one after the other; an error in one does not affect the others. The answer
+-- is given and the id remembered after everything else is done: a signup that fails halfway is sent again, and
+-- completed then.
 function signups.accept()
   local batch, answers = new_batch(), {}
   for i = 1, #KEYS do
     local is_done, answer = pcall(accept, batch, KEYS[i], ARGV[2 * i - 1], ARGV[2 * i])
-    -- Valkey's errors are texts, Redis 7's are tables.
+    -- Valkey raises errors as strings, Redis 7 as tables.
     answers[i] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
   end
   if #batch.newcomers > 0 then
-    -- Who came twice just now is scheduled already, for the later time.
+    -- A contact who signed up twice in this call is scheduled already, for the later time.
     redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))
     redis.call('ZADD', keys.under_way, unpack(batch.classifications))
     counts.add('accepted', #batch.newcomers)
@@ -200,9 +204,9 @@ end
 
 -- enroll(KEYS = [enrollment], ARGV = [JSON]) → status after it | 'another version' is in force | false unknown
 --   JSON  id, now_ms; first: {name, due_ms} of the first step; announce: whether a hot lead is announced
---         version, segment: of the campaign in force, and to what its rules lead, which a gateway may not know yet
--- The segment is known already (gateway and classify share the rule). A CRITICAL contact is announced once, also when a
--- later assessment made them so.
+--         version, segment: of the campaign in force, and the segment by its rules, which a gateway may not know yet
+-- The gateway has determined the segment already, by the same rule as classify. A CRITICAL contact is announced once,
+-- also when a later assessment made them so.
 function signups.enroll()
   local given, key = cjson.decode(ARGV[1]), KEYS[1]
   local id, now_ms = given.id, given.now_ms

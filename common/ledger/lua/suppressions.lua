@@ -1,8 +1,8 @@
--- What a person of the team, or the provider's list, decides about an address.
+-- Decisions about an address, by a person of the team or from the provider's list.
 --   JSON of every entry point   address_hash; spelled_hash: of the address as it was given, where that differs
 --                               contacts: [those that the address has or would have, one for each campaign]; now_ms
 --                               detail: who or what decided, for the timeline
---   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list does not have their address yet
+--   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list lacks their address so far
 -- uses: sequence, suppression, timeline
 
 local suppressions = {}
@@ -17,8 +17,8 @@ local function is_known(contact)
   return redis.call('EXISTS', keys.enrollment .. contact, keys.contact .. contact) > 0
 end
 
--- By whom a worker finds the address.
-local function known_one(contacts)
+-- Return the contact under which a worker can read the address.
+local function first_known(contacts)
   for _, contact in ipairs(contacts) do
     if is_known(contact) then return contact end
   end
@@ -32,18 +32,18 @@ local function note(given, what)
 end
 
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
---   JSON  also reason; at_ms: since when; is_unlisted: the provider's own list is to have it too
+--   JSON  also reason; at_ms: since when; is_unlisted: the address must be added to the provider's own list
 function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
-  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, known_one(given.contacts)) end
+  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, first_known(given.contacts)) end
   for _, contact in ipairs(given.contacts) do sequence.exit(contact, given.reason, given.now_ms) end
   return 1
 end
 
 -- unsuppress(KEYS = [suppressed], ARGV = [JSON]) → 'done' | 'not suppressed' | 'complained': it stays
--- What has ended stays ended. Of a contact who was forgotten new facts may be kept again.
+-- Enrollments that have ended remain so. For a contact who was forgotten, new data may be stored again.
 function suppressions.unsuppress()
   local given = read()
   local reason = suppression.reason(given.address_hash)
@@ -57,8 +57,8 @@ function suppressions.unsuppress()
   return 'done'
 end
 
--- refuse(KEYS = [unsuppressing], ARGV = [contact, now_ms, detail]) → 1 | 0 nobody asks for this contact any more
--- The request of a person of the team that the contact may come back; why they do not is in the timeline.
+-- refuse(KEYS = [unsuppressing], ARGV = [contact, now_ms, detail]) → 1 | 0 there is no such request any more
+-- Refuse the request of a person of the team that the contact may come back; the timeline says why.
 function suppressions.refuse()
   local contact, now_ms, detail = unpack(ARGV)
   if redis.call('HDEL', KEYS[1], contact) == 0 then return 0 end

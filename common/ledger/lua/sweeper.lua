@@ -1,11 +1,11 @@
--- What the ledger expects and the queue does not hold (a job deleted by hand, a lost message) is scheduled again. What is
--- scheduled or in hand is left alone; should a job run twice all the same, the claim decides.
+-- Schedules again what the ledger expects and the queue lacks, such as a lost message or a job deleted by hand. What is
+-- scheduled or being processed is left alone; if a job runs twice nevertheless, the claim decides.
 -- uses: channel, delivery, owners, projection, queue, records, webhook_ids
 
 local sweeper = {}
 
 local GRACE_MS, BOOKING_GRACE_MS, AGAIN_MS = 10000, 45000, 60000
--- Who is due so soon is looked at already, so that what was lost before is not sent late.
+-- Enrollments that are due within this time are checked already, so that what was lost before is not sent late.
 local AHEAD_MS, HELD_MS = 60000, 3600000
 
 local function is_behind_schedule(due_ms, now_ms)
@@ -20,7 +20,7 @@ local function read_fields(id)
   return fields
 end
 
--- Answers when it is due.
+-- Check the job that classifies an enrollment. Return when it is due.
 local function check_classification(id, fields, now_ms, reschedule)
   local due_ms = tonumber(fields.assessed_ms or fields.anchor_ms)
   if due_ms + GRACE_MS < now_ms and not queue.is_scheduled('classify', id, due_ms) then
@@ -29,7 +29,7 @@ local function check_classification(id, fields, now_ms, reschedule)
   return due_ms
 end
 
--- Answers when it is due. One that had to wait is among the open ones, at another time.
+-- Check the job of the next step. Return when it is due. A step that had to wait is in `open`, at another time.
 local function check_next(id, name, now_ms, reschedule)
   local job = id .. '/' .. name
   local due_ms = records.due_ms(redis.call('HGET', keys.enrollment .. id, '/' .. name))
@@ -47,14 +47,14 @@ local function check_mirror(id, now_ms)
   end
 end
 
--- In the next sweep. But whoever has been due for a minute waits with many others: to look at all of them in each sweep
--- would take the time that their mails need, so they are looked at once a minute.
-local function next_look_ms(due_ms, now_ms)
+-- Return the time of the next check: usually the next sweep. An enrollment that has been due for a minute waits with
+-- many others: checking all in each sweep would take the time that their mails need, so each is checked once a minute.
+local function next_check_ms(due_ms, now_ms)
   if due_ms + AHEAD_MS < now_ms then return now_ms + 2 * AHEAD_MS end
   return math.max(now_ms + AHEAD_MS + 1, due_ms)
 end
 
--- Answers when to look again; nil: never.
+-- Return when to check the enrollment again; or nil, if never, and when it ended.
 local function check_enrollment(id, now_ms, reschedule)
   local fields = read_fields(id)
   if fields.revision ~= fields.mirrored then
@@ -63,15 +63,15 @@ local function check_enrollment(id, now_ms, reschedule)
     return nil, fields.ended_ms
   end
   if fields.status == 'accepted' then
-    return next_look_ms(check_classification(id, fields, now_ms, reschedule), now_ms)
+    return next_check_ms(check_classification(id, fields, now_ms, reschedule), now_ms)
   elseif fields.status == 'active' and fields.next and not fields.hold then
-    return next_look_ms(check_next(id, fields.next, now_ms, reschedule), now_ms)
+    return next_check_ms(check_next(id, fields.next, now_ms, reschedule), now_ms)
   elseif fields.status then
     return now_ms + HELD_MS
   end
 end
 
--- While everything is held, perhaps because a clock is wrong, nobody is put off by that clock.
+-- While sending is held, perhaps because a clock is wrong, no check is deferred by that clock.
 local function check_page(now_ms, batch, reschedule)
   if redis.call('EXISTS', keys.hold_all) == 1 then return false end
   local page = redis.call('ZRANGEBYSCORE', keys.under_way, '-inf', now_ms + AHEAD_MS, 'LIMIT', 0, batch)
@@ -97,7 +97,7 @@ local function check_open(now_ms, batch, reschedule)
   end
 end
 
--- Many bookings at once may wait their turn; an early second job would only make the wait longer.
+-- Many bookings may be waiting at the same time; an early second job would only make the wait longer.
 local function check_bookings(now_ms, batch, reschedule)
   local overdue = redis.call('ZRANGEBYSCORE', keys.bookings, '-inf', now_ms - BOOKING_GRACE_MS, 'LIMIT', 0, batch)
   for _, id in ipairs(overdue) do
@@ -106,10 +106,10 @@ local function check_bookings(now_ms, batch, reschedule)
 end
 
 -- sweep(KEYS = [under_way, open], ARGV = [page, now_ms, batch]) → [next page or 0, rescheduled job, …]
---   under_way  ZSET  enrollment → when to look at it, ms; who was looked at is looked at again later
---   ended      ZSET  see sequence.lua: who needs no look any more goes there
+--   under_way  ZSET  enrollment → when to check it, ms; a checked one is checked again later
+--   ended      ZSET  see sequence.lua: an enrollment that needs no more checks moves there
 --   open       ZSET  delivery → time at which something must happen to it, ms
---   page       0: the first, with which deliveries and bookings are looked at; batch: how many of each are looked at
+--   page       0: the first page, with which deliveries and bookings are checked; batch: how many of each are checked
 function sweeper.sweep()
   local page, now_ms, batch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
   local rescheduled = {}
@@ -130,8 +130,8 @@ end
 
 local JOB_MAX_MS, JOBS = 3600000, {'classify', 'notion_sync', 'reconcile_bookings'}
 
--- A delivery waits for its next attempt, or before its first claim for its due time, and then at most for gap_ms. What is
--- scheduled later than that was put off while a clock was wrong. Answers when it is due instead.
+-- A delivery waits for its next attempt, or before its first claim for its due time, and then for at most gap_ms; a
+-- later time was scheduled while a clock was wrong. Return when it is due instead; nil: its time is right.
 local function check_deferral(job, at_ms, now_ms, gap_ms)
   local key, open, due_ms = keys.delivery .. job, {}
   open.not_before_ms, open.wait_ms = unpack(redis.call('HMGET', key, 'not_before_ms', 'wait_ms'))
@@ -150,7 +150,7 @@ local function check_deferral(job, at_ms, now_ms, gap_ms)
 end
 
 -- check_waits(KEYS = [open], ARGV = [cursor, now_ms, batch, gap_ms]) → [next cursor, rescheduled job, …]
--- After a clock was wrong: what was put off while it was. gap_ms: the minimum gap between two mails.
+-- Correct what was scheduled too late while a clock was wrong. gap_ms: the minimum gap between two mails.
 function sweeper.check_waits()
   local cursor, now_ms, batch, gap_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], math.max(ARGV[4], JOB_MAX_MS)
   local page = redis.call('ZSCAN', KEYS[1], cursor, 'COUNT', batch)
@@ -175,7 +175,7 @@ function sweeper.check_waits()
 end
 
 -- forget_webhooks(KEYS = [webhook_days], ARGV = [now_ms, batch]) → ids forgotten
--- While everything is held, perhaps because a clock is wrong, nothing is forgotten.
+-- While sending is held, perhaps because a clock is wrong, nothing is forgotten.
 function sweeper.forget_webhooks()
   if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end
   local forgotten = 0

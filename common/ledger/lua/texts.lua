@@ -1,10 +1,10 @@
--- What phones answer.
+-- Answers from phones to SMS.
 --   numbers:<number hash>  SET  guest, see number.lua
 -- uses: projection, suppression, timeline, webhook_ids
 
 local texts = {}
 
--- Whose calls the number was written to about, each person once.
+-- Return the contacts whose calls the number was written to about, each once.
 local function contacts_of(number_hash)
   local found, seen = {}, {}
   for _, guest in ipairs(redis.call('SMEMBERS', keys.numbers .. number_hash)) do
@@ -22,8 +22,8 @@ local SAYS = {stop = 'sms ended', start = 'sms resumed', help = 'sms help', answ
 -- receive(KEYS = [webhook], ARGV = [JSON]) → 1 | 0 it was received before
 --   JSON     number_hash; word: stop, start, help or answer; text: of the answer; now_ms
 --   webhook  STRING  the word
--- A number that ends its SMS is suppressed like an address; what a person decided of the address stays. An answer of a
--- number that was never written to is nobody's, and nothing of it is kept.
+-- A number that ends its SMS is suppressed like an address; a person's decision about the address stays. An answer of a
+-- number that was never written to belongs to no contact, and nothing of it is stored.
 function texts.receive()
   local given = cjson.decode(ARGV[1])
   if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end

@@ -1,11 +1,11 @@
--- Bodies of Cal.com that could not be read.
+-- Webhook bodies of Cal.com that could not be read.
 --   unread_bookings      ZSET  id → arrival, ms
 --   unread_bookings:raw  HASH  id → {id, received_ms, reason, raw}, JSON
 
 local unread_bookings = {}
 
--- keep(KEYS = [unread_bookings, unread_bookings:raw], ARGV = [JSON, event]) → 1 | 0 it is kept already
---   JSON  id, received_ms; events_max: of more than that the newest are kept
+-- keep(KEYS = [unread_bookings, unread_bookings:raw], ARGV = [JSON, event]) → 1 | 0 it is stored already
+--   JSON  id, received_ms; events_max: only so many are stored, the newest
 function unread_bookings.keep()
   local given = cjson.decode(ARGV[1])
   if redis.call('HSETNX', KEYS[2], given.id, ARGV[2]) == 0 then return 0 end

@@ -1,5 +1,5 @@
--- Versions of campaigns: one is in force, and the schedules of the people under way follow it.
--- While they are made to follow, no step of the campaign is claimed: nobody gets a mail of two versions' plans.
+-- Versions of campaigns: one is in force, and the schedules of enrolled contacts follow it. While the schedules are
+-- changed, no step of the campaign is claimed: otherwise a contact could get mails by the plans of two versions.
 --   in_force                 HASH  see lib/in_force.lua
 --   versions:<campaign>      HASH  version → the compiled campaign, JSON
 --   version_log:<campaign>   LIST  {version, from, by, at_ms, action} as JSON, newest last
@@ -8,11 +8,11 @@
 local versions = {}
 
 -- apply(KEYS = [versions, version_log, unversioned], ARGV = [JSON, compiled campaign or '', log entry])
---   JSON      campaign, version; from: the version that it replaces, absent: none; replanning: JSON, what makes the
---             schedules follow has to know; absent: nobody is under way; at_ms: now
---   compiled  '' for a version that is kept already
+--   JSON      campaign, version; from: the version that it replaces, absent: none; replanning: JSON, the parameters for
+--             changing the schedules; absent: no contact is enrolled; at_ms: now
+--   compiled  '' for a version that is stored already
 -- → ['applied'] | ['already'] in force | ['changed', version] another one than `from` is in force, or schedules still
---   follow it | ['unknown'] that version is not kept
+--   follow it | ['unknown'] that version is not stored
 function versions.apply()
   local given = cjson.decode(ARGV[1])
   local campaign, version = given.campaign, given.version
@@ -26,7 +26,7 @@ function versions.apply()
   end
   redis.call('HSET', keys.in_force, campaign, version)
   if given.replanning then
-    -- Who applied it makes the schedules follow; others continue when that stalls.
+    -- The process that applied it changes the schedules; others continue when that stalls.
     redis.call('HSET', keys.in_force, campaign .. ' replanning', given.replanning, campaign .. ' replanned_ms', given.at_ms)
   end
   redis.call('DEL', KEYS[3])
@@ -34,7 +34,8 @@ function versions.apply()
   return {'applied'}
 end
 
--- A step that an earlier version had taken out, or that came too late then, waits again where its day is still to come.
+-- Return whether a step that was skipped can be planned again: one that an earlier version had removed and whose day is
+-- still to come, or, if late steps are sent, one that was added after its day.
 local function is_open_again(line, due_ms, given)
   if records.status(line) ~= 'skipped' then return false end
   local detail = records.detail(line)
@@ -49,7 +50,8 @@ local function has_reopened(fields, given)
   return false
 end
 
--- The first step that is neither sent nor under way; and the new ones whose day has passed get their record.
+-- Return the first step that is neither sent nor under way, and whether a record changed: new steps whose day has
+-- passed are skipped.
 local function first_open(enrollment, fields, given)
   local first, is_changed = nil, false
   for _, step in ipairs(given.steps) do
@@ -83,7 +85,7 @@ local function begin_again(enrollment, now_ms)
   timeline.add(enrollment.id, now_ms, 'goes on', 'the campaign has more steps again')
 end
 
--- Plans what waits of one person as this version says. Answers whether that changed anything.
+-- Plan the next step of one enrollment as this version says. Return whether that changed anything.
 local function follow(enrollment, fields, given)
   local next_name = fields.next
   if fields.status == 'completed' then
@@ -112,7 +114,7 @@ local function replan(person, given)
   local is_under_way = fields.status == 'accepted' or fields.status == 'active'
   if fields.campaign ~= given.campaign or not is_under_way and fields.status ~= 'completed' then return false end
   local is_changed = false
-  -- Who was assessed again meanwhile is classified again.
+  -- A contact who was assessed again meanwhile is classified again.
   if is_under_way and fields.segment ~= person.segment and (fields.assessed_ms or fields.anchor_ms) == person.assessed_ms then
     redis.call('HSET', enrollment.key, 'segment', person.segment)
     timeline.add(person.id, given.now_ms, 'segment changed', person.segment)
@@ -124,10 +126,10 @@ local function replan(person, given)
 end
 
 -- replan(KEYS = [], ARGV = [JSON]) → people whose plan changed | -1 another version is in force
---   JSON  campaign, version, now_ms; steps: [{name, after_ms; is_new: the version before had it not}]
+--   JSON  campaign, version, now_ms; steps: [{name, after_ms; is_new: the version before lacks it}]
 --         send_late: new steps whose day has passed are sent too
 --         people: [{id, segment, assessed_ms: text, of the assessment that leads to the segment}]
--- Repeating changes nothing.
+-- Repeating it changes nothing.
 function versions.replan()
   local given = cjson.decode(ARGV[1])
   local version, is_replanning = in_force.of(given.campaign)

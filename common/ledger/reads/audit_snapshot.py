@@ -1,6 +1,4 @@
-"""
-Reads only: what the ledger says for an audit of everybody, their calls, and what waits to happen to each delivery.
-"""
+"""Read-only: the ledger's side of an audit: all contacts, their calls, and what each delivery waits for."""
 
 from __future__ import annotations
 
@@ -30,8 +28,10 @@ AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class AuditSnapshot:
     """
-    `is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits. `elsewhere`: people of
-    other campaigns; `sent_elsewhere`: the provider's ids of the mails of those.
+    The ledger's side of an audit of one campaign.
+
+    `is_waiting`: nothing is sent now, because the campaign is paused or the provider is in trouble. `elsewhere`:
+    contacts of other campaigns; `sent_elsewhere`: the provider's ids of their mails.
     """
 
     people: list[Audited]
@@ -57,7 +57,7 @@ async def read_audit_snapshot(
     campaign: str | None = None,
     only: Sequence[EnrollmentId] | None = None,
 ) -> AuditSnapshot:
-    """Of one campaign, by default the first one: of everybody, or the enrollments of `only` these."""
+    """Return the snapshot of a campaign, by default the first one: of all contacts, or of the enrollments `only`."""
     campaign = campaign or ledger.campaign
     owners = list(only) if only is not None else [owner async for owner in ledger.enrollments.ids()]
     schedule = await _schedule(ledger)
@@ -79,9 +79,10 @@ async def read_audit_snapshot(
 
 class _Schedule:
     """
-    By enrollment and step (0: its classification): when something is to happen to it; and what was claimed.
+    When something is to happen to each enrollment, delivery and booking.
 
-    `reminders`: when something is to happen to each; `bookings`: those that somebody is to look at.
+    `waits`: by enrollment and step (0: the classification), the due time; `claimed`: the steps that were claimed.
+    `reminders`: by delivery, the due time; `bookings`: those whose processing is scheduled.
     """
 
     def __init__(self) -> None:
@@ -119,10 +120,10 @@ async def _schedule(ledger: Ledger) -> _Schedule:
         found.add(member.decode(), int(score), is_claimed=True)
     for member, score in delayed:
         found.add(member.decode(), int(score))
-    for name in ready:  # `job@due`, being worked on or about to be
+    for name in ready:  # `job@due`, ready or in flight
         job, _, due_ms = name.decode().rpartition("@")
         found.add(job, int(due_ms))
-    # A job is the booking, or booking/event for each event that came.
+    # A job's id is the booking, or booking/digest for each event that was reported.
     found.bookings = {name.decode().partition("@")[0].partition("/")[0] for name in (*looking, *to_look)}
     return found
 
@@ -158,8 +159,9 @@ async def _reminders(
     ledger: Ledger, waits: Mapping[str, int], rules: ReminderRules, campaign: str
 ) -> tuple[list[AuditedReminder], list[Record]]:
     """
-    Every reminder of this campaign's calls, and the records of others. `waits`: by delivery, the time at which
-    something happens to it.
+    Return all reminders of this campaign's calls, and the records of other campaigns' reminders.
+
+    `waits`: by delivery, the time at which something happens to it.
     """
     paused = await ledger.store.read_hash(keys.PAUSES)
     found: list[AuditedReminder] = []
@@ -176,7 +178,7 @@ async def _reminders(
 
 
 async def _signup(ledger: Ledger, contact: str | None) -> Assessment | None:
-    """Of a guest without a time zone of their own; there are few, since Cal.com sends one."""
+    """Return the signup of a guest whose booking has no time zone; there are few, because Cal.com sends one."""
     enrollment = await ledger.enrollments.get(EnrollmentId(contact)) if contact else None
     return enrollment.assessment if enrollment else None
 
@@ -184,7 +186,7 @@ async def _signup(ledger: Ledger, contact: str | None) -> Assessment | None:
 def _of(
     booking: Booking, fields: Mapping[str, str], waits: Mapping[str, int], rules: ReminderRules, *, is_held: bool
 ) -> list[AuditedReminder]:
-    """What the ledger has a record of, and what it should have one of."""
+    """Return the reminders of which the ledger has a record, and those of which it should have one."""
     records = codec.read_records(fields)
     before_ms = dict(rules.before_ms) | {f"{name}.sms": ms for name, ms in rules.sms_before_ms}
     expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.because is None]
@@ -210,7 +212,7 @@ def _of(
 
 
 async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
-    """A planned delivery that is open was claimed at least once: what the provider has of it is no surprise."""
+    """Mark the planned deliveries that were claimed at least once: the provider may have these already."""
     planned = [one for one in found if one.record is not None and one.record.final_status is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in planned:
@@ -221,7 +223,7 @@ async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[Aud
 
 
 async def _guests(ledger: Ledger) -> AsyncIterator[tuple[GuestId, dict[str, str]]]:
-    """There is no list of all guests, and an audit may take its time: the keys are looked through, a page at a time."""
+    """Yield all guests. There is no list of them, and an audit may take long: keys are scanned, a page at a time."""
     page: list[str] = []
     async for key in ledger.client.scan_iter(match=keys.guest("*"), count=1_000):
         page.append(key.decode())
@@ -243,7 +245,7 @@ async def _read(ledger: Ledger, page: Sequence[str]) -> list[tuple[GuestId, dict
 
 
 async def _unread(ledger: Ledger, arranged: Collection[str], *, now_ms: int) -> list[UnreadCall]:
-    """Bookings that should have been looked at. `arranged`: those for which a job waits, or is in hand."""
+    """Return the bookings whose processing is overdue. `arranged`: those for which a job waits or is in flight."""
     overdue: Any = await ledger.client.zrangebyscore(keys.BOOKINGS, "-inf", now_ms, withscores=True)
     found = []
     for member, reported_ms in overdue:

@@ -1,4 +1,4 @@
-"""Reads only: what of the schedule is overdue, and what the next days hold; the ground of a plan to catch up."""
+"""Read-only: the overdue part of the schedule, and what the next days hold; the basis of a plan to catch up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Overdue:
     """
     Everything in the schedule whose due time has passed.
 
-    `expired`: reminders whose meeting began before their turn came: they are skipped when the campaign goes on.
+    `expired`: reminders whose meeting began before they were sent: they are skipped when the campaign is resumed.
     """
 
     backlogs: list[Backlog]
@@ -37,7 +37,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
-    """One delivery that is overdue. `fields`: what is read of its owner, see `_FIELDS`; `due_ms`: when it was due."""
+    """One overdue delivery. `fields`: those of its owner, see `_FIELDS`; `due_ms`: when it was due."""
 
     delivery: Delivery
     due_ms: int
@@ -45,11 +45,11 @@ class _Waiting:
 
 
 async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -> Overdue:
-    """What is overdue now, of everybody who is not held themselves; `campaign`: what this one sends only."""
+    """Return what is overdue now, without held enrollments. `campaign`: only what this campaign sends."""
     steps: dict[EnrollmentId, list[_Waiting]] = defaultdict(list)
     backlogs: list[Backlog] = []
     expired: list[Delivery] = []
-    # What a paused campaign sends is looked at again each minute, so its time in the schedule is not when it was due.
+    # A delivery of a paused campaign is tried again each minute, so its time in the schedule is not its due time.
     until_ms = now_ms if campaign is None else now_ms + PAUSE_WAIT_MS
     async for waiting in _waiting(ledger, until_ms):
         delivery = waiting.delivery
@@ -67,7 +67,7 @@ async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -
 
 
 async def backlog_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
-    """Of one person who is paused, whose mails are not in the schedule; None: they are not under way."""
+    """Return the backlog of a paused contact, whose mails are not in the schedule; None: no enrollment is running."""
     enrollment = await ledger.enrollments.get(contact)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
@@ -78,7 +78,7 @@ async def backlog_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
 
 
 async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
-    """How many mails the schedule holds between each of these times and the next."""
+    """Return how many mails the schedule holds between each of these times and the next."""
     pipe = ledger.client.pipeline(transaction=False)
     for low, high in pairwise(times_ms):
         for queue in SENDING_QUEUES:
@@ -88,7 +88,7 @@ async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
 
 
 async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
-    """Whose an enrollment or a booking is, by its id."""
+    """Return the e-mail address of each enrollment or guest, by id; the id itself where no address is stored."""
     pipe = ledger.client.pipeline(transaction=False)
     for owner in owners:
         pipe.hget(keys.owner(owner), "email")
@@ -128,7 +128,7 @@ def _planned_ms(line: str) -> int | None:
 
 
 async def _backlog(ledger: Ledger, person: EnrollmentId, waiting: list[_Waiting]) -> Backlog:
-    """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
+    """Return the steps that wait, then later ones: of each contact only the next step is in the schedule."""
     fields = waiting[0].fields
     cadence = ledger.cadence_of(fields.get("campaign", ""))
     place = {step: number for number, step in enumerate(cadence.steps)}

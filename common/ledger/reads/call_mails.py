@@ -1,4 +1,4 @@
-"""Reads only: what is sent to one person about their calls, by mail and SMS, with its state and the reason in words."""
+"""Read-only: what is sent to one contact about their calls, by mail and SMS, with its state and the reason in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from common.ledger.store import texts
 async def read_call_mails(
     ledger: Ledger, contact: EnrollmentId, calls: Sequence[ReportedCall], pauses: ActivePauses, *, now_ms: int
 ) -> list[PersonMail]:
-    """Of all their calls, soonest first. `contact`: whose calls they are."""
+    """Return the mails and SMS about all these calls, soonest first. `contact`: the one whose calls they are."""
     found = []
     for call in calls:
         found += await _of_call(ledger, contact, call, pauses, now_ms)
@@ -82,7 +82,7 @@ def _to_come(
 
 
 def _reason(delivery: Delivery, due_ms: int) -> str:
-    """Why it goes then."""
+    """Return why it is sent at that time."""
     if delivery.kind is Kind.FOLLOW_UP or delivery.call_start_ms is None:
         return f"follows the call: {delivery.call_state}"
     return f"{duration(delivery.call_start_ms - due_ms)} before the call"

@@ -20,7 +20,7 @@ FIRST = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What happens to overdue mail when everybody, or one person, is resumed at `now_ms`.
+    What happens to overdue mail when all contacts, or one of them, are resumed at `now_ms`.
 
     `late`: each mail that is sent late, in order. `on_time`: scheduled mails in each hour from now on, for as many
     hours as `late` takes. `expired`: (address, reminder, start of the meeting). `addresses`: by enrollment id.
@@ -35,7 +35,7 @@ class Plan:
 
     @property
     def at_once(self) -> int:
-        """Mails that only the provider's rate limit delays."""
+        """The number of mails that only the provider's rate limit delays."""
         return sum(mail.may_ms <= self.now_ms for mail in self.late)
 
     @property
@@ -44,12 +44,12 @@ class Plan:
 
     @property
     def hours(self) -> list[tuple[int, int, int]]:
-        """(start of the hour, late mails in it, mails on time in it)."""
+        """For each hour: (its start, late mails in it, mails on time in it)."""
         late = Counter((mail.at_ms - self.now_ms) // HOUR_MS for mail in self.late)
         return [(self.now_ms + i * HOUR_MS, late[i], on_time) for i, on_time in enumerate(self.on_time)]
 
     def figures(self) -> dict[str, Any]:
-        """For `--json`. Timestamps in ms."""
+        """Return the plan for `--json`. Timestamps in ms."""
         return {
             "now_ms": self.now_ms,
             "at_once": self.at_once,
@@ -67,7 +67,7 @@ class Plan:
 
 
 async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float, campaign: str | None = None) -> Plan:
-    """`campaign`: only what is overdue of this one."""
+    """Return the plan for all contacts. `campaign`: only for what is overdue in this one."""
     found = await overdue(ledger, now_ms=now_ms, campaign=campaign)
     late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
     shown = {mail.who for mail in late[:FIRST]} | {each.owner for each in found.expired}
@@ -80,8 +80,9 @@ async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float, campai
 
 async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, now_ms: int, per_second: float) -> Plan:
     """
-    For one paused person, in each of their campaigns: their deliveries are not in the schedule, so enrollments and
-    calls are read.
+    Return the plan for one paused person, in each of their campaigns.
+
+    Their deliveries are not in the schedule, so enrollments and calls are read.
     """
     backlogs = [backlog for contact in contacts if (backlog := await backlog_of(ledger, contact))]
     emails = await addresses(ledger, list(contacts))

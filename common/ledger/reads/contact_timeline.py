@@ -1,4 +1,4 @@
-"""Reads only: what happened to one person and what is to come, for `advent contact` and the console's page."""
+"""Read-only: what happened to one contact and what is to come, for `advent contact` and the console's page."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from common.ledger.reads.person_mails import PersonMail, read_person_mails
 NOTE = "note"
 """What the scripts call an entry whose detail is a note, JSON."""
 NOT_ENROLLED = "not enrolled"
-"""The status of somebody who only booked a call."""
+"""The status of a person who only booked a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`. `delivery`: to which, if to one."""
+    """One line of a timeline: `what` happened at `at_ms`. `delivery`: the one that it concerns, if any."""
 
     at_ms: int
     what: str
@@ -49,7 +49,7 @@ class FieldNote:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`what` is still to come, at `due_ms`; `why` not now."""
+    """`what` is still to come, at `due_ms`; `why`: the reason why not now."""
 
     due_ms: int
     what: str
@@ -69,10 +69,10 @@ class ContactTimeline:
     """
     What happened to one person, oldest first; what is to come, soonest first; the steps that are not sent any more.
 
-    `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
-    is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
-    of all mail; `campaign_paused`: of the campaign. `calls`: in no order. `mails`: the steps; `call_mails`: what is
-    sent about the calls.
+    `enrollment_id`: for a person who booked a call and never signed up, the id that their enrollment would have; then
+    `status` is NOT_ENROLLED and `segment` is None. `language`: as a signup named it. `paused`: the pause of this
+    contact; `everybody_paused`: of all mail; `campaign_paused`: of the campaign. `calls`: in no order. `mails`: the
+    steps; `call_mails`: what is sent about the calls.
     """
 
     enrollment_id: EnrollmentId
@@ -100,7 +100,7 @@ class ContactTimeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownContact:
-    """Somebody in one campaign; `status`: of their enrollment, or NOT_ENROLLED."""
+    """A person in one campaign; `status`: that of their enrollment, or NOT_ENROLLED."""
 
     enrollment_id: EnrollmentId
     campaign: str
@@ -108,7 +108,7 @@ class KnownContact:
 
 
 async def find_contacts(ledger: Ledger, address: str) -> list[KnownContact]:
-    """In each campaign that somebody is in; of somebody in none, the one with their calls, if they have any."""
+    """Return the contact of an address in each campaign; if there is none, the contact with its calls, if any."""
     enrolled, booked = [], []
     for contact in await ledger.mailboxes.in_campaigns(address):
         if (enrollment := await ledger.enrollments.get(contact)) is not None:
@@ -120,14 +120,14 @@ async def find_contacts(ledger: Ledger, address: str) -> list[KnownContact]:
 
 
 async def read_timelines(ledger: Ledger, address: str, *, now_ms: int) -> list[ContactTimeline]:
-    """Of each of these contacts."""
+    """Return the timeline of each contact of this address."""
     contacts = await find_contacts(ledger, address)
     found = [await read_contact_timeline(ledger, contact.enrollment_id, now_ms=now_ms) for contact in contacts]
     return [one for one in found if one is not None]
 
 
 async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms: int) -> ContactTimeline | None:
-    """None for somebody who neither signed up nor booked a call."""
+    """Return the timeline of a contact; None for a person who neither signed up nor booked a call."""
     enrollment = await ledger.enrollments.get(contact)
     booked = await ledger.bookings.unenrolled(contact) if enrollment is None else None
     who = enrollment.assessment if enrollment is not None else booked
@@ -170,13 +170,13 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
 
 
 EXITED = "exited"
-"""It follows from what happened at the same moment, such as a bounce."""
+"""This entry follows from what happened at the same moment, such as a bounce, and comes after it."""
 
 
 async def read_happened(
     ledger: Ledger, contact: EnrollmentId, enrollment: Enrollment | None, calls: list[ReportedCall]
 ) -> list[Entry]:
-    """The past of one contact, enrolled or not, oldest first."""
+    """Return the past of one contact, enrolled or not, oldest first."""
     entries = []
     for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
         at_ms, what, detail = json.loads(line)
@@ -192,7 +192,7 @@ async def read_happened(
 
 
 async def read_field_notes(ledger: Ledger, contact: EnrollmentId) -> AsyncIterator[FieldNote]:
-    """Oldest first."""
+    """Yield the notes about fields, oldest first."""
     for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
         at_ms, what, detail = json.loads(line)
         if what == NOTE:
@@ -205,7 +205,7 @@ def _sentence(note: str) -> str:
 
 
 async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[Entry]:
-    """Of one owner, what the ledger and the provider say of each of its deliveries."""
+    """Return what the ledger and the provider say of each delivery of one owner."""
     entries: list[Entry] = []
     for name, record in records.items():
         delivery = delivery_of(DeliveryId(f"{owner}/{name}"))
@@ -229,7 +229,7 @@ _REPORTED = {FeedbackKind.SOFT_BOUNCED: "bounced for now", FeedbackKind.FAILED: 
 
 
 def _reported(label: str, one: Reported, record: Record | None) -> Entry:
-    """Nothing happens to a mail before it is accepted; but it may arrive before the acceptance is written down."""
+    """Return the entry of a report. It is never dated before the acceptance, which may be recorded after the report."""
     times = f"{one.times} times" if one.times > 1 else ""
     detail = ", ".join(part for part in (one.detail, times) if part)
     sent_ms = (record.sent_ms if record else None) or 0
@@ -260,7 +260,7 @@ def _what(event: BookingEvent, call: ReportedCall) -> str:
 
 
 def _mark(event: BookingEvent, call: ReportedCall) -> str:
-    """Whose absence was marked: the guest's, else the host's, else that of somebody who came along."""
+    """Return whose absence was marked or taken back: the guest's, or else the host's, or else another attendee's."""
     marks = dict(event.no_shows)
     guest = call.booking.email
     if guest in marks or guest is None:
@@ -272,6 +272,6 @@ def _mark(event: BookingEvent, call: ReportedCall) -> str:
 
 
 def _detail(event: BookingEvent) -> str:
-    """Which meeting; the host's wish for another time."""
+    """Return which meeting it is, and whether the host asked for another time."""
     start = "" if event.start_ms is None else f"for {iso(event.start_ms)}"
     return start + (", to be booked anew" if event.request_reschedule else "")

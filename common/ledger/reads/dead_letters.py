@@ -1,8 +1,8 @@
 """
-Reads only: what groups of dead letters are made of, kept in the memory of the process that shows them.
+Read-only: a list of dead letters, held in the memory of the process that shows it.
 
-Why a delivery is a dead letter does not change while it is one: each is read once, and a page costs the store two
-commands and what became dead since. Where that does not tell which are there, it costs the list.
+The reason of a dead letter does not change, so each one is read only once: a page costs the store two commands and the
+dead letters that are new. Where the two commands do not show which ones there are, all ids are read.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from common.ledger.dead_letters import PAGE, DeadLetter
 from common.ledger.ledger import Ledger
 
 READ_MAX = 2_000
-"""So many new ones are read for a page; the next one goes on."""
+"""At most so many new ones are read for a page; the next page continues."""
 ASKED = 200
-"""So many of the newest are asked for. Unless the oldest of them is known, some that are new may have been missed."""
+"""So many of the newest are requested. If the oldest of them is not known, some new ones may have been missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedLetter:
-    """A dead letter without its mail and its owner, as `DeadLetter` has them."""
+    """A `DeadLetter` without its mail and its owner."""
 
     delivery: Delivery
     dead_since_ms: int
@@ -37,7 +37,7 @@ class ListedLetter:
 
 
 class DeadLetterList:
-    """Raises as `Store.run` does."""
+    """The dead letters that have been read. Raises as `Store.run` does."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -51,14 +51,14 @@ class DeadLetterList:
 
     @property
     def unread(self) -> int:
-        """Of `total`, those that are not in the list yet."""
+        """How many of `total` are not in the list yet."""
         return self.total - len(self._known)
 
     async def refresh(self, *, is_whole: bool = False) -> list[ListedLetter]:
         """
-        All that have been read, the newest first. Of those that are new, READ_MAX are read; `is_whole`: all.
+        Return all that have been read, the newest first. Read at most READ_MAX new ones; `is_whole`: all.
 
-        Clocks that are apart may date one before those that are known: only `is_whole` certainly finds it at once.
+        If clocks differ, a new one may be dated before known ones: only `is_whole` certainly finds it at once.
         """
         since = await self._ledger.dead_letters.since() if is_whole else await self._newest_since()
         if since != self._since or self.unread:
@@ -66,7 +66,7 @@ class DeadLetterList:
         return self._listed
 
     async def _newest_since(self) -> dict[DeliveryId, int]:
-        """Of each of them, since when; oldest first."""
+        """Return since when each delivery is a dead letter, oldest first."""
         letters = self._ledger.dead_letters
         number, newest = await letters.newest_since(ASKED)
         since = self._since | newest
@@ -90,7 +90,7 @@ class DeadLetterList:
 
 
 def _listed(letter: DeadLetter | None) -> ListedLetter | None:
-    """None for one of whom nobody knows whose it is, or that is none any longer."""
+    """Return None for a letter of unknown owner, and for one that is no dead letter any more."""
     if letter is None:
         return None
     return ListedLetter(

@@ -1,4 +1,4 @@
-"""A row of the script that reads a list of people: the person, and what a search looks through."""
+"""Reads a row of the script that lists people: the person, and the text that a search examines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_listed(
     record: str | Literal[False],
     calls: Sequence[str],
 ) -> tuple[ListedPerson, str]:
-    """Of `listing.read`: what is missing is False."""
+    """Return the person and the searched text from a row of `listing.read`, where a missing field is False."""
     first_name, business_name = [*from_json(assessment), None, None][:2]
     first_name, business_name = (first_name if given_name is False else given_name) or "", business_name or ""
     person = ListedPerson(

@@ -1,8 +1,8 @@
 """
-Reads only: a list of all people, kept in the memory of the process that shows it.
+Read-only: a list of all people, held in the memory of the process that shows it.
 
-It is read once, in the background, and then follows the store's list of changes: a query costs the store a few
-commands, however many people there are, and the store keeps nothing more of a person for it.
+It is read once, in the background, and then follows the store's list of changes. A query costs the store a few
+commands, however many people there are, and the store holds no further data about a person for it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from common.ledger.store import texts
 from common.observability.logs import get_logger
 
 PAGE: Final = 250
-"""Read by one script, which keeps the store from everything else for some milliseconds."""
+"""How many people one script reads, during which the store does nothing else for some milliseconds."""
 READERS: Final = 2
-"""While a page is listed, the store reads the next one."""
+"""With two, the store reads the next page while this process lists the last one."""
 
 log = get_logger(__name__)
 
 
 class PeopleList:
-    """Raises as `Store.run` does."""
+    """The people who have been read. Raises as `Store.run` does."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -43,30 +43,30 @@ class PeopleList:
         self._version = 0
         self._found: tuple[Any, Found] | None = None
         self.expected = 0
-        """How many there were when everybody began to be read."""
+        """How many people there were when the reading of all of them began."""
 
     @property
     def is_complete(self) -> bool:
-        """Everybody has been read once."""
+        """Whether all people have been read once."""
         return self._seen is not None
 
     @property
     def number(self) -> int:
-        """Of those that have been read."""
+        """How many people have been read."""
         return len(self._index)
 
     @property
     def planned(self) -> PlannedMails:
-        """The mails that are to come for those that have been read."""
+        """The mails to come of the people who have been read."""
         return self._index.planned
 
     @property
     def counts(self) -> PeopleCounts:
-        """Of those that have been read."""
+        """The counts of the people who have been read."""
         return self._index.counts
 
     async def refresh(self) -> None:
-        """Read those who changed; at first, and after too many changes, everybody."""
+        """Read the people who changed; at first, and after too many changes, all people."""
         last = await self._last()
         if self._seen is None or not self._seen <= last <= self._seen + PEOPLE_CHANGES_MAX:
             await self.read_all()
@@ -74,12 +74,12 @@ class PeopleList:
             await self._follow()
 
     async def refresh_if_read(self) -> None:
-        """Read those who changed, unless that means everybody, who are read in the background."""
+        """Read the people who changed, unless that means all people, who are read in the background."""
         if self._seen is not None and self._seen < await self._last() <= self._seen + PEOPLE_CHANGES_MAX:
             await self._follow()
 
     async def read_all(self) -> None:
-        """Replace everything that is known. What changes meanwhile is read by the next `refresh`."""
+        """Read all people anew. Changes that are made meanwhile are read by the next `refresh`."""
         seen = await self._last()
         pipe = self._ledger.client.pipeline(transaction=False)
         for name in (keys.UNDER_WAY, keys.ENDED, keys.HELD):
@@ -92,7 +92,7 @@ class PeopleList:
         self._seen = seen
 
     async def _read_pages(self) -> set[str]:
-        """Everybody who is there."""
+        """Read all people. Return the ids of those who exist."""
         kept: set[str] = set()
         pages, turn = _pages(self._ids()), asyncio.Lock()
 
@@ -109,11 +109,11 @@ class PeopleList:
         return kept
 
     async def read_these(self, ids: Sequence[str]) -> None:
-        """Before it is their turn: somebody asked for them by name."""
+        """Read these people before their turn, because a search named them."""
         await self._read([one for one in ids if one not in self._index])
 
     async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Found:
-        """All who match, in order; as of now, but for those that are still being read."""
+        """Return all people who match, in order, as of now; those who are still being read may be missing."""
         await self.refresh_if_read()
         marked = await self._marked(wanted)
         question = (wanted, sort, self._version, marked)
@@ -122,7 +122,7 @@ class PeopleList:
         return self._found[1]
 
     async def remove_gone(self, people: Sequence[ListedPerson]) -> bool:
-        """Forget those of whom the store keeps nothing any more; whether there was one."""
+        """Remove the people of whom the store has no data any more. Return whether there was one."""
         pipe = self._ledger.client.pipeline(transaction=False)
         for person in people:
             pipe.exists(keys.enrollment(person.id))
@@ -133,18 +133,18 @@ class PeopleList:
         return bool(gone)
 
     def all(self) -> list[ListedPerson]:
-        """Everybody that has been read."""
+        """Return all people who have been read."""
         return [*self._index.all()]
 
     def between(self, sort: Literal["oldest", "next"], from_ms: int, until_ms: int) -> Iterator[ListedPerson]:
-        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
+        """Yield the people who signed up, or whose next mail is due, from one time on and before another, in order."""
         return self._index.between(sort, from_ms, until_ms)
 
     def get(self, id: str) -> ListedPerson | None:
         return self._index.get(id)
 
     def values(self, name: str) -> list[str]:
-        """Of one field, all that occur: what a filter offers."""
+        """Return all values of one field that occur, which a filter offers."""
         return self._index.values(name)
 
     async def _last(self) -> int:
@@ -159,14 +159,14 @@ class PeopleList:
     async def _follow(self) -> None:
         client, seen = self._ledger.client, self._seen or 0
         changes: Any = await client.zrange(keys.PEOPLE_CHANGES, f"({seen}", "+inf", byscore=True, withscores=True)
-        # A change of calls names the contact with whom they are kept.
+        # A change of calls names the contact under which they are stored.
         ids = [one for member, _ in changes for one in self._index.with_calls_of(member.decode())]
         for first in range(0, len(ids), PAGE):
             await self._read(ids[first : first + PAGE])
         self._seen = max([seen, *(int(number) for _, number in changes)])
 
     async def _read(self, ids: Sequence[str]) -> list[str]:
-        """Those of these who are there."""
+        """Read these people. Return the ids of those who exist."""
         rows = from_json(await self._ledger.store.run("listing.read", [], ids)) if ids else []
         found = {id: row for id, row in zip(ids, rows, strict=True) if row}
         for id, row in found.items():
@@ -176,7 +176,7 @@ class PeopleList:
         return [*found]
 
     def _put(self, id: str, row: Sequence[Any]) -> None:
-        """Without somebody whose fields cannot be read: they hide nobody else."""
+        """Add a person to the list. One whose fields cannot be read is left out, so that all others are shown."""
         try:
             person, text = read_listed(id, *row)
         except (LookupError, TypeError, ValueError) as error:
@@ -193,7 +193,7 @@ class PeopleList:
             self._version += 1
 
     async def _marked(self, wanted: PeopleFilter) -> Marked:
-        """Only what this filter asks for: each is one command."""
+        """Return the sets that this filter needs: each costs one command."""
         client = self._ledger.client
         paused = texts(await client.hkeys(keys.PAUSES)) if wanted.is_paused else ()
         suppressed = texts(await client.hkeys(keys.SUPPRESSED)) if wanted.is_suppressed else ()
@@ -204,7 +204,7 @@ class PeopleList:
         return Marked(frozenset(paused), frozenset(dead), frozenset(suppressed))
 
     async def _contacts_of(self, owners: Iterable[str]) -> list[str]:
-        """A dead letter is of an enrollment, or of the guest of a call."""
+        """Return the contacts of owners of dead letters: enrollments, and guests of calls."""
         found = [owner for owner in owners if owner.startswith("enr_")]
         guests = [owner for owner in owners if not owner.startswith("enr_")]
         pipe = self._ledger.client.pipeline(transaction=False)
@@ -215,7 +215,7 @@ class PeopleList:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Nothing of what is read is garbage: to look through it again and again takes longer than to read it."""
+    """Suspend the garbage collector: nothing that is read is garbage, and scanning it takes longer than reading it."""
     gc.disable()
     try:
         yield
@@ -236,6 +236,6 @@ async def _pages(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
 
 
 async def _next(pages: AsyncIterator[list[str]], turn: asyncio.Lock) -> list[str]:
-    """One for each reader; [] after the last."""
+    """Return the next page for one reader; [] after the last."""
     async with turn:
         return await anext(pages, [])

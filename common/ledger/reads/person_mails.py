@@ -1,4 +1,4 @@
-"""Reads only: every mail of one enrollment, sent and to come, with its state and the reason in words."""
+"""Read-only: every mail of one enrollment, sent and to come, with its state and the reason in words."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from common.ledger.store import texts
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonMail:
     """
-    A step, or what is sent about a call. `campaign`: whose it is. `at_ms`: when it left or ended, or when it is to go.
-    `state`: in words; `why`: the reason.
+    A step, or what is sent about a call.
 
-    `may_skip`, `may_send_now`: what a person of the team can decide of it. `version`: of the campaign that rendered it.
-    `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
+    `campaign`: the one that it belongs to. `at_ms`: when it was sent or ended, or when it is to be sent. `state`: in
+    words; `why`: the reason. `may_skip`, `may_send_now`: what a person of the team can decide about it. `version`: that
+    of the campaign that rendered it. `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
     """
 
     delivery: Delivery
@@ -51,14 +51,14 @@ class PersonMail:
 
 
 def mail_name(delivery: Delivery) -> str:
-    """As a page of its person names it: `step-3`; of a call, whose names repeat, the id: `bkg_…/1764856800000/24h`."""
+    """Return its name on a contact's page: `step-3`; about calls, whose names repeat, the id `bkg_…/<start>/24h`."""
     return delivery.name if delivery.step is not None else delivery.id
 
 
 async def read_person_mails(
     ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, now_ms: int
 ) -> list[PersonMail]:
-    """In the order of the campaign."""
+    """Return the mails in the order of the campaign."""
     steps = ledger.cadence_of(enrollment.campaign).steps
     pipe = ledger.client.pipeline(transaction=False)
     pipe.hmget(keys.enrollment(enrollment.id), "hold", "last_sent_ms", "versions", "others")
@@ -82,7 +82,7 @@ async def read_person_mails(
 
 
 async def _why_enrollment_waits(ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, hold: str) -> str:
-    """In words; "" when mail goes on. `hold`: of the enrollment, one word for each reason."""
+    """Return the reason in words; "" when mail is sent. `hold`: that of the enrollment, one word for each reason."""
     if enrollment.status is Status.HELD:
         return "the signup is held"
     if stopped := await why_all_wait(ledger, pauses, enrollment.id, enrollment.campaign):
@@ -93,7 +93,7 @@ async def _why_enrollment_waits(ledger: Ledger, enrollment: Enrollment, pauses: 
 
 
 async def why_all_wait(ledger: Ledger, pauses: ActivePauses, contact: EnrollmentId, campaign: str) -> str:
-    """What holds up all deliveries of somebody, in words; "" when they go on."""
+    """Return why no delivery of this contact is sent, in words; "" when they are sent."""
     for reason, held in (await ledger.holds.active()).items():
         if "/" not in reason:
             return f"all sending is held: {held.why}"
@@ -108,7 +108,7 @@ async def why_all_wait(ledger: Ledger, pauses: ActivePauses, contact: Enrollment
 
 
 async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: int, others: str) -> int:
-    """Until when the minimum gap to the last mail, of any campaign, keeps the next one back; 0: there is none."""
+    """Return when the minimum gap to the last mail, of any campaign, is over; 0 when there was no mail."""
     gap_ms = ledger.cadence_of(enrollment.campaign).minimum_gap_ms
     end_ms = last_sent_ms + gap_ms if last_sent_ms else 0
     for other in others.split():
@@ -122,7 +122,7 @@ async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: i
 def ended(
     delivery: Delivery, campaign: str, record: Record, version: str | None, dead_since: float | None
 ) -> PersonMail:
-    """One that has met its end."""
+    """Return the mail of a delivery that has ended."""
     status = record.final_status
     sent = status.is_sent
     return PersonMail(
@@ -156,7 +156,7 @@ _NEVER_SENT = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What decides over the mails to come. `stopped`: why nothing of theirs is sent now, "" when mail goes on."""
+    """What decides about the mails to come. `stopped`: why none of them is sent now, "" when mail is sent."""
 
     ledger: Ledger
     enrollment: Enrollment
@@ -200,13 +200,13 @@ class _Known:
         )
 
     def _unsent_need(self, step: Step) -> Step | None:
-        """The step that this one needs, if it was never sent."""
+        """Return the step that this one needs, if that one ended without being sent."""
         needed = self.ledger.cadence_of(self.enrollment.campaign).needs.get(step)
         is_unsent = needed is not None and self.enrollment.final_status_of(needed)[0] in _NEVER_SENT
         return needed if is_unsent else None
 
     def _waiting(self, fields: Mapping[str, Any], due_ms: int, *, is_next: bool) -> tuple[int, str, str]:
-        """(when it goes, its state, why)."""
+        """Return (when it is sent, its state, the reason)."""
         is_near = is_next or bool(fields)
         held_up = held_up_by(
             fields, due_ms, stopped=self.stopped, circuit=self.circuit if is_near else {}, now_ms=self.now_ms
@@ -221,7 +221,11 @@ class _Known:
 def held_up_by(
     fields: Mapping[str, Any], due_ms: int, *, stopped: str, circuit: Mapping[str, str], now_ms: int
 ) -> tuple[int, str, str] | None:
-    """(When an open delivery goes, its state, why), where a worker or trouble decides that; None: the schedule does."""
+    """
+    Return (when an open delivery is sent, its state, the reason) where a worker or trouble decides that.
+
+    None: the schedule decides.
+    """
     if fields.get("claim_id"):
         return due_ms, "is being sent", f"by {fields['claim_id'].partition('#')[0]}"
     if stopped:

@@ -1,4 +1,4 @@
-"""Reads only: the mails that a part of the schedule counts, one by one."""
+"""Read-only: the mails that a part of the schedule counts, one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.reads.people import PeopleList
 
 Time = tuple[int, DeliveryId]
-"""(When, which)."""
+"""(Due time, delivery)."""
 PAGE = 1_000
 
 
@@ -27,11 +27,11 @@ def steps_between(
     left_out: Collection[str],
 ) -> Iterator[Time]:
     """
-    The steps that are planned from one time on and before another one, as the schedule foresees them.
+    Yield the steps that are planned from one time on and before another, as the schedule foresees them, soonest first.
 
-    Soonest first, and found only as far as somebody looks: each step of a campaign is a part that is sorted already.
-    `is_of`: whether a campaign and a segment are wanted; nobody is looked at for a part that has none of these.
-    `left_out`: ids of people.
+    They are found only as far as the caller reads: each step of a campaign is a part that is sorted already. `is_of`:
+    whether a campaign and a segment are wanted; for a part without these no people are checked. `left_out`: ids of
+    people.
     """
 
     def is_under_way(one: ListedPerson) -> bool:
@@ -64,9 +64,9 @@ def steps_between(
 
 async def reminders_between(ledger: Ledger, from_ms: int, until_ms: int) -> list[Time]:
     """
-    Likewise what is planned about calls.
+    Return the deliveries about calls that are planned from one time on and before another, soonest first.
 
-    The store looks for it among the steps of everybody, a page at a time: only what is about calls leaves it.
+    The store searches for them among all open deliveries, a page at a time, and returns only these.
     """
     found = {name: int(at_ms) async for name, at_ms in ledger.client.zscan_iter(keys.OPEN, match="bkg_*", count=PAGE)}
     return sorted((at_ms, DeliveryId(name.decode())) for name, at_ms in found.items() if from_ms <= at_ms < until_ms)

@@ -1,4 +1,4 @@
-"""The store as a whole in numbers, read in two round trips, for health checks, metrics, `advent status`, console."""
+"""Figures of the whole store, read in two round trips, for health checks, metrics, `advent status` and the console."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QueueStats:
     """
     Jobs of one queue, each counted once.
 
-    `scheduled`: due later. `due`: due, and not yet on the ready list. `ready`: on that list. `in_flight`: taken by a
+    `scheduled`: due later. `due`: due, and not yet on the ready list. `ready`: on that list. `in_flight`: fetched by a
     worker. `failed`: raised an unexpected error and wait for a person. `oldest_ms`: for how long the oldest job of
     `due` and `ready` has been due; 0 when there is none.
     """
@@ -53,7 +53,7 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStats:
-    """`silent_ms`: since its last heartbeat, by the store's clock. `in_flight`: messages that it has taken."""
+    """`silent_ms`: since its last heartbeat, by the store's clock. `in_flight`: messages that it has fetched."""
 
     id: str
     silent_ms: int
@@ -66,7 +66,7 @@ class WorkerStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCircuit:
-    """Why work waits for a provider (`invalid_api_key (403)`), since when, and when the provider is tried again."""
+    """Why work waits for a provider, `invalid_api_key (403)`, since when, and when the provider is tried again."""
 
     reason: str
     since_ms: int
@@ -80,12 +80,13 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `unmarked_calls`: ended, and nobody reported how. `held_signups`: by bound. `unread_bookings`: events of Cal.com
-    that wait for a person. `resting`: addresses that wait for one. `content_bounce_people`: to whom a mail was refused
-    for its content within a day, of the campaign with the most. `circuits`: the open ones, by provider.
-    `pause`: of everybody. `paused_campaigns`: by key, of those that are played here. `paused_people`: their pauses, one
-    for each campaign of theirs. `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive.
-    `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
+    `unmarked_calls`: calls that ended and nobody reported how. `held_signups`: by bound. `unread_bookings`: events of
+    Cal.com that wait for a person. `resting`: addresses that wait for a person. `content_bounce_people`: contacts to
+    whom a mail was refused for its content within a day, in the campaign with the most. `circuits`: the open ones, by
+    provider. `pause`: that of all contacts. `paused_campaigns`: by key, those that are served here. `paused_people`:
+    how many contacts are paused, a person once for each campaign. `holds`: on all sending, by reason;
+    `clock/<worker>`: on the sending of that worker, if it is alive. `durability`: promise → whether it is kept, see
+    `metrics.STORE_DURABILITY`. `refusal`: why the store accepts no writes.
     """
 
     at_ms: int
@@ -121,7 +122,7 @@ class StoreStats:
 
     @property
     def is_all_held(self) -> bool:
-        """Nothing is sent to anybody, by no worker."""
+        """Whether no worker sends anything to any contact."""
         return any("/" not in name for name in self.holds)
 
     @property
@@ -131,7 +132,7 @@ class StoreStats:
 
     @property
     def due_unsent(self) -> int:
-        """Deliveries that are due and not settled, those in flight too."""
+        """Deliveries that are due and not settled, including those in flight."""
         return sum(queue.unsettled for queue in self.sending.values())
 
     @property
@@ -140,17 +141,17 @@ class StoreStats:
 
     @property
     def sending(self) -> dict[str, QueueStats]:
-        """By provider."""
+        """The queue of each provider."""
         return {provider: self.queues[name] for provider, name in QUEUE_OF.items()}
 
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
     """
-    `now_ms`: the caller's time; None for the store's, corrected as workers found it, so that processes
-    whose clocks differ report the same ages.
+    Return the figures at `now_ms`, the caller's time.
 
-    Heartbeats are always compared with the store's clock, by which they are written. Raises redis.RedisError or OSError
-    when the store does not answer.
+    None stands for the store's time, corrected by what workers found, so that processes whose clocks differ report the
+    same ages. Heartbeats are always compared with the store's clock, by which they are written. Raises redis.RedisError
+    or OSError when the store does not answer.
     """
     client: redis.asyncio.Redis = ledger.client
     pipe = client.pipeline(transaction=False)
@@ -163,7 +164,7 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     _raise_first(first)
     (seconds, micros), heartbeats, (judged, ahead) = first
     store_ms = seconds * 1000 + micros // 1000
-    # A worker may know that the store's clock is wrong; what it found of another hour says nothing of now.
+    # A worker may know that the store's clock is wrong; what it found in another hour says nothing about now.
     is_judged = judged is not None and abs(store_ms - int(judged)) <= JUMP_MS
     now_ms = (store_ms - (int(ahead) if is_judged else 0)) if now_ms is None else now_ms
     _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaigns=ledger.campaigns)
@@ -182,7 +183,7 @@ def _raise_first(answers: Sequence[Any]) -> None:
 
 
 def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[str]) -> None:
-    """In the order in which `_stats` reads the answers."""
+    """Queue the commands in the order in which `_stats` reads the answers."""
     for queue in QUEUES:
         delayed, ready = keys.delayed(queue), keys.ready(queue)
         pipe.zcount(delayed, f"({now_ms}", "+inf")
@@ -275,7 +276,11 @@ def _stats(
 
 
 def _silent_ms(store_ms: int, beat_ms: int) -> int:
-    """A heartbeat far ahead is from before the store's clock was set back: who lives has sent another since."""
+    """
+    Return how long a worker has been silent.
+
+    A heartbeat far ahead is from before the store's clock was set back: a live worker has sent another since.
+    """
     ago_ms = store_ms - beat_ms
     return -ago_ms if ago_ms < -JUMP_MS else max(0, ago_ms)
 

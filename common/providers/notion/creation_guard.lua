@@ -5,8 +5,8 @@
 --                   page: the page that was created; queries may not show it yet
 --            expires after `keep_ms`: by then the ledger has the id, and queries show the page
 --
--- An attempt without an outcome stops all workers from creating for `settle_ms`. Within that time a query finds the page,
--- if there is one; after it, the attempt may be repeated, and the worker that does gets the unknown outcome.
+-- An attempt without an outcome stops all workers from creating for `settle_ms`. Within that time a query finds the
+-- page, if there is one; after it, the attempt may be repeated, and the worker that does gets the unknown outcome.
 
 if ARGV[1] == 'created' then
   redis.call('HSET', KEYS[1], 'page', ARGV[2])

@@ -1,6 +1,6 @@
 -- Jobs that wait until they are due. Keys: queue_keys (layout.py).
 --   KEYS  [namespace]
---   ARGV  [queue, worker, now_ms, …]; what follows is said at each function
+--   ARGV  [queue, worker, now_ms, …]; each function says what follows
 -- uses: queue
 
 local delays = {}
@@ -41,13 +41,13 @@ function delays.move()
   return 1
 end
 
--- The message of a plain job, which waits without one (job.py).
+-- Return the message of a plain job, which waits without one (job.py).
 local function plain_message(name, id, due_ms)
   local values = {queue = name, id = id, due_ms = string.format('%.0f', due_ms)}
   return (string.gsub(job.plain_message, '%$([%w_]+)', values))
 end
 
--- How many jobs of a queue may be promoted now, and from when it is probed (0: it is not; infinite: it is paused).
+-- Return how many jobs of a queue may be promoted now, and from when it is probed (0: never; infinite: it is paused).
 -- some: whether any queue is paused, or probed.
 local function allowance(name, batch, some)
   if some.paused and redis.call('SISMEMBER', queue_keys.paused(), name) == 1 then return 0, math.huge end
@@ -56,7 +56,7 @@ local function allowance(name, batch, some)
   return from_ms > tonumber(NOW_MS) and 0 or 1, from_ms
 end
 
--- The job to probe with, as [job id, due_ms]: the longest overdue that has not failed yet, if there is one.
+-- Return the job to probe with, [job id, due_ms]: the longest overdue that has not failed yet; if all have, of these.
 local function next_probe(name)
   local due = redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, 50)
   for i = 1, #due, 2 do
@@ -65,8 +65,8 @@ local function next_probe(name)
   return {due[1], due[2]}
 end
 
--- due: [job id, due_ms, …]. Answers how many messages became ready. A job that is ready or in flight with this due time
--- is the same message, and is not made ready twice.
+-- Make jobs ready. due: [job id, due_ms, …]. Return how many messages became ready. A job that is ready or in flight
+-- with this due time is the same message, and is not made ready twice.
 local function make_ready(name, due)
   local ids, moved = {}, 0
   for i = 1, #due, 2 do ids[#ids + 1] = due[i] end

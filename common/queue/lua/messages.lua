@@ -1,27 +1,27 @@
 -- A message from the time it is ready until it is acknowledged or becomes a dead letter. Keys: queue_keys (layout.py).
 --   KEYS  [namespace]
---   ARGV  [queue, worker, now_ms, …]; what follows is said at each function. A ready id names a message, see layout.py.
+--   ARGV  [queue, worker, now_ms, …]; each function says what follows. A ready id names a message, see layout.py.
 -- uses: queue
 
 local messages = {}
 
 local QUEUE, WORKER, NOW_MS, ID, BODY = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
--- Ready ids that one fetch looks at, so that other commands do not wait long.
+-- One fetch examines at most so many ready ids, so that other commands do not wait long.
 local LOOKED_AT_MAX = 500
 
 local function in_flight()
   return queue_keys.in_flight(WORKER, QUEUE)
 end
 
--- Ends this worker's hold on a message. False: another worker has taken it over.
+-- End this worker's hold on a message. Return false if another worker has taken it over.
 local function release(id)
   if redis.call('SREM', in_flight(), id) == 0 then return false end
   redis.call('SREM', queue_keys.started(WORKER, QUEUE), id)
   return true
 end
 
--- The front of the queue, unless somebody deleted the message meanwhile. Answers the number of messages put there.
+-- Put a message at the front of the queue, unless a person deleted it meanwhile. Return how many were put there.
 local function push_front(id)
   if redis.call('HEXISTS', queue_keys.messages(QUEUE), id) == 0 then return 0 end
   redis.call('LPUSH', queue_keys.ready(QUEUE), id)
@@ -36,7 +36,7 @@ end
 
 -- fetch(…, count) → [ready id, message, ready id, message, …]
 -- A worker that has messages in flight is among the heartbeats, even if a rescue removed it a moment ago: otherwise no
--- worker would ever look for what it has.
+-- worker would ever rescue its messages.
 function messages.fetch()
   local fetched, count = {}, 2 * ARGV[4]
   for _ = 1, LOOKED_AT_MAX do
@@ -80,7 +80,7 @@ function messages.nack()
 end
 
 -- replace(…, ready id, message) → 1 | 0 another worker has taken it over
--- A message in flight that says what went wrong takes the place of the one that does not.
+-- Replace a message in flight by one that says what went wrong.
 function messages.replace()
   if redis.call('SISMEMBER', in_flight(), ID) == 0 then return 0 end
   redis.call('HSET', queue_keys.messages(QUEUE), ID, BODY)
@@ -104,7 +104,7 @@ function messages.requeue()
 end
 
 -- recover(…, ready id that the worker knows of, …) → messages put back
--- A fetch whose answer was lost leaves messages in flight that nobody works on, and their worker lives.
+-- If the answer of a fetch was lost, its messages are in flight but not processed, although their worker is alive.
 function messages.recover()
   local known = {}
   for i = 4, #ARGV do known[ARGV[i]] = true end

@@ -1,5 +1,5 @@
--- What several scripts do to the queue: those of the broker, and those that change the schedule together with data of
--- their own. Keys: queue_keys (layout.py).
+-- Changes of the queue that several scripts share: those of the broker, and those that change the schedule together
+-- with data of their own. Keys: queue_keys (layout.py).
 
 local queue = {}
 
@@ -7,24 +7,24 @@ local function ready_id(id, due_ms)
   return id .. '@' .. string.format('%.0f', due_ms)
 end
 
--- A time until which something is held back lies at most longest_ms ahead, give or take what the clocks of two workers
--- differ. One further ahead was written while a clock was wrong.
+-- A time until which something waits lies at most longest_ms ahead, plus what the clocks of two workers differ. A time
+-- further ahead was written while a clock was wrong.
 local APART_MS = 5000
 
 function queue.is_too_far(until_ms, now_ms, longest_ms)
   return tonumber(until_ms) > now_ms + tonumber(longest_ms) + APART_MS
 end
 
--- That time; now instead of one too far ahead, which is counted by `what` it held back. The caller writes the answer down.
+-- Return that time; now instead of one too far ahead, which is counted under `what`. The caller stores the result.
 function queue.bounded(what, until_ms, now_ms, longest_ms)
   if not queue.is_too_far(until_ms, now_ms, longest_ms) then return tonumber(until_ms) end
   redis.call('HINCRBY', queue_keys.ignored(), what, 1)
   return now_ms
 end
 
--- Schedule a plain job, or move it. Answers its due time.
--- A job that is in flight and asks for the very due time that it has (the clocks of two workers differ) gets one
--- millisecond more, because the queue takes two messages of one id and due time for one.
+-- Schedule a plain job, or move it. Return its due time. A job in flight that is scheduled again for the same due time
+-- (the clocks of two workers differ) gets one millisecond more, because the queue treats two messages of one id and due
+-- time as the same message.
 function queue.schedule(name, id, due_ms)
   due_ms = tonumber(due_ms)
   while redis.call('HEXISTS', queue_keys.messages(name), ready_id(id, due_ms)) == 1 do
@@ -39,7 +39,7 @@ function queue.schedule_once(name, id, due_ms)
   redis.call('ZADD', queue_keys.delayed(name), 'NX', due_ms, id)
 end
 
--- Is this job waiting, ready or in flight? A job that is ready or in flight is known by its id and due time.
+-- Return whether this job is waiting, ready or in flight. In the last two cases it is known by its id and due time.
 function queue.is_scheduled(name, id, due_ms)
   return redis.call('ZSCORE', queue_keys.delayed(name), id)
     or redis.call('HEXISTS', queue_keys.messages(name), ready_id(id, due_ms)) == 1
@@ -50,20 +50,20 @@ function queue.unschedule(name, id)
   return redis.call('ZREM', queue_keys.delayed(name), id)
 end
 
--- What this job was to do is done: a worker that takes it off the queue finds nothing.
+-- Remove a job whose work has been done already: a worker that takes it off the queue finds nothing.
 function queue.drop(name, id, due_ms)
   queue.unschedule(name, id)
   redis.call('HDEL', queue_keys.messages(name), ready_id(id, due_ms))
 end
 
--- The store's own clock, ms, as text. Everywhere else time is an argument; but how long a worker has been silent is the
--- difference of two times that two processes noted, and only one clock can measure it.
+-- Return the time of the store's own clock, ms, as text. Everywhere else time is an argument; but how long a worker has
+-- been silent is the difference of two times that two processes noted, and only one clock can measure it.
 function queue.store_ms()
   local time = redis.call('TIME')
   return string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 end
 
--- Has this worker sent a heartbeat lately? The caller's clock does not matter.
+-- Return whether this worker has sent a heartbeat lately. The caller's clock does not matter.
 function queue.is_alive(worker)
   local heartbeat_ms = redis.call('ZSCORE', queue_keys.heartbeats(), worker)
   if not heartbeat_ms then return false end
@@ -79,8 +79,8 @@ function queue.resume(name)
   redis.call('SREM', queue_keys.paused(), name)
 end
 
--- From a time on promote one job a second of this queue, first those that have not failed. failed_id failed just now.
--- wait_ms: how far ahead that is at most.
+-- From a time on promote one job a second of this queue, first those that have not failed.
+--   failed_id: the job that failed just now; wait_ms: how far ahead that time is at most
 function queue.probe_from(name, from_ms, failed_id, wait_ms)
   redis.call('HSET', queue_keys.probing(), name, string.format('%.0f', from_ms), name .. '/wait', wait_ms)
   redis.call('SADD', queue_keys.failed(name), failed_id)
@@ -89,7 +89,7 @@ end
 -- Used for a probe that was stored without its wait.
 local PROBE_MAX_MS = 3600000
 
--- From when this queue is probed; 0: it is not.
+-- Return from when this queue is probed; 0: it is not.
 function queue.probed_from(name, now_ms)
   local from_ms, wait_ms = unpack(redis.call('HMGET', queue_keys.probing(), name, name .. '/wait'))
   if not from_ms then return 0 end
@@ -111,7 +111,7 @@ function queue.end_probing(name)
   redis.call('DEL', queue_keys.failed(name))
 end
 
--- A message is not tried again; nothing happens if a person deleted it meanwhile.
+-- Stop trying a message: it becomes a dead letter. Nothing happens if a person deleted it meanwhile.
 function queue.make_dead_letter(name, id, now_ms)
   local message = redis.call('HGET', queue_keys.messages(name), id)
   if not message then return end

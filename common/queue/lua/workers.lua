@@ -1,6 +1,6 @@
--- Heartbeats of worker processes, and the rescue of what a dead one had in flight. Keys: queue_keys (layout.py).
+-- Heartbeats of workers, and the rescue of the messages that a dead one had in flight. Keys: queue_keys (layout.py).
 --   KEYS  [namespace]
---   ARGV  ['', worker, now_ms, …]; what follows is said at each function
+--   ARGV  ['', worker, now_ms, …]; each function says what follows
 -- uses: queue
 
 local workers = {}
@@ -15,7 +15,7 @@ function workers.heartbeat()
   return {now_ms, before_ms}
 end
 
--- When a message was due, otherwise when it was sent; ms.
+-- Return when a message was due, or if that is not known when it was sent; ms.
 local function message_time_ms(id, message)
   local due_ms = string.match(id, '@(%d+)$')
   if due_ms then return tonumber(due_ms) end
@@ -33,7 +33,7 @@ local function oldest_first(name, ids)
   return found
 end
 
--- Workers that died while they ran this message; 0 for a message that this one had not started.
+-- Return how many workers have died while they ran this message; 0 if this worker had not started it.
 local function count_crash(worker, name, id)
   if redis.call('SISMEMBER', queue_keys.started(worker, name), id) == 0 then return 0 end
   return redis.call('HINCRBY', queue_keys.crashes(name), id, 1)
@@ -44,7 +44,7 @@ local function quarantine(name, id)
   redis.call('HDEL', queue_keys.crashes(name), id)
 end
 
--- Puts back what a worker has in flight, the oldest to the front. count: of crashes of a message.
+-- Put back what a worker has in flight, the oldest to the front. count: returns the crashes of a message.
 -- → [worker, queue, messages put back, [ready ids quarantined]]
 local function release(worker, name, count)
   local in_flight = queue_keys.in_flight(worker, name)
@@ -80,9 +80,10 @@ function workers.deregister()
 end
 
 -- rescue(…, timeout_ms, ahead_ms) → [[worker, queue, messages put back, [ready ids quarantined]], …]
--- The other workers whose last heartbeat is older than the timeout, or further ahead than ahead_ms, if given: the store's
--- clock was set back, and who lives has sent another since. A message that was started when limits.crashes_max workers died
--- becomes a dead letter, because it is likely to be what killed them; messages that were only in flight are not counted.
+-- Rescues the messages of workers whose last heartbeat is older than the timeout, or further ahead than ahead_ms, if
+-- given: the store's clock was set back, and a live worker has sent another heartbeat since. A message that was started
+-- when limits.crashes_max workers died becomes a dead letter, because it probably killed them; messages that were only
+-- in flight are not counted.
 function workers.rescue()
   local store_ms, timeout_ms, ahead_ms = tonumber(queue.store_ms()), tonumber(ARGV[4]), tonumber(ARGV[5] or math.huge)
   local beats, rescued = redis.call('ZRANGE', queue_keys.heartbeats(), 0, -1, 'WITHSCORES'), {}

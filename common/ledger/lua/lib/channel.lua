@@ -1,5 +1,5 @@
--- Which queue the deliveries of a channel wait in: each has its own, so that a provider in trouble holds up no other.
--- The id of a delivery that is no mail ends with its channel: `bkg_…/1764856800000/24h.sms`.
+-- The queue in which the deliveries of a channel wait: one for each channel, so that a provider in trouble delays no
+-- other. The id of a delivery that is not mail ends with its channel: `bkg_…/1764856800000/24h.sms`.
 
 local channel = {}
 

@@ -1,14 +1,15 @@
--- While every delivery waits for a provider, one a second is let through to find out, from a given time on; the others
--- keep their places in the schedule. A job that failed so comes after those that did not, so that a few cannot block the
--- others: see probe_from and promote in common/queue/lua.
---   circuit:<provider>         HASH  until_ms, reason, since_ms, misses; probe_ms: time of the try that finds out; queue:
---                                    whose jobs all need this provider, if any; failing: ids whose requests failed since
---                                    the last success, while the circuit is closed; wait_ms: how far until_ms was ahead
+-- While a provider's circuit is open, one delivery a second is let through, from a given time on, to probe the
+-- provider; the others keep their places in the schedule. A job whose probe failed comes after those that have not
+-- failed, so that a few jobs cannot block the others: see probe_from and promote in common/queue/lua.
+--   circuit:<provider>         HASH  until_ms, reason, since_ms, misses; probe_ms: time of the newest probe; queue:
+--                                    whose jobs all need this provider, if any; failing: ids whose requests failed
+--                                    since the last success, while the circuit is closed; wait_ms: how far ahead
+--                                    until_ms was
 -- uses: queue
 
 local circuit = {}
 
--- A request succeeded: nothing waits for this provider any longer. Answers since when everything did; 0: nothing did.
+-- Close the circuit after a successful request. Return since when it was open; 0: it was not.
 function circuit.close(key)
   local until_ms, since_ms, queue_name = unpack(redis.call('HMGET', key, 'until_ms', 'since_ms', 'queue'))
   redis.call('DEL', key)
@@ -16,11 +17,11 @@ function circuit.close(key)
   return until_ms and tonumber(since_ms or 0) or 0
 end
 
--- The longest wait that a provider asks for; what lies further ahead was written while a clock was wrong.
+-- The longest wait that a provider demands; a time further ahead was written while a clock was wrong.
 local WAIT_MAX_MS = 3600000
 
--- [until_ms, reason, probe_ms] of an open circuit, nil of a closed one. What lies further ahead than it was written to is
--- ignored, and the next delivery probes.
+-- Return until_ms, reason and probe_ms of an open circuit; nil: it is closed. A time further ahead than it was when it
+-- was written is ignored, and the next delivery probes.
 function circuit.read(key, now_ms)
   local until_ms, reason, probe_ms, wait_ms =
     unpack(redis.call('HMGET', key, 'until_ms', 'reason', 'probe_ms', 'wait_ms'))
@@ -31,11 +32,11 @@ function circuit.read(key, now_ms)
   return bounded_ms, reason, probe_ms
 end
 
--- So long a probe is waited for.
+-- How long other deliveries wait for a probe.
 local PROBE_MS = 15000
 
--- Until when to wait; now or earlier: go and find out. The job that failed last comes back at until_ms and finds out for
--- all; the others come a second later, and wait for a probe that is under way.
+-- Return until when to wait; now or earlier: probe. The job that failed last returns at until_ms and probes for all;
+-- the others return a second later, and wait while a probe is under way.
 function circuit.wait_until(until_ms, probe_ms, now_ms)
   if tonumber(until_ms) > now_ms then return tonumber(until_ms) + 1000 end
   return probe_ms and tonumber(probe_ms) + PROBE_MS > now_ms and now_ms + 1000 or 0

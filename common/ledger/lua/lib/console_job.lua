@@ -1,12 +1,13 @@
--- A job of the console that a worker does.
+-- A job that the console gives to a worker.
 --   console_job:<id>  HASH  kind, arguments (JSON), by, asked_ms; until it has ended: addresses (JSON: of the forgotten
---                           person), waits: why it is tried again; once it has ended: ended_ms, and result (JSON) or failure
+--                           person), waits: why it is tried again; once it has ended: ended_ms, and result (JSON) or
+--                           failure
 -- uses: queue
 
 local console_job = {}
 
--- given  id, kind, arguments, by, now_ms; addresses, if any; life_ms: forgotten after that
--- Answers whether it is new: who sends a form twice asks once.
+-- Request a job. Return false if it exists already: the form was sent twice.
+--   given  id, kind, arguments, by, now_ms; addresses, if any; life_ms: after which it expires
 function console_job.request(key, given)
   if redis.call('EXISTS', key) == 1 then return false end
   redis.call('HSET', key, 'kind', given.kind, 'arguments', given.arguments, 'by', given.by, 'asked_ms', given.now_ms)

@@ -1,16 +1,16 @@
--- One person in several campaigns: how close their mails may come, and whose goes first. Decided at each claim, from what
--- is known then of the person's other enrollments (`others`, see sequence.lua).
---   campaigns  {key → {minimum_gap_ms, priority}}, of the caller's JSON; one that is not played here is not in it
+-- One person in several campaigns: how close together their mails may be, and which one is sent first. Decided at each
+-- claim, from what is known then of the person's other enrollments (`others`, see sequence.lua).
+--   campaigns  {key → {minimum_gap_ms, priority}}, from the caller's JSON; without those that are not served here
 -- uses: delivery, owners, pause, queue, records
 
 local crossing = {}
 
--- A request to the provider lasts no longer, so a mail was accepted at most so long after its attempt began.
+-- A request to the provider takes at most this time, so a mail was accepted at most so long after its attempt began.
 local REQUEST_MS = 15000
--- A mail whose outcome is unknown, or that is being sent, is looked at again after so long.
+-- A mail whose outcome is unknown, or that is being sent, is checked again after these times.
 local UNSETTLED_MS, SOON_MS, JUMP_MS = 60000, 1000, 60000
 
--- Until when this mail of another campaign keeps others back, if it may have been accepted although nobody knows.
+-- Return until when a mail of another campaign delays others because it may have been accepted; 0: it does not.
 local function unknown_until(id, line, gap_ms, now_ms)
   local unknown, in_progress, attempted_ms, first_ms = unpack(redis.call('HMGET', keys.delivery .. id,
     'outcome_unknown', 'in_progress', 'attempted_ms', 'first_attempt_ms'))
@@ -19,10 +19,10 @@ local function unknown_until(id, line, gap_ms, now_ms)
   return records.status(line) == 'planned' and math.min(until_ms, now_ms + UNSETTLED_MS) or until_ms
 end
 
-local function kept_back_until(other, gap_ms, now_ms)
+local function delayed_until(other, gap_ms, now_ms)
   local fields = other.fields
   local last_ms = tonumber(fields.last_sent_ms)
-  local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- written down while a clock was wrong
+  local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- recorded while a clock was wrong
   local until_ms = last_ms and not is_wrong and last_ms + gap_ms or 0
   local since_ms = string.match(fields.sending or '', ' (%d+)$')
   if since_ms and since_ms + gap_ms > now_ms then until_ms = math.max(until_ms, now_ms + SOON_MS) end
@@ -35,7 +35,7 @@ local function kept_back_until(other, gap_ms, now_ms)
   return until_ms
 end
 
--- The person's other enrollments, with their fields; one who was forgotten there is in none.
+-- Return the person's other enrollments, with their fields; without those where the person was forgotten.
 function crossing.others_of(fields)
   local found = {}
   for id in string.gmatch(fields.others or '', '%S+') do
@@ -46,19 +46,19 @@ function crossing.others_of(fields)
   return found
 end
 
--- Until when the mails of other campaigns keep one of this campaign back; in the past: they do not. Of two gaps the larger
--- one is kept.
+-- Return until when the mails of other campaigns delay one of this campaign; a time in the past: they do not. Of two
+-- gaps the larger one applies.
 function crossing.gap_until(others, campaign, given, now_ms)
   local until_ms = 0
   for _, other in ipairs(others) do
     local terms = given.campaigns[other.fields.campaign]
     local gap_ms = math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)
-    until_ms = math.max(until_ms, kept_back_until(other, gap_ms, now_ms))
+    until_ms = math.max(until_ms, delayed_until(other, gap_ms, now_ms))
   end
   return until_ms
 end
 
--- Whether a mail of a campaign with a lower priority number could go now: it goes first.
+-- Return whether a mail of a campaign with a lower priority number could be sent now: that one is sent first.
 function crossing.comes_first(others, campaign, given, now_ms)
   for _, other in ipairs(others) do
     local theirs = other.fields

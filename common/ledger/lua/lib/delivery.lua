@@ -1,20 +1,20 @@
--- What all transitions of a delivery share, whatever its kind and channel.
+-- The transitions of a delivery that all kinds and channels share.
 --   delivery:<id>  HASH  an open delivery, from its first claim to its end; a dead letter's stays
---     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
---     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was written
+--     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' none), since when, number of claims
+--     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was when written
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
---     version                        of the campaign, which rendered the payload
+--     version                        the version of the campaign that rendered the payload
 --     attempted_ms                   time of the last attempt
---     attempts, failures             that reached for the provider; of those, the ones that count
+--     attempts, failures             requests that reached for the provider; those of them that count as failures
 --     in_progress                    1 while an attempt is under way
 --     outcome_unknown                1 once the outcome of an attempt stayed unknown
---     last_error                     of the last failure
---     crashes, counted_claim_id      claims in a row whose worker died or forgot them; the last one that was counted
---     replayed                       1 when a person asked for it again: it knows no gap and no order
---     probed                         1 when an attempt of unknown outcome was made while everything waited
+--     last_error                     detail of the last failure
+--     crashes, counted_claim_id      claims in a row whose worker died or forgot them; the last claim that was counted
+--     replayed                       1 when a person asked for it again: neither the minimum gap nor the order applies
+--     probed                         1 when an attempt of unknown outcome was made while all deliveries waited
 --     key_conflict                   1 when the provider said that it has another payload under this key
---     reported                       `accepted_ms provider_id`: a webhook reported it while it was in hand
---     replay_requested_ms, replay_refused   of a dead letter: when a person asked; why a worker left it
+--     reported                       `accepted_ms provider_id`: a webhook reported it while a worker was processing it
+--     replay_requested_ms, replay_refused   of a dead letter: when a person requested a replay; why a worker refused it
 --   open  ZSET  delivery → time at which something must happen to it, ms
 --   dead  ZSET  delivery → time at which it became a dead letter, ms
 -- uses: channel, queue, records, sequence, timeline
@@ -35,7 +35,7 @@ function delivery.schedule(id, due_ms)
   return due_ms
 end
 
--- Each sent mail keeps the version that rendered it: `versions` of its owner is a version, the names of its mails, …
+-- Store which version rendered a sent mail. `versions` of its owner: a version, the names of its mails, another one…
 local function note_version(owner, name, version)
   local noted = redis.call('HGET', owner.key, 'versions')
   local newest = string.match(noted or '', '.*@(%x+)')
@@ -43,15 +43,15 @@ local function note_version(owner, name, version)
   redis.call('HSET', owner.key, 'versions', text)
 end
 
--- Nothing is deferred for longer: a retry's delay, a provider's word, the minimum gap.
+-- The longest deferral: a retry's delay, a wait that the provider demands, the minimum gap.
 local DEFER_MAX_MS = 86400000
 
 function delivery.defer(key, until_ms, now_ms)
   redis.call('HSET', key, 'not_before_ms', until_ms, 'wait_ms', math.max(until_ms - now_ms, 0))
 end
 
--- Whether a planned delivery that nobody has in hand could go now or within two seconds, also because the time that it waits
--- for lies too far ahead; and whether it was claimed before.
+-- Return whether a planned delivery that no worker is processing could be sent now or within two seconds, and whether
+-- it was claimed before. A wait that ends too far ahead counts as over.
 function delivery.could_go(id, due_ms, now_ms)
   local claim_id, not_before_ms, wait_ms =
     unpack(redis.call('HMGET', keys.delivery .. id, 'claim_id', 'not_before_ms', 'wait_ms'))
@@ -61,14 +61,16 @@ function delivery.could_go(id, due_ms, now_ms)
   return is_near, claim_id == ''
 end
 
--- Of an open delivery, as read: the time of its next attempt, now when that lies too far ahead; nil: it was never deferred.
+-- Return the time of the next attempt, from the fields of an open delivery: now when it lies too far ahead, nil when
+-- the delivery was never deferred.
 function delivery.not_before_ms(open, now_ms)
   if not open.not_before_ms then return end
   return queue.bounded('deferral', open.not_before_ms, now_ms, open.wait_ms or DEFER_MAX_MS)
 end
 
--- The provider has it.
---   given  at_ms: of the record; sent_ms: when the provider accepted it; provider_id; paced: the minimum gap counts from it
+-- Record that the provider accepted it.
+--   given  at_ms: of the record; sent_ms: when the provider accepted it; provider_id
+--          paced: the minimum gap counts from it
 function delivery.accept(owner, name, now_ms, given)
   local id = owner.id .. '/' .. name
   local attempts, version = unpack(redis.call('HMGET', keys.delivery .. id, 'attempts', 'version'))
@@ -82,13 +84,13 @@ function delivery.accept(owner, name, now_ms, given)
   sequence.advance(owner, now_ms)
 end
 
--- A webhook reports a delivery that the ledger does not know as accepted: it was, at sent_ms.
+-- Record an acceptance at sent_ms that the ledger knows only from the provider's report, a webhook or its list.
 function delivery.accept_as_reported(owner, name, label, now_ms, sent_ms, provider_id, paced)
   timeline.add(owner.contact, now_ms, 'found', label .. ': the provider tells of it')
   delivery.accept(owner, name, now_ms, {at_ms = sent_ms, sent_ms = sent_ms, provider_id = provider_id, paced = paced})
 end
 
--- It is not sent, for good or until its owner changes. What an earlier attempt may have done is said.
+-- Skip it, permanently or until its owner changes. The reason mentions an earlier attempt of unknown outcome.
 function delivery.skip(owner, name, now_ms, reason)
   local id = owner.id .. '/' .. name
   local attempts, unknown, in_progress =
@@ -100,8 +102,8 @@ function delivery.skip(owner, name, now_ms, reason)
   sequence.advance(owner, now_ms)
 end
 
--- It ends as a dead letter: its payload is kept, so that a replay can send the same bytes. The worker that had claimed it settles
--- nothing any more, because the fence counts on.
+-- End it as a dead letter. Its payload is kept, so that a replay can send the same bytes. The fence is raised, so that
+-- the worker that had claimed it cannot settle it any more.
 function delivery.make_dead_letter(owner, name, label, now_ms, reason)
   local id = owner.id .. '/' .. name
   local key = keys.delivery .. id
@@ -120,18 +122,18 @@ function delivery.end_sending(owner, name)
   if sending and string.match(sending, '^%S+') == name then redis.call('HDEL', owner.key, 'sending') end
 end
 
--- Would one more crash of a worker make it a dead letter?
+-- Return whether one more crash of a worker would make it a dead letter.
 function delivery.is_last_crash(key)
   return tonumber(redis.call('HGET', key, 'crashes') or 0) + 1 >= limits.crashes_max
 end
 
--- What a webhook reported while it was in hand: when it was accepted, and the provider's id.
+-- Return what a webhook reported while a worker was processing it: when it was accepted, and the provider's id.
 function delivery.reported(key)
   local accepted_ms, provider_id = string.match(redis.call('HGET', key, 'reported') or '', '^(%S+) (.*)$')
   return tonumber(accepted_ms), provider_id
 end
 
--- Does the worker that holds this claim live?
+-- Return whether the worker that holds this claim is alive.
 function delivery.is_claimed(claim_id)
   return claim_id and claim_id ~= '' and queue.is_alive(string.match(claim_id, '^[^#]*'))
 end

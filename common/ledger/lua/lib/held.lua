@@ -1,9 +1,9 @@
--- Signups that are beyond a bound wait for a decision: they are kept, and nothing of them is scheduled.
---   held               ZSET    enrollment → time of its signup, ms; it is among the enrolled only when it is released
+-- Signups beyond a bound (an hourly limit) wait for a decision: they are stored, and nothing of them is scheduled.
+--   held               ZSET    enrollment → time of its signup, ms; it counts as enrolled only after its release
 --   enrollment:<enr>   HASH    status: held; held_by: `hour` or `source`
---   passed             LIST    times of the newest signups that were let through, the newest first, ms; a day
+--   passed             LIST    times of the newest signups that were let through, newest first, ms; expires after a day
 --   passed:<visitor>   LIST    likewise, of one visitor of the website
---   visitor_of:<enr>   STRING  whose a held signup is; a day
+--   visitor_of:<enr>   STRING  the visitor who sent a held signup; expires after a day
 -- uses: counts, people, queue, timeline
 
 local held = {}
@@ -12,7 +12,7 @@ local HOUR_MS, DAY_MS = 3600000, 86400000
 
 local function is_full(key, per_hour, now_ms)
   local oldest_ms = redis.call('LINDEX', key, per_hour - 1)
-  -- A signup that came in the future was written down while a clock was wrong.
+  -- A signup in the future was recorded while a clock was wrong.
   return oldest_ms and tonumber(oldest_ms) > now_ms - HOUR_MS and not queue.is_too_far(oldest_ms, now_ms, HOUR_MS)
 end
 
@@ -22,8 +22,8 @@ local function let_through(key, per_hour, now_ms)
   redis.call('PEXPIRE', key, DAY_MS)
 end
 
--- The bound that one more signup is beyond, nil: none, and it counts. What is beyond a bound counts towards none.
---   given  received_ms; per_hour, per_source: the bounds, nil: none; visitor: nil: nobody knows
+-- Return the bound that one more signup is beyond; nil: none, and it counts. One that is beyond counts towards none.
+--   given  received_ms; per_hour, per_source: the bounds, nil: none; visitor: nil: unknown
 function held.beyond(given)
   local now_ms, per_hour, source = given.received_ms, given.per_hour, nil
   if given.visitor and given.per_source then source = keys.passed .. ':' .. given.visitor end
@@ -42,9 +42,9 @@ function held.add(id, bound, received_ms, visitor)
   people.note_change(id)
 end
 
--- It is held no longer; the caller says what becomes of it. Answers false when it was not.
+-- End the hold of a signup; the caller decides what becomes of it. Return false when it was not held.
 function held.remove(id)
-  -- Read first: a full store refuses a script only before its first write, and it lets every ZREM pass.
+  -- Read first: a full store refuses a script only before its first write, and it accepts every ZREM.
   if not redis.call('ZSCORE', keys.held, id) then return false end
   redis.call('ZREM', keys.held, id)
   counts.add('held:' .. redis.call('HGET', keys.enrollment .. id, 'held_by'), -1)

@@ -1,4 +1,4 @@
--- Whose calls a phone number was written to about, so that what it answers reaches them.
+-- The calls that a phone number was written to about, so that an answer from the number reaches their contacts.
 --   numbers:<number hash>  SET   guest
 --   guest:<gst>            HASH  number_hash: of the last number that was written to about this call
 

@@ -1,5 +1,5 @@
--- Whose a delivery is. An enrollment is its own contact; of a booking guest the contact is the enrollment that their
--- address has or would have.
+-- The owner of a delivery is an enrollment, which is its own contact, or a booking guest, whose contact is the
+-- enrollment that their address has or would have.
 --   enrollment:<enr>  HASH  one contact in one campaign, see codec.py
 --   guest:<bkg>       HASH  one person whose call a booking is, see booking_codec.py
 -- Fields that both have: campaign, address_hash, and the records of their deliveries, see records.lua.
@@ -20,7 +20,7 @@ end
 
 local SENT = {accepted = true, delivered = true, bounced = true, complained = true}
 
--- Was a delivery of one of these triggers sent?
+-- Return whether a delivery of one of these triggers was sent.
 function owners.has_sent(fields, triggers)
   for field, line in pairs(fields) do
     local trigger = SENT[string.match(line, '^%S+')] and string.match(field, '^/([^/]+)/')
@@ -31,7 +31,8 @@ function owners.has_sent(fields, triggers)
   return false
 end
 
--- Has the contact another call, in one of the states of `later_calls`, that starts after the time in the field `since`?
+-- Return whether the contact has another call, in one of the states of `later_calls`, that starts after the time in the
+-- field `since`.
 local function has_later_call(fields, requires)
   local calls = redis.call('HGETALL', keys.contact .. (fields.contact or ''))
   local since_ms = tonumber(fields[requires.since] or 0)
@@ -43,7 +44,7 @@ local function has_later_call(fields, requires)
   return false
 end
 
--- Why a follow-up must not be sent, whose call has the state that it follows.
+-- Return why a follow-up must not be sent although its call has the required state; nil: it may.
 local function follow_up_refusal(fields, requires)
   local reason = redis.call('HGET', keys.enrollment .. (fields.contact or ''), 'exit_reason')
   if reason and reason ~= 'stopped' then return reason end
@@ -51,12 +52,13 @@ local function follow_up_refusal(fields, requires)
   if has_later_call(fields, requires) then return requires.booked_again end
 end
 
--- Why this delivery must not be sent, apart from a suppression.
+-- Return why this delivery must not be sent, apart from a suppression; nil: it may.
 --   requires    state: that the owner must have; start_ms: likewise, nil: any; nil: nothing
---               stays: of a follow-up, whose contact must not have left, with
---               other_triggers, sent_before: none of these was sent, or else this is the reason
---               since, later_calls, booked_again: no call in these states starts after the time in that field, or else
---   expires_ms  from then on it is not sent, nil: never
+--               stays: set for a follow-up, whose contact must not have left, with
+--               other_triggers, sent_before: none of these was sent, otherwise sent_before is the reason
+--               since, later_calls, booked_again: no call in these states starts after the time in that field,
+--               otherwise booked_again is the reason
+--   expires_ms  from this time on it is not sent; nil: it does not expire
 function owners.refusal(fields, requires, expires_ms, now_ms)
   if fields.status == 'exited' then return fields.exit_reason end
   if requires and fields.state ~= requires.state then return fields.state end

@@ -1,11 +1,11 @@
---   pauses    HASH  `*` for everybody, `campaign:<key>`, or contact → who paused, when and why, JSON
---   hold:all  HASH  reason → why nothing is sent to anybody, JSON; `reason/<worker>`: why nothing is sent by that worker
+--   pauses    HASH  `*` for all contacts, `campaign:<key>`, or contact → who paused, when and why, JSON
+--   hold:all  HASH  reason → why nothing is sent to any contact, JSON; `reason/<worker>`: why that worker sends nothing
 -- uses: channel, queue
 
 local pause = {}
 
--- A held delivery is looked at again so much later, sooner than a paused one: the queue stands while all is held, and
--- what one worker may not send is another one's.
+-- A held delivery is tried again after this time, sooner than a paused one: while all sending is held its queue is
+-- paused, and what one worker may not send another one may.
 pause.HELD_MS = 1000
 
 function pause.is_paused(whose)
@@ -17,7 +17,7 @@ function pause.covers(contact, campaign)
   return (found[1] or found[2] or found[3]) and true or false
 end
 
--- Why this worker sends nothing to anybody now; nil: it may.
+-- Return why this worker may send nothing now; nil: it may.
 function pause.hold_reason(worker)
   for _, name in ipairs(redis.call('HKEYS', keys.hold_all)) do
     local reason, whose = string.match(name, '^([^/]*)/?(.*)$')
@@ -25,7 +25,7 @@ function pause.hold_reason(worker)
   end
 end
 
--- Of all deliveries none is promoted while everybody is paused or all sending is held.
+-- Promote no deliveries while all contacts are paused or all sending is held.
 function pause.update_queue()
   local is_stopped = pause.is_paused('*')
   for _, name in ipairs(redis.call('HKEYS', keys.hold_all)) do

@@ -1,5 +1,5 @@
--- Which enrollments changed: who keeps a list of people reads these again, and not everybody.
---   people_changes       ZSET    enrollment → number of its newest change; those of the newest `limits.people_changes_max` changes
+-- Which enrollments changed, so that a process that holds a list of people reads only these again.
+--   people_changes       ZSET    enrollment → number of its newest change; the newest `limits.people_changes_max` only
 --   people_changes:last  STRING  number of the newest change
 
 local people = {}
@@ -29,7 +29,7 @@ function people.note_change(id)
   if number % 100 == 0 then trim(number) end
 end
 
--- Nothing is kept of somebody who was forgotten, not even that they changed.
+-- Nothing is stored of a contact who was forgotten, not even that they changed.
 function people.remove(id)
   redis.call('ZREM', keys.people_changes, id)
 end

@@ -1,6 +1,6 @@
--- What became of each delivery of an owner: a field of the owner's HASH, named `/` and the delivery's name, so that the
--- delivery's id is the owner's id and the field. The owner is an enrollment or a booking guest.
---   `planned due_ms`                        it waits, or is in hand
+-- The record of each delivery of an owner, which is an enrollment or a booking guest: a field of the owner's HASH,
+-- named `/` and the delivery's name, so that the owner's id and the field together are the delivery's id.
+--   `planned due_ms`                        it waits, or is being processed
 --   `status at_ms attempts sent detail`     status: accepted, delivered, bounced, complained, skipped, dead
 --                                           sent: how much later than at_ms the provider accepted it, in ms and with a
 --                                           sign, mostly `+0`; `0`: never. detail: the provider's id, or the reason
@@ -21,7 +21,7 @@ function records.detail(line)
   return string.match(line, '^%S+ %S+ %S+ %S+ (.*)$')
 end
 
--- The status that follows from all that the provider reported, and its time.
+-- What the provider may report, and the status that follows from it; the first one that was reported decides.
 local REPORTED = {
   {'complained', 'complained'}, {'bounced', 'bounced'}, {'suppressed', 'bounced'}, {'delivered', 'delivered'},
 }
@@ -38,7 +38,7 @@ local function uncount(owner, name)
   if status and status ~= 'planned' then counts.add('delivery:' .. status, -1) end
 end
 
--- As if nothing had become of it yet.
+-- Delete the record, as if nothing had become of the delivery yet.
 function records.remove(owner, name)
   uncount(owner, name)
   redis.call('HDEL', owner.key, '/' .. name)

@@ -1,11 +1,11 @@
--- The way of one enrollment through its steps: `next` names the only one that waits in the schedule unclaimed.
---   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms
---   ended      ZSET  every other enrollment → time of its end, ms; `+inf` once all else of it was erased
+-- One enrollment and its steps: `next` names the only step that waits in the schedule unclaimed.
+--   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper checks it, ms
+--   ended      ZSET  every other enrollment → time of its end, ms; `+inf` once its data was erased
 -- uses: counts, held, owners, projection, queue, records, timeline
 
 local sequence = {}
 
--- The sweeper looks at it then, or earlier.
+-- Let the sweeper check the enrollment at this time or earlier.
 function sequence.watch(id, at_ms)
   redis.call('ZREM', keys.ended, id)
   redis.call('ZADD', keys.under_way, 'LT', at_ms, id)
@@ -46,7 +46,7 @@ function sequence.drop_next(enrollment)
   end
 end
 
--- The enrollment ends when none of its deliveries is planned any longer.
+-- Complete the enrollment when none of its deliveries is planned any more.
 function sequence.complete(enrollment, now_ms)
   local fields = owners.fields(enrollment)
   if fields.status ~= 'active' then return end
@@ -59,7 +59,8 @@ function sequence.complete(enrollment, now_ms)
   counts.add('completed', 1)
 end
 
--- The record of one of its deliveries changed. Only enrollments are sequences, and shown in Notion with their deliveries.
+-- Update an owner after the record of one of its deliveries changed. Only enrollments are sequences, and are shown in
+-- Notion with their deliveries.
 function sequence.advance(owner, now_ms)
   if not owner.is_enrollment then return end
   sequence.complete(owner, now_ms)
@@ -73,7 +74,7 @@ local function add_other(id, other)
   redis.call('HSET', key, 'others', others and others .. ' ' .. other or other)
 end
 
--- Each of one person's enrollments knows those in other campaigns: between mails of two campaigns a gap is kept.
+-- Each of a person's enrollments knows those in other campaigns, because a gap is kept between mails of two campaigns.
 function sequence.join(id, others)
   for _, other in ipairs(others or {}) do
     if redis.call('EXISTS', keys.enrollment .. other) == 1 then
@@ -89,7 +90,8 @@ function sequence.note_sent(owner, sent_ms)
   if not last_ms or tonumber(last_ms) < sent_ms then redis.call('HSET', owner.key, 'last_sent_ms', sent_ms) end
 end
 
--- End an enrollment early: nothing of it waits any longer. Of a completed one only the reason is kept, for a rebuild.
+-- End an enrollment early: nothing of it is scheduled any more. For a completed one only the reason is stored, for a
+-- rebuild.
 function sequence.exit(id, reason, now_ms)
   local enrollment = owners.of(id)
   local status = redis.call('HGET', enrollment.key, 'status')
@@ -113,7 +115,7 @@ local function has_word(words, word)
   return string.find(' ' .. (words or '') .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
 end
 
--- Nothing more is sent of an enrollment while `hold` names a reason; each of several must be released.
+-- Hold an enrollment: nothing more of it is sent while `hold` names a reason. Each of several reasons must be released.
 function sequence.hold(id, reason, now_ms)
   local enrollment = owners.of(id)
   local status, hold, next_name = unpack(redis.call('HMGET', enrollment.key, 'status', 'hold', 'next'))
@@ -124,7 +126,7 @@ function sequence.hold(id, reason, now_ms)
   return true
 end
 
--- What waited is scheduled again: the next step when it was to be looked at, what is being retried at once.
+-- Schedule again what waited: the next step at the time that it had, a step that is being retried now.
 local function resume(enrollment, now_ms)
   local fields = owners.fields(enrollment)
   sequence.watch(enrollment.id, now_ms)

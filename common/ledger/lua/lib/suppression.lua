@@ -1,14 +1,14 @@
--- Addresses that get no mail: for good, or until a person releases them.
---   suppressed    HASH  address hash → `reason ms`: no further mail, in no campaign; ` forgotten` behind it when nothing
---                       else may be kept of that contact
---   unsuppressed  HASH  address hash → `ms detail`: they asked then to come back, and how, also of an unknown contact;
---                       what was reported of before suppresses no longer
---   resting       HASH  address hash → `ms bounces`: its mailbox took none of that many mails in a row
---   soft_bounces:<address hash>  HASH  delivery → time of its mailbox bounce, ms, since the last delivery
+-- Addresses that get no mail: permanently, or until a person releases them.
+--   suppressed    HASH  address hash → `reason ms`: no further mail, in no campaign; followed by ` forgotten` when
+--                       nothing else may be stored of that contact
+--   unsuppressed  HASH  address hash → `ms detail`: when and how they asked to come back, also an unknown contact;
+--                       what was reported of a time before that no longer suppresses
+--   resting       HASH  address hash → `ms bounces`: since when; how many mails in a row its mailbox refused
+--   soft_bounces:<address hash>  HASH  delivery → time of its mailbox bounce, ms, since the last mail was delivered
 
 local suppression = {}
 
--- What is due for a resting address is looked at again so much later.
+-- A delivery to a resting address is tried again after this time.
 suppression.WAIT_MS = 600000
 
 function suppression.reason(address_hash)
@@ -27,8 +27,8 @@ local function unsuppressed_ms(address_hash)
   return tonumber(string.match(redis.call('HGET', keys.unsuppressed, address_hash) or '', '^%d+'))
 end
 
--- The first reason stays, and of one reason its first time, so that order never matters; but who complained has complained,
--- whatever came first. Answers whether anything changed.
+-- Suppress an address. The first reason stays, with its earliest time, so that the order of reports does not matter;
+-- but a complaint replaces every other reason. Return whether anything changed.
 function suppression.add(address_hash, reason, at_ms)
   at_ms = tonumber(at_ms)
   if at_ms <= (unsuppressed_ms(address_hash) or 0) then return false end
@@ -40,7 +40,7 @@ function suppression.add(address_hash, reason, at_ms)
   return true
 end
 
--- Nothing else is kept of this contact; how they once came back, in somebody's words, is not either.
+-- Mark that nothing else may be stored of this contact. The words with which they once came back are deleted too.
 function suppression.forget(address_hash, now_ms)
   suppression.wake(address_hash)
   local came_back_ms = unsuppressed_ms(address_hash)
@@ -50,13 +50,13 @@ function suppression.forget(address_hash, now_ms)
   redis.call('HSET', keys.suppressed, address_hash, known .. ' forgotten')
 end
 
--- Answers whether it was resting.
+-- Send to a resting address again. Return whether it was resting.
 function suppression.wake(address_hash)
   redis.call('DEL', keys.soft_bounces .. address_hash)
   return redis.call('HDEL', keys.resting, address_hash) == 1
 end
 
--- An earlier version suppressed a spelling, whose mailbox is known only now.
+-- Move a suppression to its mailbox: an earlier version stored it for a spelling, whose mailbox is known only now.
 function suppression.adopt(spelled_hash, address_hash)
   local reason, since_ms = string.match(spelled_hash and redis.call('HGET', keys.suppressed, spelled_hash) or '', '^(%S+) (%d+)')
   if not reason then return end

@@ -1,7 +1,7 @@
--- Webhook ids that were answered. They are forgotten by the time of our processes and not by an expiry: the store's clock
--- may jump, and would forget them all.
+-- Webhook ids that were answered. Advent forgets them by its own clocks, not by an expiry in the store: if the store's
+-- clock jumped, an expiry would forget them all.
 --   w:<digest of kind:id>  STRING  the answer that the id was given, or the event it was given to
---   webhooks:<day>         LIST    the digests that were answered first on that day; day: since 1970, UTC
+--   webhooks:<day>         LIST    the digests that were first answered on that day; day: since 1970, UTC
 --   webhook_days           SET     the days that have such a list
 
 local webhook_ids = {}
@@ -12,7 +12,7 @@ function webhook_ids.day(ms)
   return math.floor(ms / DAY_MS)
 end
 
--- Of each key its answer, and when it was given. What came before this version keeps the expiry that it has.
+-- Store the answer for each key, and when it was given. Keys written by earlier versions keep their expiry.
 function webhook_ids.remember_all(answers, answered_ms)
   local digests = {}
   for key, answer in pairs(answers) do
