@@ -75,7 +75,7 @@ class Outlook:
 def ahead(
     person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[Step] = (), send_late: bool = False
 ) -> dict[Step, int]:
-    """Return the due times of the steps that are still to come, in line with `replan` in `lua/versions.lua`, ms."""
+    """Return the due time of each step still to come, ms: the same steps as `replan` in `lua/versions.lua` leaves."""
     enrollment = person.enrollment
     found: dict[Step, int] = {}
     has_reopened = False
