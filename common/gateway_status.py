@@ -1,4 +1,4 @@
-"""The status that a gateway reports at `/ready`, as health checks read it."""
+"""The status of a gateway, as health checks read it from its `/ready`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """
-    The status that a gateway reports at `/ready`.
+    The parts of a gateway's `/ready` that health checks use.
 
     `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: how far the clock of its machine
     is ahead, 0 while it is right.

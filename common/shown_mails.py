@@ -1,5 +1,5 @@
 """
-A mail or SMS to one contact, rendered for display or for a test: like a worker renders it, except for its links.
+A mail or SMS to one contact, rendered for display or for a test: as a worker renders it, except for its links.
 
 The real links would unsubscribe the contact, and would show the contact's calls to the recipient of a test mail.
 """

@@ -127,7 +127,7 @@ def name_if_usable(text: str | None) -> str | None:
 
 
 def _is_placeholder(plain: str) -> bool:
-    """Return whether no word of the text means anything: `null null`, `(null)`. Quotes and brackets are ignored."""
+    """Return whether the text is a placeholder, in any quotes or brackets. Of several words, none may mean anything."""
     if _MERGE_FIELD.search(plain) is not None:
         return True
     found = _WORD.findall(plain)

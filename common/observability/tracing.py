@@ -68,7 +68,7 @@ def request(provider: str) -> AbstractContextManager[None]:
 
 
 def belongs_to(owner: str) -> None:
-    """Link the current job, such as a reminder in its booking's trace, to the trace of the contact whom it concerns."""
+    """Link the current job to this contact's trace: a reminder is part of its booking's trace."""
     if _tracer is not None:
         _tracer.link(owner)
 

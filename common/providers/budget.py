@@ -40,7 +40,7 @@ class Budget(Protocol):
 
 
 class Unlimited(Budget):
-    """No limit: for single commands and for tests of other things."""
+    """A budget without a limit, for single commands and for tests of other things."""
 
     async def take(self) -> None:
         return None

@@ -25,7 +25,7 @@ _KEYS: Mapping[str, str] = {
     "calcom": "CALCOM_API_KEY",
 }
 _REFUSED = re.compile(r"(?!http_|network_edge).* \((401|403)\)")
-"""A refusal by the provider itself. Codes `http_…` and `network_edge` are ours, for a proxy or network before it."""
+"""A refusal by the provider itself. Our codes `http_…` and `network_edge` mean a proxy or network in front of it."""
 
 
 def cure_of(provider: str, reason: str) -> str:

@@ -57,7 +57,7 @@ def _of_notion(settings: Settings) -> Iterator[str]:
 
 
 def _of_twilio(settings: Settings) -> Iterator[str]:
-    """The token alone does not count: a process that only checks signatures has it too."""
+    """TWILIO_AUTH_TOKEN may be set alone: a process that only checks signatures needs nothing else."""
     names = ("twilio_account_sid", "twilio_from", "twilio_auth_token")
     given = [name.upper() for name in names[:2] if getattr(settings, name) is not None]
     for name in names:

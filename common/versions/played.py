@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class VersionUndecided(CampaignError):
-    """A person must decide which version those contacts get who signed up before there were versions."""
+    """A person must decide which version is in force for contacts who signed up before there were versions."""
 
 
 class PlayedVersions:

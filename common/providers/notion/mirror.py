@@ -115,5 +115,5 @@ def _guarded(person: Person, database: str) -> EnrollmentId:
 
 
 def _title(assessment: Assessment) -> str:
-    """Return the business, the first name or the address. A text that must not be shown to others is skipped."""
+    """Return business name, first name or address. A name that must not be shown to others is skipped."""
     return if_usable(assessment.business_name) or name_if_usable(assessment.first_name) or assessment.email

@@ -33,7 +33,11 @@ SCHEMA_LIFE_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """What the ledger stores of one row: its page, and a digest of its values ("": the page is not certain)."""
+    """
+    What the ledger stores of one row.
+
+    `page_id`: its page. `digest`: a digest of its values; "": the row may have copies, and is searched for next time.
+    """
 
     page_id: str = ""
     digest: str = ""
