@@ -1,4 +1,4 @@
-"""Background tasks of a process: sweeping, checking the store, playing the version in force, and others."""
+"""Background tasks of a process: sweeping, checking the store, following the campaign version in force, and others."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ async def repeat(
     sleep: Sleep = _sleep,
 ) -> None:
     """
-    Until cancelled: `call`, and again `every_s` after its end, also when the store was away or a bug ended it.
+    Run `call` until cancelled, each time `every_s` after the last call ended, also if it failed.
 
-    `task`: its name in the log. `at_once`: do not wait before the first time. Raises what is one of `ends_with`.
+    A store outage or a bug in `call` is logged. `task`: its name in the log. `at_once`: do not wait before the first
+    call. Raises the exceptions listed in `ends_with`.
     """
     if not at_once:
         await sleep(every_s)
@@ -46,7 +47,7 @@ async def repeat(
 
 
 class BackgroundTasks:
-    """Endless tasks on the event loop in which they were started. One that a bug ends is logged."""
+    """Endless tasks on the event loop that started them. A task that ends with an error is logged."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,10 +61,10 @@ class BackgroundTasks:
 
     async def stop(self) -> None:
         """
-        Cancel them and wait, at most 3 s.
+        Cancel all tasks and wait for their end, at most 3 s.
 
-        redis-py swallows a cancellation that comes while it connects, so one may not be enough; and an event loop that
-        closes while a task runs reports an error.
+        One cancellation may not be enough: redis-py swallows one that arrives while it connects. The wait is needed
+        because an event loop that closes while a task runs reports an error.
         """
         self._is_stopping = True
         for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""Time is an argument: everything that needs an instant is given one, and only the entries read this clock."""
+"""Clocks. Time is an argument: code receives the time, or a clock, from the entry point of its process."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Protocol
 
 
 def utc_datetime(ms: int) -> datetime:
-    """The aware UTC instant of a number of milliseconds since 1970."""
+    """Return milliseconds since 1970 as an aware UTC datetime."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def iso(ms: int) -> str:
-    """`2025-11-24T09:09:00.123Z`."""
+    """Format UTC milliseconds since 1970 as `2025-11-24T09:09:00.123Z`."""
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
 @lru_cache(maxsize=64)
 def _second(seconds: int) -> str:
-    """Every answer and log line is dated, and nearly all of them in the same few seconds."""
+    """Format whole seconds. Cached, because nearly all times that are formatted lie within the same few seconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
@@ -31,7 +31,7 @@ class Clock(Protocol):
     def now_ms(self) -> int: ...
 
     def wall_ms(self) -> int:
-        """What the machine's own clock shows: what senders of signed requests compare with."""
+        """Return the time of the machine's own clock, with which the time in a signed request is compared."""
         ...
 
 
@@ -39,9 +39,9 @@ class SystemClock:
     """
     The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
-    All processes that share a store then share its time, so a lease or a due time means the same to all of them.
-    From the start on it goes by the time that passes: setting the machine's clock or the store's, by hand or by NTP,
-    does not make it jump; see `common/domain/clock_check.py`. A worker whose clock showed next week would send
+    All processes that share a store therefore share its time, so a lease or a due time means the same to all of them.
+    After the start this clock counts elapsed time: it does not jump when the machine's clock or the store's clock is
+    set, by hand or by NTP (see `common/domain/clock_check.py`). A worker whose clock jumped to next week would send
     next week's mail.
     """
 
@@ -56,12 +56,12 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def steady_ms(self) -> int:
-        """Goes by the time that passes, since some time in the past."""
+        """Return the elapsed time since an arbitrary moment in the past."""
         return _passed_ns() // 1_000_000
 
 
 def _passed_ns() -> int:
-    """Since some instant in the past; where the system can tell, the time that the machine slept counts too."""
+    """Return the time since an arbitrary moment, including the time that the machine slept if the system counts it."""
     return time.clock_gettime_ns(_ALSO_ASLEEP) if _ALSO_ASLEEP is not None else time.monotonic_ns()
 
 
@@ -69,7 +69,7 @@ _ALSO_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class VirtualClock:
-    """A clock that does not move by itself; for tests and simulation."""
+    """A clock that moves only when `advance` or `move_to` is called; for tests and simulations."""
 
     def __init__(self, now_ms: int = 1_764_000_000_000) -> None:
         self._now_ms = now_ms
@@ -90,17 +90,17 @@ class VirtualClock:
 SAMPLES = 3
 AGREE_MS = 60_000
 HALF_SECOND_MS = 500
-"""A `Date` has whole seconds."""
+"""Added to each `Date`, which is cut to whole seconds."""
 
 
 class DateWitness:
     """
-    The time by the `Date` headers of the latest answers of providers: a witness that no clock of ours can deceive.
+    The time according to the `Date` headers of the providers' latest answers: it does not depend on our own clocks.
 
-    One for each process. `steady_ms`: its steady clock, with which the time of an answer is kept.
+    One for each process. `steady_ms`: the steady clock of the process, which dates each answer.
 
-    One strange `Date` tells nothing once there are others: of three the middle one is believed, of two only a pair that
-    agrees.
+    A single wrong `Date` does no harm once there are others: of three samples the middle one counts; two samples count
+    only if they agree.
     """
 
     def __init__(self, steady_ms: Callable[[], int]) -> None:
@@ -108,7 +108,7 @@ class DateWitness:
         self._samples: deque[int] = deque(maxlen=SAMPLES)
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """One answer; without a readable `Date`, or from a cache, it says nothing."""
+        """Record the `Date` of one answer. An answer from a cache, or without a readable `Date`, is ignored."""
         if headers.get("age", "0") != "0":
             return
         try:
@@ -118,7 +118,7 @@ class DateWitness:
         self._samples.append(date_ms + HALF_SECOND_MS - self._steady_ms())
 
     def read_ms(self) -> int | None:
-        """The time by the providers; None while they have not said it."""
+        """Return the time according to the providers, or None while too few of their answers are known."""
         known = sorted(self._samples)
         if not known or (len(known) == 2 and known[1] - known[0] > AGREE_MS):
             return None

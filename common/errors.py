@@ -1,13 +1,14 @@
 """
-Failures, as a small tree. Providers translate their errors into it; actors know no others.
+Failures, as a small tree. The providers' clients translate their errors into it; actors handle no other errors.
 
-    Failure ├── Throttled      429, 529: nothing happened                          → deferred until Retry-After; no
-    attempt counted ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts,
-    the circuit opens │   └── Ambiguous    may have succeeded: timeout after the request left → next attempt, same key,
-    same bytes ├── Permanent      this message will never succeed: malformed address  → dead letter └── Misconfigured
-    no message will: key, domain, quota of the day      → the circuit opens, one alert
+    Failure
+    ├── Throttled        429, 529: nothing happened                → deferred until Retry-After; no attempt is counted
+    ├── Transient        may succeed later: refused connection     → next attempt; if it lasts, the circuit opens
+    │   └── Ambiguous    may have succeeded: time-out, 503         → next attempt with the same key and the same bytes
+    ├── Permanent        this message will never succeed           → dead letter
+    └── Misconfigured    no message will: key, domain, day's quota → the circuit opens, one alert
 
-Anything else is a bug: it is not translated, and the message becomes a dead letter with its traceback.
+Any other exception is a bug: it is not translated, and the message becomes a dead letter with its traceback.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from __future__ import annotations
 
 class Failure(Exception):
     """
-    A provider did not do what was asked.
+    A provider did not do what was requested.
 
-    `code` is the provider's own short name of it (`rate_limit_exceeded`), `status` the HTTP status or None when no
-    answer came. Neither holds personal data: both go into logs and metrics. `detail` may; it goes into the ledger.
+    `code`: the provider's own short name of the failure (`rate_limit_exceeded`). `status`: the HTTP status, None when
+    there was no answer. Neither holds personal data: both are written to logs and metrics. `detail` may hold personal
+    data; it is stored in the ledger.
     """
 
     def __init__(self, code: str, detail: str = "", *, status: int | None = None) -> None:
@@ -26,7 +28,7 @@ class Failure(Exception):
         self.code = code
         self.detail = detail
         self.status = status
-        self.provider = ""  # `resend`, `notion`, `calcom`, `announce`: set where the request is measured.
+        self.provider = ""  # `resend`, `twilio`, `notion`, `calcom`, `announce`: set where the request is measured.
 
     @property
     def kind(self) -> str:
@@ -34,7 +36,7 @@ class Failure(Exception):
 
 
 class Throttled(Failure):
-    """Nothing happened; `retry_after_ms` says when to come back."""
+    """Nothing happened. Repeat the request after `retry_after_ms`."""
 
     def __init__(self, code: str, detail: str = "", *, status: int | None = None, retry_after_ms: int = 1_000) -> None:
         super().__init__(code, detail, status=status)
@@ -53,8 +55,8 @@ class Permanent(Failure):
     """
     This request will never succeed, however often it is repeated.
 
-    `is_recipient`: because of the address or number that it is for, so nothing else to it will either; `is_opt_out`:
-    its owner said so to the provider.
+    `is_recipient`: the reason is the recipient's address or number, so no other message to it will succeed either.
+    `is_opt_out`: the reason is that its owner opted out at the provider.
     """
 
     def __init__(

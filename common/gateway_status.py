@@ -1,4 +1,4 @@
-"""What a gateway says of itself, read by those who judge it."""
+"""The status of a gateway, as health checks read it from its `/ready`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """
-    What a gateway says of itself at `/ready`.
+    The parts of a gateway's `/ready` that health checks use.
 
-    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: of its machine, 0 while right.
+    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: how far the clock of its machine
+    is ahead, 0 while it is right.
     """
 
     is_ready: bool
@@ -21,7 +22,7 @@ class GatewayStatus:
 
     @classmethod
     def read(cls, body: Any) -> GatewayStatus | None:
-        """From the body of `/ready`, green or red; None for anything else."""
+        """Read the JSON body of `/ready`, ready or not. Return None for any other value."""
         try:
             spool = body["dependencies"]["spool"]
             return cls(

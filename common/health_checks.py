@@ -1,8 +1,8 @@
 """
-The one judgement of a running system: a finding for each aspect, made from what was read of store and gateway.
+The health check of a running system: one finding for each aspect, computed from the state of store and gateway.
 
-Console, `advent health`, `advent status`, the outside ping and the metrics all call `check_health`; they differ only in
-the limits that they pass and in what they show.
+The console, `advent health`, `advent status`, the ping to HEALTHCHECK_PING_URL and the metrics all call `check_health`;
+they differ only in the limits that they pass and in what they show.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def check_health(
     limits: Limits | None = None,
 ) -> tuple[Finding, ...]:
     """
-    Every aspect, in the order in which an operator would look.
+    Return the findings of all aspects, in the order in which an operator would look at them.
 
-    `gateway`: None when it was not asked. `warnings`: what the store monitor found wrong with the store, a line each
-    with its cure. `files_differ`: the campaigns whose files are not the version in force.
+    `gateway`: None when its status was not requested. `warnings`: what the store monitor found wrong with the store,
+    one line each, with the cure. `files_differ`: the campaigns whose files are not the version in force.
     """
     limits = limits or Limits()
     return (

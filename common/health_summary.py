@@ -11,12 +11,12 @@ from common.health_checks import Finding, Level, problems_of, worst_level
 from common.ledger.reads.store_stats import StoreStats
 
 EXIT_STATUS: Final = {Level.OK: 0, Level.BROKEN: 1, Level.NEEDS_PERSON: 3}
-"""Of `advent health`: an upgrade stops, and a watchdog wakes somebody, for 1 only."""
+"""The exit status of `advent health`. Only 1 stops an upgrade and makes a watchdog alert a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSummary:
-    """`sentence`: without a full stop. `problems`: the findings that are not OK, the broken first."""
+    """`sentence`: has no full stop. `problems`: the findings that are not OK, `BROKEN` ones first."""
 
     level: Level
     sentence: str
@@ -24,7 +24,7 @@ class HealthSummary:
 
 
 def summarize(findings: Iterable[Finding], stats: StoreStats | None) -> HealthSummary:
-    """`stats`: None where the store does not answer, which is a finding then."""
+    """Summarize findings. `stats`: None when the store does not answer; the findings then say so."""
     found = [*findings]
     problems = tuple(problems_of(found))
     if problems:

@@ -1,4 +1,4 @@
-"""What a mail, or a calendar, may say of a booked call."""
+"""The facts about a booked call that a mail or a calendar entry may show."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def meeting_of(
     settings: Settings, booking: Booking, start_ms: int, signup: Assessment | None, calendar_url: str | None = None
 ) -> Meeting:
     """
-    What is said of a call that starts then.
+    Return the facts about a call that starts at `start_ms`.
 
-    `signup`: of the guest, None for one who was never enrolled: anybody can book for anybody, and the title is then the
-    text of a stranger. Without a time zone the hour is in UTC. A link to a host that is not known is left out.
+    `signup`: the guest's, None for a guest who was never enrolled. The title is then left out: anybody can book a call
+    for anybody, so a stranger may have written it. Without a time zone the hour is in UTC. A link is left out unless
+    its host is one of MEETING_HOSTS.
     """
     return Meeting(
         first_name=booking.first_name,
@@ -43,7 +44,7 @@ def meeting_of(
 def calendar_entry(
     settings: Settings, booking: Booking, signup: Assessment | None, campaign: Campaign, language: str | None
 ) -> CalendarEntry:
-    """The call as it stands now. `booking` has a start, and the ids of its series."""
+    """Return the calendar entry for the call as currently booked. `booking` must have a start and an `ical_uid`."""
     assert booking.start_ms is not None
     assert booking.ical_uid is not None
     translation = campaign.messages.translation(language)
@@ -58,12 +59,12 @@ def calendar_entry(
 
 
 def calendar_url(settings: Settings, link: CalendarLink, query: str) -> str:
-    """Where the guest's calendar finds the call. `query`: see `link_query`."""
+    """Return the URL from which the guest's calendar program reads the call. `query`: see `link_query`."""
     return f"{settings.public_address}/calendar/{link.token(settings.secret)}.ics{query}"
 
 
 def link_query(campaign: Campaign, language: str, *, is_home: bool) -> str:
-    """The page behind a link works without the store, so the link says of which campaign, and in which language."""
+    """Return the query of a link: campaign and language, because the page behind it must work without the store."""
     named = {} if is_home else {"campaign": campaign.key}
     if language != campaign.languages[0]:
         named["lang"] = language
@@ -71,7 +72,7 @@ def link_query(campaign: Campaign, language: str, *, is_home: bool) -> str:
 
 
 def _end(booking: Booking, start_ms: int) -> datetime | None:
-    """Of the start that is current; how long another one was to last nobody knows any more."""
+    """Return the end of the call, or None for an earlier start than the current one, whose end is not stored."""
     return utc_datetime(booking.end_ms) if booking.end_ms and start_ms == booking.start_ms else None
 
 

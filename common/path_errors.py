@@ -1,4 +1,4 @@
-"""A directory that cannot be used, as one line with its cure."""
+"""Error messages for a directory that cannot be used, each one line with the cure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def unusable(folder: Path, error: Exception, *, setting: str = "DATA_DIR") -> str:
-    """`DATA_DIR: data cannot be used (Permission denied); set DATA_DIR to …`; for a full disk: make room."""
+    """Return `DATA_DIR: data cannot be used (Permission denied); set DATA_DIR to …`. For a full disk: make room."""
     cure = f"make room there, or set {setting} to a folder on another disk"
     if not _is_full(error):
         cure = f"set {setting} to a folder you can write to"

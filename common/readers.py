@@ -1,4 +1,4 @@
-"""Who reads a mail or SMS, and in which language and time zone: the same when it is sent, shown and tested."""
+"""The reader of a mail or SMS, with language and time zone: the same when it is sent, shown and tested."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from common.ledger.owners import Owned, Owner, Recipient
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """
-    The reader of what is sent to one owner.
+    The reader of the deliveries to one owner.
 
-    `signups`: of a step the enrollment's own, else theirs in every campaign; none for a guest who never signed up.
-    `language`: the one that a signup chose; for a call else that of the calendar; else the campaign's default.
-    `zone`: of the call, else of the signup, else of their last call where it matters, else the campaign's.
+    `signups`: for a step, the enrollment's own signup; for a call, the guest's signups in every campaign, none if they
+    never signed up. `language`: the one that a signup chose; for a call without such a signup, the one that Cal.com
+    reported; by default the campaign's first. `zone`: of the first that has one: the call, the signup, the contact's
+    calls (only if the zone matters), the campaign.
     """
 
     owner: Owner
@@ -37,8 +38,10 @@ async def read_reader(
     ledger: Ledger, campaign: Campaign, item: Owned | Recipient, *, needs_zone: bool = False
 ) -> Reader:
     """
-    All calls of somebody whose signup names no zone are read for it, so only where the campaign's texts name weeks, or
-    somebody needs it. Raises as `Store.run` does.
+    Read the reader of a delivery. Raises as `Store.run` does.
+
+    For a signup without a time zone all calls of the contact would have to be read. This is done only if `needs_zone`,
+    or if the campaign's texts count weeks.
     """
     owner = item.owner
     if isinstance(owner, Enrollment):
@@ -52,7 +55,7 @@ async def read_reader(
 def reader_of(
     campaign: Campaign, owner: Owner, signups: Sequence[Enrollment] = (), *, call_zones: Sequence[str | None] = ()
 ) -> Reader:
-    """`signups`: of the guest, if it is a call. `call_zones`: of the enrollment's calls, the newest first."""
+    """`signups`: the guest's, if the owner is a call. `call_zones`: the zones of the contact's calls, newest first."""
     if isinstance(owner, Enrollment):
         return Reader(
             owner=owner,

@@ -1,7 +1,7 @@
 """
-A mail or SMS of one person to be looked at, or tested: rendered as a worker renders it, but for its links.
+A mail or SMS to one contact, rendered for display or for a test: as a worker renders it, except for its links.
 
-The real link would end the person's mail, and would show the person's calls to whoever gets a test.
+The real links would unsubscribe the contact, and would show the contact's calls to the recipient of a test mail.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from common.readers import Reader
 from common.settings.settings import Settings
 
 UNSUBSCRIBE_URL = "https://unsubscribe.invalid/shown-only"
-"""In a mail that is only looked at."""
+"""The unsubscribe link of a mail that is only displayed."""
 _UNSUBSCRIBE = re.compile(r"https?://[^\s\"'<>]+/unsubscribe/[^\s\"'<>)]+")
 
 
@@ -30,9 +30,10 @@ def render_shown(
     settings: Settings, campaign: Campaign, delivery: Delivery, reader: Reader, *, unsubscribe_url: str, at_ms: int
 ) -> Rendered:
     """
-    As it is read at `at_ms`; of an SMS there is only the text.
+    Render a delivery as the reader would read it at `at_ms`. An SMS has only a text.
 
-    Raises CampaignError when it cannot be written for this person, IndexError or KeyError when the campaign has none.
+    Raises CampaignError when it cannot be rendered for this person, IndexError or KeyError when the campaign has no
+    such message.
     """
     identity = campaign.identity(settings.identity)
     if isinstance(reader.owner, Enrollment):
@@ -53,7 +54,7 @@ def render_shown(
 
 
 def subject_shown(settings: Settings, campaign: Campaign, delivery: Delivery, reader: Reader, *, at_ms: int) -> str:
-    """Its subject, of an SMS its text, without the rest. Raises as `render_shown`."""
+    """Return only the subject of a mail, or the text of an SMS. Raises as `render_shown` does."""
     identity = campaign.identity(settings.identity)
     if isinstance(reader.owner, Enrollment):
         assert delivery.step is not None
@@ -77,10 +78,10 @@ def _meeting(settings: Settings, delivery: Delivery, reader: Reader, booking: Bo
 
 
 def _day(campaign: Campaign, reader: Reader, at_ms: int) -> date | None:
-    """Where the reader is; None where the campaign counts no days."""
+    """Return the reader's local date, or None when the campaign counts no weeks."""
     return local_day(at_ms, reader.zone) if campaign.compiled.weeks else None
 
 
 def without_unsubscribe(text: str) -> str:
-    """Of a mail that was sent: its links to leave lead nowhere."""
+    """Return the text of a sent mail with its unsubscribe links replaced by one that leads nowhere."""
     return _UNSUBSCRIBE.sub(UNSUBSCRIBE_URL, text)

@@ -1,4 +1,4 @@
-"""What an actor may touch: clock, ledger, providers, content, settings. Only entries build one; the rest receive it."""
+"""What an actor may use: clock, ledger, providers, campaigns, settings. Only entry points build a `World`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class World(ProviderSet):
     settings: Settings
     campaigns: Campaigns
     worker: str
-    """This process's id among the heartbeats; a claim names it."""
+    """The id of this process in the heartbeats; its claims are stored under this id."""
     versions: PlayedVersions | None = None
-    """None where the campaigns are those of files: in a simulation."""
+    """None where campaigns are read from files: in a simulation."""

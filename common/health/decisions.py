@@ -1,4 +1,4 @@
-"""What waits until a person decides: dead letters, calls, signups, addresses, refused texts, changed files."""
+"""Findings that need a person's decision: dead letters, calls, signups, addresses, refused texts, changed files."""
 
 from __future__ import annotations
 

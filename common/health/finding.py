@@ -1,4 +1,4 @@
-"""What a health check finds of one aspect, and how bad it is."""
+"""The finding of a health check about one aspect, and its level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MINUTE_MS = 60_000
 
 
 class Level(StrEnum):
-    """`broken`: contacts do not get what they were promised, or soon will not. `needs_person`: a decision is due."""
+    """`broken`: contacts do not get their messages, or soon will not. `needs_person`: a decision is due."""
 
     OK = "ok"
     NEEDS_PERSON = "needs_person"
@@ -20,10 +20,10 @@ class Level(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One aspect: its name (of `ASPECTS`), how bad it is, and what is so.
+    The state of one aspect.
 
-    `sentence` begins in lower case and has no full stop, so that it can be part of a longer one. `cure`: what to do or
-    to know, in whole sentences; "" when nothing needs doing.
+    `name`: one of `ASPECTS`. `sentence`: begins in lower case and has no full stop, so that it can be part of a longer
+    one. `cure`: what to do or to know, in whole sentences; "" when there is nothing to do.
     """
 
     name: str
@@ -35,9 +35,10 @@ class Finding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """
-    In ms: how long deliveries and jobs may be overdue, and Notion behind.
+    The limits beyond which an aspect is broken, ms.
 
-    `outage_ms`: how long a provider's open circuit excuses what waits for it.
+    `late_ms`: how long deliveries and jobs may be overdue. `behind_ms`: how long Notion may be behind. `outage_ms`: how
+    long the open circuit of a provider excuses the deliveries and jobs that wait for it.
     """
 
     late_ms: int = 5 * MINUTE_MS
@@ -46,7 +47,7 @@ class Limits:
 
 
 def problems_of(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that are not OK, the broken first."""
+    """Return the findings that are not OK, `BROKEN` ones first."""
     problems = [finding for finding in findings if finding.level is not Level.OK]
     return sorted(problems, key=lambda finding: finding.level is not Level.BROKEN)
 

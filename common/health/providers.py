@@ -1,4 +1,4 @@
-"""Whether what is sent and shown leaves in time: mail, SMS, Notion, and the circuits of their providers."""
+"""Findings about timely delivery: mail, SMS and updates of Notion, and the circuits of the providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WAITING = {
     CALENDAR: ("the comparison of bookings has", "Cal.com"),
 }
 _ONLY_LESS = (TEXTS, CALENDAR)
-"""Without them mail still goes, and bookings still arrive as webhooks."""
+"""Providers without which mail is still sent, and bookings still arrive as webhooks."""
 
 
 def check_due(stats: StoreStats, limits: Limits) -> Finding:
@@ -35,7 +35,7 @@ def check_due(stats: StoreStats, limits: Limits) -> Finding:
 
 
 def _is_late(stats: StoreStats, provider: str, queue: QueueStats, limits: Limits) -> bool:
-    """Not what its provider explains, whose circuit is a finding of its own."""
+    """Return whether deliveries are late, unless their provider is down, which is a finding of its own."""
     if not queue.unsettled or _is_down(stats, provider, limits):
         return False
     return queue.oldest_ms > (limits.outage_ms if provider in stats.circuits else limits.late_ms)

@@ -1,4 +1,4 @@
-"""Whether work is done at all: workers, holds and pauses, the queues and their failed jobs."""
+"""Findings about processing: workers, holds and pauses, queues and their failed jobs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_pause(stats: StoreStats) -> Finding:
 
 
 def check_jobs(stats: StoreStats, limits: Limits) -> Finding:
-    """Queues besides those of sending, whose lateness is `due`, and `notion_sync`, slowed by Notion: `mirror`."""
+    """Check the queues, except those of sending, which `due` covers, and `notion_sync`, which `mirror` covers."""
     late = {
         name: queue
         for name, queue in stats.queues.items()

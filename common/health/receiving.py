@@ -1,4 +1,4 @@
-"""Whether events can be taken and kept: gateway, spool and store."""
+"""Findings about receiving and storing events: gateway, spool and store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from common.store.refusals import Refusal, refusal_of
 
 
 def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Finding]:
-    """`status`: None when the gateway at `url` does not answer."""
+    """Yield the findings about a gateway. `status`: None when the gateway at `url` does not answer."""
     if status is None:
         yield Finding("gateway", Level.BROKEN, f"{url} does not answer", "Start the gateway, or look at its log.")
         return
@@ -39,7 +39,7 @@ def _spool(status: GatewayStatus) -> Finding:
 
 
 def check_unreachable_store(error: Exception) -> Finding:
-    """`error`: what the store's client raised."""
+    """Return the finding about a store that does not answer. `error`: what its client raised."""
     if (refusal := refusal_of(error)) is not None:
         return _refused(refusal)
     cure = "Signups go to the gateway's spool and mail waits. Start the store, or correct REDIS_URL."

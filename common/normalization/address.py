@@ -1,4 +1,4 @@
-"""E-mail addresses as people and forms write them, repaired where that is safe; and the mailbox behind a spelling."""
+"""E-mail addresses as people and forms write them, repaired where that is safe."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(
 
 
 class AddressError(ValueError):
-    """The text is no usable address; the message is a sentence for its sender."""
+    """The text is not a usable address. The message is written for its sender."""
 
 
 def repaired_address(text: str) -> str:
     """
-    `" ADA@Müller.example\\ufeff"` → `ada@xn--mller-kva.example`.
+    Return the repaired address: `" ADA@Müller.example\\ufeff"` → `ada@xn--mller-kva.example`.
 
-    Invisible characters and inner no-break spaces are removed, the domain is put into its ASCII form (UTS 46), all is
+    Invisible characters and inner no-break spaces are removed, the domain is converted to ASCII (UTS 46), and all is
     lower-cased. Raises AddressError.
     """
     local, at, domain = without_invisible(text).rpartition("@")
@@ -32,7 +32,7 @@ def repaired_address(text: str) -> str:
         raise AddressError("must be an e-mail address such as ada@example.com")
     if not local.isascii():
         raise AddressError("must have a local part (before the @) in ASCII: providers do not deliver to others")
-    # Only now: some characters outside ASCII have a lower case inside it.
+    # Lower-cased only now, because the lower case of some non-ASCII characters is in ASCII.
     address = f"{local.lower()}@{_ascii_domain(domain)}"
     if len(address) > CHARACTERS_MAX:
         raise AddressError(f"must have at most {CHARACTERS_MAX} characters")

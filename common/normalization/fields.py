@@ -1,4 +1,4 @@
-"""Names of fields as forms write them: `firstName`, `First Name` and `first-name` are `first_name`."""
+"""Names of fields as forms write them: `firstName`, `First Name` and `first-name` mean `first_name`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _SEPARATORS = re.compile(r"[\s_\-.]+")
 
 
 def field_key(name: str) -> str:
-    """The same for all spellings of one name: without case, spaces, dashes, dots and underscores."""
+    """Return a name without case, spaces, dashes, dots and underscores: the same key for all spellings."""
     return _SEPARATORS.sub("", name).casefold()
 
 
 def shown_name(name: str) -> str | None:
     """
-    A name that somebody sent, as it may stand on a page or in a metric; None when it carries what must not be there,
-    such as an address.
+    Return a received name in a form that may appear on a page or in a metric.
+
+    None when it contains what must not appear there, such as an address.
     """
     cleaned = _UNSAFE.sub("_", visible(name))[:FIELD_NAME_CHARACTERS_MAX]
     return None if unusable(name) or not cleaned.strip("_") else cleaned
@@ -29,10 +30,10 @@ def shown_name(name: str) -> str | None:
 
 def renamed(given: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """
-    The fields under their known names, and which names were read as which: `{"firstName": "first_name"}`.
+    Return the fields by their known names, and which names were read as which: `{"firstName": "first_name"}`.
 
-    A field under its exact name wins; of several near names the first that has a value does, and the others are
-    dropped: they said the same thing.
+    A field with the exact name wins. Of several similar names the first one with a value wins, and the others are
+    dropped, because they mean the same field.
     """
     by_key = {field_key(name): name for name in known}
     exact = {name: value for name, value in given.items() if name in known and value is not None}

@@ -1,7 +1,7 @@
 """
-Values of providers' webhooks and lists, whose senders cannot be asked to correct them: a valid value, or None.
+Lenient reading of values in providers' webhooks and lists, which nobody can correct: a valid value, or None.
 
-Texts lose what is invisible and are cut to a maximum length; a value of a wrong type counts as absent.
+Invisible characters are removed from texts, and long texts are cut; a value of a wrong type counts as absent.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ URL_CHARACTERS_MAX = 2000
 
 
 def words(value: Any, characters_max: int = WORDS_CHARACTERS_MAX) -> str | None:
-    """A text to be shown to people, on one line."""
+    """Return a text for people, on one line."""
     if not isinstance(value, str):
         return None
-    # Cut before it is cleaned too, so that a very long text costs no more than its beginning.
+    # Also cut before the cleaning, so that a very long text costs no more than its beginning.
     return visible(value[: characters_max * 4])[:characters_max].rstrip() or None
 
 
 def token(value: Any) -> str | None:
-    """An id or a slug: printable, without white space; numbers are accepted."""
+    """Return an id or a slug: printable, without white space. Numbers are accepted."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return str(value)
     if not isinstance(value, str) or not 0 < len(value) <= TOKEN_CHARACTERS_MAX:
@@ -35,7 +35,7 @@ def token(value: Any) -> str | None:
 
 
 def address(value: Any) -> str | None:
-    """See `repaired_address`."""
+    """Return the address, repaired by `repaired_address`."""
     try:
         return repaired_address(value) if isinstance(value, str) else None
     except AddressError:
@@ -43,7 +43,7 @@ def address(value: Any) -> str | None:
 
 
 def web_address(value: Any) -> str | None:
-    """An `http` or `https` URL of characters that a link in a mail can hold."""
+    """Return an `http` or `https` URL whose characters are all allowed in the link of a mail."""
     if not isinstance(value, str) or len(value) > URL_CHARACTERS_MAX:
         return None
     text = value.strip()

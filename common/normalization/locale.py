@@ -21,13 +21,13 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzin
 
 def read_locale(value: object) -> str | None:
     """
-    The first usable language tag of a browser's list: `fr-CA,fr;q=0.9` → `fr-CA`, `en_US.UTF-8` → `en-US`.
+    Return the first usable language tag of a browser's list: `fr-CA,fr;q=0.9` → `fr-CA`, `en_US.UTF-8` → `en-US`.
 
-    A list is ordered by its weights, and by place where they are equal. A JSON array of tags is read as such a list.
+    A list is ordered by weight, and by position where weights are equal. A JSON array of tags is read as such a list.
     None when nothing in it names a language: `*`, `C`, `undefined`.
     """
     if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return value  # As nearly all are written.
+        return value  # Nearly all values have this form.
     if isinstance(value, list):
         value = ",".join(part for part in value if isinstance(part, str))
     if not isinstance(value, str):
@@ -55,14 +55,14 @@ def _tag(text: str) -> str | None:
 
 
 def _subtag(text: str) -> str:
-    """A region in upper case, a script with a capital, anything else in lower case (RFC 5646 §2.1.1)."""
+    """Return a region in upper case, a script capitalized, anything else in lower case (RFC 5646 §2.1.1)."""
     if len(text) == 2:
         return text.upper()
     return text.capitalize() if len(text) == 4 and text.isalpha() else text.lower()
 
 
 def read_timestamp_ms(value: object) -> int | None:
-    """UTC milliseconds of `2026-12-04T19:00:00Z`, `…+00:00` or `….000Z`. Without an offset it is UTC."""
+    """Return UTC milliseconds for `2026-12-04T19:00:00Z`, `…+00:00` or `….000Z`. A time without an offset is UTC."""
     text = visible(value) if isinstance(value, str) and len(value) <= CHARACTERS_MAX else ""
     if not 16 <= len(text) <= 40:
         return None
@@ -76,35 +76,39 @@ def read_timestamp_ms(value: object) -> int | None:
 
 
 def read_timezone(value: object) -> str | None:
-    """The IANA name: of any case, a backward link or a Windows name (CLDR `windowsZones`); None for anything else."""
+    """
+    Return the IANA name of a time zone, or None when the value names none.
+
+    Accepts IANA names in any case, backward links included, and Windows names (CLDR `windowsZones`).
+    """
     return _zone_by_name().get(visible(value).casefold()) if isinstance(value, str) else None
 
 
 def zone_names() -> frozenset[str]:
-    """Every IANA name, as `read_timezone` returns them."""
+    """Return every IANA name that `read_timezone` can return."""
     return frozenset(_zone_by_name().values())
 
 
 @cache
 def _zone_by_name() -> dict[str, str]:
-    """Case-folded name → IANA name. The first call reads the disk: make it before the first request."""
-    # `localtime` is the machine's own setting and no zone of IANA: elsewhere it would be another hour.
+    """Return case-folded name → IANA name. The first call reads the disk: make it before the first request."""
+    # `localtime` is the setting of this machine, not an IANA zone: on another machine it is another hour.
     iana = zoneinfo.available_timezones() - {"localtime", "Factory"}
     windows = {name: zone for name, zone in get_global("windows_zone_mapping").items() if zone in iana}
     return {name.casefold(): zone for name, zone in windows.items()} | {name.casefold(): name for name in iana}
 
 
 def negotiated(locale: object, languages: Sequence[str]) -> str:
-    """The one of `languages` that `locale` names; without a usable one the first, which is the default."""
+    """Return the one of `languages` that `locale` names, or the first, which is the default, if it names none."""
     return named(locale, languages) or languages[0]
 
 
 def named(locale: object, languages: Sequence[str]) -> str | None:
     """
-    The one of `languages`, of which the first is the default, that `locale` names; None: it names none of them.
+    Return the one of `languages` that `locale` names, or None if it names none. The first one is the default.
 
-    `fr-CA` for `fr-CA`, `fr`, `fr-FR` and `FR_ca`: the same language of the region that was asked for, else of the
-    default's region, else any. A language in another script, such as `zh-TW` for `zh-Hans`, is not the same one.
+    `fr-CA` is returned for `fr-CA`, `fr`, `fr-FR` and `FR_ca`: the same language in the requested region, else in the
+    default's region, else in any. A language in another script, such as `zh-TW` for `zh-Hans`, is not the same one.
     Babel's own negotiation does not match `fr-FR` to `fr-CA`.
     """
     tag = read_locale(locale)
@@ -120,7 +124,7 @@ def _nearest(tag: str, languages: tuple[str, ...]) -> str | None:
 
 
 def _spoken(tag: str) -> tuple[str, str]:
-    """Language and script; the script is the usual one of the language, or of the language in that region."""
+    """Return language and script. An unnamed script is the usual one of the language in that region, or anywhere."""
     language, *subtags = tag.split("-")
     script = next((part for part in subtags if len(part) == 4 and part.isalpha()), None)
     likely = get_global("likely_subtags")

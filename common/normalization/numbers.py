@@ -11,9 +11,9 @@ SYSTEMS = 8
 
 def read_number(value: object) -> int | float | None:
     """
-    A number, or a text that is one: `"72"` → 72, `"7.5"` → 7.5. None for anything else.
+    Return a number, or the number that a text is: `"72"` → 72, `"7.5"` → 7.5. None for anything else.
 
-    A comma is refused as well as a currency sign: 1,500 is two numbers to two readers.
+    A comma is refused, as is a currency sign: readers disagree about which number 1,500 is.
     """
     if isinstance(value, bool):
         return None
@@ -29,9 +29,9 @@ def read_number(value: object) -> int | float | None:
 
 def fitted_counts(red: int, orange: int, yellow: int, green: int) -> tuple[int, int, int, int]:
     """
-    The four counts of systems, each at most 8 and together at most 8.
+    Return the four counts of systems, reduced to at most 8 each and at most 8 together.
 
-    What is too much is taken from green first, then yellow, orange and red: the more urgent count is believed.
+    The excess is taken from green first, then yellow, orange and red, because the more urgent count matters more.
     """
     left, fitted = SYSTEMS, []
     for count in (red, orange, yellow, green):

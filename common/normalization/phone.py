@@ -6,7 +6,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 HOME_REGION = "CA"
-"""Of numbers that name no country."""
+"""The region of numbers without a country code."""
 
 _NO_SMS = frozenset(
     {
@@ -22,7 +22,7 @@ _NO_SMS = frozenset(
 
 
 def mobile_number(text: str) -> str | None:
-    """In E.164, `+14165550123`; None for what is no number, or one that can take no SMS."""
+    """Return the number in E.164, `+14165550123`; None if it is no number, or one that cannot receive SMS."""
     try:
         number = phonenumbers.parse(text, HOME_REGION)
     except NumberParseException:

@@ -1,9 +1,9 @@
 """
 How a call takes place, from the many forms in which Cal.com names its location.
 
-A location is a text (a web address, `integrations:daily`, a telephone number, a street) or an object; the answer to the
-booking form names its kind, as `{"value": "phone", "optionValue": "+1 416 555 0100"}`, the list as `{"type": …}`. The
-texts themselves are not shown: anybody may have written them.
+A location is a text (a web address, `integrations:daily`, a telephone number, a street) or an object. The answer to the
+booking form names its kind as `{"value": "phone", "optionValue": "+1 416 555 0100"}`, Cal.com's list as `{"type": …}`.
+The texts themselves are not shown, because anybody may have written them.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ _DEPTH_MAX: Final = 3
 
 def read_place(answer: Any, location: Any, *, guest_number: Any = None) -> str | None:
     """
-    One of PLACES; None: by a link, elsewhere, or nobody knows. `answer`: to the booking form; `guest_number`: the
-    telephone number that the guest gave, by which a location that is only a number is known as theirs.
+    Return one of PLACES, or None: by a link, elsewhere, or unknown.
+
+    `answer`: the answer to the booking form. `guest_number`: the telephone number that the guest gave; if the location
+    is only this number, the host calls.
     """
     return _kind(answer) or _kind(location) or _of_number(location, guest_number)
 
 
 def addresses_in(location: Any) -> list[Any]:
-    """What may be a web address in a location, whatever its form."""
+    """Return the values in a location, whatever its form, that may be a web address."""
     return [location.get(name) for name in _ADDRESSES] if isinstance(location, dict) else [location]
 
 
@@ -52,7 +54,7 @@ def _kind(value: Any, depth: int = 0) -> str | None:
 
 
 def _of_number(location: Any, guest_number: Any) -> str | None:
-    """A number that is not the guest's may be the host's, or anybody's: nothing is said of it."""
+    """Return HOST_CALLS for the guest's number. Another number may be the host's, or anybody's: it proves nothing."""
     given = _digits(location)
     return HOST_CALLS if given and given == _digits(guest_number) else None
 

@@ -1,4 +1,4 @@
-"""Text from outside: invisible characters out, and free text that must not reach a mail, a subject or a title."""
+"""Text from outside: removes invisible characters, and detects free text that must not be shown in a mail or title."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _PLACEHOLDERS = frozenset(
         "object",
     ]
 )
-"""What forms send for nothing. *Nan*, *Nil* and *Na* are names that people have, and stay."""
+"""What forms send for an empty field. *Nan*, *Nil* and *Na* are not here, because people have these names."""
 _EMPTY_WORDS = frozenset(["person", "user", "customer", "guest", "first", "last", "your"])
-"""Words that say nothing next to a placeholder, as in *Nameless Person*, and may be a name alone."""
+"""Words that mean nothing next to a placeholder, as in *Nameless Person*, but may be a name on their own."""
 _WORD = re.compile(r"[^\W_]+(?:/[^\W_]+)*")
 _MERGE_FIELD = re.compile(r"\{\{|\}\}|\{%|%\}|[$#]\{|<%|%%|\*\||\|\*|^[\[<{%].*[\]>}%]$|\[object ")
-"""The marks of template languages, and a text that stands as a whole in brackets, such as `[First Name]`."""
+"""The syntax of template languages, and a text that is completely in brackets, such as `[First Name]`."""
 
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://|\bwww\.|\bmailto:|\]\(|<\s*/?\s*[a-z!]", re.IGNORECASE)
 _DOMAIN = re.compile(r"[^\W_][\w-]*\.(?:[^\W\d_]{2,}|xn--[\w-]+)")
@@ -56,18 +56,19 @@ _PHONE = re.compile(r"(?:\d[\W_]*){7,}")
 
 def visible(text: str) -> str:
     """
-    One line without invisible characters: zero-width, soft hyphen, byte order mark, bidirectional marks, half pairs.
+    Return the text as one line without invisible characters.
 
-    White space of any kind (no-break, line break, tab) and control characters become one space; the ends are trimmed.
+    These are zero-width characters, soft hyphens, byte order marks, bidirectional marks and single surrogates. White
+    space of any kind (no-break, line break, tab) and control characters become one space; the ends are trimmed.
     """
     return _SPACES.sub(" ", "".join(map(_shown, text))).strip()
 
 
 def without_invisible(text: str) -> str:
     """
-    For text that holds no white space, such as an e-mail address: invisible characters and no-break spaces are removed.
+    Return the text without invisible characters and no-break spaces; for texts such as an e-mail address.
 
-    Ordinary white space inside stays: two words are no address, and must not become one.
+    Ordinary white space inside stays: two words are not an address, and must not become one.
     """
     return "".join(_shown(one) if one.isspace() and one in " \t\r\n" else _shown(one).strip() for one in text).strip()
 
@@ -82,10 +83,10 @@ def _shown(character: str) -> str:
 @lru_cache(maxsize=4096)
 def unusable(text: str) -> str | None:
     """
-    Why this free text must not be shown to a recipient, or None when it may.
+    Return why this free text must not be shown to a recipient, or None when it may be.
 
-    Links, domains, e-mail addresses and phone numbers would make our mail the carrier of somebody else's message;
-    placeholders are what a form sends when nothing was filled in. Remembered: each mail of a person asks again.
+    Links, domains, e-mail addresses and phone numbers would make our mail carry a stranger's message; placeholders are
+    what a form sends when nothing was filled in. Cached, because each mail to a contact checks the same texts again.
     """
     plain = unicodedata.normalize("NFKC", visible(text)).translate(_DOTS)
     if _LINK.search(plain):
@@ -102,7 +103,7 @@ def unusable(text: str) -> str | None:
 
 
 def unusable_name(text: str) -> str | None:
-    """As `unusable`, for a first name: also what is too long to be one, or has no letter."""
+    """Like `unusable`, for a first name. Also refuses a text that is too long for a name, or has no letter."""
     if reason := unusable(text):
         return reason
     plain = visible(text)
@@ -116,17 +117,17 @@ def unusable_name(text: str) -> str | None:
 
 
 def if_usable(text: str | None) -> str | None:
-    """`text`, or None when it must not be shown to a recipient."""
+    """Return `text`, or None when it must not be shown to a recipient."""
     return None if text is None or unusable(text) else text
 
 
 def name_if_usable(text: str | None) -> str | None:
-    """A first name, or None when it must not be shown to a recipient."""
+    """Return a first name, or None when it must not be shown to a recipient."""
     return None if text is None or unusable_name(text) else text
 
 
 def _is_placeholder(plain: str) -> bool:
-    """Of whatever quotes and brackets; in several words each of them says nothing: `null null`, `(null)`."""
+    """Return whether the text is a placeholder, in any quotes or brackets. Of several words, none may mean anything."""
     if _MERGE_FIELD.search(plain) is not None:
         return True
     found = _WORD.findall(plain)

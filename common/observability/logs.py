@@ -1,9 +1,9 @@
 """
-Logs: one JSON object a line on stderr, from our code and from every library; on a terminal, text for reading.
+Logs: one JSON object a line on stderr, from our code and from every library; on a terminal, readable text.
 
 A line is an event name with fields (`log.info("delivery_accepted", delivery_id=…)`). Ids are bound once, at the start
-of an actor or a route, with `bound(enrollment_id=…)`, so that one id finds a contact's lines in all processes. Personal
-data and secrets are removed by `mask_event`, the last processor before the renderer.
+of an actor or a request, with `bound(enrollment_id=…)`, so that one id finds a contact's lines in all processes.
+`mask_event`, the last processor before the renderer, masks personal data and secrets.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _PRIVATE = (
 PRIVATE_KEYS = frozenset(_PRIVATE.split())
 
 # `%40` is the @ of an address in a URL.
-# One attempt for each run of characters, and none is read twice: a long line must not take a time that grows with its
-# square.
+# A match is tried once for each run of characters, and no character is read twice: otherwise a long line would take
+# quadratic time.
 _ADDRESS = re.compile(
     r"(?<![\w.!#$&'*+/=?^`{|}~-])[\w.!#$&'*+/=?^`{|}~-]++(?:@|%40)[\w-]++(?:\.[\w-]++)+", re.IGNORECASE
 )
@@ -53,14 +53,14 @@ _SECRET = re.compile(
 
 
 def mask_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor; comes after the traceback was formatted, which may hold addresses."""
+    """Mask a log line: a structlog processor, placed after the formatting of tracebacks, which may hold addresses."""
     for key, value in event.items():
         event[key] = MASK if key.lower() in PRIVATE_KEYS and value is not None else masked(value)
     return event
 
 
 def masked(value: Any) -> Any:
-    """`value` with everything masked that looks like an address or a secret, also inside lists and dicts."""
+    """Return `value` with everything masked that looks like an address or a secret, also inside lists and dicts."""
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, dict):
@@ -82,14 +82,14 @@ def mask_text(text: str) -> str:
 
 
 bound = bound_contextvars
-"""`with bound(enrollment_id=…):` adds the field to every line within, also to lines of libraries."""
+"""`with bound(enrollment_id=…):` adds the field to every line that is logged within it, also by libraries."""
 
 _NOISY = ("httpx", "httpcore", "notion_client", "aiohttp.access", "asyncio", "urllib3")
 """At INFO they write a line for each request, with addresses in URLs; only their warnings are logged."""
 
 
 def get_logger(name: str) -> Any:
-    """`log = get_logger(__name__)`; works before `setup_logs`, too."""
+    """Return a logger: `log = get_logger(__name__)`. Works before `setup_logs`, too."""
     return structlog.get_logger(name)
 
 
@@ -109,7 +109,7 @@ def setup_logs(service: str, settings: Settings | None = None) -> None:
 
 
 class _SafeStream:
-    """A stream whose reader may have gone, or whose disk may be full: then lines are lost, and no work is."""
+    """A stream whose reader may be gone, or whose disk may be full: lines are then lost, but work continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -129,14 +129,14 @@ class _SafeStream:
 
     def _discard(self, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
-            # Python flushes once more when it ends, and would end with status 120.
+            # Python flushes once more at its end, and would then exit with status 120.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
 
 class _Service:
-    """Not a context variable: threads of a library start with an empty context, and their lines need the field, too."""
+    """Adds the field `service`. Not a context variable, because a library's threads start with an empty context."""
 
     name = "advent"
 
@@ -146,7 +146,7 @@ class _Service:
 
 
 class _Quiet:
-    """Of this process and of those that it forks."""
+    """While `is_on`, drops all lines except accepted mails and warnings, in this process and in those that it forks."""
 
     is_on = False
     SHOWN = ("delivery_accepted",)
@@ -159,7 +159,7 @@ class _Quiet:
 
 
 def show_mails_and_warnings() -> None:
-    """One line a mail and no other information, for somebody who watches a terminal; before `setup_logs`."""
+    """Log only accepted mails and warnings, for a person at a terminal. Call this before `setup_logs`."""
     _quiet.is_on = True
 
 
@@ -201,7 +201,7 @@ def _route_libraries(level: str, render: list[Processor]) -> None:
 
 
 def _set_level(logger: logging.Logger, level: int) -> None:
-    """Only where it differs: it writes to every logger, whose memory forked processes share until then."""
+    """Set a level only if it differs, because that writes to every logger, whose memory forked processes share."""
     if logger.level != level:
         logger.setLevel(level)
 
@@ -212,7 +212,7 @@ def _log_crash(kind: type[BaseException], error: BaseException, traceback: Trace
     get_logger("advent").critical("crashed", exc_info=(kind, error, traceback))
 
 
-# Until `setup_logs`, as in most commands: stdout belongs to their answer.
+# Until `setup_logs` is called, which most commands do not: lines go to stderr, as stdout is for the output.
 structlog.configure(
     processors=[*_SHARED, *_renderer(None)],
     logger_factory=lambda *_: structlog.WriteLogger(cast("TextIO", _SafeStream(sys.stderr))),

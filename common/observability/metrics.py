@@ -1,8 +1,8 @@
 """
-Every metric, in one place. Labels have few values and never name a person.
+All metrics. Labels have few values and never identify a person.
 
-Counters and histograms belong to one process: add them up. Gauges from `HEALTH` on describe the store as a whole,
-and every worker exports the same value: take the `max`.
+Counters and histograms belong to one process: add them up. Gauges from `HEALTH` on describe the whole store, and
+every worker exports the same value: use the `max`.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ FIELDS_DROPPED = Counter(
 )
 """field: a known name, or other."""
 FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a name that is not known.", ["field"])
-"""field: the name that was sent, also when it was read as a known one; of the first 50 of each process, then other."""
+"""field: the name that was sent, also if it was read as a known one; other, after 50 names in one process."""
 FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
 FEEDBACK_IGNORED = Counter("advent_feedback_ignored", "Events of the mail provider without an effect here.", ["event"])
-"""event: a known event about a mail that is none of ours, or other."""
+"""event: a known event about a mail that is not ours, or other."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
 """status: accepted, skipped, dead. reason: the name of what happened; see `delivery_dead` in docs/operations.md."""
 LATENESS = Histogram(
@@ -69,18 +69,18 @@ BUDGET_WAIT_SECONDS = Counter("advent_budget_wait_seconds", "Time spent waiting 
 RESCUED = Counter("advent_rescued_messages", "Messages of a dead worker that were put back.", ["queue"])
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
 JOBS = Counter("advent_jobs", "Jobs run, by actor and outcome: done, again or failed.", ["actor", "outcome"])
-"""outcome: again is an announcement that the channel refused, failed an internal error."""
+"""outcome again: the channel refused an announcement; failed: an internal error."""
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])
 """outcome: shown, or the kind of failure."""
 SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last accepted; 0: not yet.")
 SETTLED_TWICE = Counter(
     "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
 )
-"""Under the same key, so the provider sent them once."""
+"""Both attempts had the same idempotency key, so the provider sent one mail."""
 CLOCK_AHEAD_SECONDS = Gauge(
     "advent_clock_ahead_seconds", "By how much a clock is wrong; 0 while it is right. Negative: behind.", ["clock"]
 )
-"""clock: store; machine, that of this process. Of one process, as the counters are."""
+"""clock: store, or machine: this process's. Belongs to one process, as counters do."""
 WAITS_IGNORED = Counter(
     "advent_waits_ignored",
     "Times until which something was to wait, ignored because they lay too far ahead.",
@@ -134,7 +134,7 @@ MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest
 
 @dataclass(frozen=True, slots=True)
 class OldName:
-    """The name of a metric, and of its labels where they differ, in the release before."""
+    """The name of a metric in the previous release. `labels`: the old names of labels by new name, if they differ."""
 
     metric: Counter | Gauge
     name: str
@@ -166,7 +166,7 @@ REGISTRY.register(_OldNames())
 
 
 def _create_series() -> None:
-    """To Prometheus a series that begins at 1 has never risen: the first dead letter would go unnoticed."""
+    """Create series at 0: Prometheus sees no increase in one that begins at 1, and would miss the first dead letter."""
     for kind in ("signup", "calcom", "resend", "unsubscribe"):
         for outcome in ("accepted", "spooled", "refused", "failed"):
             WEBHOOKS.labels(kind, outcome)

@@ -5,7 +5,7 @@ A campaign lasts eleven days, and a job is one member of a sorted set, so no tra
 trace is derived from the enrollment's id, and so is the id of its first span, the parent of every later one, whichever
 process creates it and whenever. Nothing is stored, and a restart or a rebuild changes nothing.
 
-Without OTEL_EXPORTER_OTLP_ENDPOINT nothing of OpenTelemetry is imported, and a job costs one comparison.
+Without OTEL_EXPORTER_OTLP_ENDPOINT, OpenTelemetry is not imported, and tracing costs a job one comparison.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _tracer: Tracer | None = None
 
 @contextmanager
 def traced(service: str) -> Iterator[None]:
-    """Around a process (`gateway`, `worker`): spans are sent while it runs, the last ones before it ends."""
+    """Trace a process (`gateway`, `worker`) within this context. Spans are sent meanwhile, the last ones at the end."""
     if not any(os.environ.get(name) for name in _SWITCHES):  # noqa: TID251 -- OpenTelemetry's own, which its SDK reads
         yield
         return
@@ -45,7 +45,7 @@ def traced(service: str) -> Iterator[None]:
 
 @contextmanager
 def using(tracer: Tracer) -> Iterator[None]:
-    """Give spans to this tracer, until the end."""
+    """Use this tracer within this context, then close it."""
     global _tracer
     _tracer = tracer
     try:
@@ -56,25 +56,25 @@ def using(tracer: Tracer) -> Iterator[None]:
 
 
 def hop(name: str, job: str) -> AbstractContextManager[None]:
-    """Around one job: `enr_…` or `enr_…/step-3` in its contact's trace, `bkg_…/…` in its booking's; others in none."""
+    """Trace a job: `enr_…` or `enr_…/step-3` in its contact's trace, `bkg_…/…` in its booking's, others in none."""
     if _tracer is None or not job.startswith(("enr_", "bkg_")):
         return _NOTHING
     return _tracer.hop(name, job.partition("/")[0], job)
 
 
 def request(provider: str) -> AbstractContextManager[None]:
-    """Around one request to a provider; a child of the job that makes it."""
+    """Trace one request to a provider, as a child of the job that sends it."""
     return _NOTHING if _tracer is None else _tracer.part(provider)
 
 
 def belongs_to(owner: str) -> None:
-    """The current job concerns this contact: a reminder, in its booking's trace, is linked to their trace."""
+    """Link the current job to this contact's trace: a reminder is part of its booking's trace."""
     if _tracer is not None:
         _tracer.link(owner)
 
 
 def answered(kind: str, owner: str | None, outcome: str, seconds: float) -> None:
-    """A webhook about this contact was answered just now. The first signup is the root of their trace."""
+    """Record that a webhook about a contact was answered just now. The first signup is the root of their trace."""
     if _tracer is not None and owner is not None:
         is_first = kind == "signup" and outcome in ("accepted", "spooled")
         _tracer.answered(kind, owner, outcome, seconds, is_first=is_first)

@@ -43,13 +43,13 @@ class Tracer:
 
     @contextmanager
     def hop(self, name: str, owner: str, job: str) -> Iterator[None]:
-        """A child of the contact's first span, however long ago that was."""
+        """Create the span of a job: a child of the contact's first span, however long ago that was."""
         with self._span(name, SpanKind.CONSUMER, _within(owner), {"advent.job": job}):
             yield
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """A child of the current job; nothing outside of a job, as when a worker starts."""
+        """Create a child of the current job's span; no span outside of a job, for example at a worker's start."""
         if not trace.get_current_span().is_recording():
             yield
             return
@@ -87,12 +87,12 @@ class Tracer:
         span.end(ended_ns)
 
     def close(self) -> None:
-        """Send the spans that are left."""
+        """Send the remaining spans."""
         self._provider.shutdown()
 
 
 def otlp(service: str) -> Tracer:
-    """Sends over HTTP, in batches, from a thread. Raises ImportError when `advent[tracing]` is not installed."""
+    """Return a tracer that sends over HTTP, in batches, from a thread. Raises ImportError without `advent[tracing]`."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return Tracer(service, BatchSpanProcessor(OTLPSpanExporter()))

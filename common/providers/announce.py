@@ -20,7 +20,7 @@ from common.providers.http import (
 
 TIMEOUT_S = 5.0
 CONTENT_MAX = 2_000
-"""Discord refuses longer messages."""
+"""The most characters in a message; Discord refuses longer ones."""
 
 
 async def announce(url: str, content: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -33,7 +33,7 @@ async def announce(url: str, content: str, *, timeout_s: float = TIMEOUT_S) -> N
 
 
 def without_mentions(content: str) -> str:
-    """The text with mentions broken: a first name of `@everyone` must not notify a whole server."""
+    """Return the text with mentions disabled: a first name of `@everyone` must not notify a whole server."""
     return re.sub(r"@(?=(everyone|here)\b)|<(?=[@#])", "\\g<0>\u200b", content)
 
 
@@ -54,7 +54,7 @@ async def _post(client: httpx.AsyncClient, url: str, content: str) -> Failure | 
 
 
 def _throttled(answer: httpx.Response) -> Failure:
-    """Discord repeats the wait in the body, in seconds with a fraction; the header is rounded up."""
+    """Prefer the wait in Discord's body, in seconds with a fraction; in the header it is rounded up."""
     wait_s = _body(answer).get("retry_after")
     if isinstance(wait_s, int | float) and not isinstance(wait_s, bool) and wait_s >= 0:
         wait_ms = round(min(max(wait_s * 1000, RETRY_AFTER_MIN_MS), RETRY_AFTER_MAX_MS))

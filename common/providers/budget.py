@@ -1,4 +1,4 @@
-"""Rate budgets, shared by all workers through the store: a number of requests in a window, never more."""
+"""Rate budgets: at most a number of requests in a window, shared by all workers through the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.observability.metrics import BUDGET_WAIT_SECONDS, WAITS_IGNORED
 log = get_logger(__name__)
 
 WAIT_MAX_MS = 5_000
-"""A longer wait becomes a deferral: a worker that sleeps sends no other mail."""
+"""The longest wait in a job. A longer one becomes a deferral, because a worker that sleeps sends no other mail."""
 
 HOLD_MAX_MS = 3_600_000
 CALENDAR_REQUESTS_PER_MINUTE = 60
@@ -26,7 +26,7 @@ CALENDAR_REQUESTS_PER_MINUTE = 60
 _SCRIPT = Path(__file__).with_name("budget.lua").read_text()
 
 Sleep = Callable[[float], Awaitable[None]]
-"""Takes seconds."""
+"""A function that waits for a number of seconds."""
 
 
 class Budget(Protocol):
@@ -35,12 +35,12 @@ class Budget(Protocol):
         ...
 
     async def push(self, retry_after_ms: int) -> None:
-        """The provider asked to wait: no slot for any worker before that, an hour at most."""
+        """Give no slot to any worker for this time, an hour at most, because the provider requested it."""
         ...
 
 
 class Unlimited(Budget):
-    """No limit: for single commands and for tests of other things."""
+    """A budget without a limit, for single commands and for tests of other things."""
 
     async def take(self) -> None:
         return None
@@ -51,13 +51,13 @@ class Unlimited(Budget):
 
 class StoreBudget(Budget):
     """
-    Never more than `capacity` slots in any half-open window of `window_ms`, over all workers of one store.
+    At most `capacity` slots in any half-open window of `window_ms`, for all workers of one store together.
 
-    With capacity 1 slots are evenly spaced; with more, a whole window may be spent in a burst. Slots are given in the
-    order of the requests for them; a clock that is set back frees what was reserved. Both methods raise
+    With capacity 1 slots are evenly spaced; with more, all slots of a window may be used in a burst. Slots are given in
+    the order of the requests for them. A clock that is set back frees the reserved slots. `take` and `push` raise
     `redis.RedisError` when the store cannot be reached.
 
-    The limit holds for the times at which requests are sent; they may arrive closer together, so a rare 429 is
+    The limit applies to the times at which requests are sent. They may arrive closer together, so a rare 429 is
     possible.
     """
 
@@ -80,14 +80,14 @@ class StoreBudget(Budget):
 
     @classmethod
     def per_second(cls, client: redis.asyncio.Redis, provider: str, rate: float, *, clock: Clock) -> StoreBudget:
-        """`rate` requests a second, evenly spaced; it may be a fraction. Raises ValueError for 0 or less."""
+        """Return a budget of `rate` evenly spaced requests a second, also below 1. Raises ValueError for 0 or less."""
         if rate <= 0:
             raise ValueError(f"the requests a second of {provider} must be more than 0, not {rate}")
         return cls(client, provider, capacity=1, window_ms=max(1, round(1_000 / rate)), clock=clock)
 
     @classmethod
     def per_minute(cls, client: redis.asyncio.Redis, provider: str, number: int, *, clock: Clock) -> StoreBudget:
-        """`number` requests in any 60 s, also all at once. Raises ValueError for 0 or less."""
+        """Return a budget of `number` requests in any 60 s, possibly all at once. Raises ValueError for 0 or less."""
         return cls(client, provider, capacity=number, window_ms=60_000, clock=clock)
 
     async def take(self) -> None:

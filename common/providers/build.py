@@ -1,4 +1,4 @@
-"""The providers of one process, as the settings name them: the real ones, or the sandbox instead."""
+"""Builds the provider clients of one process from its settings: for the real providers, or for the sandbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers(ProviderSet):
-    """The clients of a worker for its providers, over shared budgets."""
+    """The provider clients of a worker, with budgets that all workers share."""
 
     clients: tuple[Client, ...]
 
@@ -36,7 +36,7 @@ class Providers(ProviderSet):
             await client.close()
 
     def parts(self) -> dict[str, Any]:
-        """The fields of a `World`."""
+        """Return clients and budgets as fields for a `World`."""
         return {part.name: getattr(self, part.name) for part in fields(ProviderSet)}
 
 
@@ -49,9 +49,9 @@ def build_providers(
     witness: DateWitness | None = None,
 ) -> Providers:
     """
-    For one event loop; `witness` hears what the providers' clocks say.
+    Return the provider clients for one event loop. `witness`: records the `Date` of their answers.
 
-    Raises SettingsError when a provider has neither a key nor the sandbox instead.
+    Raises SettingsError when Resend or Notion has neither a key nor the sandbox instead.
     """
     if settings.resend_api_key is None or settings.notion_token is None:
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
@@ -85,7 +85,7 @@ def build_providers(
 
 
 def texter_of(settings: Settings, clock: Clock) -> TwilioTexter | None:
-    """None where no SMS is set up."""
+    """Return the client for SMS, or None when SMS is not set up."""
     sid, token, sender = settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from
     if sid is None or token is None or sender is None:
         return None

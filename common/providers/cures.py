@@ -1,4 +1,4 @@
-"""What a person can do about a failure of a provider."""
+"""Cures: what a person can do about a failure of a provider."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _KEYS: Mapping[str, str] = {
     "calcom": "CALCOM_API_KEY",
 }
 _REFUSED = re.compile(r"(?!http_|network_edge).* \((401|403)\)")
-"""In the provider's own words: `http_…` and `network_edge` are ours, for the page of what stands in front of it."""
+"""A refusal by the provider itself. Our codes `http_…` and `network_edge` mean a proxy or network in front of it."""
 
 
 def cure_of(provider: str, reason: str) -> str:
-    """`reason`: a failure's code, or that of a circuit, `invalid_api_key (403)`. "" when it may pass by itself."""
+    """Return the cure, or "" for none. `reason`: a failure's code, or a circuit's reason `invalid_api_key (403)`."""
     cures = _CURES.get(provider, {})
     if cure := cures.get(reason) or cures.get(reason.partition(" (")[0]):
         return cure

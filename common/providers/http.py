@@ -1,5 +1,5 @@
 """
-What an HTTP answer, or the lack of one, means: shared by every provider.
+HTTP for every provider: the failure that an answer, or the lack of one, means.
 
     nothing was sent: refused, DNS, TLS, no free connection           → Transient
     sent, no answer came: time-out, reset, disconnect                 → Ambiguous; Transient if it only reads
@@ -46,7 +46,7 @@ class DeadlineClient(httpx.AsyncClient):
     """
     A pooled client whose requests end after `total_s`, however slow the answer is; httpx limits only each read.
 
-    `witness` notes the `Date` of every answer.
+    `witness`: records the `Date` of every answer.
     """
 
     def __init__(self, *, total_s: float, witness: DateWitness | None = None) -> None:
@@ -65,7 +65,7 @@ class DeadlineClient(httpx.AsyncClient):
 
 
 def preload_httpx() -> None:
-    """Import what httpx otherwise imports with its first client and its first request."""
+    """Import the modules that httpx otherwise imports with its first client and its first request."""
     import anyio  # as late as httpx does: pytest has to see it first, to load its plugin
 
     importlib.import_module("httpcore")
@@ -73,7 +73,7 @@ def preload_httpx() -> None:
 
 
 def phases(total_s: float) -> httpx.Timeout:
-    """Connecting may take half of the total, so that its time-out is recognised as one: nothing was sent."""
+    """Return the time-outs. Connecting gets half of the total, so that its time-out shows that nothing was sent."""
     return httpx.Timeout(total_s, connect=total_s / 2, pool=total_s / 4)
 
 
@@ -84,7 +84,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def checked_secret(setting: str, value: str) -> str:
-    """The value, usable in a header. Raises ValueError that names the setting and never quotes the value."""
+    """Return the trimmed value, usable in a header. Raises ValueError, which names the setting but never the value."""
     text = value.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"{setting} is empty or has characters that no key has: copy it again, on one line")
@@ -93,10 +93,10 @@ def checked_secret(setting: str, value: str) -> str:
 
 def transport_failure(error: Exception, *, reading: bool = False) -> Failure:
     """
-    The failure for an exception of httpx. `reading`: the request changes nothing, so nothing is ambiguous.
+    Return the failure for an exception of httpx. `reading`: the request changes nothing, so nothing is ambiguous.
 
-    Its code is `connect` when no connection was made, whichever the provider. An exception of another library is a bug
-    and is raised again.
+    When no connection was made, the code is `connect` for every provider. An exception of another library is a bug and
+    is raised again.
     """
     code = _snake(type(error).__name__)
     if isinstance(error, _NOT_CONNECTED):
@@ -112,14 +112,14 @@ def transport_failure(error: Exception, *, reading: bool = False) -> Failure:
 
 
 def unanswered(code: str, detail: str = "", *, status: int | None = None, reading: bool = False) -> Failure:
-    """The outcome is unknown: Ambiguous, unless the request changes nothing anyway."""
+    """Return the failure for an unknown outcome: Ambiguous, or Transient if the request changes nothing."""
     return (Transient if reading else Ambiguous)(code, detail, status=status)
 
 
 def status_failure(
     status: int, code: object, detail: str = "", *, headers: Mapping[str, str] | None = None, reading: bool = False
 ) -> Failure:
-    """The failure for a status, by the table above. `code`: the provider's name of it, if it has one."""
+    """Return the failure for a status, by the table above. `code`: the provider's own name of the error, if any."""
     name = code if isinstance(code, str) and _CODE.fullmatch(code) else f"http_{status}"
     if status in (429, 529):
         wait_ms = retry_after_ms(headers or {})
@@ -139,10 +139,10 @@ def status_failure(
 
 def retry_after_ms(headers: Mapping[str, str]) -> int | None:
     """
-    How long `Retry-After` asks to wait, between 100 ms and an hour; None when it is missing or cannot be read.
+    Return the wait in `Retry-After`, limited to 100 ms to an hour; None when it is missing or cannot be read.
 
-    Seconds, also with a fraction, or an HTTP date. A date is compared with the answer's own `Date`, so that both times
-    come from one clock.
+    The header has seconds, possibly with a fraction, or an HTTP date. A date is compared with the answer's own `Date`,
+    so that both times come from one clock.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     seconds = _seconds(lowered.get("retry-after", ""), lowered.get("date", ""))
@@ -169,7 +169,7 @@ def _seconds_until(text: str, date: str) -> float | None:
 
 @contextmanager
 def measured(provider: str) -> Iterator[None]:
-    """Observe one request, by outcome: `ok`, the kind of failure, or `broken` when it ended in any other way."""
+    """Measure one request, by outcome: `ok`, the kind of failure, or `broken` for any other exception."""
     started = time.perf_counter()
     outcome = "broken"
     try:

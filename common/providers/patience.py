@@ -1,4 +1,4 @@
-"""Waiting for a budget, or for a provider that is away: for commands, which have nothing else to do."""
+"""Waiting for a budget, or for a provider that is away; for callers that have nothing else to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 class PatientBudget(Budget):
-    """The same slots; waits as long as it takes."""
+    """A budget that waits for a slot as long as necessary, instead of raising `Throttled`."""
 
     def __init__(self, budget: Budget, *, sleep: Sleep = _sleep) -> None:
         self._budget, self._sleep = budget, sleep
@@ -36,9 +36,9 @@ class PatientBudget(Budget):
 
 async def patiently(ask: Callable[[], Awaitable[Answer]], *, tries: int = TRIES, sleep: Sleep = _sleep) -> Answer:
     """
-    The answer to a request that changes nothing, repeated while the provider is throttled or away for a short time.
+    Return the answer to a request that changes nothing; repeat it while the provider throttles or is briefly away.
 
-    Raises the last `Transient` after `tries` of them in a row, each waited for twice as long; other failures at once.
+    Raises the last `Transient` after `tries` of them, with a pause that doubles each time; other failures at once.
     """
     missed = 0
     while True:

@@ -1,4 +1,4 @@
-"""What an actor may ask of a provider. Each is implemented over the real SDK, and by the simulation."""
+"""The interfaces of providers that actors use. Each is implemented over HTTP, and by the simulation."""
 
 from __future__ import annotations
 
@@ -17,47 +17,48 @@ from common.providers.budget import Budget
 
 class Mailer(Protocol):
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
-        """Send one mail; returns the provider's id of it. Raises a `Failure`."""
+        """Send one mail and return the provider's id of it. Raises a `Failure`."""
         ...
 
     async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """
-        What the provider accepted for an address since a time, newest first.
+        Return the mails that the provider accepted for an address since a time, newest first.
 
         Raises a `Failure`: `Misconfigured("restricted_api_key")` when the key may only send.
         """
         ...
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """The same for all addresses."""
+        """Like `list_accepted`, for all addresses."""
         ...
 
     async def read_sent(self, mail_id: str) -> SentMail:
-        """A mail as it was sent, by the provider's id of it. Raises a `Failure`, as listing does."""
+        """Return a mail as it was sent, by the provider's id of it. Raises a `Failure`, as `list_accepted` does."""
         ...
 
 
 class Texter(Protocol):
     async def send(self, text: Text) -> str:
-        """Send one SMS; returns the provider's id of it. It knows no idempotency keys. Raises a `Failure`."""
+        """Send one SMS and return the provider's id of it. There is no idempotency key. Raises a `Failure`."""
         ...
 
     async def list_accepted(
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
     ) -> list[AcceptedText]:
-        """What the provider accepted since a time, newest first; `to`: for one number. Raises a `Failure`."""
+        """Return the SMS accepted since a time, newest first. `to`: only those to this number. Raises a `Failure`."""
         ...
 
 
 class Mirror(Protocol):
     async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
         """
-        Bring the rows of one contact up to date, in both databases; a contact who only booked a call has one in the
-        second.
+        Bring the rows of one contact up to date in both databases; a contact who only booked a call has a row only in
+        the second.
 
-        `booking`: the status of their calls, None without any. Finds a page by id (`person.pages`, keys `sequence` and
-        `contact`), otherwise by address, otherwise creates it; writes only what differs. The caller keeps the answer as
-        the next `person.pages`: page ids, and what the mirror wants to know of them the next time. Raises a `Failure`.
+        `booking`: the status of the contact's calls, None without any. A page is found by its id (`person.pages`, keys
+        `sequence` and `contact`), otherwise by the address, otherwise it is created. Only differences are written. The
+        caller stores the answer as the next `person.pages`: page ids, and what the mirror needs to know about the pages
+        next time. Raises a `Failure`.
         """
         ...
 
@@ -66,31 +67,31 @@ class SuppressionList(Protocol):
     """The provider's own list of addresses to which it sends nothing. Each method raises a `Failure`."""
 
     def pages(self) -> AsyncIterator[Sequence[ListedSuppression]]:
-        """All entries, newest first; each page is a request."""
+        """Yield all entries, newest first; each page is a request."""
         ...
 
     async def origin_of(self, address: str) -> str | None:
-        """Why it is on the list: `bounce`, `complaint` or `manual`; None when it is not."""
+        """Return why the address is listed: `bounce`, `complaint` or `manual`; None when it is not listed."""
         ...
 
     async def add(self, address: str) -> None:
-        """Adding what is there already changes nothing."""
+        """Add an address. If it is already listed, nothing changes."""
         ...
 
     async def remove(self, address: str) -> None:
-        """Also when it was not there."""
+        """Remove an address. If it is not listed, nothing changes."""
         ...
 
 
 class Calendar(Protocol):
-    """Both return pages of bookings of every status; each page is a request. They raise a `Failure`."""
+    """The provider's list of bookings of every status. Methods yield pages, each a request, and raise a `Failure`."""
 
     def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Bookings that start and end in between."""
+        """Yield the bookings that start and end between these times."""
         ...
 
     def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Bookings that changed since a time of the provider's clock."""
+        """Yield the bookings that changed since a time of the provider's clock."""
         ...
 
 
@@ -103,9 +104,9 @@ class ProviderSet:
     mail_budget: Budget
     mirror_budget: Budget
     texter: Texter | None = None
-    """None: no SMS is sent."""
+    """None when SMS is not set up."""
     text_budget: Budget | None = None
     suppression_list: SuppressionList | None = None
-    """None in a simulation: nobody else adds to it there."""
+    """None in a simulation, where nobody else adds to the list."""
     calendar: Calendar | None = None
-    """None without CALCOM_API_KEY: nothing tells then what webhooks did not."""
+    """None without CALCOM_API_KEY. Bookings that webhooks did not report then stay unknown."""

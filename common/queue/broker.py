@@ -2,10 +2,10 @@
 The durable queue: dramatiq's Redis broker, with delays that wait in the store.
 
 A delayed message is one member of a sorted set (job id → due time) and, unless the job is plain (`job.py`), one field
-of a hash (its message). Every worker calls the script that moves what is due to the ready queue. So a delay may be of
-any length, a million waiting jobs delay no other, scheduling an id twice is scheduling it once, and a waiting job can
-be moved or cancelled. Messages of a dead worker are back in their queues within five seconds; one that kills three
-workers becomes a dead letter.
+of a hash (its message). Every worker calls the script that moves due jobs to the ready queue. A delay may therefore
+have any length, a million waiting jobs do not slow down others, scheduling an id twice has the same effect as once, and
+a waiting job can be moved or cancelled. Messages of a dead worker are back in their queues within five seconds; a
+message that kills three workers becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from common.store.retry import until_answered
 log = get_logger(__name__)
 
 PROMOTE_BATCH = 500
-"""Jobs of a queue that one call of `promote` makes ready at most, so that other commands do not wait long."""
+"""The most jobs of one queue that one call of `promote` makes ready, so that other commands do not wait long."""
 
 
 class DurableRedisBroker(LuaBroker):
     """
-    Constructed like `RedisBroker`; see `LuaBroker` for its defaults. Construct it after a fork, never before.
+    The broker. Takes the arguments of `LuaBroker`. Construct it after a fork, never before.
 
-    `actor.send_with_options(delay=…, job_id=…)` names the waiting job; without `job_id` it has the message's id. With a
-    `job_id` and no delay it is due at once. The sender gets the store's errors (`STORE_ERRORS`).
+    `actor.send_with_options(delay=…, job_id=…)` chooses the id of the waiting job; without `job_id` it is the message's
+    id. With a `job_id` and no delay the job is due at once. Sending raises the store's errors (`STORE_ERRORS`).
 
-    `clock`: decides what is due. `broker_id`: the id of this process among the heartbeats.
+    `clock`: decides which jobs are due. `broker_id`: the id of this process in the heartbeats.
     """
 
     def __init__(self, **parameters: Any) -> None:
@@ -56,36 +56,36 @@ class DurableRedisBroker(LuaBroker):
     # dramatiq's interface
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> DurableConsumer:
-        """A consumer of one queue; `timeout`, in ms, is how long it waits for a message before it returns None."""
+        """Return a consumer of one queue. `timeout`: how long it waits for a message before it returns None, ms."""
         consumer = self._consumers[queue_name] = DurableConsumer(self, self.in_flight, queue_name, prefetch, timeout)
         return consumer
 
     def declare_queue(self, queue_name: str) -> None:
-        """Unlike its parent declares no delay queue: a consumer there would keep delayed messages in memory."""
+        """Declare a queue but, unlike dramatiq, no delay queue: its consumer would keep delayed messages in memory."""
         if queue_name not in self.queues:
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
             self.emit_after("declare_queue", queue_name)
 
     def declare_actor(self, actor: Actor[Any, Any]) -> None:
-        """Know the actor before its queue: a running worker consumes a queue as soon as it is declared."""
+        """Register the actor before its queue, because a running worker consumes a queue as soon as it is declared."""
         self.actors[actor.actor_name] = actor
         super().declare_actor(actor)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Send it now; or, with a `delay` in ms or a `job_id` among its options, keep it until it is due."""
+        """Send a message now. With a `delay` in ms, or a `job_id` in its options, store it until it is due."""
         if delay is None and "job_id" not in message.options:
             return self._enqueue_now(message)
         return self._enqueue_later(message, delay)
 
     def close(self) -> None:
-        """Stop our threads; close the connections, unless the client was given to us."""
+        """Stop the threads, and close the connections unless the client was passed to the constructor."""
         self._stop_threads()
         if self.owns_client:
             self.client.close()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        # Not a middleware: what makes the queue durable comes first, and cannot be left out.
+        # Not a middleware: these steps make the queue durable, so they must come first and must not be left out.
         if signal == "worker_boot":
             self._start_threads()
         elif signal == "worker_shutdown":
@@ -117,19 +117,19 @@ class DurableRedisBroker(LuaBroker):
 
     def schedule(self, job: Job) -> None:
         """
-        Keep a job until it is due. The same id again, while it waits, replaces its message and its due time.
+        Store a job until it is due. Scheduling its id again while it waits replaces its message and its due time.
 
-        A job that is repeated while it is ready or running needs a later due time: with the same one it is the same
-        message.
+        A job that is scheduled again while it is ready or running needs a later due time: with the same due time it
+        is the same message.
         """
         self.do_schedule(job.queue_name, job.id, job.due_ms, job.message(), "")
 
     def cancel(self, queue: str, job_id: str) -> bool:
-        """Drop a waiting job. False: none of that id waits; it may be running."""
+        """Remove a waiting job. Return False if no job with this id waits; it may be running."""
         return bool(self.do_cancel(queue, job_id))
 
     def move(self, queue: str, job_id: str, due_ms: int) -> bool:
-        """Give a waiting job another due time. False: none of that id waits; it may be running."""
+        """Change the due time of a waiting job. Return False if no job with this id waits; it may be running."""
         answer = -1
         while answer < 0:
             body: Any = self.client.hget(self.layout.delayed_messages(queue), job_id) or b""
@@ -138,7 +138,7 @@ class DurableRedisBroker(LuaBroker):
         return bool(answer)
 
     def promote(self) -> list[Promotion]:
-        """Make ready what is due by our clock, and wake the consumers that wait for it."""
+        """Make the jobs ready that are due by our clock, and wake the consumers that wait for them."""
         queues = sorted(self.get_declared_queues())
         if not queues:
             return []
@@ -150,10 +150,10 @@ class DurableRedisBroker(LuaBroker):
                 self._wake(promotion.queue)
         return promotions
 
-    # Parts
+    # Helpers
 
     def _enqueue_now(self, message: Message[Any]) -> Message[Any]:
-        # A retried message has the same id as before, so the id in the store must be another.
+        # A retried message keeps its id, so it needs a new id in the store.
         message = message.copy(options={"redis_message_id": generate_unique_id()})
         self.emit_before("enqueue", message, None)
         self.do_enqueue(message.queue_name, message.options["redis_message_id"], message.encode())
@@ -162,7 +162,7 @@ class DurableRedisBroker(LuaBroker):
         return message
 
     def _enqueue_later(self, message: Message[Any], delay: int | None) -> Message[Any]:
-        # A proxy is a message in flight: this is its next attempt.
+        # A MessageProxy is a message in flight, so this schedules its next attempt.
         attempt = message.options.get("redis_message_id", "") if isinstance(message, MessageProxy) else ""
         message = self._delayed(message.copy(), delay, after_ms=due_ms_of(attempt))
         self.emit_before("enqueue", message, delay)
@@ -178,13 +178,13 @@ class DurableRedisBroker(LuaBroker):
     def _delayed(self, message: Message[Any], delay: int | None, *, after_ms: int) -> Message[Any]:
         options = dict(message.options)
         job_id = options.pop("job_id", message.message_id)
-        # With the same due time it would be the attempt that is running now, and be dropped.
+        # With the same due time it would be the same message as the running attempt, and be dropped.
         due_ms = max(self.clock.now_ms() + int(delay or 0), after_ms + 1)
         options |= {"eta": due_ms, "redis_message_id": job_id}
         return dataclasses.replace(message, message_id=job_id, options=options)
 
     def _start_message(self, message: MessageProxy) -> None:
-        # A message may have been rescued while it waited in this process, which may have been stopped.
+        # If this process was suspended, the message may have been rescued while it waited here.
         ready_id = message.options["redis_message_id"]
         if not until_answered(partial(self.do_start, message.queue_name, ready_id)):
             raise SkipMessage("taken over by another worker")
@@ -196,7 +196,7 @@ class DurableRedisBroker(LuaBroker):
             _note_reason(message, error)
 
     def _drain(self) -> None:
-        # Take no more; heartbeat and scheduler go on until what is running has ended.
+        # Fetch no more messages. Heartbeat and scheduler continue until the running messages have ended.
         self.in_flight.draining = True
         for consumer in list(self._consumers.values()):
             consumer.wakeup.set()
@@ -217,6 +217,6 @@ class DurableRedisBroker(LuaBroker):
 
 
 def _note_reason(message: MessageProxy, exception: BaseException | None) -> None:
-    """For the dead letter that a failed message becomes; dramatiq's own middleware may have noted more."""
+    """Store the error in a failed message, the later dead letter, unless dramatiq's middleware has stored more."""
     if message.failed and exception is not None and "traceback" not in message.options:
         message.options["traceback"] = "".join(traceback.format_exception_only(exception))

@@ -1,4 +1,4 @@
-"""What a worker process takes off one queue, and how it gives each message back."""
+"""Consumers: how a worker process takes messages off a queue, and acknowledges or returns each of them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from common.store.retry import until_answered
 log = get_logger(__name__)
 
 _DRAIN_POLL_S = 0.05
-"""How long the consumer of a process that is stopping takes to notice that it may end."""
+"""How often the consumer of a process that is stopping checks whether it may end."""
 
 
 class InFlight:
     """
-    The messages that this process has taken off its queues, by ready id and queue; shared by its consumers.
+    The messages that this process has taken off its queues, as ready ids by queue; shared by its consumers.
 
-    `limits`: how many of a queue at most; unset, as many as dramatiq's worker prefetches. `counted`: those that count
-    against it. `unacknowledged`: also those whose acknowledgement is under way. `draining`: take no more.
+    `limits`: the maximum for each queue; without an entry, the number that dramatiq's worker prefetches. `counted`: the
+    ids that count against the limit. `unacknowledged`: the ids whose acknowledgement the store has not confirmed.
+    `draining`: no more messages are taken.
     """
 
     def __init__(self) -> None:
@@ -44,9 +45,9 @@ class InFlight:
 
 class DurableConsumer(Consumer):
     """
-    Takes messages of one queue, at most as many as its limit allows; the scheduler wakes it when there are more.
+    Takes messages off one queue, at most as many as its limit allows; the scheduler wakes it when there are more.
 
-    `timeout`, in ms, is how long `next` waits before it returns None.
+    `timeout`: how long `next` waits before it returns None, ms.
     """
 
     def __init__(self, broker: LuaBroker, in_flight: InFlight, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -59,7 +60,7 @@ class DurableConsumer(Consumer):
         self._counted = in_flight.counted[queue_name]
         self._unacknowledged = in_flight.unacknowledged[queue_name]
         self._prefetch = prefetch
-        # An earlier consumer may have taken messages whose ids it never learned.
+        # An earlier consumer may have fetched messages without receiving the answer that names their ids.
         self._must_recover = True
         self._fetched_again: set[str] = set()
 
@@ -69,14 +70,14 @@ class DurableConsumer(Consumer):
 
     @property
     def room(self) -> int:
-        """How many more messages this process may take off the queue now."""
+        """Return how many more messages this process may take off the queue now."""
         if self._in_flight.draining:
             return 0
         return self._in_flight.limits.get(self.queue_name, self._prefetch) - self.outstanding_message_count
 
     def __next__(self) -> MessageProxy | None:
         if not self.fetched:
-            self.wakeup.clear()  # Before fetching: what arrives after the fetch sets it again.
+            self.wakeup.clear()  # Before the fetch: a message that arrives later sets it again.
             self._fetch()
         if not self.fetched:
             self.wakeup.wait(_DRAIN_POLL_S if self._in_flight.draining else self.timeout / 1000)
@@ -84,11 +85,11 @@ class DurableConsumer(Consumer):
         return self.fetched.pop(0)
 
     def ack(self, message: MessageProxy | Message[Any]) -> None:
-        """Done with it. Changes nothing for a message that another worker has taken over."""
+        """Remove a finished message. Has no effect on a message that another worker has taken over."""
         self._acknowledge(message, self.broker.do_ack)
 
     def nack(self, message: MessageProxy | Message[Any]) -> None:
-        """Make it a dead letter that says why in `options.traceback`."""
+        """Make a failed message a dead letter, with the reason in `options.traceback`."""
         try:
             body = message.encode()
         except (TypeError, ValueError):
@@ -98,7 +99,7 @@ class DurableConsumer(Consumer):
         self._acknowledge(message, self.broker.do_nack)
 
     def requeue(self, messages: Iterable[MessageProxy | Message[Any]]) -> None:
-        """Put messages that were not started back to the front. Raises ConnectionClosed when the store is away."""
+        """Put messages that were not started back at the front. Raises ConnectionClosed when the store is away."""
         ready_ids = [_ready_id(message) for message in messages]
         if not ready_ids:
             return
@@ -118,7 +119,7 @@ class DurableConsumer(Consumer):
         room = self.room
         if room <= 0:
             return
-        # Cleared first: when a worker's thread sets it while we ask, it is for the next time.
+        # Cleared before the request: if a worker's thread sets it meanwhile, the next fetch must recover.
         must_recover, self._must_recover = self._must_recover, False
         try:
             if must_recover:
@@ -128,15 +129,15 @@ class DurableConsumer(Consumer):
             if not is_transient(error):
                 raise
             self._must_recover = True
-            return  # The scheduler logs it once, and wakes us when there is something to do.
+            return  # The scheduler logs it once, and wakes this consumer when a message is ready.
         for ready_id, body in zip(answer[::2], answer[1::2], strict=True):
             self._take(ready_id.decode(), body)
 
     def _take(self, ready_id: str, body: bytes) -> None:
-        # Noted first: another thread may be acknowledging the same id just now.
+        # Recorded first, because another thread may be acknowledging the same id at this moment.
         self._fetched_again.add(ready_id)
         if ready_id in self._unacknowledged:
-            return  # Rescued while this process was stopped, and fetched again: the copy we have counts again.
+            return  # Rescued while this process was suspended, and fetched again: our copy is valid again.
         self._fetched_again.discard(ready_id)
         self._unacknowledged.add(ready_id)
         self._counted.add(ready_id)
@@ -150,7 +151,7 @@ class DurableConsumer(Consumer):
             until_answered(partial(self.broker.do_nack, self.queue_name, ready_id))
             self._forget(ready_id)
             return
-        # The worker would park a message that has an `eta`, and looks for its consumer by `queue_name`.
+        # dramatiq's worker would hold back a message that has an `eta`, and finds its consumer by `queue_name`.
         message = message.copy(queue_name=self.queue_name, options={"redis_message_id": ready_id})
         message.options.pop("eta", None)
         yield MessageProxy(message)
@@ -161,8 +162,8 @@ class DurableConsumer(Consumer):
             was_ours = until_answered(partial(command, self.queue_name, ready_id))
             self._unacknowledged.discard(ready_id)
             if not was_ours or ready_id in self._fetched_again:
-                # It was fetched again when we still thought to have it; or it was scheduled again for the same due
-                # time, and fetched between the store's answer and this line. It is in flight here, and nobody runs it.
+                # It was fetched again while we still had it; or it was scheduled again for the same due time, and
+                # fetched between the store's answer and this line. It is in flight here, but no thread runs it.
                 self._fetched_again.discard(ready_id)
                 self._must_recover = True
         finally:

@@ -1,7 +1,7 @@
 """
-dramatiq's Redis broker with our scripts in place of its own.
+dramatiq's Redis broker, with our Lua scripts in place of its own.
 
-dramatiq's scripts look for dead workers by chance, count every sender as a worker, and drop dead letters after a week.
+dramatiq's scripts check for dead workers at random, count every sender as a worker, and drop dead letters after a week.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from common.store.clients import connect
 LUA_FOLDER = Path(__file__).with_name("lua")
 
 HEARTBEAT_TIMEOUT_MS = 3_000
-"""A worker without a heartbeat for longer counts as dead."""
+"""A worker whose last heartbeat is older than this counts as dead."""
 
 CRASHES_MAX = 3
-"""Workers that may die while they run one message, or have one delivery in hand; then it becomes a dead letter."""
+"""A message becomes a dead letter when this many workers have died while running it; likewise a delivery."""
 
 _MAINTAINED = ("enqueue", "fetch", "requeue", "purge", "qsize")
 
 
 @cache
 def compose_scripts(namespace: str) -> dict[str, str]:
-    """The text of each script by its name, `ack`. All get KEYS = [namespace], ARGV = [queue, worker, now_ms, …]."""
+    """Return each script's text by its name, `ack`. All get KEYS = [namespace], ARGV = [queue, worker, now_ms, …]."""
     libraries = lua.read_libraries(LUA_FOLDER)
     tables = {
         "queue_keys": QueueLayout(namespace).lua_functions(),
@@ -49,11 +49,11 @@ def compose_scripts(namespace: str) -> dict[str, str]:
 
 class LuaBroker(RedisBroker):
     """
-    `broker.do_<script>(queue, …)` runs that script and returns its answer as redis-py reads it.
+    A broker with one method for each script: `do_<script>(queue, …)` returns the answer as redis-py decodes it.
 
-    Takes what `RedisBroker` takes, with other defaults: `heartbeat_timeout` 3,000 ms; `dead_message_ttl` (ms) None, so
-    dead letters stay; `maintenance_chance` 0, because a thread does that work. A `url` is reached without redis-py's
-    own retries: a sender hears at once that the store is away.
+    Takes the arguments of `RedisBroker`, with other defaults: `heartbeat_timeout` 3,000 ms; `dead_message_ttl` (ms)
+    None, so that dead letters stay; `maintenance_chance` 0, because a thread does that work. A `url` is used without
+    redis-py's retries, so that a sender learns at once that the store is away.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class LuaBroker(RedisBroker):
         return self.scripts[command](keys=[self.namespace], args=[queue, self.broker_id, self.clock.now_ms(), *args])
 
     def maintain(self, queue: str) -> None:
-        """What dramatiq's broker does by chance, for a broker that is configured for it."""
+        """Expire dead letters, if `dead_message_ttl` is set. Called at random if `maintenance_chance` is."""
         if self.dead_message_ttl is not None:
             self.do_expire(queue, self.dead_message_ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What one call of `promote` did for one queue. `ready`: messages that wait for a worker now."""
+    """The result of one call of `promote` for one queue. `ready`: messages that wait for a worker now."""
 
     queue: str
     moved: int
@@ -110,7 +110,7 @@ class Promotion:
 
 
 def read_promotions(queues: Sequence[str], answers: Sequence[Any]) -> Iterator[Promotion]:
-    """The answer of the script, which is in the order of the queues that were asked for."""
+    """Read the answer of the script, which is in the order of the queues in the request."""
     for queue, (moved, ready, next_due_ms) in zip(queues, answers, strict=True):
         yield Promotion(
             queue=queue,
@@ -121,6 +121,6 @@ def read_promotions(queues: Sequence[str], answers: Sequence[Any]) -> Iterator[P
 
 
 def due_ms_of(ready_id: str) -> int:
-    """The due time in `job id@due_ms`; 0 for a message that was never scheduled."""
+    """Return the due time in the ready id `job id@due_ms`, or 0 for a message that was never scheduled."""
     _, at, due = ready_id.rpartition("@")
     return int(due) if at and due.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Puts the messages of dead workers back; one that keeps killing workers becomes a dead letter."""
+"""Rescue: messages of dead workers return to their queues; one that keeps killing workers becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from common.store.errors import STORE_ERRORS, is_transient
 log = get_logger(__name__)
 
 HEARTBEAT_AHEAD_MS = 60_000
-"""A heartbeat so far ahead was sent before the store's clock was set back, by a worker that has died since."""
+"""A worker whose heartbeat is this far in the future is dead: it sent none since the store's clock was set back."""
 
 _REASON = f"It was running when {CRASHES_MAX} workers died, so it became a dead letter before it could kill another."
 
 
 def rescue(broker: LuaBroker, timeout_ms: int) -> int:
-    """Put back what workers have in flight whose last heartbeat is older; how many messages that were."""
+    """Put back the messages of workers whose last heartbeat is older than `timeout_ms`. Return how many."""
     return _report(broker, broker.do_rescue("", timeout_ms, HEARTBEAT_AHEAD_MS))
 
 
 def deregister(broker: LuaBroker) -> None:
-    """Leave the workers, and put back what this one still has. If the store is away, other workers rescue it later."""
+    """Sign this worker off, and put back its messages. If the store is away, other workers rescue them later."""
     try:
         _report(broker, broker.do_deregister(""))
     except STORE_ERRORS as error:

@@ -19,7 +19,7 @@ FAULT_RETRY_S = 1.0
 
 
 class RepeatingThread:
-    """Calls `run_once`, each time after as many seconds as the last call returned."""
+    """A thread that calls `run_once` again and again; each call returns the seconds to wait before the next one."""
 
     name: str
 
@@ -39,7 +39,7 @@ class RepeatingThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits for the call in progress."""
+        """Stop the thread, after the call in progress."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -53,7 +53,7 @@ class RepeatingThread:
             except STORE_ERRORS as error:
                 self._outage.failed(error)
                 pause_s = STORE_RETRY_S
-            except Exception:  # Without this thread the process looks dead, or nothing is ever due.
+            except Exception:  # Without this thread the process would look dead, or no job would become ready.
                 log.exception("background_thread_failed", thread=self.name)
                 pause_s = FAULT_RETRY_S
             else:
@@ -62,11 +62,11 @@ class RepeatingThread:
 
 class Heartbeat(RepeatingThread):
     """
-    Sends a heartbeat six times in a timeout, and rescues from workers without one for longer than the timeout.
+    Sends six heartbeats in each timeout, and rescues the messages of workers that sent none for a full timeout.
 
-    A worker declares others dead only after its own heartbeat has been accepted for a full timeout without a gap; a new
-    worker, only if the store has been up for as long. A store outage therefore never looks like dead workers, nor does
-    a store whose clock is set.
+    A worker declares others dead only after its own heartbeat has been accepted for a full timeout without a gap. A new
+    worker need not wait if the store has been up for as long. Therefore neither a store outage nor a change of the
+    store's clock looks like dead workers.
     """
 
     name = "heartbeat"
@@ -98,12 +98,12 @@ class Heartbeat(RepeatingThread):
         except (*STORE_ERRORS, KeyError) as error:
             if is_transient(error):
                 raise
-            return True  # A store that does not say: then a missing heartbeat is a dead worker.
-        return bool((uptime_s - 1) * 1000 >= ms)  # It counts whole seconds.
+            return True  # The store does not report its uptime: a missing heartbeat then means a dead worker.
+        return bool((uptime_s - 1) * 1000 >= ms)  # The uptime is in whole seconds.
 
 
 POLL_MS = 20
-"""How late a due job may be noticed at most, because other processes schedule jobs as well."""
+"""The most that a due job is noticed late. Polling is needed because other processes schedule jobs as well."""
 
 
 class Scheduler(RepeatingThread):

@@ -1,4 +1,4 @@
-"""CONSOLE_USERS: who may use the console, with which role, and the hash of the token that proves it."""
+"""CONSOLE_USERS: the users of the console, with their roles and the hashes of their tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 Role = Literal["full", "read"]
 ROLES: Final = ("full", "read")
 TOKEN_USER: Final = "console-token"
-"""The name of whoever logs in with CONSOLE_TOKEN; no user of CONSOLE_USERS may have it."""
+"""The name of the user who logs in with CONSOLE_TOKEN; no user in CONSOLE_USERS may have this name."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -21,7 +21,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ConsoleUser:
-    """`token_sha256`: of the token, in hexadecimal digits; the token itself is kept nowhere."""
+    """`token_sha256`: the SHA-256 of the token in hexadecimal digits. The token itself is not stored."""
 
     name: str
     role: Role
@@ -29,7 +29,7 @@ class ConsoleUser:
 
     @property
     def line(self) -> str:
-        """As CONSOLE_USERS holds it."""
+        """The entry of this user in CONSOLE_USERS."""
         return f"{self.name}:{self.role}:{self.token_sha256}"
 
     @property
@@ -38,7 +38,7 @@ class ConsoleUser:
 
 
 def new_user(name: str, role: Role) -> tuple[ConsoleUser, str]:
-    """A user with a generated token, and the token. Raises ValueError for a name that no user can have."""
+    """Return a user with a generated token, and the token. Raises ValueError for a name that no user can have."""
     if fault := _fault_of_name(name):
         raise ValueError(fault)
     token = secrets.token_urlsafe(32)
@@ -46,17 +46,17 @@ def new_user(name: str, role: Role) -> tuple[ConsoleUser, str]:
 
 
 def token_user(token: str) -> ConsoleUser:
-    """Who logs in with CONSOLE_TOKEN."""
+    """Return the user who logs in with CONSOLE_TOKEN."""
     return ConsoleUser(TOKEN_USER, "full", token_hash(token))
 
 
 def token_hash(token: str) -> str:
-    """A header may hold any bytes, which aiohttp keeps as surrogates."""
+    """Return the SHA-256 of a token. A header may hold any bytes, which aiohttp decodes to surrogates."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def user_with(token: str, users: Iterable[ConsoleUser]) -> ConsoleUser | None:
-    """Whose token this is. Every user is compared, so that the time it takes reveals nothing."""
+    """Return the user with this token, or None. Every user is compared, so that the duration reveals nothing."""
     given, found = token_hash(token), None
     for user in users:
         if hmac.compare_digest(given, user.token_sha256):
@@ -65,7 +65,7 @@ def user_with(token: str, users: Iterable[ConsoleUser]) -> ConsoleUser | None:
 
 
 def parse_users(text: str) -> tuple[ConsoleUser, ...]:
-    """Raises ValueError, which names the entry and the cure, and never the hash."""
+    """Read CONSOLE_USERS. Raises ValueError, which names the entry and the cure, but never the hash."""
     users: dict[str, ConsoleUser] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, rest = entry.partition(":")
@@ -79,7 +79,7 @@ def parse_users(text: str) -> tuple[ConsoleUser, ...]:
 
 
 def checked_users(value: Any) -> str:
-    """For the setting: the same text, once it can be read."""
+    """Return the value of CONSOLE_USERS unchanged. Raises ValueError if `parse_users` cannot read it."""
     parse_users(str(value))
     return str(value)
 

@@ -1,7 +1,7 @@
 """
-Secrets for the sandbox: generated once, kept in DATA_DIR, used until others are set.
+Secrets for the sandbox: generated once, stored in DATA_DIR, and used while the settings are unset.
 
-Only while no real provider is configured: with one, a process refuses to start without secrets that a person set.
+They are used only without a real provider. With one, a process refuses to start until a person has set the secrets.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ FILE_NAME = "secrets.env"
 
 def with_generated_secrets(settings: Settings) -> Settings:
     """
-    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; what is missing there is generated.
+    Return the settings with unset secrets read from DATA_DIR/secrets.env; those missing there are generated.
 
-    With ALLOW_UNSIGNED_WEBHOOKS only SECRET_KEY is. Two processes that start at once get the same secrets. Raises
-    SettingsError when DATA_DIR cannot be written.
+    With ALLOW_UNSIGNED_WEBHOOKS this concerns only SECRET_KEY. Processes that start at the same time get the same
+    secrets. Raises SettingsError when DATA_DIR cannot be written.
     """
     wanted = [name for name in _wanted(settings) if getattr(settings, name) is None]
     if settings.is_real or not wanted:
@@ -40,7 +40,7 @@ def with_generated_secrets(settings: Settings) -> Settings:
 
 def with_saved_secrets(settings: Settings) -> Settings:
     """
-    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; nothing is generated or written.
+    Return the settings with unset secrets read from DATA_DIR/secrets.env. Nothing is generated or written.
 
     Raises SettingsError when that file exists and cannot be read.
     """
@@ -62,7 +62,7 @@ def _wanted(settings: Settings) -> tuple[str, ...]:
 
 
 def _read_or_generate(file: Path, names: list[str]) -> dict[str, str]:
-    """The contents of the file, after adding what it lacks; one process at a time, and never a half-written file."""
+    """Return the file's contents after adding missing secrets; one process at a time, and never half a file."""
     descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

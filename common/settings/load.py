@@ -1,4 +1,4 @@
-"""Reads settings: from the environment first, then from `.env`; `<NAME>_FILE` names a file that holds the value."""
+"""Reads settings from the environment and from `.env`, which loses; `<NAME>_FILE` names a file with the value."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def load_settings(
     environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env"), process: str | None = None
 ) -> Settings:
     """
-    The settings of this process. Raises SettingsError with a line for each problem, not only for the first.
+    Return the settings of this process. Raises SettingsError with one line for each problem, not only for the first.
 
-    `process`: one of `process_needs.NEEDED`, which reads only the settings that it needs and, as a service, no `.env`;
-    None for a command that needs all.
+    `process`: a key of `process_needs.NEEDED`. Such a process reads only the settings that it needs, and a service
+    reads no `.env`. None: a command that needs all settings.
     """
     sources = _sources(environ, None if process in SERVICES else env_file)
     elsewhere = _elsewhere(sources)
@@ -45,7 +45,7 @@ def load_settings(
 
 
 def _sources(environ: Mapping[str, str] | None, env_file: Path | None) -> list[dict[str, str]]:
-    """What is set, by name; a later source wins."""
+    """Return the values that are set, by name, one dict for each source. A later source wins."""
     environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads the environment
     file = _upper(dotenv_values(env_file)) if env_file is not None and env_file.is_file() else {}
     return [file, _upper(environ)]
@@ -60,7 +60,7 @@ def _is_set(name: str, sources: Iterable[Mapping[str, str]]) -> bool:
 
 
 def _misspelled(settings: Settings, sources: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """Only where people get mail, or would if the name were right."""
+    """Yield a line for each misspelled setting, if a real provider is used, or would be with the correct name."""
     for name, setting in near_names((name for source in sources for name in source), SETTING_NAMES):
         if reaches_a_provider(settings) or setting.removesuffix("_FILE") in ("RESEND_API_KEY", "NOTION_TOKEN"):
             yield f"{name}: no setting, and one letter off {setting}; rename it, or remove it"
@@ -82,7 +82,7 @@ def _read(names: Iterable[str], sources: Iterable[Mapping[str, str]]) -> tuple[d
 
 
 def _upper(source: Mapping[str, str | None]) -> dict[str, str]:
-    """Trimmed and non-empty, names in upper case; where a name comes in two cases the upper-case one wins."""
+    """Return non-empty values, trimmed, by upper-case name. If a name occurs in two cases, the upper-case one wins."""
     pairs = sorted(source.items(), key=lambda pair: pair[0].isupper())
     return {name.upper(): value.strip() for name, value in pairs if value and value.strip()}
 
@@ -94,7 +94,7 @@ def _value_of(name: str, source: Mapping[str, str]) -> str:
     if name in source:
         raise ValueError(f"{name}: both {name} and {name}_FILE are set; set only one of them")
     try:
-        # Limited and decoded here: a wrong path may name a disk image.
+        # Read in binary, up to a limit: a wrong path may name a disk image.
         with Path(file).open("rb") as stream:
             value = stream.read(_VALUE_BYTES_MAX).decode().strip()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Names in the environment that are nearly settings: a setting with a wrong letter in its name is silently unset."""
+"""Misspelled settings: with a wrong letter in its name, a setting would silently count as unset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 
 def near_names(given: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(the unknown name, the setting from which it differs in one letter)."""
+    """Yield (the unknown name, the setting from which it differs in one letter)."""
     settings = list(known)
     names = {form for name in settings for form in (name, f"{name}_FILE")}
     for name in sorted(set(given) - names):
@@ -15,7 +15,7 @@ def near_names(given: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str
 
 
 def differs_in_one_letter(one: str, other: str) -> bool:
-    """One letter is missing, added, another one, or swapped with its neighbor."""
+    """Return whether exactly one letter is missing, added, replaced, or swapped with its neighbor."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     shorter, longer = sorted((one, other), key=len)

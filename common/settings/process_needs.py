@@ -1,7 +1,7 @@
 """
-Which settings each process needs. It reads no other; of other processes' secrets it only knows whether they are set.
+The settings that each process needs. It reads no others; of the other secrets it only knows whether they are set.
 
-A deployment may therefore name a secret's file to every process and hand the file over to those that need it.
+A deployment may therefore set a secret's `<NAME>_FILE` for every process, and give the file to those that need it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 ELSEWHERE: Final = "elsewhere"
-"""As the value of `<NAME>_FILE`: the secret is set, and was not handed over to this process."""
+"""The value of `<NAME>_FILE` when the secret is set, but was not given to this process."""
 
 NOT_READ: Final = "set, but not read by this process"
-"""The value of a secret that is set, and that the process does not need or was not given."""
+"""The value of a secret that is set, but that the process does not need or was not given."""
 
 SECRETS: Final = (
     "redis_url",
@@ -44,7 +44,7 @@ _LEDGER = ("redis_url", "secret_key", "campaigns", "campaign", "campaigns_dir", 
 _IDENTITY = ("email_from", "email_reply_to", "email_postal_address", "booking_url")
 _GATEWAY_ADDRESS = ("gateway_host", "gateway_port")
 _SANDBOX_ADDRESS = ("sandbox_host", "sandbox_port")
-# Twilio signs with the token with which it is called.
+# Twilio signs its webhooks with the token that also authenticates requests to it.
 _WEBHOOK_SECRETS = ("webhook_secret", "calcom_webhook_secret", "resend_webhook_secret", "twilio_auth_token")
 
 NEEDED: Final[Mapping[str, frozenset[str]]] = {
@@ -131,12 +131,12 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
     ),
     "health": frozenset((*_EVERY, *_LEDGER, *_GATEWAY_ADDRESS)),
 }
-"""By process; `health` is `advent health`, which a timer runs. A command that is not named here needs all."""
+"""The settings of each process; `health` is `advent health`, run by a timer. Other commands need all settings."""
 
 SERVICES: Final = frozenset(("gateway", "worker", "console", "sandbox"))
-"""They read no `.env`: a user who can write their working folder must not be able to change their settings."""
+"""These read no `.env`, because a user who can write their working folder must not change their settings."""
 
 
 def is_needed(name: str, process: str | None) -> bool:
-    """Whether this process reads the setting; `process`: None for a command that needs all."""
+    """Return whether this process reads the setting. `process`: None for a command that needs all."""
     return process is None or name in NEEDED[process]

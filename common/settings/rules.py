@@ -1,4 +1,4 @@
-"""What settings must agree on with each other before a process may start."""
+"""Rules about combinations of settings, checked before a process may start."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from common.settings.values import split
 
 def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
     """
-    One line for each problem, with the setting and the cure.
+    Return one line for each problem, with the setting and the cure.
 
-    `process`: as in `load_settings`; what another process needs is no problem of this one.
+    `process`: as in `load_settings`. Settings that only other processes need are not checked.
     """
     problems = [
         *_of_campaigns(settings),
@@ -32,12 +32,12 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """One line for each thing that a test may do without, and real mail may not."""
+    """Return one line for each problem that is acceptable in TESTING_MODE only."""
     return [*_of_public_url(settings)] if settings.testing_mode else []
 
 
 def reaches_a_provider(settings: Settings) -> bool:
-    """Whether a real provider is configured that is not a test double on this machine."""
+    """Return whether a real provider is configured that is not a test double on this machine."""
     return settings.reaches_strangers or (
         settings.notion_is_real and not values.is_this_machine(settings.notion_base_url)
     )
@@ -57,7 +57,7 @@ def _of_notion(settings: Settings) -> Iterator[str]:
 
 
 def _of_twilio(settings: Settings) -> Iterator[str]:
-    """The token alone says nothing: who only checks signatures has it too."""
+    """TWILIO_AUTH_TOKEN may be set alone: a process that only checks signatures needs nothing else."""
     names = ("twilio_account_sid", "twilio_from", "twilio_auth_token")
     given = [name.upper() for name in names[:2] if getattr(settings, name) is not None]
     for name in names:
@@ -88,7 +88,7 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
 
 
 def _of_weak_secrets(settings: Settings) -> Iterator[str]:
-    """Secrets that can be guessed, where people's data is behind them."""
+    """Yield a line for each secret that can be guessed, if data of real people may be behind it."""
     if not reaches_a_provider(settings):
         return
     for name, cure in _GENERATED.items():
@@ -136,7 +136,7 @@ def _of_user_header(settings: Settings) -> Iterator[str]:
 
 
 def _includes_every_address(settings: Settings) -> bool:
-    """Of IPv4 or of IPv6, perhaps in several networks."""
+    """Return whether the networks together include every IPv4 address, or every IPv6 address."""
     v4 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv4Network)]
     v6 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv6Network)]
     prefixes = [network.prefixlen for network in ipaddress.collapse_addresses(v4)]
@@ -154,7 +154,7 @@ def _of_identity(settings: Settings) -> Iterator[str]:
 
 
 def _of_public_url(settings: Settings) -> Iterator[str]:
-    """Every mail must have a link that ends it, and mail programs post to it from the internet."""
+    """Every mail must have an unsubscribe link, and mail programs post to it from the internet."""
     if not settings.reaches_strangers:
         return
     url, cure = settings.public_url, "set the https address under which people reach the gateway"
@@ -175,7 +175,7 @@ _GENERATED = {
     "calcom_webhook_secret": "32 or more random characters (`openssl rand -hex 32`), at Cal.com too",
     "resend_webhook_secret": "the secret that Resend shows for the webhook",
 }
-"""Secrets that somebody chose, and how to choose a better one."""
+"""The secrets that a person chooses, and how to choose a better one."""
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',
@@ -185,7 +185,7 @@ _IDENTITY = {
 
 
 def _of_ports(settings: Settings, process: str | None) -> Iterator[str]:
-    """Only those that the process reads: the others have their defaults here, which may not be theirs."""
+    """Compare only ports that this process reads: the others have their defaults here, which may not be in use."""
     taken: dict[int, str] = {}
     for name in ("gateway_port", "sandbox_port", "worker_metrics_port", "console_port"):
         port = getattr(settings, name)

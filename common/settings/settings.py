@@ -37,7 +37,7 @@ SECRET_KEY_CURE = "32 or more random characters (`openssl rand -hex 32`), and ke
 
 
 class SettingsError(Exception):
-    """The settings do not allow a start. `problems`: one line each, with the setting and the cure."""
+    """The process cannot start with these settings. `problems`: one line each, with the setting and the cure."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -45,14 +45,14 @@ class SettingsError(Exception):
 
 
 SIGNUPS_PER_HOUR, SIGNUPS_PER_SOURCE_PER_HOUR = 2_000, 20
-"""The bounds that hold when mail reaches strangers and none are set."""
+"""The default limits, which apply when mail reaches strangers."""
 
 _SANDBOX_IDENTITY = {
     "sender": "Sarah Tremblay <sarah@businessx.example>",
     "postal_address": "BusinessX, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
     "booking_url": "https://booking.example/diagnostic-call",
 }
-"""A fictitious sender for the sandbox. With a real Resend all of it must be set."""
+"""A fictitious sender for the sandbox. With a real Resend these settings must be set."""
 
 
 MEETING_HOSTS = (
@@ -60,15 +60,15 @@ MEETING_HOSTS = (
     "whereby.com,daily.co,meet.jit.si,8x8.vc,goto.com,gotomeeting.com,bluejeans.com,livestorm.co,riverside.fm,"
     "facetime.apple.com,ringcentral.com,dialpad.com,huddle01.com,around.co,demodesk.com"
 )
-"""The usual video providers and Cal.com, with their subdomains."""
+"""The default: the usual video providers and Cal.com, including their subdomains."""
 
 
 class Settings(BaseSettings):
     """
-    Every setting of `docs/settings.md`, in its order. Names are those of the environment, in lower case.
+    Every setting of `docs/settings.md`, in the order of that page. Fields are environment variables in lower case.
 
-    An instance holds what it is given and nothing else; `load_settings` reads the environment. `sandboxed` is no
-    setting: it names the providers (`notion`, `resend`, `calcom`) that the sandbox replaces.
+    An instance holds only the values that it is given; `load_settings` reads the environment. `sandboxed` is not a
+    setting: it names the providers (`notion`, `resend`, `twilio`, `calcom`) that the sandbox replaces.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)
@@ -144,27 +144,27 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only the arguments: a test, or a child process that gets its settings, must not read the environment."""
+        """Use only the arguments: a test, or a child process that is given settings, must not read the environment."""
         return (init_settings,)
 
     @property
     def resend_is_real(self) -> bool:
-        """Mail reaches people."""
+        """Whether mail reaches people."""
         return self.resend_api_key is not None and "resend" not in self.sandboxed
 
     @property
     def twilio_is_real(self) -> bool:
-        """SMS reaches people."""
+        """Whether SMS reaches people."""
         return self.twilio_account_sid is not None and "twilio" not in self.sandboxed
 
     @property
     def reaches_strangers(self) -> bool:
-        """Mail leaves this machine: a Resend at a loopback address is a test double."""
+        """Whether mail leaves this machine. A Resend at a loopback address is a test double."""
         return self.resend_is_real and not values.is_this_machine(self.resend_api_url)
 
     @property
     def signup_bounds(self) -> SignupBounds:
-        """How many new contacts may begin in an hour; without mail to strangers only what is set."""
+        """The limits of new signups in an hour. Without mail to strangers an unset limit is None: no limit."""
         if not self.reaches_strangers:
             return SignupBounds(per_hour=self.signups_per_hour, per_source=self.signups_per_source_per_hour)
         return SignupBounds(
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
 
     @property
     def is_rehearsal(self) -> bool:
-        """A real Resend in TESTING_MODE: what is left there would also hold for the campaign that follows."""
+        """Whether TESTING_MODE uses a real Resend. What a rehearsal leaves there would affect the real campaign too."""
         return self.testing_mode and self.resend_is_real
 
     @property
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
 
     @property
     def campaign_keys(self) -> tuple[str, ...]:
-        """The campaigns that are played, by the names of their directories; the first one has the bookings."""
+        """The directory names of the campaigns that are played. Bookings belong to the first campaign."""
         return values.split(self.campaign or self.campaigns)
 
     @property
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def calcom_types(self) -> tuple[str, ...]:
-        """Ids or slugs of the event types that count; empty: all."""
+        """Ids or slugs of the event types whose bookings count; empty: all."""
         return values.split(self.calcom_event_types)
 
     @property
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
 
     @property
     def identity(self) -> Identity:
-        """Sender, postal address and booking page of the mails; the sandbox's example for what is unset."""
+        """Sender, postal address and booking page of the mails. An unset one is taken from the sandbox's example."""
         from common.campaigns.facts import Identity, parse_sender
 
         sender = self.email_from or _SANDBOX_IDENTITY["sender"]
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
 
     @property
     def secret(self) -> str:
-        """SECRET_KEY. Raises SettingsError when there is none; `with_generated_secrets` makes one for the sandbox."""
+        """SECRET_KEY. Raises SettingsError if it is unset; `with_generated_secrets` generates one for the sandbox."""
         if self.secret_key is None:
             raise SettingsError([f"SECRET_KEY: unset; set {SECRET_KEY_CURE}"])
         return self.secret_key
@@ -249,7 +249,7 @@ class Settings(BaseSettings):
 
     @property
     def console_logins(self) -> tuple[ConsoleUser, ...]:
-        """Who may log in at the console; empty: it serves this machine only, and everybody on it."""
+        """The users of the console. Empty: there is no login, and the console serves this machine only."""
         known = parse_users(self.console_users)
         return known if self.console_token is None else (token_user(self.console_token), *known)
 
@@ -263,21 +263,21 @@ class Settings(BaseSettings):
         return self.public_url or self.gateway_url
 
     def may_mail(self, address: str) -> bool:
-        """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
+        """Return whether mail may be sent to this address: with a real Resend in TESTING_MODE, if it is listed."""
         return not self.is_rehearsal or is_listed(address, self.testing_recipients)
 
     def may_text(self, number: str) -> bool:
-        """The same of SMS, to a number in E.164."""
+        """Return whether SMS may be sent to this E.164 number: with a real Twilio in TESTING_MODE, if it is listed."""
         return not (self.testing_mode and self.twilio_is_real) or is_listed(number, self.testing_recipients)
 
     def may_link_to(self, url: str) -> bool:
-        """Whether a meeting link of a mail may lead there: to one of MEETING_HOSTS, or to a subdomain of one."""
+        """Return whether a call's link may be shown: its host must be one of MEETING_HOSTS, or a subdomain of one."""
         host = _host_of(url)
         return any(host == known or host.endswith(f".{known}") for known in values.split(self.meeting_hosts))
 
 
 def _host_of(url: str) -> str:
-    """The host that a browser would open; "" when readers of the address could disagree about it."""
+    """Return the host that a browser would open, or "" if programs could disagree about the host."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -288,14 +288,14 @@ def _host_of(url: str) -> str:
 
 
 def is_listed(address: str, recipients: str) -> bool:
-    """`recipients` in the form of TESTING_RECIPIENTS: addresses, domains (without their subdomains), or `*`."""
+    """Return whether `recipients` (as in TESTING_RECIPIENTS) has the address, its domain (no subdomains), or `*`."""
     entries = values.split(recipients.lower())
     address = address.strip().lower()
     return "*" in entries or address in entries or address.rpartition("@")[2] in entries
 
 
 def url_of(host: str, port: int) -> str:
-    """The address under which this machine reaches a server that is bound to `host`."""
+    """Return the URL under which this machine reaches a server that is bound to `host`."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 

@@ -1,7 +1,8 @@
 """
-One check for each kind of setting: takes the text from the environment, returns the value.
+One check for each kind of setting: it takes the text from the environment and returns the value.
 
-Each raises ValueError with what is wrong and what to set, on one line; none repeats a value that may be secret.
+The docstring of a check describes the values that it accepts. It raises ValueError for any other, on one line, with
+what is wrong and what to set. The message never repeats a value that may be secret.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTION_ID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _SPECIALS = re.compile(r'[,;:()\[\]@\\"]')
-"""RFC 5322: what may stand in a name only between quotes; dots are read by everybody."""
+"""Characters that a name may contain only in quotes (RFC 5322). Dots are left out: every parser accepts them."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)+"')
 _SMS_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|MG[0-9a-f]{32}")
 _TWILIO_SID = re.compile(r"AC[0-9a-f]{32}")
@@ -41,7 +42,7 @@ def truth(value: Any) -> bool:
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether a web address leads nowhere but to this machine."""
+    """Return whether a web address can lead only to this machine."""
     host = urlsplit(address).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -64,7 +65,7 @@ def number(low: float, high: float) -> Callable[[Any], float]:
 def _between(
     read: Callable[[str], Number], kind: str, low: Number, high: Number, shown: str
 ) -> Callable[[Any], Number]:
-    """`shown`: the format of numbers in messages. NaN is between no two numbers."""
+    """A number from `low` to `high`; NaN never is. `shown`: the number format in messages."""
 
     def check(value: Any) -> Number:
         try:
@@ -80,7 +81,7 @@ def _between(
 
 
 def one_of(*words: str, upper: bool = False) -> Callable[[Any], str]:
-    """One of a few words, in any case."""
+    """One of these words, in any case. Returned in upper case if `upper`, else in lower case."""
 
     def check(value: Any) -> str:
         word = str(value).upper() if upper else str(value).lower()
@@ -92,7 +93,7 @@ def one_of(*words: str, upper: bool = False) -> Callable[[Any], str]:
 
 
 def name(value: Any) -> str:
-    """The name of a campaign's directory; nothing that leads out of the directory of campaigns."""
+    """The name of a campaign's directory. It cannot lead out of the directory of campaigns."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(value)):
         raise ValueError(f"{value!r} is not a campaign's name; set letters, digits, _ and - only, like christmas_2025")
     return str(value)
@@ -118,7 +119,7 @@ def host(value: Any) -> str:
 
 
 def web_address(value: Any) -> str:
-    """`http://` or `https://` with a host; a trailing slash is dropped. May hold a token: it is not repeated."""
+    """An `http://` or `https://` address with a host; it may hold a token. A trailing slash is removed."""
     text = str(value)
     try:
         parts = urlsplit(text)
@@ -139,7 +140,7 @@ def base_address(value: Any) -> str:
 
 
 def store_address(value: Any) -> str:
-    """`redis://`, `rediss://`, `unix://` or `sentinel://`. May hold a password: it is not repeated."""
+    """A `redis://`, `rediss://`, `unix://` or `sentinel://` address; it may hold a password."""
     text = str(value)
     try:
         parts = urlsplit(text)
@@ -154,7 +155,7 @@ def store_address(value: Any) -> str:
 
 
 def sentinel_parts(url: str) -> tuple[list[tuple[str, int]], str]:
-    """([(host, port), …], name of the primary) of `sentinel://[user:password@]host:port,host:port/name`."""
+    """Split `sentinel://[user:password@]host:port,host:port/name` into [(host, port), …] and the primary's name."""
     nodes, _, primary = url.removeprefix("sentinel://").rpartition("@")[2].partition("/")
     return [_node(node) for node in nodes.split(",")], primary.partition("?")[0].strip("/")
 
@@ -185,7 +186,7 @@ _STORES: dict[str, Callable[[str], bool]] = {
 
 
 def words(value: Any) -> str:
-    """A comma-separated list, each entry trimmed, empty ones dropped."""
+    """A comma-separated list; entries are trimmed, and empty ones dropped."""
     return ",".join(split(str(value)))
 
 
@@ -209,7 +210,7 @@ def _fault_of_standard_secret(secret: str) -> str | None:
     if not secret.startswith("whsec_"):
         return "does not begin with whsec_"
     try:
-        # Strictly: the verifying library skips what is not base64, and would sign with a key that no sender has.
+        # Strict, because the verifying library skips other characters: it would use a key that no sender has.
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         return "is not base64 after whsec_"
@@ -217,7 +218,7 @@ def _fault_of_standard_secret(secret: str) -> str | None:
 
 
 def networks(value: Any) -> str:
-    """A comma-separated list of IP networks; a single address is a network of one."""
+    """A comma-separated list of IP networks; a single address counts as a network."""
     entries = split(str(value))
     for entry in entries:
         try:
@@ -247,21 +248,21 @@ def recipients(value: Any) -> str:
 
 
 def twilio_sid(value: Any) -> str:
-    """An account's sid."""
+    """The sid of a Twilio account."""
     if not _TWILIO_SID.fullmatch(str(value)):
         raise ValueError("not an account's sid; set AC and 32 hexadecimal digits, as Twilio's console shows it")
     return str(value)
 
 
 def sms_sender(value: Any) -> str:
-    """A number in E.164, or the sid of a messaging service."""
+    """A number in E.164, a short code, or the sid of a messaging service."""
     if not _SMS_SENDER.fullmatch(str(value)):
         raise ValueError("not a sender; set a number such as +14165550123, or a messaging service's sid (MG…)")
     return str(value)
 
 
 def hosts(value: Any) -> str:
-    """A comma-separated list of host names, each of which stands for its subdomains too; lower-cased."""
+    """A comma-separated list of host names, each including its subdomains; lower-cased."""
     entries = [entry.lower().removeprefix("*.").removeprefix(".") for entry in split(str(value))]
     for position, entry in enumerate(entries, 1):
         if not _DOMAIN.fullmatch(entry):
@@ -272,7 +273,7 @@ def hosts(value: Any) -> str:
 
 
 def notion_id(value: Any) -> str:
-    """A Notion id, or a URL as copied from the browser, as a dashed UUID. In a URL the title may come before the id."""
+    """A Notion id, or a URL copied from the browser, where a title may precede the id. Returned as a dashed UUID."""
     pasted = str(value).strip().strip("\"'<>")
     last = urlsplit(pasted).path.rstrip("/").rpartition("/")[2].replace("-", "").lower()
     digits = last[-32:] if "/" in pasted else last
@@ -282,7 +283,7 @@ def notion_id(value: Any) -> str:
 
 
 def sender(value: Any) -> str:
-    """`Name <address>` or an address, which every parser of mail reads as one sender."""
+    """`Name <address>` or an address. Every mail parser must be able to read it as one sender."""
     text = str(value)
     inner = re.fullmatch(r"([^<>\r\n]*)<([^<>]+)>", text)
     if not _ADDRESS.fullmatch(inner.group(2).strip() if inner else text):

@@ -1,8 +1,8 @@
 """
-The processes of ours that are connected to a store: each names its connections there.
+Client names: each process of ours names its connections to the store.
 
-A command that must be alone asks the store itself (CLIENT LIST), wherever the processes run. Commands that only read
-have no name, and block no other command.
+A command that must run alone can therefore ask the store which processes are connected (CLIENT LIST), wherever they
+run. Commands that only read use no name, and so do not block such a command.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ PREFIX: Final = "advent-"
 
 
 def client_name(process: str | None) -> dict[str, Any]:
-    """The arguments that give a client the name of its process, `gateway`; none for None."""
+    """Return the arguments that name a client after its process, such as `gateway`; no arguments for None."""
     return {"client_name": PREFIX + process} if process else {}
 
 
 async def processes_at(client: redis.asyncio.Redis) -> list[str]:
     """
-    The kinds of our processes that are connected to this database, `["console", "gateway"]`; not the caller, if its
-    client has no name.
+    Return the kinds of our processes that are connected to this database: `["console", "gateway"]`.
 
-    Raises `redis.RedisError`, also where the store's user may not ask.
+    The caller is not among them if its client has no name. Raises `redis.RedisError`, also if the store's user lacks
+    the permission for CLIENT LIST.
     """
     database = client.connection_pool.connection_kwargs.get("db") or 0
     connections: Any = await client.client_list()

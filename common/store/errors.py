@@ -1,4 +1,4 @@
-"""Errors of the store: what to catch, what passes by itself, and what a person has to cure."""
+"""Errors of the store: which to catch, which are temporary, and which a person must fix."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import redis
 
 STORE_ERRORS = (redis.RedisError, OSError)
-"""Everything that a command raises when the store is away, refuses it or fails; time-outs are an OSError."""
+"""Everything that a command raises when the store is away, refuses it or fails. A time-out is an OSError."""
 
 REFUSALS = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
-"""What waiting does not cure, though redis-py counts it as trouble with the connection."""
+"""Errors that waiting does not cure, although redis-py makes them a ConnectionError, and so transient."""
 
 _TRANSIENT = (
     redis.ConnectionError,  # refused, reset, still loading its data
@@ -22,7 +22,7 @@ _TRANSIENT = (
     OSError,
 )
 _TRANSIENT_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|LOADING|MASTERDOWN|READONLY|OOM|BUSY)\b")
-"""In the text of errors without a class of their own: the disk is full, too few replicas. Older servers wrap them."""
+"""Words in errors that have no class of their own (disk full, too few replicas), or that older servers wrap."""
 
 
 class StoreError(Exception):
@@ -31,9 +31,9 @@ class StoreError(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """
-    Whether the same command may succeed later, and has changed nothing yet. Other errors are bugs of ours.
+    Return whether the same command may succeed later and has changed nothing yet. Other errors are bugs of ours.
 
-    A script that is refused for any of these reasons is refused at its first write, so it never stops half-way.
+    A script that is refused for any of these reasons is refused at its first write, so it never stops halfway.
     """
     return isinstance(error, _TRANSIENT) or (
         isinstance(error, redis.ResponseError) and _TRANSIENT_WORDS.search(str(error)) is not None

@@ -1,10 +1,10 @@
 """
-The format in which a store is written, and whether this version reads it.
+The format of a store's data, and the check whether this version of Advent can read it.
 
-A store names its format in one key, written by the first process that uses it. No code reads two formats:
-`advent migrate` changes a stopped store in one go (see `common/migration/`), and every process refuses a store of
-another format. A store that names no format is judged by one person: is their state where this version looks for it?
-Read wrongly, a campaign would stop without any error.
+A store names its format in one key, which the first process that uses it writes. No code reads two formats:
+`advent migrate` converts a store while every process is stopped (see `common/migration/`), and every process refuses a
+store of another format, because a campaign would stop without any error if its data were misread. If a store names no
+format, one of its enrollments decides: does it have its status in the field where this version expects it?
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import redis.asyncio
 from common.settings.settings import SettingsError
 
 FORMAT: Final = 3
-"""Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
+"""Increased when a release cannot read what the release before it wrote; docs/decisions.md says when that may be."""
 
 KEY: Final = "{advent}:format"
 _ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "status"
-"""Where one enrollment and its state are looked for; spelled here, because the ledger's package imports this one."""
+"""The keys and the field of an enrollment; repeated here, because the ledger's package imports this module."""
 
 _READ_OR_SET = """
 -- read_or_set(KEYS = [format, enrolled], ARGV = [format of this version, prefix of an enrollment's key, field])
@@ -40,8 +40,10 @@ _ARGUMENTS = (2, KEY, _ENROLLED, FORMAT, _ENROLLMENT, _STATUS)
 @dataclass(frozen=True, slots=True)
 class StoreFormat:
     """
-    `number`: None for people written before formats were counted. `target`: a migration to it has begun and has not
-    ended.
+    The format of a store.
+
+    `number`: None for a store with contacts from before formats were numbered. `target`: the format of a migration
+    that has begun and not ended.
     """
 
     number: int | None
@@ -49,7 +51,7 @@ class StoreFormat:
 
     @classmethod
     def parse(cls, text: str) -> StoreFormat:
-        """`2`; `1>2` while a migration is under way; any other text names no format."""
+        """Read `2`, or `1>2` while a migration is under way. Any other text gives the `number` None."""
         words = text.split(">", 1)
         if not all(word.isdecimal() for word in words):
             return cls(None)
@@ -64,34 +66,34 @@ class StoreFormat:
 
     @property
     def is_older(self) -> bool:
-        """Can this version migrate it, should it have the steps?"""
+        """Return whether this version could migrate the store, provided that it has the steps of that migration."""
         return self.number is not None and self.number < FORMAT and (self.target or FORMAT) <= FORMAT
 
 
 def format_problem(client: redis.Redis) -> str | None:
-    """One line when this version cannot read the store. Raises `redis.RedisError`."""
+    """Return one line if this version cannot read the store, else None. Raises `redis.RedisError`."""
     return _problem(client.eval(_READ_OR_SET, *_ARGUMENTS))
 
 
 async def format_problem_async(client: redis.asyncio.Redis) -> str | None:
-    """The same, for one event loop."""
+    """Like `format_problem`, for one event loop."""
     return describe_problem(await store_format(client))
 
 
 async def store_format(client: redis.asyncio.Redis) -> StoreFormat:
-    """The format of the store; an empty one takes that of this version. Raises `redis.RedisError`."""
+    """Return the store's format; an empty store is given the format of this version. Raises `redis.RedisError`."""
     answer: Any = client.eval(_READ_OR_SET, *_ARGUMENTS)
     return StoreFormat.parse((await answer).decode())
 
 
 async def refuse_another_format(client: redis.asyncio.Redis) -> None:
-    """Before a command. Raises SettingsError, or `redis.RedisError` when the store does not answer."""
+    """Raise SettingsError if the store has another format, or `redis.RedisError` if it does not answer."""
     if problem := await format_problem_async(client):
         raise SettingsError([problem])
 
 
 def describe_problem(found: StoreFormat) -> str | None:
-    """What is wrong and its cure, in one line; None for the format that this version reads."""
+    """Return the problem and its cure in one line, or None for the format that this version reads."""
     if found.is_current:
         return None
     if found.target is not None:

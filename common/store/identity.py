@@ -1,8 +1,8 @@
 """
-Can this process work on this store? Asked before a start, and again by `StoreMonitor` while the process runs.
+The check whether this process may use this store: made before a start, and by `StoreMonitor` while it runs.
 
-A store keeps a fingerprint of the SECRET_KEY with which it was begun: the first process writes it, every other compares
-it. With another key no suppressed address would be recognised, and contacts who left would get mail again.
+A store holds a fingerprint of the SECRET_KEY that its first process used; every other process compares its own. With
+another key no suppressed address would be recognised, and contacts who unsubscribed would get mail again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from common.store.format import format_problem
 from common.store.refusals import find_refusal_blocking
 
 SECRET_KEY: Final = "{advent}:secret_key"
-"""STRING: the fingerprint."""
+"""STRING: the fingerprint of SECRET_KEY."""
 
 SECRET_KEY_MISMATCH: Final = (
     "SECRET_KEY: not the one that this store was begun with, so it would not know who has left, and links in mails"
@@ -40,9 +40,9 @@ return ARGV[1]
 
 def refuse_unusable_store(settings: Settings) -> None:
     """
-    Raises SettingsError when the store answers, and cannot do our work, has another format, or another SECRET_KEY.
+    Raise SettingsError if the store answers but cannot be used, has another format, or another SECRET_KEY.
 
-    A store that does not answer now is checked once it does, by the `StoreMonitor` of each process.
+    If the store does not answer now, the `StoreMonitor` of each process checks it as soon as it does.
     """
     assert settings.redis_url is not None
     with connect(settings.redis_url) as client:
@@ -53,21 +53,21 @@ def refuse_unusable_store(settings: Settings) -> None:
 
 
 def secret_key_matches(client: redis.Redis, secret_key: str) -> bool:
-    """Whether the store was begun with this key; one that knows none takes this one. Raises `redis.RedisError`."""
+    """Return whether the store uses this key; a store without a key takes this one. Raises `redis.RedisError`."""
     fingerprint = key_fingerprint(secret_key).encode()
     answer: Any = client.eval(_READ_OR_SET, 1, SECRET_KEY, fingerprint)
     return bool(answer == fingerprint)
 
 
 async def secret_key_matches_async(client: redis.asyncio.Redis, secret_key: str) -> bool:
-    """The same, for one event loop."""
+    """Like `secret_key_matches`, for one event loop."""
     fingerprint = key_fingerprint(secret_key).encode()
     answer: Any = client.eval(_READ_OR_SET, 1, SECRET_KEY, fingerprint)
     return bool(await answer == fingerprint)
 
 
 async def secret_key_differs(client: redis.asyncio.Redis, secret_key: str) -> bool:
-    """Whether the store knows another key. One that knows none is left so, because a command is no start."""
+    """Return whether the store uses another key. Writes nothing, because a command must not set the key of a store."""
     return await client.get(SECRET_KEY) not in (None, key_fingerprint(secret_key).encode())
 
 

@@ -1,10 +1,10 @@
 """
-Lua scripts, composed from libraries: a store runs one text, and several scripts share what is written once.
+Lua scripts, composed from libraries: a script is sent to the store as one text, but scripts share functions.
 
 A library is a file `<noun>.lua` that ends with `return <noun>`, a table of functions. A line `-- uses: a, b` in its
-head names the libraries that it calls. A script is one function of a library; it reads KEYS and ARGV itself.
+head names the libraries that it calls. A script is one function of a library; it reads KEYS and ARGV directly.
 
-The store makes every function of a text anew for each call, so a text holds only those that its script can reach.
+The store creates every function of a text anew for each call, so a text holds only those that its script can reach.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 Tables = Mapping[str, Mapping[str, str]]
-"""Tables that all libraries see, of which Python is the owner: name → field → Lua expression."""
+"""Tables that Python defines and all libraries can use: name → field → Lua expression."""
 
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 _ENTRY_POINT = re.compile(r"^function (\w+\.\w+)\(\)$", re.MULTILINE)
@@ -24,23 +24,23 @@ _NAME = re.compile(r"\w+(?:\.\w+)*")
 
 
 def read_libraries(*folders: Path) -> dict[str, str]:
-    """The libraries in these folders and below, by name."""
+    """Return the libraries in these folders and their subfolders, by name."""
     return {file.stem: file.read_text() for folder in folders for file in sorted(folder.rglob("*.lua"))}
 
 
 def entry_points(library: str) -> list[str]:
-    """The functions of a library that take no parameter, `messages.ack`: each is a script."""
+    """Return the functions of a library without parameters, such as `messages.ack`: each is a script."""
     return _ENTRY_POINT.findall(library)
 
 
 def literals(values: Mapping[str, str | int]) -> dict[str, str]:
-    """Constants as the fields of a table: `{"crashes_max": 3}` → `{"crashes_max": "3"}`."""
+    """Return constants as fields of a table: `{"crashes_max": 3}` → `{"crashes_max": "3"}`."""
     return {field: _literal(value) for field, value in values.items()}
 
 
 def compose(entry_point: str, libraries: Mapping[str, str], tables: Tables) -> str:
     """
-    The text of the script `library.function`: whatever it can reach, in the order in which it is written.
+    Return the text of the script `library.function`: everything that it can reach, the used libraries first.
 
     Raises KeyError for an unknown library.
     """
@@ -52,7 +52,7 @@ def compose(entry_point: str, libraries: Mapping[str, str], tables: Tables) -> s
 
 
 def _reachable(entry_point: str, libraries: Mapping[str, str]) -> dict[str, str]:
-    """Of each library that is named, directly or not: its text, without the functions that nothing names."""
+    """Return the text of each library that is named, even indirectly, without functions that nothing names."""
     functions = {name: {one[1]: one[0] for one in _FUNCTION.finditer(text)} for name, text in libraries.items()}
     reached: dict[str, set[str]] = {}
     waiting = [("", entry_point)]
@@ -74,7 +74,7 @@ def _reachable(entry_point: str, libraries: Mapping[str, str]) -> dict[str, str]
 
 
 def _table(name: str, fields: Mapping[str, str], text: str) -> str:
-    """`local limits = {crashes_max = 3}`, with the fields that the text names."""
+    """Return `local limits = {crashes_max = 3}`, with only the fields that the text names."""
     named = {*re.findall(rf"\b{name}\.(\w+)", text)}
     pairs = ", ".join(f"{field} = {value}" for field, value in fields.items() if field in named)
     return f"local {name} = {{{pairs}}}\n"
@@ -88,7 +88,7 @@ def _literal(value: str | int) -> str:
 
 
 def _with_used(name: str, libraries: Mapping[str, str]) -> Iterator[str]:
-    """A library, after those that it uses."""
+    """Yield a library, after the libraries that it uses."""
     for line in _USES.findall(libraries[name]):
         for used in line.split(", "):
             yield from _with_used(used, libraries)

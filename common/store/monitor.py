@@ -1,4 +1,4 @@
-"""Re-checks the store every minute: after a failover it may keep less than the store before it."""
+"""The store monitor re-checks the store every minute, because its durability may differ after a failover."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = get_logger(__name__)
 
 class StoreMonitor:
     """
-    `warnings`: one line for each weakness that the last check found, with its cure.
+    `warnings`: one line for each problem that the last check found, with its cure.
 
-    That includes a store that cannot do our work, a format that this version does not read and, with a `secret_key`,
-    that the store was begun with another one: a store that was away at the start, or has been replaced since, is only
-    checked here.
+    Besides durability it checks that the store can be used, that this version reads its format and, if `secret_key` is
+    given, that the store uses this key. A store that was away at the start, or was replaced since, is checked only
+    here.
     """
 
     def __init__(self, client: redis.asyncio.Redis, secret_key: str | None = None) -> None:
@@ -34,18 +34,18 @@ class StoreMonitor:
         self._stopped = False
 
     async def run(self) -> None:
-        """Until cancelled: as soon as the store answers, and then once a minute."""
+        """Check the store as soon as it answers, and then once a minute, until cancelled."""
         while not self._stopped:
             answered = await self.check()
             if not self._stopped:
                 await asyncio.sleep(INTERVAL_S if answered else RETRY_S)  # noqa: TID251 -- no job depends on it
 
     def stop(self) -> None:
-        """Called together with a cancellation, which redis-py swallows while it connects."""
+        """End `run`. Needed besides a cancellation, because redis-py swallows one that arrives while it connects."""
         self._stopped = True
 
     async def check(self) -> bool:
-        """Log each new weakness as `store_misconfigured`. False when the store does not answer."""
+        """Check once; log each new problem. Return False if the store does not answer."""
         try:
             found = [*await store_warnings_async(self._client), *await self._problems()]
         except STORE_ERRORS:

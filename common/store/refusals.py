@@ -1,7 +1,7 @@
 """
-Why a store that answers does not do our work, with the cure; asked by a script on one of our own keys.
+Refusals: why a store that answers cannot be used, with the cure. A script probes this on one of our own keys.
 
-A PING is answered by a full store, by a replica, by a store without Lua, and by a node of a Redis Cluster too.
+A PING is not enough: a full store, a replica, a store without Lua and a node of a Redis Cluster answer it too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _PROBE: Final = "return redis.call('SETRANGE', KEYS[1], 0, '')"
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """
-    `reason`: what the store is or does, after "the store". `is_final`: waiting does not help. `allows_reads`: only
+    Why a store cannot be used.
+
+    `reason`: continues a sentence that begins with "the store". `is_final`: waiting does not help. `allows_reads`: only
     writes are refused.
     """
 
@@ -34,7 +36,7 @@ class Refusal:
 
     @property
     def line(self) -> str:
-        """For a person, with the setting."""
+        """Return the refusal as one line for a person, with the setting."""
         return f"REDIS_URL: the store {self.reason}; {self.cure}"
 
 
@@ -81,11 +83,11 @@ _WORD_OF_CLASS: Final = (
     (redis.exceptions.ClusterDownError, "CLUSTERDOWN"),
     (redis.exceptions.ClusterCrossSlotError, "CROSSSLOT"),
 )
-"""redis-py removes the word from the text of errors for which it has a class."""
+"""The word that redis-py removes from the text of an error for which it has a class."""
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """What an error of a command says of the store; None for an error without a name here, such as no answer at all."""
+    """Return the refusal that an error of a command means. None for other errors, such as a lost connection."""
     if isinstance(error, REFUSALS):
         return Refusal(f"refuses us ({str(error).rstrip('.')})", "set user and password in REDIS_URL", is_final=True)
     if not isinstance(error, redis.ResponseError) or isinstance(error, redis.exceptions.MasterDownError):
@@ -96,13 +98,13 @@ def refusal_of(error: Exception) -> Refusal | None:
 
 
 def ask_probe(pipe: Any) -> None:
-    """Add the probe to a pipeline that returns errors; its two answers are for `refusal_in`."""
+    """Add the probe to a pipeline that returns errors. Its two answers are the arguments of `refusal_in`."""
     pipe.eval(_PROBE, 1, KEY)
     pipe.info("cluster")
 
 
 def refusal_in(answer: Any, info: Any) -> Refusal | None:
-    """What the answers to `ask_probe` say. Raises the error that they hold if it has no name."""
+    """Return the refusal in the answers to `ask_probe`, or None. Raises an error that is not a known refusal."""
     if isinstance(answer, Exception):
         if (found := refusal_of(answer)) is None:
             raise answer
@@ -112,18 +114,18 @@ def refusal_in(answer: Any, info: Any) -> Refusal | None:
 
 
 async def find_refusal(client: redis.asyncio.Redis) -> Refusal | None:
-    """None when the store does our work. Raises one of `STORE_ERRORS` when it does not answer, or an unnamed error."""
+    """Return the store's refusal, or None. Raises one of `STORE_ERRORS` without an answer, or for an unknown error."""
     pipe = client.pipeline(transaction=False)
     ask_probe(pipe)
     try:
         answers = await pipe.execute(raise_on_error=False)
-    except REFUSALS as error:  # At the login, before any command.
+    except REFUSALS as error:  # Raised at the login, before any command.
         return refusal_of(error)
     return refusal_in(*answers)
 
 
 def find_refusal_blocking(client: redis.Redis) -> Refusal | None:
-    """The same, for a thread."""
+    """Like `find_refusal`, but blocking."""
     pipe = client.pipeline(transaction=False)
     ask_probe(pipe)
     try:

@@ -1,4 +1,4 @@
-"""Waiting for a store that is away: a command is repeated until it is answered."""
+"""Waiting for a store that is away: a command is repeated until the store answers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 _BACKOFF = ConstantBackoff(0.2)
-"""Not an exponential one: redis-py's computes 2**failures, which is too large for a float after some minutes."""
+"""Constant, because redis-py's exponential backoff computes 2**failures, a float overflow after some minutes."""
 _FOR_EVER = -1
 
 
 class OutageLog:
-    """Logs `store_away` once for each kind of error, and `store_back` once. `fields`: of both lines."""
+    """Logs `store_away` once for each kind of error, and `store_back` once. `fields`: added to both lines."""
 
     def __init__(self, **fields: str) -> None:
         self._fields = fields
@@ -40,17 +40,17 @@ class OutageLog:
 
 
 def until_answered(command: Callable[[], T]) -> T:
-    """The command's answer. Blocks while the store is away; raises errors that waiting does not cure."""
+    """Return the command's answer. Blocks while the store is away. Raises errors that waiting does not cure."""
     return Retry(_BACKOFF, _FOR_EVER, STORE_ERRORS).call_with_retry(command, _ignore, is_retryable=is_transient)
 
 
 async def until_answered_async(call: Callable[[], Awaitable[T]], outage: OutageLog) -> T:
-    """The same, for one event loop. `call` is repeated, so repeating it must change nothing."""
+    """Like `until_answered`, for one event loop. `call` may be repeated, so a repetition must change nothing."""
 
     async def failed(error: Exception) -> None:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            raise asyncio.CancelledError  # redis-py swallows a cancellation that comes while it connects.
+            raise asyncio.CancelledError  # redis-py swallows a cancellation that arrives while it connects.
         outage.failed(error)
 
     retry = AsyncRetry(_BACKOFF, _FOR_EVER, STORE_ERRORS)  # type: ignore[arg-type]  # it catches whatever it is given
@@ -60,4 +60,4 @@ async def until_answered_async(call: Callable[[], Awaitable[T]], outage: OutageL
 
 
 def _ignore(_error: Exception) -> None:
-    """The heartbeat of the same process logs it."""
+    """Log nothing: the heartbeat thread of the same process logs the outage."""

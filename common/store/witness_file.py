@@ -1,4 +1,4 @@
-"""DATA_DIR/witness.json: the newest generation and mark of the store that processes with this DATA_DIR have seen."""
+"""The file DATA_DIR/witness.json: the newest generation and mark of the store seen by processes with this DATA_DIR."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "witness.json"
 
 
 class WitnessFile:
-    """Readable by its owner only. A folder that cannot be used is no witness."""
+    """The file, readable by its owner only. If the folder cannot be used, there is no witness."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / NAME
@@ -24,7 +24,7 @@ class WitnessFile:
             return None
 
     def write(self, memory: Memory) -> bool:
-        """Replace what it remembers, whole or not at all. False when the folder cannot be written."""
+        """Replace the file atomically. Return False if the folder cannot be written."""
         try:
             descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{NAME}-")
         except OSError:

@@ -1,4 +1,4 @@
-"""How two versions of one campaign differ, apart from the people under way in them."""
+"""The differences between two versions of one campaign, regardless of the contacts under way."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ChangeKind = Literal["text", "subject", "moved", "added", "removed", "segment", 
 _TIMING = ("minimum_gap", "sending_window")
 _STRUCTURE = ("key", "steps", "segments", "reminders", "follow_ups", "languages")
 _SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column", "field_columns", "sms")
-"""No mail changes with these."""
+"""Fields that change no mail."""
 
 
 class Differences:
-    """Steps as the ledger knows them, `step-3` by 3."""
+    """The differences between two compiled versions. A `Step` is the step as the ledger stores it: 3 for `step-3`."""
 
     def __init__(self, old: CompiledCampaign, new: CompiledCampaign) -> None:
         self._old, self._new = old, new
@@ -33,7 +33,7 @@ class Differences:
         return self._steps[1] - self._steps[0]
 
     def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
-        """Every change, whomever it concerns, but those of reminders and follow-ups."""
+        """Yield every change, even if it concerns nobody, except those of reminders and follow-ups."""
         old, new = ({step.id: step for step in one.steps} for one in (self._old, self._new))
         yield from _removed_and_added(old, new)
         yield from (("moved", step) for step in old.keys() & new.keys() if old[step].after != new[step].after)
@@ -60,7 +60,7 @@ class Differences:
         yield from self._of_sms()
 
     def _of_sms(self) -> Iterator[tuple[ChangeKind, str]]:
-        """By the name of its delivery: `24h.sms`."""
+        """Yield the changes of SMS, with the names of their deliveries: `24h.sms`."""
         old, new = (_sms_of_calls(campaign) for campaign in (self._old, self._new))
         yield from _removed_and_added(old, new)
         for name in old.keys() & new.keys():
@@ -70,7 +70,7 @@ class Differences:
 
     @cached_property
     def texts(self) -> Mapping[tuple[Step, str, str], tuple[ChangeKind, ...]]:
-        """By step, segment and language: what of the body changes, for those who keep all three."""
+        """The changes of bodies by step, segment and language, for contacts who keep all three."""
         found: dict[tuple[Step, str, str], tuple[ChangeKind, ...]] = {}
         for step in self._steps[0] & self._steps[1]:
             old, new = (_bodies(one, step) for one in (self._old, self._new))
@@ -90,7 +90,7 @@ class Differences:
 
     @cached_property
     def wordings(self) -> frozenset[str]:
-        """The languages in which every mail changes: its frame, its words for systems, the names of fields …"""
+        """The languages in which every mail changes: in its frame, the names of systems or fields, and so on."""
         old, new = self._old, self._new
         shared = [one.name for one in fields(CompiledCampaign) if one.name not in (*_TIMING, *_STRUCTURE, *_SETTINGS)]
         is_every = any(getattr(old, name) != getattr(new, name) for name in shared)
@@ -100,11 +100,11 @@ class Differences:
 
     @cached_property
     def timing(self) -> bool:
-        """Whether what keeps all mails apart, or when they may go out, changes."""
+        """Whether the minimum gap or the sending window changes."""
         return any(getattr(self._old, name) != getattr(self._new, name) for name in _TIMING)
 
     def settings(self) -> Iterator[str]:
-        """What changes besides the mails."""
+        """Yield a name for each change other than those of the mails."""
         old, new = self._old, self._new
         yield from (name for name in _SETTINGS if getattr(old, name) != getattr(new, name))
         if any(_words_of_calls(old, tag) != _words_of_calls(new, tag) for tag in self._shared_tags):
@@ -118,7 +118,7 @@ class Differences:
 
     @cached_property
     def copied(self) -> Mapping[tuple[Step, Step], frozenset[tuple[str, str]]]:
-        """By new step and old one of another id: the segments and languages in which their bodies are the same."""
+        """By new step and old step with another id: the segments and languages in which both have the same body."""
         found: dict[tuple[Step, Step], frozenset[tuple[str, str]]] = {}
         for step in self.added:
             new = _bodies(self._new, step)
@@ -146,7 +146,7 @@ def _mails_of_calls(campaign: CompiledCampaign) -> Mapping[str, Reminder | Follo
 
 
 def _sms_of_calls(campaign: CompiledCampaign) -> Mapping[str, str]:
-    """The file of each."""
+    """Return the file of each SMS, by the name of its delivery."""
     return {f"{name}{Channel.SMS.suffix}": one.sms for name, one in _mails_of_calls(campaign).items() if one.sms}
 
 
@@ -155,7 +155,7 @@ def _timing_of(one: Reminder | FollowUp) -> object:
 
 
 def _bodies(compiled: CompiledCampaign, step: Step) -> Mapping[str, str]:
-    """The file of each segment."""
+    """Return the file of each segment's body."""
     return next(one.bodies for one in compiled.steps if one.id == step_name(step))
 
 
@@ -165,7 +165,7 @@ def _words_of_calls(compiled: CompiledCampaign, tag: str) -> object:
 
 
 def _without_bodies(compiled: CompiledCampaign, tag: str) -> tuple[object, object]:
-    """What every mail says: without the words of calendars, and of the small print of follow-ups."""
+    """Return the texts that every mail contains: not those of calendars, nor the footer of follow-ups."""
     texts = compiled.languages[tag]
     words = {one.name: getattr(texts.strings, one.name) for one in fields(texts.strings) if one.name != "calendar"}
     footer = texts.strings.footer

@@ -1,4 +1,4 @@
-"""The version in force: what another one would change, which one was before, and putting another one in its place."""
+"""The version in force: read it, read the one before it, plan a change to another version, and make that change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.versions.plan import Comparison, Plan
 
 
 async def campaign_in_force(ledger: Ledger, key: str) -> Campaign | None:
-    """None before the first start. Raises CampaignError for a version that this Advent cannot read."""
+    """Return the campaign in force, None before the first start. Raises CampaignError if this Advent cannot read it."""
     current = (await ledger.versions.in_force()).get(key)
     text = await ledger.versions.text(key, current.version) if current and current.version else None
     return stored_campaign(text, current.version) if text and current and current.version else None
@@ -21,8 +21,9 @@ async def campaign_in_force(ledger: Ledger, key: str) -> Campaign | None:
 
 async def campaign_before(ledger: Ledger, current: Campaign) -> Campaign | None:
     """
-    The version that this one replaced when it was applied, so that going back twice goes back by two; None: it is the
-    first one. Raises as `campaign_in_force`.
+    Return the version that `current` replaced when it was applied, or None if it is the first one.
+
+    Rollbacks are left out, so that rolling back twice goes back by two versions. Raises as `campaign_in_force` does.
     """
     log = await ledger.versions.log(current.key)
     forward = [entry for entry in log if entry.version == current.version and entry.action != "rollback"]
@@ -42,9 +43,9 @@ async def read_plan(
     on_person: Callable[[], object] = lambda: None,
 ) -> Plan:
     """
-    What `target` in the place of `source` would change; reads everybody who is enrolled.
+    Return the changes if `target` replaced `source`. All enrolled contacts are read.
 
-    `on_person`: called after each.
+    `on_person`: called after each contact.
     """
     comparison = Comparison(source, target, pace, now_ms=now_ms, send_late=send_late)
     async for person in people_of(ledger, target.key):
@@ -57,10 +58,10 @@ async def put_in_force(
     ledger: Ledger, target: Campaign, entry: LogEntry, pace: Pace, *, compiled: str = "", send_late: bool = False
 ) -> Applied:
     """
-    One switch for all processes. The schedules do not follow yet: `make_schedules_follow`, else a worker does it.
+    Put `target` in force, for all processes at once.
 
-    `compiled`: the campaign as JSON; "": the version is kept already. Raises CampaignError before the switch when the
-    pace is too fast for it.
+    The schedules do not follow yet: call `make_schedules_follow`, otherwise a worker does so. `compiled`: the campaign
+    as JSON; "" if the version is stored already. Raises CampaignError, before any change, when the pace is too fast.
     """
     terms = target.terms(pace)
     applied = await ledger.versions.apply(target.key, entry, compiled=compiled, send_late=send_late)

@@ -1,7 +1,7 @@
 """
-The version in force, kept in DATA_DIR by each process that plays it.
+A copy of the version in force, stored in DATA_DIR by each process that plays it.
 
-A gateway whose store is away starts with it, and an empty store is given it again.
+A gateway starts with this copy while the store is away, and an empty store receives it again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
-    """`version`: its name; `compiled`: the campaign as JSON."""
+    """A stored copy. `version`: the name of the version. `compiled`: the campaign as JSON."""
 
     version: str
     compiled: str
@@ -31,7 +31,7 @@ class LocalCopies:
         self._folder = data_dir / "campaigns"
 
     def read(self, campaign: str) -> StoredVersion | None:
-        """None where none is kept, or what is kept cannot be read."""
+        """Return the copy of a campaign, or None if there is none or it cannot be read."""
         file = self._file(campaign)
         try:
             return StoredVersion(**json.loads(file.read_text(encoding="utf-8")))
@@ -44,7 +44,7 @@ class LocalCopies:
             return None
 
     def keep(self, campaign: str, stored: StoredVersion) -> None:
-        """Whole or not at all. A folder that cannot be written costs only the copy."""
+        """Store a copy atomically. If the folder cannot be written, only the copy is missing."""
         if self.read(campaign) == stored:
             return
         file = self._file(campaign)

@@ -1,4 +1,4 @@
-"""Reads only: who is under way in a campaign, for a plan."""
+"""Reads the contacts who are under way in a campaign, for a plan. Nothing is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AT_ONCE = 500
 
 
 async def people_of(ledger: Ledger, campaign: str) -> AsyncIterator[UnderWay]:
-    """Everybody who is enrolled in it."""
+    """Yield every contact who is enrolled in the campaign."""
     frozen = await _frozen(ledger)
     owners = [owner async for owner in ledger.enrollments.ids()]
     for first in range(0, len(owners), AT_ONCE):
@@ -26,8 +26,9 @@ async def people_of(ledger: Ledger, campaign: str) -> AsyncIterator[UnderWay]:
 
 async def reminded_people(ledger: Ledger) -> Mapping[str, int]:
     """
-    By the name of a reminder or follow-up: how many people wait for it; one that an attempt was made of is sent as it
-    was.
+    Return how many people wait for each reminder or follow-up, by its name.
+
+    Attempted ones are left out: they are sent as they were rendered.
     """
     opened = [*await _open(ledger, Kind.REMINDER), *await _open(ledger, Kind.FOLLOW_UP)]
     waiting = {(delivery.owner, delivery.short_name) for delivery in opened}
@@ -53,7 +54,7 @@ async def _read(
 
 
 async def _frozen(ledger: Ledger) -> Mapping[str, frozenset[Step]]:
-    """By enrollment: the steps that are open and of which an attempt was made."""
+    """Return, for each enrollment, its open steps that have been attempted."""
     found: dict[str, frozenset[Step]] = {}
     for delivery in await _open(ledger, Kind.STEP, is_frozen=True):
         if delivery.step is not None:

@@ -1,6 +1,7 @@
 """
-What another version of a campaign would change, and for how many people: a pure function of both versions and of who is
-where. Nothing is written.
+The plan of a version change: what another version would change, and for how many people.
+
+It is a pure function of both versions and of the contacts under way. Nothing is written.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from common.versions.differences import ChangeKind, Differences
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """`frozen`: the steps of which an attempt was made; they are sent as they were."""
+    """A contact under way. `frozen`: open steps that have been attempted, and are sent as they were rendered."""
 
     enrollment: Enrollment
     frozen: frozenset[Step] = frozenset()
@@ -29,7 +30,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """`step`: an id, a reminder's name, or None for what concerns several. `people`: whose future it changes."""
+    """`step`: an id, the name of a reminder or follow-up, or None for several. `people`: how many are affected."""
 
     kind: ChangeKind
     step: str | None
@@ -39,9 +40,11 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    `source`, `target`: versions. `due_at_once`: people of whom a moved or added step is due already. `repeated`: a line
-    for each step whose text people have had under another id. `settings`: what changes besides the mails. `counts`: of
-    the target, people still to get each step, by segment.
+    What `target` in place of `source` would change.
+
+    `source`, `target`: versions. `people`: contacts under way. `due_at_once`: contacts for whom a moved or added step
+    is due already. `repeated`: one line for each step whose text contacts have received under another id. `settings`:
+    what changes besides the mails. `counts`: by step of the target, then segment, how many people are still to get it.
     """
 
     campaign: str
@@ -61,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """One person before and after: segment, and when each step is due that is still to come."""
+    """One contact before and after the change: segments, languages, and the due time of each step still to come, ms."""
 
     segments: tuple[str, str]
     languages: tuple[str, str]
@@ -72,7 +75,7 @@ class Outlook:
 def ahead(
     person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[Step] = (), send_late: bool = False
 ) -> dict[Step, int]:
-    """The steps that are still to come, and when each is due: as `replan` in `lua/versions.lua` leaves them."""
+    """Return the due time of each step still to come, ms: the same steps as `replan` in `lua/versions.lua` leaves."""
     enrollment = person.enrollment
     found: dict[Step, int] = {}
     has_reopened = False
@@ -94,7 +97,7 @@ def ahead(
 
 
 def _has_needed(person: UnderWay, cadence: Cadence, step: Step, found: Collection[Step]) -> bool:
-    """Whether the step that this one needs was sent, or may still be."""
+    """Return whether the step that this one needs was sent, or may still be sent."""
     needed = cadence.needs.get(step)
     if needed is None or needed in found or needed in person.frozen:
         return True
@@ -103,7 +106,7 @@ def _has_needed(person: UnderWay, cadence: Cadence, step: Step, found: Collectio
 
 
 class Comparison:
-    """Two versions of one campaign at one pace; `add` each person, then ask for the plan."""
+    """A comparison of two versions of one campaign at one pace: `add` each person, then call `plan`."""
 
     def __init__(self, source: Campaign, target: Campaign, pace: Pace, *, now_ms: int, send_late: bool = False) -> None:
         self._old, self._new, self._now_ms, self._send_late = source, target, now_ms, send_late
@@ -144,7 +147,7 @@ class Comparison:
         self._count_repeated(person, outlook)
 
     def changes_of(self, outlook: Outlook) -> Iterator[tuple[ChangeKind, str | None]]:
-        """What changes for one person, each change once or more."""
+        """Yield the changes for one person; a change may be yielded more than once."""
         before, after = outlook.before, outlook.after
         is_same_reader = len({*outlook.segments}) == len({*outlook.languages}) == 1
         for step in before.keys() | after.keys():
@@ -173,7 +176,7 @@ class Comparison:
             yield "moved", None
 
     def plan(self, *, reminded: Mapping[str, int]) -> Plan:
-        """`reminded`: by name, how many people wait for a reminder."""
+        """Return the plan. `reminded`: how many people wait for a reminder or follow-up, by its name."""
         changes = {change: count for change, count in self._people.items() if count}
         for change in self._differences.all_of_them():
             changes.setdefault(change, 0)
@@ -221,7 +224,7 @@ def compare(
     reminded: Mapping[str, int] | None = None,
     send_late: bool = False,
 ) -> Plan:
-    """What `target` in the place of `source` would change for these people. Raises CampaignError as `cadence`."""
+    """Return what `target` in place of `source` would change for these people. Raises CampaignError as `cadence`."""
     comparison = Comparison(source, target, pace, now_ms=now_ms, send_late=send_late)
     for person in people:
         comparison.add(person)
@@ -229,7 +232,7 @@ def compare(
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """As `advent campaign plan --json` prints it."""
+    """Return the plan as `advent campaign plan --json` prints it."""
     return {
         "campaign": plan.campaign,
         "from": plan.source,

@@ -1,8 +1,8 @@
 """
-The versions that a process plays: those in force in the store, whatever its files say.
+The campaign versions that a process plays: those in force in the store, whatever its files contain.
 
-A process asks the store at its start, every two seconds, and when the ledger refuses what another version planned.
-So a change is one switch for all processes, and a process that was started on older files plays what the others play.
+A process reads them at its start, every two seconds, and when the ledger refuses a plan of another version. A change
+therefore applies to all processes at once, and a process that was started on older files plays what the others play.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from common.versions.replan import make_schedules_follow
 
 POLL_S = 2.0
 STALLED_MS = 5_000
-"""Schedules that nobody has worked on for so long are made to follow by somebody else."""
+"""When no process has updated the schedules for this long, another one continues."""
 
 UNVERSIONED = (
     "people signed up before versions of campaigns were kept, and nothing says which texts they got; look at `advent"
@@ -40,15 +40,15 @@ log = structlog.get_logger(__name__)
 
 
 class VersionUndecided(CampaignError):
-    """A person has to say which version people from before versions get."""
+    """A person must decide which version is in force for contacts who signed up before there were versions."""
 
 
 class PlayedVersions:
     """
-    Keeps `campaigns` and the terms of `ledger` at the versions in force. Raises as `Store.run` does.
+    Keeps `campaigns`, and the terms of `ledger`, at the versions in force. Raises as `Store.run` does.
 
-    `on_change` is called with each campaign of which another version is played from then on; `replans`: this process
-    finishes what one that died had begun.
+    `on_change`: called with each campaign whose version has changed in this process. `replans`: this process finishes
+    updates of schedules that another process did not finish.
     """
 
     def __init__(
@@ -66,19 +66,19 @@ class PlayedVersions:
         self._files = dict(campaigns)
         self._copies = LocalCopies(settings.data_dir)
         self.differing: tuple[str, ...] = ()
-        """The campaigns whose files are not what is in force."""
+        """The campaigns whose files are not the version in force."""
 
     def use_copies(self) -> None:
-        """Until the store answers, play what this DATA_DIR knows to be in force. Raises CampaignError."""
+        """Play the copies of versions in this DATA_DIR until the store answers. Raises CampaignError."""
         for key in self._files:
             if (stored := self._copies.read(key)) is not None:
                 self._play(key, stored)
 
     async def refresh(self) -> None:
         """
-        Play what is in force; where nothing is, put something in force.
+        Play the versions in force. For a campaign without one, put a version in force.
 
-        Raises CampaignError for a version that this Advent cannot read; VersionUndecided.
+        Raises CampaignError for a version that this Advent cannot read, and VersionUndecided.
         """
         in_force = await self._ledger.versions.in_force()
         for key in self._files:
@@ -92,7 +92,7 @@ class PlayedVersions:
             await self._continue_replanning(in_force)
 
     async def run(self) -> None:
-        """Until cancelled. Raises CampaignError for a version that this Advent cannot read."""
+        """Refresh every two seconds until cancelled. Raises CampaignError if this Advent cannot read a version."""
         await repeat(
             "campaign_versions",
             self._refresh_if_decided,
@@ -102,7 +102,7 @@ class PlayedVersions:
         )
 
     async def _refresh_if_decided(self) -> None:
-        with contextlib.suppress(VersionUndecided):  # Workers said so and did not start; a gateway plays its files.
+        with contextlib.suppress(VersionUndecided):  # Workers reported it and did not start; a gateway plays its files.
             await self.refresh()
 
     def _version_of(self, key: str) -> str | None:
@@ -110,7 +110,7 @@ class PlayedVersions:
         return campaign.version if campaign.is_in_force else None
 
     async def _put_in_force(self, key: str) -> None:
-        """What this process plays or its DATA_DIR knows; else, at a first start, its files."""
+        """Put in force the version that this process plays, else the copy in DATA_DIR, else (first start) its files."""
         played, versions = self._campaigns[key], self._ledger.versions
         known = StoredVersion(version=played.version, compiled=played.compiled.to_json())
         action: Action = "from DATA_DIR"
@@ -141,7 +141,7 @@ class PlayedVersions:
 
     def _play(self, key: str, stored: StoredVersion) -> None:
         files = self._files[key]
-        # The name of a version tells its content: what is in the files is not read twice.
+        # The name of a version identifies its content, so a version that the files contain is not read again.
         is_same = stored.version == files.version
         campaign = files.as_in_force() if is_same else stored_campaign(stored.compiled, stored.version)
         self._ledger.replace(campaign.terms(self._settings.pace))
@@ -170,19 +170,19 @@ CURE = "`advent campaign plan` says what would change, `advent campaign apply` p
 
 
 def differs_line(keys: tuple[str, ...]) -> str:
-    """One line for people."""
+    """Return one line for people."""
     return f"the files of {', '.join(keys)} are not the version in force, and wait; {CURE}"
 
 
 async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:
-    """Those of these campaigns, read from files, of which another version is in force."""
+    """Return those of these campaigns, read from files, for which another version is in force."""
     found = await ledger.versions.in_force()
     texts = {key: await ledger.versions.text(key, str(found[key].version)) for key in campaigns if key in found}
     return tuple(key for key, text in texts.items() if text and from_json(text) != campaigns[key].compiled)
 
 
 async def earlier_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]:
-    """What was in force before it, the newest first; without those that this Advent cannot read."""
+    """Return the other versions that were in force, newest first, without those that this Advent cannot read."""
     entries = await ledger.versions.log(campaign.key)
     names = dict.fromkeys(entry.version for entry in reversed(entries) if entry.version != campaign.version)
     found = []
@@ -196,7 +196,7 @@ async def earlier_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]
 
 
 async def use_versions_in_force(campaigns: Campaigns, ledger: Ledger, pace: Pace) -> None:
-    """For a command: the campaigns of which the store has a version in force become that one."""
+    """Replace each campaign, for a command, by the version of it that is in force in the store, if there is one."""
     for key, found in (await ledger.versions.in_force()).items():
         if key in campaigns and found.version and (text := await ledger.versions.text(key, found.version)):
             campaign = stored_campaign(text, found.version)

@@ -1,4 +1,4 @@
-"""Makes the schedules of the people under way follow the version of their campaign that is in force."""
+"""Updates the schedules of the contacts under way to the version of their campaign that is in force."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from common.ledger.store import texts
 from common.ledger.versions import PlannedStep, Replanned, Replanning
 
 AT_ONCE = 250
-"""People whose plans change in one script, which then occupies the store for a few milliseconds."""
+"""Contacts updated by one script, which occupies the store for a few milliseconds."""
 
 log = structlog.get_logger(__name__)
 
 
 async def make_schedules_follow(ledger: Ledger, campaign: Campaign, replanning: Replanning, clock: Clock) -> int | None:
     """
-    How many people's plans changed; None when another version was put in force meanwhile.
+    Update the schedules. Return how many people's changed, or None when another version was put in force meanwhile.
 
-    May be killed at any time: nothing of the campaign is sent until somebody has repeated it to its end.
+    This may be killed at any time: no step of the campaign is sent until a repetition has reached the end.
     """
     steps, changed = await _steps(ledger, campaign, replanning), 0
     async for people in _people(ledger, campaign):

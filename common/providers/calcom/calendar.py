@@ -1,5 +1,5 @@
 """
-The bookings that Cal.com lists: they show what its webhooks did not report.
+Cal.com's list of bookings, which shows what its webhooks did not report.
 
 `GET /v2/bookings` with `cal-api-version: 2024-08-13` (cal.com/docs/api-reference/v2/bookings/get-all-bookings). Its
 filters and paging are those of `GetBookingsInput_2024_08_13`: `afterStart`, `beforeEnd`, `afterUpdatedAt`,
@@ -29,7 +29,7 @@ PAGES_MAX = 1_000
 
 
 class CalcomCalendar:
-    """One pool of connections, for one event loop. Raises ValueError when the key cannot be one."""
+    """The list, over one connection pool, for one event loop. Raises ValueError if the key has invalid characters."""
 
     def __init__(self, api_key: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
         self._budget = budget
@@ -41,12 +41,12 @@ class CalcomCalendar:
         }
 
     async def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Page by page, every booking that starts and ends in between, whatever its status. Raises a `Failure`."""
+        """Yield, page by page, every booking that starts and ends between these times. Raises a `Failure`."""
         async for page in self._pages({"afterStart": iso(start_ms), "beforeEnd": iso(end_ms)}):
             yield page
 
     async def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Page by page, every booking that changed since a time of Cal.com's clock. Raises a `Failure`."""
+        """Yield, page by page, every booking that changed since a time of Cal.com's clock. Raises a `Failure`."""
         async for page in self._pages({"afterUpdatedAt": iso(since_ms)}):
             yield page
 
@@ -54,7 +54,7 @@ class CalcomCalendar:
         await self._client.aclose()
 
     async def _pages(self, which: dict[str, str]) -> AsyncIterator[Sequence[ListedBooking]]:
-        # In the order of creation, which no change affects: no booking moves from one page to another.
+        # Sorted by creation time, which never changes, so that no booking moves from one page to another.
         asked = {**which, "sortCreated": "asc", "take": str(PAGE)}
         skip = 0
         for _ in range(PAGES_MAX):
@@ -91,6 +91,6 @@ class CalcomCalendar:
 
 
 def _has_next_page(body: dict[str, Any]) -> bool:
-    """Versions without the pagination object are asked until a page is empty: they may list fewer than `take`."""
+    """Without a pagination object, request pages until one is empty: a page may have fewer rows than `take`."""
     pagination = body.get("pagination")
     return not isinstance(pagination, dict) or pagination.get("hasNextPage") is not False

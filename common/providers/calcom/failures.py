@@ -5,12 +5,12 @@ The failures for Cal.com's answers. Every request only reads, so nothing is ever
     403 with a page of HTML                      Transient: the network in front of Cal.com refused it
     404                                          Misconfigured: the version header or CALCOM_API_URL is not as expected
     429                                          Throttled until Retry-After, else for a minute
-    other 4xx                                    Misconfigured: no poll will ever succeed
+    other 4xx                                    Misconfigured: the request will never succeed
     408, 425, 5xx, no answer, not JSON           Transient
 
 A request without `cal-api-version` finds no route, hence the 404. A key allows 120 requests in 60 s; the answer
-names what is left in `X-RateLimit-Remaining-<name>`, and when the window ends in `X-RateLimit-Reset-<name>`
-(mintlify.com/calcom/cal.com/api/rate-limits). That it also sends `Retry-After` is not documented.
+has the remaining number in `X-RateLimit-Remaining-<name>`, and the end of the window in `X-RateLimit-Reset-<name>`
+(mintlify.com/calcom/cal.com/api/rate-limits). It is not documented that Cal.com also sends `Retry-After`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ LIMIT_WAIT_MS = 60_000
 KEY_CURE = "check the key: set a valid CALCOM_API_KEY"
 ADDRESS_CURE = "this is not version 2 of Cal.com's API: check CALCOM_API_URL"
 CURES = {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}
-"""By code."""
+"""Cures by code."""
 
 
 def failure_of(status: int, headers: Mapping[str, str]) -> Failure:
-    """The failure for a status that is no success. Its texts are ours: those of Cal.com may quote a person."""
+    """Return the failure for an unsuccessful status. Its texts are ours, because Cal.com's may quote personal data."""
     name = f"http_{status}"
     if status == 429:
         return Throttled(name, status=status, retry_after_ms=retry_after_ms(headers) or LIMIT_WAIT_MS)

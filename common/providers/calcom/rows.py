@@ -1,8 +1,8 @@
 """
-One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its recurring and seated sisters
-(packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
+Reads a row of Cal.com's list as a booking: `BookingOutput_2024_08_13`, and its variants for recurring bookings and
+for seats (packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
 
-`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are distinguished by their uids alone.
+`icsUid` is the `iCalUID` of webhooks. Bookings of one recurrence are distinguished only by their uids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common.normalization.place import read_place
 
 
 def read_booking(row: Any) -> ListedBooking | None:
-    """None for what is no booking, or one without uid, status or time: nothing can be said of it."""
+    """Return the booking, or None for a row that is no booking, or one without uid, known status, start or end."""
     given: Mapping[str, Any] = row if isinstance(row, dict) else {}
     uid, status = token(given.get("uid")), given.get("status")
     start_ms, end_ms = read_timestamp_ms(given.get("start")), read_timestamp_ms(given.get("end"))
@@ -30,7 +30,7 @@ def read_booking(row: Any) -> ListedBooking | None:
     return ListedBooking(
         uid=uid,
         status=cast(Status, status),
-        # One that does not say when it was made is older than anything that was reported of it.
+        # Without a creation time it counts as older than every event that was reported about it.
         created_ms=created_ms or updated_ms or 0,
         updated_ms=updated_ms,
         start_ms=start_ms,
@@ -61,7 +61,7 @@ def _seated(attendees: Any) -> list[Mapping[str, Any]]:
 
 
 def _seats(seated: Iterable[Mapping[str, Any]]) -> tuple[ListedSeat, ...]:
-    """Each of them whose address can be read, which may stand among the answers to the booking form."""
+    """Return the seats whose address can be read. It may be among the answers to the booking form."""
     return tuple(
         ListedSeat(
             email=email,
@@ -84,7 +84,7 @@ def _first_name(attendee: Mapping[str, Any]) -> str | None:
 
 
 def _attendee_address(attendee: Mapping[str, Any]) -> str | None:
-    """`displayEmail` is the address without what Cal.com appends to the `email` of some attendees."""
+    """Prefer `displayEmail`: it is the address without what Cal.com appends to the `email` of some attendees."""
     answers = an_object(attendee.get("bookingFieldsResponses"))
     given = (attendee.get("displayEmail"), attendee.get("email"), answers.get("email"))
     return next((found for value in given if (found := address(value)) is not None), None)

@@ -1,4 +1,4 @@
-"""The requests that we send to Notion: within the budget, measured, with failures for errors."""
+"""Requests to Notion: within the budget, measured, and with errors translated into failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SILENT.propagate = False
 
 class NotionApi:
     """
-    One SDK client over one pool, for one event loop. Raises ValueError when the token cannot be one.
+    One SDK client over one connection pool, for one event loop. Raises ValueError if the token has invalid characters.
 
     The SDK's own retries are off: it may sleep for two minutes inside a call, and knows neither our budget nor 529.
     """
@@ -53,7 +53,7 @@ class NotionApi:
             log_level=logging.CRITICAL,
             retry=False,
         )
-        self._client.timeout = phases(timeout_s)  # The SDK has set its own.
+        self._client.timeout = phases(timeout_s)  # The SDK has set its own time-outs.
 
     async def database(self, database_id: str, *, cure: str) -> dict[str, Any]:
         async with self._request(reading=True, cure=cure):
@@ -69,7 +69,7 @@ class NotionApi:
             await self._sdk.data_sources.update(data_source_id, properties=properties)
 
     async def query(self, data_source_id: str, condition: Mapping[str, Any], *, cure: str) -> list[Page]:
-        """The first hundred pages that match a filter. Pages that were created just now may be missing."""
+        """Return the first hundred pages that match a filter. Pages that were created just now may be missing."""
         async with self._request(reading=True, cure=cure):
             answer = await self._sdk.data_sources.query(data_source_id, filter=dict(condition), page_size=100)
             return cast(list[Page], expect_object(answer, "results", reading=True)["results"])
@@ -79,7 +79,7 @@ class NotionApi:
             return expect_object(await self._sdk.pages.retrieve(page_id), reading=True)
 
     async def create(self, data_source_id: str, properties: Mapping[str, Any], *, cure: str) -> str:
-        """The id of the new page, also when Notion says only in a 503 that it has committed it."""
+        """Create a page and return its id, also if Notion answers with a 503 that says that the page was committed."""
         parent = {"type": "data_source_id", "data_source_id": data_source_id}
         async with self._request(reading=False, cure=cure):
             try:
@@ -96,7 +96,7 @@ class NotionApi:
             return expect_object(await self._sdk.pages.update(page_id, properties=dict(properties)), reading=False)
 
     async def trash(self, page_id: str) -> None:
-        """Recoverable for 30 days from Notion's trash."""
+        """Move a page to Notion's trash, where it can be restored for 30 days."""
         async with self._request(reading=False):
             await self._sdk.pages.update(page_id, in_trash=True)
 
@@ -116,7 +116,7 @@ class NotionApi:
 
 @contextmanager
 def _translated(*, reading: bool, cure: str = "") -> Iterator[None]:
-    """Turn what the SDK raises into a `Failure`. `cure`: see `failure_of`."""
+    """Translate the exceptions of the SDK into a `Failure`. `cure`: see `failure_of`."""
     try:
         yield
     except HTTPResponseError as error:

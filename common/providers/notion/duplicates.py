@@ -1,9 +1,9 @@
 """
 Prevents and removes duplicate rows of one contact: Notion has neither unique constraints nor idempotency keys.
 
-`CreateGuard` decides who may create a page; `Copies` says which row is kept and which can go to the trash.
+`CreateGuard` decides which worker may create a page; `Copies` selects the row to keep and the copies to trash.
 
-Two keys a contact at most, `{advent}:mirror:create:<database>:<enrollment id>`: a HASH, see `creation_guard.lua`.
+A contact has at most two keys, `{advent}:mirror:create:<database>:<enrollment id>`: a HASH, see `creation_guard.lua`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from common.providers.notion.schema import Schema
 from common.providers.notion.values import COMPUTED, encoded, is_empty, plain_value
 
 SETTLE_MS = 30_000
-"""How long a create without an answer is searched for before it is repeated; Notion does not document how far queries
-lag."""
+"""How long the page of an unanswered create is searched for before the create is repeated; Notion does not document
+how far queries lag."""
 UNKNOWN_MS = 86_400_000
-"""How long it is known that a create had no answer: the worker that repeats it searches for copies afterwards."""
+"""How long an unanswered create is remembered, so that the worker that repeats it searches for copies afterwards."""
 CREATED_MS = 3_600_000
-"""How long a created page is found here; by then the ledger has its id, or queries show it."""
+"""How long a created page is remembered; by then the ledger has its id, or queries show it."""
 
 _SCRIPT = Path(__file__).with_name("creation_guard.lua").read_text()
 
@@ -37,8 +37,9 @@ class Turn:
     """
     The answer to a worker that wants to create a page.
 
-    `page_id`: it exists, use that one. `wait_ms` > 0: another create is under way or has an unknown outcome, come back
-    then. Neither: create it now; `after_unknown_outcome`: an earlier attempt may still turn out to have succeeded.
+    `page_id`: the page exists, use it. `wait_ms` > 0: another create is under way or its outcome is unknown; ask again
+    after this time. With neither, create the page now. `after_unknown_outcome`: an earlier attempt may still turn out
+    to have succeeded.
     """
 
     page_id: str | None = None
@@ -48,15 +49,15 @@ class Turn:
 
 class CreateGuard(Protocol):
     async def begin(self, database: str, enrollment_id: str) -> Turn:
-        """Ask to create a page. After a turn without both, call `created` or `forget`; neither: outcome unknown."""
+        """Request to create a page. After creating it, call `created` or `forget`; else the outcome is unknown."""
         ...
 
     async def created(self, database: str, enrollment_id: str, page_id: str) -> None:
-        """The page exists; until queries show it, other workers find it here."""
+        """Record that the page exists, so that other workers find it before queries show it."""
         ...
 
     async def forget(self, database: str, enrollment_id: str) -> None:
-        """Certainly nothing was created, or it is gone again: the next worker may create at once."""
+        """Record that certainly no page was created, or that it is gone: the next worker may create one at once."""
         ...
 
 
@@ -98,8 +99,8 @@ class Copies:
     """
     The rows found for one contact, without those of other campaigns.
 
-    `oldest` is the one to keep, the same for every worker; None without any. A row without a campaign belongs to this
-    one only when no row names it.
+    `oldest`: the row to keep, the same for every worker; None without any row. Rows without a campaign count only when
+    no row names this campaign.
     """
 
     def __init__(self, schema: Schema, pages: Sequence[Page], row: Row) -> None:
@@ -117,8 +118,8 @@ class Copies:
 
     def superfluous(self) -> list[Page]:
         """
-        Copies that are certainly ours: of the same campaign, edited only by their creator, and with nothing in other
-        people's columns that the oldest has not, too.
+        Return the copies that are certainly ours: of the same campaign, edited only by their creator, and with columns
+        of other people that are empty or equal to the oldest row's.
         """
         return [page for page in self._rows[1:] if self._is_ours(page)]
 

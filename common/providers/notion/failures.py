@@ -36,10 +36,10 @@ CURES = {
     "http_301": "correct NOTION_BASE_URL",
     "unsupported_protocol": "correct NOTION_BASE_URL",
 }
-"""By code."""
+"""Cures by code."""
 
 NETWORK_EDGE = "network_edge"
-"""Code of a refusal by what stands in front of Notion: it concerns every request, and passes by itself."""
+"""The code of a refusal by the network in front of Notion. It concerns every request, and ends on its own."""
 
 _DETAILS = {
     401: "NOTION_TOKEN is not valid: create a new one at notion.so/my-integrations",
@@ -48,7 +48,7 @@ _DETAILS = {
 
 
 def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Failure:
-    """`cure`: what to do about a 404; then Misconfigured."""
+    """Return the failure for an error of the SDK. `cure`: what to do about a 404, which is then Misconfigured."""
     body = _body(error)
     code, more = body.get("code"), additional_data(error)
     detail = str(body.get("message") or "")
@@ -74,13 +74,13 @@ def _edge_detail(error: HTTPResponseError) -> str:
 
 
 def committed_id(error: HTTPResponseError) -> str | None:
-    """The id of the page that was created although the answer is a 503, if the answer names it."""
+    """Return the id of a page that was created although the answer is a 503; None if the answer names none."""
     page_id = additional_data(error).get("committed_resource_id")
     return page_id if isinstance(page_id, str) and page_id else None
 
 
 def additional_data(error: HTTPResponseError) -> dict[str, Any]:
-    # The SDK keeps it only for codes that it knows; 529 is not one.
+    # The SDK keeps this data only for codes that it knows, and it does not know 529.
     more = error.additional_data or _body(error).get("additional_data")
     return more if isinstance(more, dict) else {}
 

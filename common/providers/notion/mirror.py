@@ -23,10 +23,10 @@ _UNSAVED_MAX = 10_000
 
 class NotionMirror(Mirror):
     """
-    Both databases, or the one that is configured; the first request is sent at the first use.
+    Writes to both databases, or to the one that is configured. The first request is sent at the first use.
 
-    `sequence_db`, `contact_db`: ids of databases. `campaigns`: by key, how each is shown; the first one's column shows
-    people who are in none.
+    `sequence_db`, `contact_db`: ids of databases. `campaigns`: how each campaign is shown, by key; contacts who are in
+    no campaign are shown in the first one's column.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class NotionMirror(Mirror):
             for database, database_id in zip(databases(campaigns.values()), (sequence_db, contact_db), strict=True)
             if database_id
         )
-        # Pages of contacts whose other database failed, so that no answer reached the ledger.
+        # Pages that were written while the other database failed, so that `show` did not return them to the ledger.
         self._unsaved: dict[str, dict[str, str]] = {}
 
     async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
@@ -65,7 +65,7 @@ class NotionMirror(Mirror):
         for table in self.tables:
             key = table.database.key
             if isinstance(person, UnenrolledContact) and key == SEQUENCE.key:
-                continue  # They have no sequence.
+                continue  # A contact without an enrollment has no sequence.
             known = KnownRow(pages.get(key, ""), pages.get(f"{key}_digest", ""))
             try:
                 known = await table.show(_guarded(person, key), self._row(key, person, booking), known)
@@ -81,7 +81,7 @@ class NotionMirror(Mirror):
         return pages
 
     def use_columns(self, campaigns: Mapping[str, CampaignColumns]) -> None:
-        """Show the campaigns so from now on; the schema is read again."""
+        """Use these columns from now on; the schema is read again."""
         self._campaigns = campaigns
         for table in self.tables:
             for database in databases(campaigns.values()):
@@ -110,10 +110,10 @@ class NotionMirror(Mirror):
 
 
 def _guarded(person: Person, database: str) -> EnrollmentId:
-    """One contact's row is shared by all of their campaigns, so one of them creates it."""
+    """Return the id that guards creation: all campaigns of a contact share one contact row, so they share this id."""
     return person.id if database == SEQUENCE.key or isinstance(person, UnenrolledContact) else person.contact_id
 
 
 def _title(assessment: Assessment) -> str:
-    """The business, else the first name, else the address: what a stranger wrote for others to read is no title."""
+    """Return business name, first name or address. A name that must not be shown to others is skipped."""
     return if_usable(assessment.business_name) or name_if_usable(assessment.first_name) or assessment.email

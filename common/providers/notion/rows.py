@@ -1,4 +1,4 @@
-"""Every row of the Email Sequence database of one campaign, page by page, past Notion's limit of 10,000 a query."""
+"""Reads all rows of one campaign in the Email Sequence database, past Notion's limit of 10,000 rows a query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`is_cut_off`: Notion's limit on rows ended the query, and there are more."""
+    """One batch of a query. `is_cut_off`: Notion's limit on rows ended the query, and there are more rows."""
 
     pages: list[Page]
     next_cursor: str | None
@@ -38,7 +38,7 @@ class ReadingApi(NotionApi):
     async def batch(
         self, data_source_id: str, condition: Mapping[str, Any] | None, cursor: str | None, *, cure: str
     ) -> Batch:
-        """A hundred rows that meet a filter, the oldest first."""
+        """Return up to a hundred rows that match a filter, oldest first."""
         query: dict[str, Any] = {"page_size": PAGE, "sorts": [{"timestamp": "created_time", "direction": "ascending"}]}
         if condition:
             query["filter"] = dict(condition)
@@ -52,9 +52,9 @@ class ReadingApi(NotionApi):
 
 class SequenceRows:
     """
-    The rows of one campaign; rows without a campaign belong to the first one, too, as in the mirror.
+    The rows of one campaign. As in the mirror, rows without a campaign belong to the first campaign.
 
-    Methods raise a `Failure`: `Misconfigured` when the database cannot be read as it is, with the cure.
+    Methods raise a `Failure`: `Misconfigured`, with the cure, when the database cannot be read as it is.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class SequenceRows:
         columns: CampaignColumns | None = None,
     ) -> None:
         """
-        `has_unnamed`: rows without a campaign are among them. `columns`: how Notion shows it; None: as usual. Raises
-        SettingsError when no database is configured.
+        `has_unnamed`: rows without a campaign are included. `columns`: how Notion shows the campaign; None: in the
+        default columns. Raises SettingsError when no database is configured.
         """
         if settings.notion_token is None or settings.notion_email_sequence_db_id is None:
             raise SettingsError(["NOTION_TOKEN, NOTION_EMAIL_SEQUENCE_DB_ID: unset; set both"])
@@ -83,19 +83,19 @@ class SequenceRows:
         self._campaign_name = campaign_name
 
     async def open(self) -> Schema:
-        """The columns of the database; two requests the first time. Raises Misconfigured for missing ones."""
+        """Return the columns, read by two requests the first time. Raises Misconfigured if a needed one is missing."""
         schema = await self._table.schema()
         needed = ("Email", "Signup Date", *(("Assessment Score",) if self._columns.has_assessment else ()))
         lacking = [name for name in needed if name not in schema.ids]
         if not lacking and not {"Sequence Completed", "Exit Reason"} & schema.ids.keys():
-            lacking = ["Sequence Completed"]  # Nothing else tells who left.
+            lacking = ["Sequence Completed"]  # No other column shows who left.
         if lacking:
             lines = [line for line in schema.problems if any(f'"{name}"' in line for name in lacking)]
             raise Misconfigured("columns", "; ".join(lines) or f"the database lacks {', '.join(lacking)}")
         return schema
 
     async def read(self) -> AsyncIterator[SequenceRow]:
-        """Every row that is not in the trash, the oldest first; waits for a provider that is throttled or away."""
+        """Yield every row that is not in the trash, oldest first. Waits while Notion throttles or is away."""
         schema = await patiently(self.open)
         seen: set[str] = set()
         since: str | None = None
@@ -120,7 +120,7 @@ class SequenceRows:
         await self._api.close()
 
     async def _batches(self, schema: Schema, since: str | None) -> AsyncIterator[Batch]:
-        """One query to its end, or to Notion's limit. `since`: only rows created then or later."""
+        """Yield the batches of one query, up to its end or Notion's limit. `since`: only rows created then or later."""
         condition, cursor = self._condition(schema, since), None
         while True:
             batch = await patiently(lambda: self._api.batch(schema.data_source_id, condition, cursor, cure=self._cure))  # noqa: B023 -- awaited before either changes
@@ -141,7 +141,7 @@ class SequenceRows:
 
 
 def _is_witness(schema: Schema, page: Page) -> bool:
-    """Our own row, which is nobody's."""
+    """Return whether this is our own row (`witness.py`), which belongs to no contact."""
     cells = {cell["id"]: cell for cell in page["properties"].values()}
     email = schema.ids.get("Email", "")
     title = plain_value("title", cells.get(schema.title_id, {}))

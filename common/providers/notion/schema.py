@@ -1,4 +1,4 @@
-"""The columns of the two databases, and the properties of a real one that match them: found by name, used by id."""
+"""The columns of the two databases, and the matching properties of a real database: found by name, used by id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Cells = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """One of our databases: its columns' types by name. `optional` ones are only needed for an exact rebuild."""
+    """One of our databases. `columns`, `optional`: types by name; optional ones only serve an exact rebuild."""
 
     key: str
     title: str
@@ -85,7 +85,7 @@ CONTACT = Database(
 
 
 def databases(campaigns: Collection[CampaignColumns]) -> tuple[Database, Database]:
-    """Both, with the columns of these campaigns."""
+    """Return both databases, with the columns of these campaigns."""
     steps = {column: "date" for campaign in campaigns for column in campaign.steps.values()}
     own = {one.name: one.kind for campaign in campaigns for one in campaign.fields.values()}
     statuses = {campaign.status: "select" for campaign in campaigns}
@@ -99,8 +99,8 @@ class Schema:
     """
     The columns of a `Database` that a real data source has.
 
-    `ids`: property id by our column name, for columns of the right type. `missing`: type by name, for `check --fix`,
-    optional ones too. `problems`: one line each with its cure.
+    `ids`: property id by our column name, for columns of the right type. `kinds`: type by property id. `missing`: type
+    by column name, optional ones included; `advent check --fix` adds them. `problems`: one line each, with its cure.
     """
 
     data_source_id: str
@@ -122,7 +122,7 @@ class Schema:
         return self.kinds[property_id]
 
     def digest(self, cells: Cells) -> str:
-        """Sixteen hex digits that change when anything written, or where it is written, changes."""
+        """Return sixteen hex digits that change when the cells, or the data source that they are written to, change."""
         text = json.dumps([self.data_source_id, cells], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -140,7 +140,7 @@ class Schema:
 
 
 def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
-    """Match our columns with the properties, by name in any case; the right type first, then the exact name."""
+    """Match our columns with properties, by name in any case. The right type is preferred, then the exact name."""
     properties: dict[str, dict[str, Any]] = data_source["properties"]
     ids: dict[str, str] = {}
     missing: dict[str, str] = {}
@@ -178,7 +178,7 @@ def _named(name: str, kind: str, properties: Mapping[str, Mapping[str, Any]]) ->
 def _near_properties(
     database: Database, missing: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """The property that could be a missing column under another name; each is offered to the nearest column only."""
+    """Return, by missing column, a property that may be it under another name; each for the nearest column only."""
     known = {column.lower() for column in (*database.columns, *database.optional)}
     others = [actual for actual in properties if actual.strip().lower() not in known]
     pairs = sorted(

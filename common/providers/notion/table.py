@@ -1,5 +1,5 @@
 """
-One row for each contact in one database, also when answers are lost.
+Keeps one row for each contact in one database, also when answers are lost.
 
     page known, same digest                → nothing to do, no request
     page known, other digest               → update it, by id
@@ -28,19 +28,23 @@ from common.providers.notion.values import EMAIL_LENGTH_MAX, is_empty, plain_val
 log = get_logger(__name__)
 
 SCHEMA_LIFE_MS = 600_000
-"""A column added in Notion is noticed after ten minutes; a removed one, at the first refusal."""
+"""How long a schema is used. A column added in Notion is noticed after this time, a removed one at a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """What the ledger stores of one row: its page, and a digest of its values, "" when the page is not certain."""
+    """
+    What the ledger stores of one row.
+
+    `page_id`: its page. `digest`: a digest of its values; "": the row may have copies, and is searched for next time.
+    """
 
     page_id: str = ""
     digest: str = ""
 
 
 class Table:
-    """One of the databases. Every method raises a `Failure`, or `redis.RedisError` for the store of the guard."""
+    """One of the databases. Every method raises a `Failure`, or `redis.RedisError` from the guard's store."""
 
     def __init__(
         self, api: NotionApi, database: Database, database_id: str, *, guard: CreateGuard, clock: Clock
@@ -53,11 +57,15 @@ class Table:
         self._cure = f"share the database {database.title} with the integration, or correct {database.setting}"
 
     def use(self, database: Database) -> None:
-        """The same database with other columns."""
+        """Use other columns of the same database."""
         self.database, self._schema = database, None
 
     async def show(self, enrollment_id: EnrollmentId, row: Row, known: KnownRow) -> KnownRow:
-        """Bring the row up to date; the caller stores the answer. A refused value: reads the schema again, once."""
+        """
+        Bring the row up to date; the caller stores the answer.
+
+        If Notion refuses a value, the schema is read again, and the row is written once more.
+        """
         try:
             return await self._show(enrollment_id, row, known)
         except Permanent as refused:
@@ -67,7 +75,7 @@ class Table:
             return await self._show(enrollment_id, row, known)
 
     async def problems(self) -> list[str]:
-        """One line for each thing wrong with the database, with its cure."""
+        """Return one line for each problem of the database, with its cure."""
         self._schema = None
         try:
             return list((await self.schema()).problems)
@@ -75,7 +83,7 @@ class Table:
             return [f"Notion database {self.database.title}: {failure.detail or failure.code}"]
 
     def lacking(self) -> list[str]:
-        """One line for optional columns that are missing; nothing for a database that cannot be read."""
+        """Return one line that lists missing optional columns; nothing if the database could not be read."""
         names = [name for name in (self._schema.missing if self._schema else ()) if name in self.database.optional]
         if not names:
             return []
@@ -85,7 +93,7 @@ class Table:
         ]
 
     async def fix(self) -> list[str]:
-        """Add the properties that are missing, optional ones too; returns one line for each."""
+        """Add the missing properties, optional ones included. Return one line for each."""
         self._schema = None
         schema = await self.schema()
         if not schema.missing:
@@ -135,13 +143,13 @@ class Table:
         return created
 
     async def _update(self, page_id: str, cells: Cells) -> bool:
-        """False when the page is gone or in the trash."""
+        """Update a page. Return False when it is gone or in the trash."""
         try:
             return not is_trashed(await self._api.update(page_id, cells))
         except Permanent as refused:
             if refused.status == 404:
                 return False
-            # Notion refuses to edit what is in the trash with the same code as a wrong value.
+            # Notion refuses to edit a page in the trash with the same code as a wrong value.
             if is_trashed(await self._api.page(page_id)):
                 return False
             raise
@@ -154,7 +162,7 @@ class Table:
         elif "Enrollment ID" in schema.ids:
             condition = {"property": schema.ids["Enrollment ID"], "rich_text": {"equals": enrollment_id}}
         elif self.database.address in schema.ids:
-            return []  # Longer than Notion allows: this row cannot be searched for, only its id is stored.
+            return []  # The address is longer than Notion allows: this row can only be found by its page id.
         else:
             raise Misconfigured("no_address_column", _no_address_line(self.database))
         return await self._api.query(schema.data_source_id, condition, cure=self._cure)
@@ -193,7 +201,7 @@ class Table:
         try:
             page_id = await self._api.create(schema.data_source_id, cells, cure=self._cure)
         except Ambiguous:
-            raise  # The guard stays: the page is searched for before it is created again.
+            raise  # The guard is not released: the page is searched for before it is created again.
         except Failure:
             await self._guard.forget(key, enrollment_id)
             raise

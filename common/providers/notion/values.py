@@ -9,18 +9,18 @@ from typing import Any
 from common.domain.projection import Value
 
 TEXT_UNITS_MAX = 2_000
-"""UTF-16 units in one rich text."""
+"""The most UTF-16 units in one rich text."""
 EMAIL_LENGTH_MAX = 200
 OPTION_UNITS_MAX = 100
 
 COMPUTED = frozenset(
     {"button", "created_by", "created_time", "formula", "last_edited_by", "last_edited_time", "rollup", "unique_id"}
 )
-"""Types whose values Notion computes."""
+"""Types of properties whose values Notion computes."""
 
 
 def encoded(kind: str, value: Value) -> dict[str, Any] | None:
-    """The value of one cell, {`kind`: …}; None when Notion cannot hold it. A value of None empties the cell."""
+    """Return a value as Notion's {`kind`: …}; None when Notion cannot hold it. A value of None empties the cell."""
     if kind in ("title", "rich_text"):
         return {kind: _rich_text(value)}
     if kind == "email" and isinstance(value, str) and len(value) > EMAIL_LENGTH_MAX:
@@ -35,7 +35,7 @@ def encoded(kind: str, value: Value) -> dict[str, Any] | None:
 
 
 def plain_value(kind: str, cell: Mapping[str, Any]) -> object:
-    """The value of a cell, for comparing: the same for one that we encoded and for one that Notion returned."""
+    """Return a cell's value for comparison: the same for a cell that we encoded and for one that Notion returned."""
     content = cell.get(kind)
     if kind in ("title", "rich_text"):
         return "".join(str(part.get("plain_text") or part.get("text", {}).get("content", "")) for part in content or [])
@@ -52,7 +52,7 @@ def is_empty(kind: str, cell: Mapping[str, Any]) -> bool:
 
 
 def cut(text: str, units_max: int = TEXT_UNITS_MAX) -> str:
-    """At most `units_max` UTF-16 units, as Notion counts; half a character is left out."""
+    """Return at most `units_max` UTF-16 units, as Notion counts; a character that would be cut in half is left out."""
     return text.encode("utf-16-le", "replace")[: 2 * units_max].decode("utf-16-le", "ignore")
 
 
@@ -74,6 +74,6 @@ def _date(value: Value) -> dict[str, str] | None:
 
 
 def _moment(text: str) -> datetime:
-    """Notion returns a time in its own form, and a day as a date alone."""
+    """Parse a date of Notion, which writes times in its own form, and days without a time."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

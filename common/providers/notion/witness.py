@@ -1,4 +1,4 @@
-"""One row of ours in the Email Sequence database, which remembers the newest generation of the store."""
+"""The witness in Notion: a row in the Email Sequence database that stores the newest generation of the store."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from common.settings.settings import Settings
 
 TITLE = "Advent (do not delete)"
 COLUMNS = ("Business Name", "First Name", "Time Zone", "Enrollment ID")
-"""Where the text goes: the first of these that the database has."""
+"""The text is in the first of these columns that the database has."""
 
 
 class NotionWitness:
-    """Methods raise a `Failure`. The row has no address, so that it is nobody's."""
+    """The row of the witness, which has no address, so that it belongs to no contact. Methods raise a `Failure`."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis, *, clock: Clock, budget: Budget) -> None:
         assert settings.notion_token is not None
@@ -33,7 +33,7 @@ class NotionWitness:
         self._page_id: str | None = None
 
     async def read(self, *, search: bool = False) -> Memory | None:
-        """What the row says; None without one. `search`: look for the row also when its page is known."""
+        """Return what the row says, or None without one. `search`: search for the row even if its page is known."""
         schema = await self._table.schema()
         if self._page_id is not None and not search:
             try:
@@ -49,7 +49,7 @@ class NotionWitness:
         return _memory(schema, page_found) if page_found else None
 
     async def write(self, memory: Memory) -> None:
-        """Change the row, or create it."""
+        """Update the row, or create it."""
         schema = await self._table.schema()
         cells = _cells(schema, memory)
         if self._page_id is not None:
@@ -61,7 +61,7 @@ class NotionWitness:
         await self._api.close()
 
     async def _find(self, schema: Schema) -> Page | None:
-        """The oldest, which is the same one for everybody who looks."""
+        """Return the oldest row of a witness, so that every process uses the same one."""
         condition = {"property": schema.title_id, "title": {"equals": TITLE}}
         pages = await self._api.query(schema.data_source_id, condition, cure=self._cure)
         pages = [page for page in pages if not is_trashed(page)]

@@ -13,8 +13,8 @@ The failures for Resend's error table (resend.com/docs/api-reference/errors).
     500 application_error, internal_server_error, other 5xx                 Ambiguous
     2xx that is not JSON, or without an id                                  Ambiguous
 
-`invalid_idempotent_request` says that a mail with other bytes was accepted under this key, so probably that person has
-it. Sending again could only double it: the delivery becomes a dead letter, and reconciling or a person settles it.
+`invalid_idempotent_request` means that a mail with other bytes was accepted under this key, so the contact probably has
+it, and sending again would duplicate it. The delivery becomes a dead letter; reconciliation or a person settles it.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ CURES = {
     "http_302": _ADDRESS,
     "unsupported_protocol": _ADDRESS,
 }
-"""By code, or by code and status."""
+"""Cures by code, or by code and status."""
 
 _PERMANENT = frozenset({"invalid_idempotent_request", "invalid_idempotency_key", "security_error"})
 _NOT_RESEND = "application_error"
-"""What the SDK calls an answer that is not JSON; Resend itself uses the name with status 500 only."""
+"""The SDK's name for an answer that is not JSON. Resend itself uses this name with status 500 only."""
 
 
 def failure_of(error: ResendError, *, reading: bool = False) -> Failure:
-    """The failure for an error of the SDK. `reading`: the request changes nothing."""
+    """Return the failure for an error of the SDK. `reading`: the request changes nothing."""
     cause = error.__context__
     if error.error_type == "HttpClientError" and isinstance(cause, Exception):
         # The SDK wraps what its HTTP client raises and keeps only the text; the exception itself says more.
@@ -109,6 +109,6 @@ def _wait_ms(headers: Mapping[str, str]) -> int:
 
 
 def _daily_quota_ms(headers: Mapping[str, str]) -> int:
-    """An hour, unless the answer names the quota's reset; less than a minute means the rate limit instead."""
+    """Return the wait until the quota's reset, an hour if unknown: below a minute it would be the rate limit's."""
     wait_ms = retry_after_ms(headers)
     return wait_ms if wait_ms is not None and wait_ms >= _QUOTA_MIN_MS else HOUR_MS

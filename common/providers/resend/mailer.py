@@ -1,4 +1,4 @@
-"""Mail through Resend: sent, listed and read."""
+"""Mail through Resend: sending, listing and reading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = 100
 
 
 class ResendMailer(Mailer):
-    """For one event loop. Raises ValueError when the key cannot be one."""
+    """A mailer for one event loop. Raises ValueError if the key has invalid characters."""
 
     def __init__(
         self, api_key: str, api_url: str, timeout_s: float = 10, *, witness: DateWitness | None = None
@@ -29,7 +29,7 @@ class ResendMailer(Mailer):
         self._listing = Listing(self._page)
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
-        """Send one mail, the same bytes for the same mail; returns Resend's id of it. Raises a `Failure`."""
+        """Send one mail, the same bytes for the same mail. Return Resend's id of it. Raises a `Failure`."""
         with self._sdk.request():
             answer: Any = await resend.Emails.send_async(
                 parameters(mail),  # type: ignore[arg-type]  # a TypedDict with a key "from"
@@ -40,21 +40,25 @@ class ResendMailer(Mailer):
             return str(answer["id"])
 
     async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """What Resend accepted for an address since a time, newest first. See `list_all_accepted`."""
+        """Return the mails that Resend accepted for an address since a time, newest first. See `list_all_accepted`."""
         address = normal_address(to)
         return [mail for mail in await self.list_all_accepted(since_ms, budget=budget) if address in mail.to]
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """
-        What Resend accepted for all addresses since a time, newest first. A key that may only send cannot list.
+        Return the mails that Resend accepted since a time, newest first. A key that may only send cannot list.
 
-        The API has no filter (openapi, GET /emails): the whole list is read back to that time, and kept. Raises a
+        The API has no filter (openapi, GET /emails), so the whole list is read back to that time, and cached. Raises a
         `Failure`, also the budget's `Throttled`.
         """
         return await self._listing.since(since_ms, budget=budget or Unlimited())
 
     async def read_sent(self, mail_id: str) -> SentMail:
-        """As Resend keeps it (openapi, GET /emails/{id}). A key that may only send cannot read. Raises a `Failure`."""
+        """
+        Return a mail as Resend stores it (openapi, GET /emails/{id}).
+
+        A key that may only send cannot read. Raises a `Failure`.
+        """
         with self._sdk.request(reading=True):
             answer = object_of(await resend.Emails.get_async(quote(mail_id, safe="")))
             parts = {name: str(answer.get(name) or "") for name in ("subject", "html", "text")}
@@ -72,7 +76,7 @@ class ResendMailer(Mailer):
 
 
 def parameters(mail: Mail) -> dict[str, Any]:
-    """The body of POST /emails; headers and tags are sorted, so that the same mail is the same bytes."""
+    """Return the body of POST /emails. Headers and tags are sorted, so that the same mail is the same bytes."""
     return {
         "from": mail.sender,
         "to": [mail.to],

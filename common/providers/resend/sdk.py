@@ -1,4 +1,4 @@
-"""The SDK of Resend over a connection pool of ours, its errors translated into failures."""
+"""Resend's SDK over our own connection pool, with its errors translated into failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ResendSdk:
     """
     One pool of connections to Resend, for one event loop.
 
-    Paths are appended to `api_url`; a request ends after `timeout_s`. Raises ValueError when the key cannot be one.
+    Paths are appended to `api_url`; a request ends after `timeout_s`. Raises ValueError if the key is malformed.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class ResendSdk:
 
     @contextmanager
     def request(self, *, reading: bool = False) -> Iterator[None]:
-        """Around one call of the SDK, which is measured. `reading`: it changes nothing. Raises a `Failure`."""
-        # The SDK keeps key, address and client in its module. It reads them before it first suspends, so setting them
-        # at each call is enough for two of these in one loop.
+        """Measure one call of the SDK, and raise its errors as a `Failure`. `reading`: the call changes nothing."""
+        # The SDK keeps key, address and client in module variables. It reads them before it first suspends, so it is
+        # enough to set them before each call, even with two instances in one event loop.
         resend.api_key, resend.api_url = self._api_key, self._api_url
         resend.default_async_http_client = self._pool
         with measured("resend"):
@@ -53,20 +53,20 @@ class ResendSdk:
 
 
 def object_of(answer: Any) -> dict[str, Any]:
-    """The answer of a list, or of one mail. Raises a `Failure` when it is none."""
+    """Return the answer as the JSON object that it must be. Raises a `Failure` when it is none."""
     if not isinstance(answer, dict):
         raise unanswered("unreadable_answer", status=200, reading=True)
     return answer
 
 
 def read_time_ms(text: str) -> int:
-    """Resend writes `2023-04-03 22:13:42.674981+00` in lists and ISO 8601 with `Z` elsewhere."""
+    """Return UTC ms for Resend's `2023-04-03 22:13:42.674981+00` (in lists) or ISO 8601 with `Z` (elsewhere)."""
     created = datetime.fromisoformat(text)
     return round((created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 class _Pool(AsyncHTTPClient):
-    """The SDK's client interface over our pool; what it raises becomes the context of the SDK's own error."""
+    """The SDK's client interface over our pool. Its exceptions become the context of the SDK's own error."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -92,7 +92,7 @@ class _Pool(AsyncHTTPClient):
 
 
 def _unusable(answer: httpx.Response, *, reading: bool) -> Failure | None:
-    """The failure for an answer that the SDK would report as a 500 or take for a success."""
+    """Return the failure for an answer that the SDK would report as a 500 or as a success; None for other answers."""
     status = answer.status_code
     if 300 <= status < 400:
         return Misconfigured(f"http_{status}", "Resend does not redirect: check RESEND_API_URL", status=status)

@@ -1,8 +1,8 @@
 """
-What Resend accepted, read page by page and kept: a query only requests pages that were not read before.
+A cache of the list of mails that Resend accepted: a query only requests pages that were not read before.
 
-The list cannot be filtered, so an answer about one contact is found among the mail to all. Each query first reads what
-is new, so that no answer is older than its query; then it reads further back, if it must.
+Resend's list cannot be filtered, so the mails of one contact are found among the mails to all. Each query first reads
+the new mails, so that its answer is up to date; then it reads further back, if necessary.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from common.domain.mail import AcceptedMail
 from common.providers.budget import Budget
 
 KEPT_MAX = 300_000
-"""Mails, some 100 MB; then the older half is dropped, and read again when it is needed."""
+"""The most mails in the cache, some 100 MB; then the older half is dropped, and read again when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Newest first; `has_more`: older ones follow."""
+    """One page of the list, newest first. `has_more`: older mails follow."""
 
     mails: Sequence[AcceptedMail]
     has_more: bool
 
 
 ReadPage = Callable[[str | None], Awaitable[Page]]
-"""The page after this id, None for the newest. Raises a `Failure`."""
+"""A function that returns the page after a mail's id; None: the newest page. Raises a `Failure`."""
 
 
 class Listing:
@@ -42,9 +42,9 @@ class Listing:
 
     async def since(self, since_ms: int, *, budget: Budget) -> list[AcceptedMail]:
         """
-        Every mail accepted since a time, newest first; takes a slot of the budget for each request.
+        Return every mail accepted since a time, newest first. Takes a slot of the budget for each request.
 
-        Raises a `Failure`; what was read further back until then is kept for the next query.
+        Raises a `Failure`; pages that were read further back until then are kept for the next query.
         """
         async with self._turn:
             if self._known:
@@ -55,7 +55,7 @@ class Listing:
             return found
 
     async def _read_new(self, budget: Budget) -> None:
-        """Down to what is known. A part of it would leave a gap, so after a failure none is kept."""
+        """Read the new mails, back to a known one. After a failure none is kept, because a part would leave a gap."""
         new: list[AcceptedMail] = []
         after: str | None = None
         while True:
@@ -65,7 +65,7 @@ class Listing:
             if len(fresh) < len(page.mails):
                 break
             if not page.has_more or not page.mails:
-                self._known, self._is_whole = [], True  # What was known is no longer in the list.
+                self._known, self._is_whole = [], True  # The known mails are no longer in the list.
                 break
             after = page.mails[-1].id
         self._known = new + self._known

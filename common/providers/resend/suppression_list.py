@@ -18,14 +18,14 @@ PAGE = 100
 
 
 class ResendSuppressionList(SuppressionList):
-    """For one event loop; each request takes a slot of the budget. Raises ValueError when the key cannot be one."""
+    """The list for one event loop. Each request takes a slot of the budget. Raises ValueError for a malformed key."""
 
     def __init__(self, api_key: str, api_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
         self._sdk = ResendSdk(api_key, api_url, timeout_s)
         self._budget = budget
 
     async def pages(self) -> AsyncIterator[Sequence[ListedSuppression]]:
-        """Newest first (resend.com/docs/api-reference/suppressions/list-suppressions)."""
+        """Yield all entries, newest first (resend.com/docs/api-reference/suppressions/list-suppressions)."""
         after: str | None = None
         while True:
             await self._budget.take()
@@ -49,13 +49,13 @@ class ResendSuppressionList(SuppressionList):
             return None
 
     async def add(self, address: str) -> None:
-        """Adding what is there already changes nothing."""
+        """Add an address. If it is already listed, nothing changes."""
         await self._budget.take()
         with self._sdk.request():
             await resend.Suppressions.add_async({"email": address})
 
     async def remove(self, address: str) -> None:
-        """Also when it was not there."""
+        """Remove an address. If it is not listed, nothing changes."""
         await self._budget.take()
         try:
             with self._sdk.request():

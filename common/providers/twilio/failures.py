@@ -7,9 +7,9 @@ The failures for Twilio's codes (twilio.com/docs/api/errors), and what a person 
     21211, 21614, 30006                                    Permanent, of this number
     21610                                                  Permanent, of this number: its owner answered STOP
     21408, 21612 and every other 4xx                       Permanent: a dead letter
-    5xx, no answer, a success that is not JSON             Ambiguous: looked for in the list, never repeated
+    5xx, no answer, a success that is not JSON             Ambiguous: searched for in the list, never repeated
 
-`Messages.create` knows no idempotency key, so nothing that may have been accepted is handed over again.
+`Messages.create` has no idempotency key, so an SMS that may have been accepted is never sent again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MISCONFIGURED: Final = frozenset({20003, 20404, 21212, 21603, 21606, 21659, 2166
 OF_NUMBER: Final = frozenset({21211, 21614, 30006})
 OPTED_OUT: Final = 21610
 FILTERED: Final = 30007
-"""A carrier refused the text: it would refuse it to everybody."""
+"""A carrier filtered the text; it would do so for every recipient."""
 
 _KEY = "check the key: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of one account"
 _SENDER = "set TWILIO_FROM to a number or a messaging service of this account that may send SMS"
@@ -49,11 +49,11 @@ CURES: Mapping[str, str] = {
     "http_302": _ADDRESS,
     "unsupported_protocol": _ADDRESS,
 }
-"""By code."""
+"""Cures by code."""
 
 
 def failure_of(status: int, body: object, headers: Mapping[str, str], *, reading: bool = False) -> Failure:
-    """The failure for an answer that is no success. `reading`: the request changes nothing."""
+    """Return the failure for an unsuccessful answer. `reading`: the request changes nothing."""
     code = body.get("code") if isinstance(body, Mapping) else None
     if not isinstance(code, int) or isinstance(code, bool):
         return _not_from_twilio(status, headers, reading=reading)

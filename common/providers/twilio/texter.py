@@ -1,7 +1,7 @@
 """
-SMS through Twilio: sent, and listed.
+SMS through Twilio: sending and listing.
 
-Over a pool of ours and not over Twilio's SDK, which takes no base address and has no deadline: `POST` and `GET
+It uses our own connection pool, not Twilio's SDK, which accepts no base address and has no deadline: `POST` and `GET
 /2010-04-01/Accounts/{sid}/Messages.json` (twilio.com/docs/messaging/api/message-resource).
 """
 
@@ -23,14 +23,14 @@ from common.providers.twilio.failures import failure_of
 PAGE = 100
 PAGES_MAX = 200
 VALIDITY_MAX_S = 36_000
-"""`ValidityPeriod` takes 1 to 36,000 s."""
+"""The longest `ValidityPeriod`; the shortest is 1 s."""
 
 _CALLBACK_RETRIES = "#rc=5&rp=all"
-"""twilio.com/docs/usage/webhooks/webhooks-connection-overrides: of the fragment, which is neither sent nor signed."""
+"""A fragment, neither sent nor signed (twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
 
 
 class TwilioTexter:
-    """One pool of connections, for one event loop. Raises ValueError when sid or token cannot be one."""
+    """One connection pool, for one event loop. Raises ValueError if sid or token has invalid characters."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class TwilioTexter:
         self._client = DeadlineClient(total_s=timeout_s)
 
     async def send(self, text: Text) -> str:
-        """Send one SMS; returns Twilio's sid of it. It is not tried twice by anybody. Raises a `Failure`."""
+        """Send one SMS, without any retry. Return Twilio's sid of it. Raises a `Failure`."""
         seconds = (text.valid_until_ms - self._clock.now_ms()) // 1000
         form = {
             **self._sender,
             "To": text.to,
             "Body": text.body,
             "ValidityPeriod": str(min(max(seconds, 1), VALIDITY_MAX_S)),
-            # Nothing is escaped that need not be: a client that writes it otherwise would break the signature.
+            # Nothing is escaped unnecessarily: a client that rewrites the URL would break the signature.
             "StatusCallback": f"{self._callback_url}?{urlencode(text.reference, safe='/')}{_CALLBACK_RETRIES}",
         }
         with measured("twilio"):
@@ -72,9 +72,9 @@ class TwilioTexter:
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
     ) -> list[AcceptedText]:
         """
-        What Twilio accepted since a time, newest first; `to`: for one number.
+        Return the SMS that Twilio accepted since a time, newest first. `to`: only those to this number.
 
-        The list is read without its filter by day of sending, which omits what is still queued. Raises a `Failure`.
+        Twilio's filter by day of sending is not used, because it omits SMS that are still queued. Raises a `Failure`.
         """
         query = {"PageSize": str(PAGE)} | ({"To": to} if to else {})
         url, found = f"{self._url}?{urlencode(query)}", list[AcceptedText]()
@@ -88,14 +88,14 @@ class TwilioTexter:
             if not following or any(text.created_ms < since_ms for text in rows):
                 return found
             url = urljoin(self._url, self._path_of(str(following)))
-        # What a list that is cut does not show may have been accepted all the same.
+        # A truncated list is refused, because an SMS that it does not show may have been accepted.
         raise Permanent("list_too_long", f"more than {PAGES_MAX * PAGE} SMS since then")
 
     async def close(self) -> None:
         await self._client.aclose()
 
     def _path_of(self, uri: str) -> str:
-        """Twilio names the next page by its path at its own host; TWILIO_API_URL may have a path before it."""
+        """Return the next page's path. Twilio names it without the path that TWILIO_API_URL may have."""
         prefix = httpx.URL(self._api_url).path.rstrip("/")
         return uri if uri.startswith(f"{prefix}/") else f"{prefix}{uri}"
 
