@@ -1,4 +1,4 @@
-"""Notes about fields of a booking event that Cal.com sent in a form that cannot be used."""
+"""Notes about fields of a booking event that were repaired, or left out because they cannot be used as sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _LEFT_OUT = "was left out: Cal.com sent it in a form that cannot be used"
 _NAMES_ATTENDEES = (*CALLED_OFF, BookingKind.NO_SHOW)
 
 Field = tuple[str, Any, Kept]
-"""Its name in notes and metrics, what was sent, what is used."""
+"""(the name in notes and metrics, the value as sent, the value in use or None)"""
 
 
 def field_notes(sent: SentEvent, kind: BookingKind) -> tuple[Note, ...]:
     """
-    Of an event that can be read. The guest's fields are those of the first attendee.
+    Return the notes about a parsed event. The guest's fields are those of the first attendee.
 
-    What other attendees sent is only noted as left out, and where it is used: the notes are shown with the guest.
+    A field of another attendee gets a note only if it was left out and the event uses these attendees, because the
+    notes are shown with the first guest.
     """
     attendees = sent.fields.get("attendees")
     listed = attendees if isinstance(attendees, list) else []
@@ -46,7 +47,7 @@ def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
     yield "sequence", fields.get("iCalSequence"), booking.i_cal_sequence
     yield "event_type", fields.get("eventTypeId"), booking.event_type_id
     yield "seats", fields.get("seatsPerTimeSlot"), booking.seats_per_time_slot
-    is_address = "://" in (booking.location_kind or "")  # Else a room, a telephone number or the name of a service.
+    is_address = "://" in (booking.location_kind or "")  # Otherwise a room, a phone number or a service's name.
     location = fields.get("location")
     used = booking.location if is_address else booking.location or booking.location_kind or read_place(None, location)
     yield "location", location, used
@@ -65,7 +66,7 @@ def _of_attendee(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
 
 
 def _member(fields: dict[str, Any], name: str, member: str, used: Kept) -> tuple[Any, Kept]:
-    """What was sent as a member of an object, which may itself be something else, and what is used."""
+    """Return (the value sent in `fields[name][member]`, `used`); what is not an object counts as the value itself."""
     given = fields.get(name)
     return (given.get(member) if isinstance(given, dict) else given), used
 
