@@ -10,7 +10,7 @@ from common.settings.load import load_settings
 
 
 @click.command()
-@click.option("--logs", is_flag=True, help="Print every log line; else a terminal shows mails and warnings only.")
+@click.option("--logs", is_flag=True, help="Print every log line; by default a terminal shows only mails and warnings.")
 def command(logs: bool) -> int:
     """
     Run data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
