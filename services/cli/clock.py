@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Decide which clock is right when clocks disagree."""
+    """Confirm the data store's clock when clocks disagree."""
 
 
 @command.command()

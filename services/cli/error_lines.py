@@ -22,7 +22,7 @@ _PROVIDERS = {
 
 
 class CommandFailed(Exception):
-    """A command failed for a reason that the user should read; the message is the line to print."""
+    """A command could not do what was requested. The message is the line to print."""
 
 
 def error_lines(error: Exception) -> list[str]:

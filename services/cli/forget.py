@@ -155,7 +155,7 @@ def _print_what_stays(traces: Traces) -> None:
 
 
 def _set_aside_file() -> str | None:
-    """Return the file of events that a gateway could not store, if any. Only a person can read a damaged line."""
+    """Return the file of events that a gateway could not store, if any. A person has to see whom they are about."""
     from services.cli.shared import settings_given
     from services.gateway.spool.spool_directory import SET_ASIDE
 

@@ -42,7 +42,7 @@ def command(dry_run: bool, restore: Path | None, yes: bool, as_json: bool) -> No
     if restore is not None:
         _restore(settings, restore, as_json=as_json)
     elif dry_run:
-        _look(settings, as_json=as_json)
+        _print_formats(settings, as_json=as_json)
     else:
         _migrate(settings, is_agreed=yes, as_json=as_json)
 
@@ -70,12 +70,12 @@ def _migrate(settings: Settings, *, is_agreed: bool, as_json: bool) -> None:
     elif migration is None:
         click.echo(f"nothing to do: the store is in format {FORMAT}")
     else:
-        _tell(migration)
+        _print_migration(migration)
     for line in lines:
         click.echo(line, err=as_json)
 
 
-def _look(settings: Settings, *, as_json: bool) -> None:
+def _print_formats(settings: Settings, *, as_json: bool) -> None:
     from common.store.format import FORMAT, describe_problem
 
     found = asyncio.run(_format_of(settings))
@@ -162,7 +162,7 @@ def _figures(migration: Migration | None) -> dict[str, Any]:
     }
 
 
-def _tell(migration: Migration) -> None:
+def _print_migration(migration: Migration) -> None:
     click.echo(migration.describe())
     for note in (note for result in migration.results for note in result.notes):
         click.echo(note)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", callback=address, metavar="EMAIL", help="Pause one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Pause mail to one person instead of all mail.")
 @click.option("--campaign", metavar="NAME", help="Pause one campaign instead of all mail.")
 @click.option("--reason", default="", help="Why; shown by status and contact until the pause ends.")
 @json_option

@@ -59,11 +59,11 @@ def _print(summary: Summary) -> None:
     click.echo(f"{summary.rows} rows read from Notion")
     for number, what in (
         (summary.restored, "people restored"),
-        (summary.merged, "people already known, to whom something was added"),
+        (summary.merged, "people already known, with data added from Notion"),
         (summary.known, "people already known"),
         (summary.forgotten, "people who were forgotten but still have rows: delete them in Notion"),
         (summary.found, "mails that Resend accepted and Notion does not show yet"),
-        (summary.outcomes_unknown, "mails whose outcome is unknown yet; none is sent again unchecked"),
+        (summary.outcomes_unknown, "mails whose outcome is not known yet; each is checked before it is sent again"),
         (summary.dead, "mails that failed or were skipped before (advent dead list)"),
     ):
         if number or what == "people restored":

@@ -19,7 +19,7 @@ NAMED_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """`ended`: the holds that waited for a person and that this command has ended."""
+    """`settlement`: how a restored store was settled. `ended`: the holds that this command has ended for a person."""
 
     holds: dict[str, Hold]
     settlement: Settlement | None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", callback=address, metavar="EMAIL", help="Resume one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Resume mail to one person instead of all mail.")
 @click.option("--campaign", metavar="NAME", help="Resume one campaign instead of all mail.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would happen, and change nothing.")
 @json_option

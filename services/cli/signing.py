@@ -23,7 +23,7 @@ def headers_for(
     """
     Return the headers with which `kind` (`signup`, `calcom`, `resend`) posts this body, signed with the first secret.
 
-    With ALLOW_UNSIGNED_WEBHOOKS and no secret there is no signature. Raises CommandFailed when a secret is needed.
+    With ALLOW_UNSIGNED_WEBHOOKS and no secret there is no signature. Raises CommandFailed if a needed secret is unset.
     """
     secret = _secret(kind, settings)
     content_type = {"Content-Type": "application/json"}

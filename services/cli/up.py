@@ -15,7 +15,8 @@ def command(logs: bool) -> int:
     """
     Run data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
 
-    It enrolls nobody; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
+    It signs up nobody; for a sample person run `advent try` in another terminal. Ctrl-C stops everything; nothing is
+    lost.
     """
     from common.observability.logs import show_mails_and_warnings
     from services.supervisor.up import up

@@ -75,7 +75,7 @@ OPERATIONS = (
         body=Signup,
         answers={
             202: _json("The contact is enrolled; the signup is durable.", models.SignupAnswer),
-            200: _json("The contact is enrolled already; the campaign does not start again.", models.SignupAnswer),
+            200: _json("The contact is enrolled already, or may not enrol.", models.SignupAnswer),
         },
         problems=(*_OF_WEBHOOKS, 415),
         signed_by=tuple(f"webhook-{part}" for part in _STANDARD),
@@ -136,7 +136,7 @@ OPERATIONS = (
         path="/unsubscribe/{token}",
         method="post",
         name="unsubscribe",
-        summary="One-click unsubscribe (RFC 8058), whatever the body says",
+        summary="One-click unsubscribe (RFC 8058) from all mail, or by the page's form from one series",
         answers={
             200: ("The contact is unsubscribed.", {HTML: None}),
             404: (PROBLEMS[404], {HTML: None, CONTENT_TYPE: models.ProblemDetails}),
@@ -148,7 +148,7 @@ OPERATIONS = (
         path="/unsubscribe/{token}",
         method="get",
         name="unsubscribe_page",
-        summary="A page with the unsubscribe button; changes nothing",
+        summary="A page with the unsubscribe buttons; changes nothing",
         answers={
             200: ("The page.", {HTML: None}),
             404: (PROBLEMS[404], {HTML: None, CONTENT_TYPE: models.ProblemDetails}),

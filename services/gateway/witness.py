@@ -21,7 +21,7 @@ OWNED_MS = 30_000
 
 
 class GatewayWitness:
-    """Keeps the witness file. One that the store is behind is left as it is, until a worker has settled the restore."""
+    """Updates the witness file. If the store is behind it, the file waits until a worker has settled the restore."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._file, self._generations = WitnessFile(settings.data_dir), ledger.generations

@@ -20,7 +20,7 @@ def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """
     Return the peer's address, or the rightmost hop of X-Forwarded-For that is not a trusted proxy.
 
-    `forwarded`: the header's value; ignored without `trusted`. For IPv6, return the /64 network, which one client has.
+    `forwarded`: the header's value; ignored without `trusted`. For IPv6, return the /64 network, which one client owns.
     """
     hops = [hop for hop in (*forwarded.split(","), peer) if hop.strip()] if trusted else [peer]
     source = None

@@ -30,7 +30,7 @@ class _Protocol(web.RequestHandler):
     aiohttp's protocol with two changes.
 
     A malformed request gets a problem+json and no traceback, because the client is at fault. The head of a request must
-    be complete within HEAD_SECONDS_MAX: a client that sends a byte now and then must not hold a connection for ever.
+    be complete within HEAD_SECONDS_MAX: a client that sends a byte now and then must not hold a connection forever.
     """
 
     __slots__ = ("_head_began_s", "_head_timer", "_is_reading_head")

@@ -65,9 +65,9 @@ async def _booking(context: GatewayContext, link: CalendarLink) -> Booking | Non
     """Return the guest's booking, or the one that replaced it; None when the guest has none any more."""
     ledger = context.intake.ledger
     gathered = await ledger.bookings.gather(link.booking)
-    standing = [one for one in resolve(gathered.events, gathered.first_guests) if one.state not in _CALLED_OFF]
-    theirs = [one for one in standing if one.email and ledger.store.address_hash(one.email) == link.address_hash]
-    return max(theirs, key=lambda one: (one.id == link.guest, one.received_ms), default=None)
+    current = [one for one in resolve(gathered.events, gathered.first_guests) if one.state not in _CALLED_OFF]
+    own = [one for one in current if one.email and ledger.store.address_hash(one.email) == link.address_hash]
+    return max(own, key=lambda one: (one.id == link.guest, one.received_ms), default=None)
 
 
 async def _signup(context: GatewayContext, booking: Booking) -> Assessment | None:

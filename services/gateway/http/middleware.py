@@ -35,7 +35,7 @@ class LogContext:
 
 
 LOG_CONTEXT: ContextVar[LogContext] = ContextVar("log_context")
-"""The current request's: aiohttp runs each request in its own task, which has its own context variables."""
+"""The context of the current request: aiohttp runs each request in its own task, with its own context variables."""
 
 
 class AccessLog:

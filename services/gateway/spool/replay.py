@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 
 class Replay:
-    """Tests a store that is away with one spooled event, or with a probe when the spool is empty."""
+    """Replays the spool. One event, or a probe when the spool is empty, tests whether a store that was away is back."""
 
     def __init__(self, ledger: Ledger, spool: Spool, store: StoreAvailability, clock: Clock) -> None:
         self.ledger = ledger
@@ -116,13 +116,13 @@ class Replay:
         for event, error in zip(batch.events, errors, strict=True):
             if error is not None:
                 # An internal error, which waiting does not fix. It must not block the events behind it.
-                log.error("spool_event_set_aside", kind=event.kind, enrollment_id=self._named(event), exc_info=error)
+                log.error("spool_event_set_aside", kind=event.kind, enrollment_id=self._owner_id(event), exc_info=error)
                 self.spool.directory.set_aside(encode(event))
         self.spool.settle(batch)
         log.info("spool_replayed", events=len(batch.events), left=self.spool.events)
         return True
 
-    def _named(self, event: SpooledEvent) -> str:
+    def _owner_id(self, event: SpooledEvent) -> str:
         """Return the owner for the log: an SMS is owned by a phone number, which is logged only as a hash."""
         return self.ledger.store.number_hash(event.enrollment_id) if event.kind == "sms" else event.enrollment_id
 

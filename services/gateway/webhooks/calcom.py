@@ -108,8 +108,8 @@ def webhook_id(event: BookingEvent, body: bytes) -> str:
     identifies the attendees too (`bkg_…-…`).
     """
     booking = booking_id(event.uid)
-    whose = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
-    prefix = f"calcom:{TRIGGERS[event.kind]}:{whose}"
+    owner = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
+    prefix = f"calcom:{TRIGGERS[event.kind]}:{owner}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"

@@ -30,16 +30,16 @@ def field_notes(sent: SentEvent, kind: BookingKind) -> tuple[Note, ...]:
     listed = attendees if isinstance(attendees, list) else []
     given = [one for one in listed if isinstance(one, dict)]
     pairs = list(zip(given, sent.booking.attendees, strict=True)) or [({}, Attendee())]
-    fields = [*_of_booking(sent.fields, sent.booking), *_of_attendee(*pairs[0])]
+    fields = [*_booking_fields(sent.fields, sent.booking), *_attendee_fields(*pairs[0])]
     found = [_note(*one) for one in fields]
     if sent.booking.seats_per_time_slot or kind in _NAMES_ATTENDEES:
-        found += [_dropped(*one) for pair in pairs[1:] for one in _of_attendee(*pair)]
+        found += [_dropped(*one) for pair in pairs[1:] for one in _attendee_fields(*pair)]
     if len(given) < len(listed) or (attendees is not None and attendees is not listed):
         found.append(_dropped("attendees", attendees, None))
     return tuple(dict.fromkeys(note for note in found if note is not None))
 
 
-def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
+def _booking_fields(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
     yield "start_time", fields.get("startTime"), booking.start_time
     yield "end_time", fields.get("endTime"), booking.end_time
     yield "title", fields.get("title"), if_usable(booking.title)
@@ -58,7 +58,7 @@ def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
         yield "organizer_email", *_member(fields, name, "email", host.email)
 
 
-def _of_attendee(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
+def _attendee_fields(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
     yield "email", given.get("displayEmail") or given.get("email"), attendee.display_email or attendee.email
     yield "first_name", given.get("firstName") or given.get("name"), name_if_usable(first_name_of(attendee))
     yield "timezone", given.get("timeZone"), attendee.time_zone

@@ -197,7 +197,7 @@ def event_of(
     moved = booking.reschedule_uid or booking.from_reschedule
     if uid is None and moved is not None and kind in _NEEDS_ALL:
         kind, uid = BookingKind.LOST_MOVE, moved
-    if not _counts(booking, types):
+    if not _is_processed_type(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
     created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
@@ -240,7 +240,7 @@ def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "payload.", payload
 
 
-def _counts(booking: Booking, types: Collection[str]) -> bool:
+def _is_processed_type(booking: Booking, types: Collection[str]) -> bool:
     """
     Return whether events of this type are processed.
 
@@ -253,7 +253,7 @@ def _counts(booking: Booking, types: Collection[str]) -> bool:
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
     """`created_ms`: when the event was created; None in the flat shape, whose `createdAt` is the booking's."""
     is_seated = bool(booking.seats_per_time_slot)
-    named = [one for attendee in booking.attendees if (one := _named(attendee)) is not None]
+    named = [one for attendee in booking.attendees if (one := _named_attendee(attendee)) is not None]
     first = booking.attendees[0] if booking.attendees else Attendee()
     moved = booking.reschedule_uid or booking.from_reschedule
     return BookingEvent(
@@ -266,7 +266,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         sequence=booking.i_cal_sequence,
         start_ms=booking.start_time,
         end_ms=booking.end_time,
-        **_person(booking, first, named, is_seated=is_seated),
+        **_guest_fields(booking, first, named, is_seated=is_seated),
         title=booking.title,
         join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
@@ -275,13 +275,13 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
-        **({} if is_seated or kind not in _NEEDS_ALL else _changing(booking, uid)),
+        **({} if is_seated or kind not in _NEEDS_ALL else _change_urls(booking, uid)),
         # Without seats the others only accompany the first attendee; a cancellation may name any of them as gone.
         others=tuple(named[1:]) if is_seated or kind in CALLED_OFF else (),
     )
 
 
-def _changing(booking: Booking, uid: str) -> dict[str, str]:
+def _change_urls(booking: Booking, uid: str) -> dict[str, str]:
     """
     Return the URLs of Cal.com's pages for rescheduling and cancelling, as far as the event type allows these.
 
@@ -295,7 +295,9 @@ def _changing(booking: Booking, uid: str) -> dict[str, str]:
     return urls if booking.disable_cancelling else {**urls, "cancel_url": f"{base}/booking/{name}?cancel=true"}
 
 
-def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
+def _guest_fields(
+    booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool
+) -> dict[str, Any]:
     """
     Return the fields of the first guest. With seats these are the first attendee's: the answers to the form come from
     one booker and do not describe the other guests.
@@ -311,7 +313,7 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
     }
 
 
-def _named(attendee: Attendee) -> NamedAttendee | None:
+def _named_attendee(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
     number = attendee.booking_fields_responses.sms_reminder_number

@@ -161,7 +161,7 @@ def _delivery_and_contact(tags: dict[str, str]) -> tuple[DeliveryId, EnrollmentI
 
 
 def _kind(kind: FeedbackKind, mail: Mail) -> FeedbackKind:
-    """Return the kind, more exact for a bounce: one of type *Undetermined*, or of a new type, ends no enrollment."""
+    """Return the kind, with bounces told apart. One of type *Undetermined*, or of a new type, ends no enrollment."""
     if kind is not FeedbackKind.BOUNCED:
         return kind
     bounce = mail.bounce

@@ -61,15 +61,15 @@ def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
         text=values.pop("consent_text"), source=values.pop("consent_source"), at_ms=values.pop("consent_at")
     )
     agreed = values.pop("sms_consent")
-    of_sms = None
+    for_sms = None
     if agreed is not None:
-        of_sms = SmsConsent.of_signup(agreed, number=values.get("phone"), source=consent.source, at_ms=consent.at_ms)
+        for_sms = SmsConsent.of_signup(agreed, number=values.get("phone"), source=consent.source, at_ms=consent.at_ms)
     declared = {name: values.pop(name) for name in [*values] if name not in _KNOWN and name != "visitor"}
     extra |= {name: value for name, value in declared.items() if value is not None}
     return SignupForm(
         visitor=values.pop("visitor"),
         assessment=Assessment(
-            **values, extra=extra, consent=None if consent == Consent() else consent, sms_consent=of_sms
+            **values, extra=extra, consent=None if consent == Consent() else consent, sms_consent=for_sms
         ),
         notes=(*_renamed(read_as, valid), *dropped, *_repaired(reported, valid), *cut, *unknown),
     )

@@ -85,7 +85,7 @@ def inbound_of(texts: Mapping[str, str], *, received_ms: int) -> SmsReceived | N
 
 
 def word_of(body: str) -> Word:
-    """Return the keyword of an SMS; `Arrêt.` counts as STOP. A keyword within a sentence is an ordinary answer."""
+    """Return what an SMS means: `Arrêt.` counts as STOP, but a keyword within a sentence is an ordinary answer."""
     plain = unicodedata.normalize("NFKD", body).encode("ascii", "ignore").decode()
     word = re.sub(r"[^A-Z]+", " ", plain.upper()).strip()
     if word in _STOP:
