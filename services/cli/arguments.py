@@ -13,7 +13,7 @@ _LIKELY = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
 def address(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """
-    For `callback=`: trimmed, otherwise as typed; in its stored form when it has characters outside ASCII.
+    Check an address, as a `callback=`. Return it trimmed and otherwise as typed, or, if it is not ASCII, as stored.
 
     The gateway checks new addresses more strictly.
     """
@@ -26,17 +26,17 @@ def address(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 
 def address_or_words(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """An address as `address` takes it; any other text trimmed."""
+    """Like `address`, but also accept words without an @ and return them trimmed."""
     return value.strip() if value.strip() and "@" not in value else str(address(ctx, param, value))
 
 
 def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str | None, ...]:
-    """Likewise for several."""
+    """Like `address`, for several addresses."""
     return tuple(address(ctx, param, value) for value in values)
 
 
 def _stored_form(text: str) -> str:
-    """An international domain is stored as `xn--…`; an invisible character may come along with copying."""
+    """Write an international domain as `xn--…`, and drop invisible characters, which may come from copying."""
     try:
         return text if text.isascii() else repaired_address(text)
     except AddressError:

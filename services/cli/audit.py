@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from common.world import World
 
 LINES = 4
-"""That an audit says of a campaign: ledger, Resend, Twilio, Notion."""
+"""Progress lines for each campaign: ledger, Resend, Twilio, Notion."""
 KINDS: tuple[Kind, ...] = ("missing", "doubled", "unexplained")
 
 
@@ -28,12 +28,13 @@ KINDS: tuple[Kind, ...] = ("missing", "doubled", "unexplained")
 @json_option
 def command(campaign: str | None, as_json: bool) -> int:
     """
-    Compare the ledger with what Resend lists and what Notion shows.
+    Compare the ledger with the lists of Resend and Twilio, and with Notion.
 
-    Mails are the steps of a sequence and the reminders of a call. Missing: accepted according to the ledger, and not
-    listed; or long due, with nothing that will send it. Doubled: more than one mail of one step or reminder to one
-    person. Unexplained: a mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all
-    are 0. Safe while workers run; it reads all mails since the first signup, within the rate limits.
+    It covers the steps of a sequence and the reminders of calls. Missing: the ledger says that a mail was accepted, but
+    the provider does not list it; or a mail is long overdue and nothing will send it. Doubled: one person got a step or
+    a reminder more than once. Unexplained: a mail or a date that the ledger does not know, or that Notion lacks. Exit
+    status 1 unless all three are 0. Safe while workers run; it reads all mails since the first signup, within the rate
+    limits.
     """
     report = with_world(lambda world: _audit(world, campaign), plans=True)
     if as_json:
@@ -95,7 +96,7 @@ def _print(report: Report) -> None:
 
 
 def _which(finding: Finding) -> str:
-    """`step 2`, `reminder 24h of 2025-11-24 09:00:00`, `follow-up missed`, or "" for the person as a whole."""
+    """Return `step 2`, `reminder 24h of 2025-11-24 09:00:00`, `follow-up missed`, or "" for the whole person."""
     if finding.reminder:
         head, _, name = finding.reminder.partition("/")
         return f"reminder {name} of {clock_time(int(head))}" if head.isdecimal() else f"follow-up {name}"
@@ -103,6 +104,6 @@ def _which(finding: Finding) -> str:
 
 
 def _count(findings: list[Finding], kind: Kind) -> str:
-    """`2 missing`, and how many of them are reminders, if any."""
+    """Return a text such as `2 missing (1 of reminders)`."""
     reminders = sum(bool(finding.reminder) for finding in findings)
     return f"{len(findings)} {kind}" + (f" ({reminders} of reminders)" if reminders else "")

@@ -19,17 +19,17 @@ MARKS = ("completed", "no-show")
 
 @click.group()
 def command() -> None:
-    """What a person has to settle of Cal.com's bookings: events that could not be read, calls that nobody marked."""
+    """Settle what a person has to decide about bookings: events that could not be read, calls without an outcome."""
 
 
 @command.command()
 @json_option
 def unread(as_json: bool) -> None:
     """
-    List them, oldest first; --json gives their bodies in full.
+    List the booking events that could not be read, oldest first; --json prints their full bodies.
 
-    Look the booking up at Cal.com, set right there what is wrong, and discard the event here. What Cal.com then sends,
-    and the hourly comparison of bookings, do the rest.
+    Find the booking at Cal.com, correct it there, and discard the event here. The new events from Cal.com and the
+    hourly comparison of bookings then bring the ledger up to date.
     """
     events = with_ledger(lambda ledger: ledger.unread_bookings.read_all())
     if as_json:
@@ -43,9 +43,9 @@ def unread(as_json: bool) -> None:
 
 @command.command()
 @click.argument("ids", nargs=-1, metavar="ID…")
-@click.option("--all", "all_of_them", is_flag=True, help="Discard all that are listed now.")
+@click.option("--all", "all_of_them", is_flag=True, help="Discard all events that are listed now.")
 def discard(ids: tuple[str, ...], all_of_them: bool) -> None:
-    """Delete events that a person has dealt with."""
+    """Delete unread booking events that you have dealt with."""
     if bool(ids) == all_of_them:
         raise click.UsageError("name the ids that `advent bookings unread` lists, or --all")
     number = with_ledger(lambda ledger: _discard(ledger, ids))
@@ -55,7 +55,7 @@ def discard(ids: tuple[str, ...], all_of_them: bool) -> None:
 @command.command()
 @json_option
 def unmarked(as_json: bool) -> None:
-    """List calls that are over and of which nobody reported how they went, the oldest first. They get no follow-up."""
+    """List calls that have ended and whose outcome nobody has reported, oldest first. They get no follow-up."""
     calls = with_ledger(lambda ledger: ledger.unmarked_calls.read_all())
     if as_json:
         print_json([_as_json(call) for call in calls])
@@ -72,19 +72,19 @@ def unmarked(as_json: bool) -> None:
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 def mark(mark: Mark, ids: tuple[str, ...]) -> None:
     """
-    Say of unmarked calls how they went.
+    Report how unmarked calls went.
 
-    no-show: the guest was absent; the follow-up of missed calls goes out as if Cal.com had reported it now. completed:
-    the call took place; nobody is thanked so late.
+    no-show: the guest was absent; the follow-up for missed calls is sent as if Cal.com had reported it now. completed:
+    the call took place; no thank-you mail is sent, because it would be too late.
     """
     number = with_ledger(lambda ledger: _mark(ledger, mark, ids))
     click.echo(f"marked {number} call{'' if number == 1 else 's'} as {mark}")
     if before := len(set(ids)) - number:
-        click.echo(f"left {before} as somebody had marked {'it' if before == 1 else 'them'} before")
+        click.echo(f"left {before} unchanged: already marked")
 
 
 async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> int:
-    """How many nobody had marked before. Raises UsageError, before anything is done, for one that is not listed."""
+    """Mark calls. Return how many were unmarked. Raises UsageError, before any change, for an id that is not listed."""
     calls = {str(call.id): call for call in await ledger.unmarked_calls.read_all()}
     if unknown := [id for id in ids if id not in calls]:
         raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
@@ -95,7 +95,7 @@ async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> int:
             if await ledger.unmarked_calls.mark(one, mark, now_ms=now_ms()):
                 marked.append(one.contact)
     finally:
-        # Also of those that were marked before the store went away.
+        # Also for calls that were marked before the store went away.
         if marked:
             await record_action(ledger, "bookings mark", marked, before="unmarked", after=mark)
     return len(marked)

@@ -46,5 +46,5 @@ def _at_once(plan: Plan) -> str:
 
 
 def _shown(plan: Plan) -> list[tuple[int, int, int]]:
-    """The hours in which late mails are sent, without the hours between them."""
+    """Return the first hours in which late mails are sent, without the empty hours between them."""
     return [hour for hour in plan.hours if hour[1]][:HOURS_SHOWN]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @json_option
 def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_json: bool) -> int:
     """
-    Check, before a start, everything that would fail after it.
+    Check, before a start, everything that would fail later.
 
     Settings, the store's persistence and eviction policy, whether SECRET_KEY is the store's, both Notion databases, the
     sender's domain and webhook at Resend, the webhook at Cal.com, and every e-mail of every segment. One line for each
@@ -164,6 +164,6 @@ def _check_campaign(settings: Settings, found: CheckReport) -> Campaigns | None:
         found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
     if ignored := campaigns.windows_ignored(settings.pace):
         found.warnings.append(
-            f"TESTING_MODE: the sending windows of {', '.join(ignored)} do not apply; mail goes at night"
+            f"TESTING_MODE: the sending windows of {', '.join(ignored)} do not apply; mail is sent at night too"
         )
     return campaigns

@@ -1,8 +1,8 @@
 """
-What `advent check` asks Cal.com: whether the webhook reports every event that a booking may have.
+The part of `advent check` for Cal.com: whether the webhook reports every event that a booking may have.
 
-`GET /v2/webhooks` lists those of the key's user: `{"status": "success", "data": [{"subscriberUrl", "triggers",
-"active"}]}` (cal.com/docs/api-reference/v2/webhooks). Those of event types and teams are not among them.
+`GET /v2/webhooks` lists the webhooks of the key's user: `{"status": "success", "data": [{"subscriberUrl", "triggers",
+"active"}]}` (cal.com/docs/api-reference/v2/webhooks). It does not list webhooks of event types and teams.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from services.gateway.webhooks.calcom_payload import KINDS
 
 
 async def check_calcom(settings: Settings, found: CheckReport) -> None:
-    """Warn of what the webhook leaves out."""
+    """Warn about events that the webhook does not report."""
     headers = {"Authorization": f"Bearer {settings.calcom_api_key}"}
     answer = await get(f"{settings.calcom_api_url}/v2/webhooks?take=250", headers)
     if answer.status in (401, 403):

@@ -1,4 +1,4 @@
-"""The part of `advent check` for the two Notion databases, each by itself; adds the columns that they lack."""
+"""The part of `advent check` for the two Notion databases, checked separately; it can add missing columns."""
 
 from __future__ import annotations
 

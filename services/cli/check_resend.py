@@ -1,4 +1,4 @@
-"""What `advent check` asks Resend: the key, the sender's domain, its tracking, and the webhook."""
+"""The part of `advent check` for Resend: the key, the sender's domain, its tracking, and the webhook."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from services.cli.check_report import CheckReport
 from services.cli.check_webhooks import Webhook, compare_webhooks, get
 
 EVENTS = ("email.delivered", "email.bounced", "email.complained", "email.suppressed", "email.failed")
-"""Without one of these we would go on writing to somebody who gets nothing, or who has complained."""
+"""Without any one of these, mail would go on to addresses that receive nothing, or whose owner has complained."""
 
 
 async def check_resend(settings: Settings, found: CheckReport) -> None:
-    """The key must be valid and the sender's domain verified; a key that may only send cannot list domains."""
+    """Check that the key is valid and the sender's domain verified. A key that may only send cannot list domains."""
     domain = parseaddr(settings.identity.sender)[1].rpartition("@")[2].lower()
     answer = await get(f"{settings.resend_api_url}/domains", _headers(settings))
     if answer.status == 401 and answer.body.get("name") == "restricted_api_key":

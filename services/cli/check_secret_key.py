@@ -1,4 +1,4 @@
-"""The part of `advent check` for SECRET_KEY: whether it is the store's, and how a new one is accepted."""
+"""The part of `advent check` for SECRET_KEY: whether it is the store's; and accepting a new one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def compare_secret_key(settings: Settings, found: CheckReport) -> None:
-    """A problem when the store was begun with another key. A store that does not answer is not checked."""
+    """Report a problem if the store was begun with another key. A store that does not answer is not checked."""
     import redis
 
     from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
@@ -36,7 +36,7 @@ async def compare_secret_key(settings: Settings, found: CheckReport) -> None:
 
 async def accept_secret_key(settings: Settings) -> str:
     """
-    Make this key the store's; returns a line that says what became of the suppressions.
+    Make this key the store's. Return a line that says what happened to the suppressions.
 
     Raises CommandFailed while another Advent process uses the store, StoreError or `redis.RedisError` when the store
     cannot be used.
@@ -47,14 +47,14 @@ async def accept_secret_key(settings: Settings) -> str:
     with _with_running_store(settings) as settings:
         async with open_ledger(settings) as ledger:
             if not await secret_key_differs(ledger.client, settings.secret):
-                return "SECRET_KEY: the store has no other"
+                return "SECRET_KEY: the store has this key already"
             await _refuse_while_in_use(ledger)
             return _result_line(await accept_new_key(ledger, settings.secret, now_ms=now_ms()))
 
 
 @contextmanager
 def _with_running_store(settings: Settings) -> Iterator[Settings]:
-    """`advent up`, and its store with it, does not start with another key: so its store is started here, alone."""
+    """Yield settings with the URL of a running store. `advent up` refuses a new key, so its store is started here."""
     from common.store.embedded import EmbeddedStore
     from services.supervisor.run_dir import RunDirectory, with_store_url
 
@@ -75,7 +75,7 @@ def _with_running_store(settings: Settings) -> Iterator[Settings]:
 
 
 async def _refuse_while_in_use(ledger: Ledger) -> None:
-    """What another process hashes with the old key meanwhile would match no address under the new one."""
+    """Raise CommandFailed if processes use the store: what they hash with the old key would be useless afterwards."""
     from common.ledger.reads.store_stats import read_store_stats
     from common.store.client_names import processes_at
 

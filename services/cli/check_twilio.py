@@ -1,4 +1,4 @@
-"""What `advent check` asks Twilio: whether the account may be used."""
+"""The part of `advent check` for Twilio: whether the account can be used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def check_twilio(settings: Settings, found: CheckReport) -> None:
     clock = SystemClock()
     texter = texter_of(settings, clock)
     if texter is None:
-        return  # What is missing is a problem of the settings.
+        return  # The check of the settings names what is missing.
     try:
         await texter.list_accepted(clock.now_ms())
     finally:

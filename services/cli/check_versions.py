@@ -1,4 +1,4 @@
-"""`advent check`: are the files on disk what is in force?"""
+"""The part of `advent check` for versions: whether the campaign files on disk are in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def compare_versions(settings: Settings, campaigns: Campaigns, found: CheckReport) -> None:
-    """A warning for files that wait to be applied; nothing when the store does not answer, which is said elsewhere."""
+    """Warn about files that are not applied yet. Say nothing if the store does not answer: another check says it."""
     import redis
 
     from common.ledger.ledger import Ledger

@@ -1,4 +1,4 @@
-"""Whether a provider's webhook reports everything that Advent needs, and the question that shows it."""
+"""Checks that a provider's webhook reports everything that Advent needs; and the request that lists webhooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One webhook of a provider: where it posts to, and what."""
+    """One webhook of a provider. `url`: where it posts to. `events`: what it reports."""
 
     url: str
     events: Collection[str]
@@ -30,7 +30,7 @@ class Webhook:
 
 
 async def get(url: str, headers: Mapping[str, str]) -> Response:
-    """Ask a provider once. Raises Transient when it does not answer as one."""
+    """Send one request to a provider. Raises Transient unless it answers with a JSON object or a status of 5xx."""
     try:
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(url, headers=dict(headers))
@@ -46,7 +46,7 @@ async def get(url: str, headers: Mapping[str, str]) -> Response:
 def compare_webhooks(
     provider: str, listed: Iterable[Webhook], url: str, needed: Sequence[str], found: CheckReport
 ) -> None:
-    """Warn unless active webhooks that post to `url`, or to its path on another host, report all that is `needed`."""
+    """Warn unless active webhooks that post to `url`, or to its path on another host, report all `needed` events."""
     webhooks = list(listed)
     ours = [one for one in webhooks if one.url.rstrip("/") == url] or [
         one for one in webhooks if urlsplit(one.url).path.rstrip("/").endswith(urlsplit(url).path)

@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """What a person decides about clocks that disagree."""
+    """Confirm the data store's clock when clocks disagree."""
 
 
 @command.command()
 @json_option
 def confirm(as_json: bool) -> None:
     """
-    Say that the data store's clock is right as it is: all sending that a clock holds goes on by it.
+    Confirm that the data store's clock is right now. All sending that is held because of a clock continues.
 
-    Needed only when a clock was wrong before and has been set right, and no provider could be asked for the time.
-    Mail that is due by the store's clock leaves at once: read the time that is printed.
+    Needed only when a clock was wrong and has been corrected, and no provider's time was available for comparison. Mail
+    that is due by the store's clock is sent at once, so check the time that is printed.
     """
     store_ms, released = with_ledger(_confirm)
     if as_json:
         print_json({"store_ms": store_ms, "released": list(released)})
         return
-    click.echo(f"the data store's clock is taken as right: {clock_time(store_ms)} UTC")
+    click.echo(f"the data store's clock is confirmed: {clock_time(store_ms)} UTC")
     click.echo(f"this machine's clock shows {clock_time(now_ms())} UTC")
-    click.echo("sending goes on" if released else "no clock held any sending")
+    click.echo("sending continues" if released else "no clock held any sending")
 
 
 async def _confirm(ledger: Ledger) -> tuple[int, dict[str, Hold]]:

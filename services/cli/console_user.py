@@ -16,8 +16,8 @@ def command(name: str, role: Role, as_json: bool) -> None:
     """
     Make a token for one user of the console, and print it with the line for CONSOLE_USERS.
 
-    The token is shown once and kept nowhere: give it to the person, and restart the console with the line added. Who is
-    removed from CONSOLE_USERS is logged out.
+    The token is shown once and not stored. Give it to the person, add the line to CONSOLE_USERS and restart the
+    console. A user who is removed from CONSOLE_USERS is logged out.
     """
     try:
         user, token = new_user(name, role)

@@ -33,7 +33,7 @@ def command(who: str, as_json: bool) -> int:
     """
     Show one person's whole timeline in each campaign: what happened, what is next and when. Times are UTC.
 
-    A person is named by the address, the enrollment id, or words that begin their name or business.
+    Name the person by address, by enrollment id, or by the beginning of their name or business.
     """
     matches, people = with_campaigns(lambda ledger, campaigns: _find(ledger, campaigns, who), plans=True)
     if matches:
@@ -44,7 +44,7 @@ def command(who: str, as_json: bool) -> int:
         print_json({**first, "other_campaigns": others} if others else first)
         return 0
     if first["status"] is None:
-        click.echo(f"{first['email']} {no_mail_since(first['suppressed'])}; nothing else is kept about them")
+        click.echo(f"{first['email']} {no_mail_since(first['suppressed'])}; nothing else is stored about them")
         return 0
     for person in (first, *others):
         _print(person, is_one_of_several=bool(others))
@@ -100,7 +100,7 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
 
 
 async def _find(ledger: Ledger, campaigns: Campaigns, who: str) -> tuple[Sequence[ListedPerson], list[dict[str, Any]]]:
-    """(those who may be meant, if they are several; else the person, in each of their campaigns)."""
+    """Return (all matches, []) for several people; for one, ((), the person's fields in each of their campaigns)."""
     from common.domain.person_search import PeopleFilter
     from common.ledger.reads.contact_timeline import read_contact_timeline
     from common.ledger.reads.people import PeopleList
@@ -110,14 +110,14 @@ async def _find(ledger: Ledger, campaigns: Campaigns, who: str) -> tuple[Sequenc
     if is_enrollment_id(who):
         known = await read_contact_timeline(ledger, EnrollmentId(who), now_ms=now_ms())
         if known is None:
-            raise CommandFailed(f"nobody has the id {who}")
+            raise CommandFailed(f"no enrollment has the id {who}")
         return (), await _look_up(ledger, campaigns, known.email)
     people = PeopleList(ledger)
     await people.read_all()
     found = await people.find(PeopleFilter(words=who))
     emails = {one.email for one in found}
     if not who or not emails:
-        raise CommandFailed(f"nobody's name, business, address or id begins with {who!r}")
+        raise CommandFailed(f"no name, business, address or id begins with {who!r}")
     return ([*found], []) if len(emails) > 1 else ((), await _look_up(ledger, campaigns, normal_address(emails.pop())))
 
 
@@ -134,13 +134,13 @@ async def _look_up(ledger: Ledger, campaigns: Campaigns, email: str) -> list[dic
 
 
 def _names(campaigns: Campaigns, campaign: str) -> dict[str, str]:
-    """What the team calls each mail, by `step 3`."""
+    """Return the team's name for each mail, with keys such as `step 3`."""
     played = campaigns.get(campaign)
     return {f"step {step_of(one.id)}": one.name for one in played.steps} if played else {}
 
 
 def _name_in(what: str, names: Mapping[str, str]) -> str:
-    """Of `step 3 planned`: that of the third step."""
+    """Return the name of the step in a text such as `step 3 planned`; "" if there is none."""
     return names.get(" ".join(what.split(" ")[:2]), "")
 
 
@@ -173,7 +173,7 @@ def _fields(found: ContactTimeline, no_mail: dict[str, Any], names: Mapping[str,
 
 
 async def _no_mail(ledger: Ledger, email: str) -> dict[str, Any]:
-    """Why this address gets no mail: for good (`suppressed`), or until it is released (`resting`)."""
+    """Return why this address gets no mail: permanently (`suppressed`), or until it is released (`resting`)."""
     suppressed, resting = await ledger.suppressions.of(email), await ledger.suppressions.resting(email)
     return {
         "suppressed": asdict(suppressed) if suppressed else None,

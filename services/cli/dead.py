@@ -61,12 +61,12 @@ def list_command(as_json: bool) -> None:
 @json_option
 def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_json: bool) -> int:
     """
-    Plan dead letters again, due at once. Nobody receives one twice.
+    Schedule dead letters again, due at once. Nobody receives a mail twice.
 
-    A mail that was certainly never accepted is rendered again. One that may have been accepted is sent again with the
-    same bytes under the same idempotency key while the provider remembers it; after 23 hours it is looked for in
-    Resend's list, and is sent again only if it is not there. If the list does not decide it, it stays a dead letter,
-    and the exit status is 1.
+    A mail that was certainly never accepted is rendered again. A mail that may have been accepted is sent again with
+    the same bytes and the same idempotency key while the provider remembers the key. After 23 hours Resend's list is
+    searched, and the mail is sent again only if it is not there. If the list gives no clear answer, it stays a dead
+    letter, and the exit status is 1.
     """
     if (delivery is None) is not everything:
         raise click.UsageError("Give one ID, or --all.")
@@ -85,7 +85,7 @@ def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_jso
 @click.argument("delivery", metavar="ID")
 @click.option("--dry-run", is_flag=True, help="Show what would be discarded, and change nothing.")
 def discard_command(delivery: str, dry_run: bool) -> None:
-    """Give a dead letter up for good."""
+    """Discard a dead letter permanently."""
     letter = with_ledger(lambda ledger: _discard(ledger, delivery, dry_run=dry_run))
     click.echo(f"{'would discard' if dry_run else 'discarded'} {letter.id}: {letter.reason}")
 
@@ -102,7 +102,7 @@ async def _one(ledger: Ledger, delivery: str) -> DeadLetter:
 
 
 async def _replay(world: World, delivery: str | None, *, dry_run: bool) -> list[tuple[Plan, bool]]:
-    """The plan for each dead letter, and whether it was carried out (in a dry run: would be)."""
+    """Return the plan for each dead letter, and whether it was carried out (in a dry run: would be)."""
     from actors.dead_letters import Way, plan, replay
 
     letters = [await _one(world.ledger, delivery)] if delivery is not None else await _all(world.ledger)
@@ -118,7 +118,7 @@ async def _replay(world: World, delivery: str | None, *, dry_run: bool) -> list[
 
 
 def _line(planned: Plan, done: bool, *, dry_run: bool) -> str:
-    """`replayed enr_…/step-3: validation_error`"""
+    """Return a line such as `replayed enr_…/step-3: validation_error`."""
     from actors.dead_letters import Way
 
     letter = planned.letter

@@ -22,11 +22,11 @@ _PROVIDERS = {
 
 
 class CommandFailed(Exception):
-    """A command could not do what it was asked to do; the message is the line to print."""
+    """A command could not do what was requested. The message is the line to print."""
 
 
 def error_lines(error: Exception) -> list[str]:
-    """The lines for an error that a user can fix; empty for an internal error."""
+    """Return the lines for an error that a user can fix; [] for an internal error."""
     import redis
 
     from common.campaigns.errors import CampaignError
@@ -64,7 +64,7 @@ _MACHINE = {
     errno.EPERM: "run as the user who owns it, or set DATA_DIR to a folder of yours",
     errno.EMFILE: "allow more open files (`ulimit -n`)",
 }
-"""Errors of the operating system, and the cure."""
+"""Errors of the operating system, and how to fix them."""
 
 
 def _has_current_folder() -> bool:
@@ -76,7 +76,7 @@ def _has_current_folder() -> bool:
 
 
 def provider_error_line(failure: Failure, settings: Settings) -> str:
-    """Which provider failed and why; where it cannot be reached, its address and the setting to change."""
+    """Return which provider failed and why; for one that cannot be reached, its address and the setting to change."""
     from common.providers.cures import cure_of
 
     if failure.provider not in _PROVIDERS:
@@ -92,7 +92,7 @@ def provider_error_line(failure: Failure, settings: Settings) -> str:
             f"the sandbox, which takes the place of {name}, does not answer at {settings.sandbox_url}; start"
             " `advent up` or `advent sandbox`, or set SANDBOX_HOST and SANDBOX_PORT to their values"
         )
-    # Without the path, which may contain a token.
+    # The path is omitted, because it may contain a token.
     where = urlsplit(getattr(settings, setting))
     port = f":{where.port}" if where.port else ""
     return f"{name} cannot be reached at {where.hostname}{port}; check the network, or correct {setting.upper()}"

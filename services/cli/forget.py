@@ -28,17 +28,17 @@ REPEAT_EACH = "repeat the command later, for each spelling of the address"
 
 @click.command()
 @click.argument("email", callback=address)
-@click.option("--dry-run", is_flag=True, help="Only show what is stored about them.")
+@click.option("--dry-run", is_flag=True, help="Only show what is stored about the person.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     Erase a person from the store, in every campaign: enrollment, timeline, calls, and all mails that wait or failed.
 
-    What stays is a hash of the address, made with SECRET_KEY, so that the address never receives mail again; and its
-    entry in Resend's suppression list, which is made here, except in TESTING_MODE. Other data at Notion, Resend and
-    Cal.com is not touched; the command prints what to erase there. It asks for confirmation. An address of which
-    nothing is stored is suppressed only with --yes. Safe while workers run, and safe to repeat.
+    Two things remain, so that the address never receives mail again: a hash of it, made with SECRET_KEY, and an entry
+    in Resend's suppression list, which this command adds except in TESTING_MODE. Other data at Notion, Resend and
+    Cal.com is not touched; the command prints what to erase there. It asks for confirmation. If nothing is stored about
+    the address, it is suppressed only with --yes. Safe while workers run, and safe to repeat.
     """
     who = normal_address(email)
     traces, suppressed = with_ledger(lambda ledger: _find(ledger, who))
@@ -100,14 +100,14 @@ async def _list_at_resend(world: World, traces: Traces) -> Unchanged | None:
 
 
 def _warn(unchanged: Unchanged | None) -> None:
-    """Also which spellings the list lacks: the store does not know them any more."""
+    """Warn, and name the spellings that Resend's list lacks, because the store does not know them any more."""
     warn_unchanged_list(unchanged, then=REPEAT_EACH)
     for spelling in unchanged.left if unchanged else ():
         click.echo(f"  not on Resend's list: {spelling}", err=True)
 
 
 async def _refuse_another_key(ledger: Ledger) -> None:
-    """A hash made with another key would suppress nobody."""
+    """Raise SettingsError if the store has another key: a hash made with this one would suppress nobody."""
     from common.settings.settings import SettingsError
     from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from services.cli.shared import settings_with_store
@@ -155,7 +155,7 @@ def _print_what_stays(traces: Traces) -> None:
 
 
 def _set_aside_file() -> str | None:
-    """The file of events that a gateway could not store; only a person can say whom a damaged line is about."""
+    """Return the file of events that a gateway could not store, if any. A person has to see whom they are about."""
     from services.cli.shared import settings_given
     from services.gateway.spool.spool_directory import SET_ASIDE
 

@@ -12,8 +12,8 @@ def command() -> int:
     """
     Receive webhooks until SIGTERM; then answer the requests in flight and exit within 30 s.
 
-    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. While the store is away, events are kept
-    on disk in DATA_DIR and accepted as usual.
+    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. While the store is away, events are
+    accepted as usual and stored on disk in DATA_DIR.
     """
     from services.cli.process import run_gateway
 

@@ -32,9 +32,9 @@ RETRY_SECONDS = 0.5
     "--behind-minutes", type=click.FloatRange(0), default=30, show_default=True, help="How long Notion may be behind."
 )
 @click.option(
-    "--wait", "wait_s", type=click.FloatRange(0), default=0, help="Repeat for this many seconds while broken."
+    "--wait", "wait_s", type=click.FloatRange(0), default=0, help="Repeat for up to this many seconds while broken."
 )
-@click.option("--no-gateway", is_flag=True, help="Do not ask the gateway: it runs on another machine.")
+@click.option("--no-gateway", is_flag=True, help="Skip the gateway, because it runs on another machine.")
 @click.option("--quiet", is_flag=True, help="Print only what is wrong.")
 @json_option
 def command(
@@ -44,7 +44,7 @@ def command(
     Check the whole system: one line each for gateway, store, workers, what is due, providers and Notion.
 
     Exit status 0: all is well. 1: something is broken (marked !). 3: nothing is broken, but something needs a person
-    (marked ?), such as a dead letter. Changes nothing; fit for cron and for upgrades.
+    (marked ?), such as a dead letter. It changes nothing, and is suitable for cron and for upgrades.
     """
     from common.health_checks import Level, Limits
     from common.health_summary import EXIT_STATUS
@@ -71,7 +71,7 @@ def command(
 
 
 def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> tuple[list[Finding], HealthSummary]:
-    """Every aspect, in the order in which an operator would look; and all of them in a sentence."""
+    """Return a finding for every aspect, in the order in which an operator would look, and a summary of all."""
     import redis
 
     from common.health_checks import check_gateway, check_unreachable_store
@@ -89,13 +89,13 @@ def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> tuple[
 async def check_store(
     settings: Settings, limits: Limits | None = None, *, answers_within_s: float | None = None
 ) -> tuple[tuple[Finding, ...], StoreStats]:
-    """Every aspect but the gateway's. Raises redis.RedisError or OSError when the store does not answer."""
+    """Check everything but the gateway. Raises redis.RedisError or OSError when the store does not answer."""
     from common.campaigns.campaigns import Campaigns, load_campaigns
     from common.health_checks import check_health
     from common.ledger.reads.store_stats import read_store_stats
     from common.versions.played import differing_from
 
-    # Loading it takes a second or more, which must not count as the store's.
+    # Loading takes a second or more, which must not count against the store's time limit.
     files = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     played = Campaigns(*files.values())
     async with asyncio.timeout(answers_within_s), open_ledger(settings, campaigns=played) as ledger:
@@ -104,7 +104,7 @@ async def check_store(
 
 
 def gateway_if_here(settings: Settings) -> list[Finding]:
-    """Its findings; none where it runs on another machine or not at all."""
+    """Return the gateway's findings; [] when none runs on this machine."""
     from common.health_checks import check_gateway
 
     status = _gateway(settings.gateway_url)
@@ -112,7 +112,7 @@ def gateway_if_here(settings: Settings) -> list[Finding]:
 
 
 def _gateway(url: str) -> GatewayStatus | None:
-    """None when no gateway answers at `url`."""
+    """Return the status of the gateway at `url`; None when no gateway answers there."""
     from common.gateway_status import GatewayStatus
 
     parts = urlsplit(url)

@@ -14,7 +14,7 @@ class LazyGroup(click.Group):
     """Lists its commands with one line each without importing them."""
 
     def __init__(self, modules: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
-        """`modules`: the name of each command, the module that has it as `command`, and its line of help."""
+        """`modules`: the name of a command → (the module with the object `command`, the line of help)."""
         super().__init__(**attributes)
         self._modules = modules
 
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Click itself suggests only commands that have been imported."""
+        """Suggest a similar command. Click itself suggests only commands that have been imported."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

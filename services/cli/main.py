@@ -18,24 +18,24 @@ COMMANDS = {
     "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
     "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
     "suppress": ("services.cli.suppress", "Send no further mail to an address, here and at Resend."),
-    "unsuppress": ("services.cli.unsuppress", "Let mail go again to a person who asks to come back."),
-    "release": ("services.cli.release", "Send again to an address whose mailbox took no mail for a while."),
-    "bookings": ("services.cli.bookings", "List or discard booking events that could not be read."),
+    "unsuppress": ("services.cli.unsuppress", "Allow mail again to a person who asked to come back."),
+    "release": ("services.cli.release", "Resume mail to an address whose mailbox refused several mails in a row."),
+    "bookings": ("services.cli.bookings", "Settle bookings: events that could not be read, calls without an outcome."),
     "signups": ("services.cli.signups", "List, release or discard signups that are held because there were too many."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
-    "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
-    "clock": ("services.cli.clock", "Confirm the data store's clock, when a clock that was set holds all sending."),
+    "resume": ("services.cli.resume", "Show what happens when a pause ends, then end it; --plan only shows it."),
+    "clock": ("services.cli.clock", "Confirm the data store's clock when sending is held because of a clock."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
-    "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
+    "migrate": ("services.cli.migrate", "Convert a stopped store of an older format; a copy is stored first."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
     "forget": ("services.cli.forget", "Erase a person; the address never receives mail again."),
     "campaign": ("services.cli.campaign", "Write, check and try out campaigns; plan, apply and roll back versions."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment into files, with an index page."),
     "simulate": ("services.cli.simulate", "Simulate the campaign in virtual time, with the real actors."),
     "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),
-    "sign": ("services.cli.sign", "Print the curl command that posts a file, signed."),
+    "sign": ("services.cli.sign", "Print the curl command that posts a file as a signed webhook."),
     "gateway": ("services.cli.gateway", "Run only the gateway, which receives webhooks."),
-    "worker": ("services.cli.worker", "Run only a worker, which carries out what is due."),
+    "worker": ("services.cli.worker", "Run only a worker, which processes due jobs."),
     "console": ("services.cli.console", "Run only the console: whether all is well, and dead letters."),
     "console-user": ("services.cli.console_user", "Make a token for one user of the console."),
     "sandbox": ("services.cli.sandbox", "Run only the sandbox, which imitates Resend, Notion, Cal.com and Twilio."),
@@ -55,7 +55,7 @@ advent = click.version_option(package_name="advent")(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. An error that a user can fix is one line, never a traceback."""
+    """Run one command and return its exit status. An error that a user can fix is one line, never a traceback."""
     try:
         status = advent.main(args=arguments, prog_name="advent", standalone_mode=False)
         sys.stdout.flush()
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """The reader has closed the pipe; Python writes what is left to it at the end of the process."""
+    """Discard the rest of the output: the reader has closed the pipe, and Python would still write to it at exit."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, sys.stdout.fileno())
     os.close(descriptor)

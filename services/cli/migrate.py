@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say which formats the store and this version have; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the formats of the store and of this version, and change nothing.")
 @click.option(
     "--restore",
     type=click.Path(exists=True, path_type=Path),
     metavar="COPY",
-    help="Put back a copy that an earlier run kept, instead of migrating.",
+    help="Restore the copy that an earlier run stored, instead of migrating.",
 )
-@click.option("--yes", is_flag=True, help="Put the campaigns of these files in force for people from before versions.")
+@click.option("--yes", is_flag=True, help="Put these campaign files in force for people who signed up before versions.")
 @json_option
 def command(dry_run: bool, restore: Path | None, yes: bool, as_json: bool) -> None:
     """
-    Bring a stopped store of an older format up to the format of this version.
+    Convert a stopped store of an older format to the format of this version.
 
-    Refuses while processes of Advent are connected. First keeps a copy of the store in DATA_DIR/backups, and prints
-    where it is. Repeating changes nothing; a run that was killed is continued by the next one. `advent up` does this by
-    itself for its embedded store.
+    It refuses while processes of Advent are connected. It first stores a copy of the store in DATA_DIR/backups, and
+    prints where it is. Repeating changes nothing; the next run continues one that was killed. `advent up` does this
+    automatically for its embedded store.
     """
     settings = client_settings()
     if restore is not None:
         _restore(settings, restore, as_json=as_json)
     elif dry_run:
-        _look(settings, as_json=as_json)
+        _print_formats(settings, as_json=as_json)
     else:
         _migrate(settings, is_agreed=yes, as_json=as_json)
 
@@ -70,12 +70,12 @@ def _migrate(settings: Settings, *, is_agreed: bool, as_json: bool) -> None:
     elif migration is None:
         click.echo(f"nothing to do: the store is in format {FORMAT}")
     else:
-        _tell(migration)
+        _print_migration(migration)
     for line in lines:
         click.echo(line, err=as_json)
 
 
-def _look(settings: Settings, *, as_json: bool) -> None:
+def _print_formats(settings: Settings, *, as_json: bool) -> None:
     from common.store.format import FORMAT, describe_problem
 
     found = asyncio.run(_format_of(settings))
@@ -89,7 +89,7 @@ def _look(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _format_of(settings: Settings) -> StoreFormat | None:
-    """None for an embedded store that is not there yet."""
+    """Return the store's format; None when the embedded store does not exist yet."""
     from common.store.clients import connect_async
     from common.store.format import store_format
 
@@ -129,7 +129,7 @@ async def _restore_keys(url: str, copy: Path) -> int:
 
 
 def _embedded(settings: Settings) -> EmbeddedStore | None:
-    """The store in DATA_DIR; None where none was started yet."""
+    """Return the store in DATA_DIR; None when none was started there yet."""
     from common.store.embedded import EmbeddedStore
 
     store = EmbeddedStore(settings.data_dir / "store")
@@ -138,7 +138,7 @@ def _embedded(settings: Settings) -> EmbeddedStore | None:
 
 @contextmanager
 def _running(store: EmbeddedStore | None) -> Iterator[None]:
-    """Run an embedded store meanwhile. Raises StoreError when an `advent up` has it."""
+    """Run the embedded store, if given, during the block. Raises StoreError when an `advent up` uses it."""
     if store is None:
         yield
         return
@@ -162,7 +162,7 @@ def _figures(migration: Migration | None) -> dict[str, Any]:
     }
 
 
-def _tell(migration: Migration) -> None:
+def _print_migration(migration: Migration) -> None:
     click.echo(migration.describe())
     for note in (note for result in migration.results for note in result.notes):
         click.echo(note)

@@ -1,4 +1,4 @@
-"""`advent migrate --yes`: for people from before versions were kept, the campaigns of these files are put in force."""
+"""`advent migrate --yes`: puts the campaign files in force for people from before versions were stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKED = (
 
 
 async def decide_versions(settings: Settings, url: str, *, is_agreed: bool) -> list[str]:
-    """What is said of it, a line each; nothing where nobody waits for a decision."""
+    """Put the files in force if needed and agreed. Return the lines to print; [] when nothing had to be decided."""
     campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     async with connect_async(url) as client:
         versions = Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret).versions

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", callback=address, metavar="EMAIL", help="Pause one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Pause mail to one person instead of all mail.")
 @click.option("--campaign", metavar="NAME", help="Pause one campaign instead of all mail.")
 @click.option("--reason", default="", help="Why; shown by status and contact until the pause ends.")
 @json_option
 def command(contact: str | None, campaign: str | None, reason: str, as_json: bool) -> None:
     """
-    Stop all mail, that of one campaign, or mail to one person, until `advent resume`.
+    Stop all mail, the mail of one campaign, or the mail to one person, until `advent resume`.
 
     Nothing is lost or skipped: signups and bookings are accepted, the schedule stays, and due mail waits. A mail that
-    is being sent at this moment still goes out.
+    is being sent at this moment is still sent.
     """
     refuse_both(contact, campaign)
     pause, began = with_ledger(lambda ledger: _pause(ledger, contact, campaign, reason))
@@ -45,7 +45,7 @@ def refuse_both(contact: str | None, campaign: str | None) -> None:
 
 async def known_scopes(ledger: Ledger, contact: str | None, campaign: str | None) -> list[str | None]:
     """
-    Whose mail is meant, as `Pauses` takes it: everybody's, a campaign's, or one person's in each campaign.
+    Return the scopes for `Pauses`: [None] for all mail, or a campaign's scope, or one person's ids in each campaign.
 
     Raises CommandFailed for a campaign that is not played, or an address that has neither signed up nor booked.
     """
@@ -67,12 +67,12 @@ async def known_scopes(ledger: Ledger, contact: str | None, campaign: str | None
 
 
 def pause_line(pause: Pause) -> str:
-    """`since 2025-11-24 09:09:00 UTC by ada: the sender's domain moves`"""
+    """Return a text such as `since 2025-11-24 09:09:00 UTC by ada: the sender's domain moves`."""
     return f"since {clock_time(pause.since_ms)} UTC by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
 
 
 def pause_fields(pause: Pause | None, contact: str | None, campaign: str | None = None) -> dict[str, Any]:
-    """For `--json`."""
+    """Return the pause for `--json`."""
     fields = {"since_ms": pause.since_ms, "by": pause.by, "reason": pause.reason} if pause else None
     of_campaign = {"campaign": campaign} if campaign else {}
     return {"contact": normal_address(contact) if contact else None, **of_campaign, "pause": fields}
@@ -85,7 +85,7 @@ async def _pause(ledger: Ledger, contact: str | None, campaign: str | None, reas
     scopes = await known_scopes(ledger, contact, campaign)
     found = [await ledger.pauses.start(scope, new) for scope in scopes]
     if any(began for _, began in found):
-        # What was said about one person is not kept where forgetting them does not reach.
+        # A reason about one person is not stored in the action log, because `advent forget` does not erase it there.
         why = new.reason if contact is None else ""
         await record_action(ledger, "pause", [scope or "everybody" for scope in scopes], after="paused", why=why)
     return next((one for one in found if one[1]), found[0])

@@ -24,17 +24,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--open", "show", is_flag=True, help="Open the gallery in a browser.")
-@click.option(
-    "--into", type=click.Path(path_type=Path, file_okay=False), help="A folder; DATA_DIR/preview unless named."
-)
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="A folder; by default DATA_DIR/preview.")
 @click.option("--campaign", metavar="NAME", help="One campaign instead of all.")
-@click.option("--as", "email", metavar="EMAIL", callback=address, help="As this contact reads them, from the store.")
+@click.option("--as", "email", metavar="EMAIL", callback=address, help="As this contact in the store gets them.")
 def command(show: bool, into: Path | None, campaign: str | None, email: str | None) -> None:
     """
     Render every e-mail for every segment, language and kind of reader, and a gallery of them.
 
-    The gallery shows each as on a desktop, on a phone, in dark mode and as plain text: for somebody who answered
-    everything, somebody who answered the least, and somebody whose values are awkward.
+    The gallery shows each mail as on a desktop, on a phone, in dark mode and as plain text, for three kinds of reader:
+    one who answered everything, one who answered the minimum, and one with awkward values.
     """
     from common.campaigns.campaigns import load_campaigns
     from common.campaigns.gallery import write_gallery
@@ -47,7 +45,7 @@ def command(show: bool, into: Path | None, campaign: str | None, email: str | No
     pages = [*(_as_contact(campaigns, settings, email) if email else _samples(campaigns, settings))]
     if not pages:
         raise CommandFailed(
-            f"{email}: not enrolled in {', '.join(campaigns)}; name another campaign, or somebody who signed up"
+            f"{email}: not enrolled in {', '.join(campaigns)}; name another campaign, or a person who signed up"
         )
     try:
         index = write_gallery(folder, ", ".join(one.name for one in campaigns.values()), pages)

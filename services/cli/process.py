@@ -1,4 +1,4 @@
-"""Runs one process by itself, for compose, Kubernetes and systemd: the same that `advent up` forks."""
+"""Runs a single process, for compose, Kubernetes and systemd: the same one that `advent up` forks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_gateway(settings: Settings) -> int:
 def run_one_worker(settings: Settings) -> int:
     _exit_on_sigterm()
     _check_metrics_host(settings)
-    # A wrong campaign is reported at once, not only when the store answers.
+    # Report an invalid campaign at once, not only when the store answers.
     load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     setup_logs("worker", settings)
     return run_worker(settings, say=lambda line: log.warning("worker_waits", why=line))
@@ -46,12 +46,12 @@ def run_sandbox(settings: Settings) -> int:
 
 
 def _exit_on_sigterm() -> None:
-    """Until the process sets its own handler: SIGTERM during the start, or a wait for the store, exits with 0."""
+    """Exit with 0 on SIGTERM during the start or a wait for the store, until the process sets its own handler."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _check_metrics_host(settings: Settings) -> None:
-    """Only the host: if the port is taken, the worker uses any free one."""
+    """Check only the host: if the port is taken, the worker uses any free one."""
     problem = port_problem("METRICS", settings.metrics_host, settings.worker_metrics_port)
     if problem and problem.startswith("METRICS_HOST"):
         raise SettingsError([problem])

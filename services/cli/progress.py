@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, on stderr; lines where nobody watches."""
+"""Shows the progress of a long command on stderr: a bar on a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 @contextmanager
 def count_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """`progress(37)`: so many of `total`; nothing where stderr is no terminal."""
+    """Yield a function: `progress(37)` shows 37 of `total`. It shows nothing when stderr is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -24,9 +24,9 @@ def count_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def line_bar(*, steps: int | None = None) -> Iterator[Callable[[str], None]]:
     """
-    `say(line)`: what has just been done stands next to the bar; where stderr is no terminal, each line is printed.
+    Yield a function: `say(line)` shows next to the bar what was done; without a terminal it prints the line.
 
-    `steps`: how many lines there will be, None where nobody knows.
+    `steps`: how many lines there will be, None when unknown.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -21,9 +21,10 @@ def command(as_json: bool) -> int:
     """
     Rebuild every enrollment from Notion into an empty store.
 
-    Reads every row of each campaign, and asks Resend for accepted mails that Notion does not show. Sequences continue
-    where they were, nobody is sent anything twice, and contacts who left stay out. Safe to repeat and while workers
-    run: what the store already has stays as it is. Exit status 1 if a row could not be read; the others are restored.
+    It reads every row of each campaign, and Resend's list for accepted mails that Notion does not show. Sequences
+    continue where they were, nobody gets a mail twice, and contacts who left stay out. Safe to repeat, also while
+    workers run: what the store already has is not changed. Exit status 1 if a row could not be read; the others are
+    restored.
     """
     summary = with_world(_rebuild, plans=True)
     if as_json:
@@ -39,8 +40,8 @@ async def _rebuild(world: World) -> Summary:
     from common.observability.logs import setup_logs
     from common.store.identity import secret_key_matches_async
 
-    setup_logs("rebuild", world.settings)  # to stderr: what is logged must not be in the way of the answer
-    # An empty store takes this key: suppressed addresses are hashed with it.
+    setup_logs("rebuild", world.settings)  # To stderr, so that log lines stay out of the output.
+    # An empty store adopts this SECRET_KEY, because suppressed addresses are hashed with it.
     await secret_key_matches_async(world.ledger.client, world.settings.secret)
     summaries = []
     with line_bar() as say:
@@ -58,11 +59,11 @@ def _print(summary: Summary) -> None:
     click.echo(f"{summary.rows} rows read from Notion")
     for number, what in (
         (summary.restored, "people restored"),
-        (summary.merged, "people already known, to whom something was added"),
+        (summary.merged, "people already known, with data added from Notion"),
         (summary.known, "people already known"),
         (summary.forgotten, "people who were forgotten but still have rows: delete them in Notion"),
         (summary.found, "mails that Resend accepted and Notion does not show yet"),
-        (summary.outcomes_unknown, "mails whose outcome is unknown yet; none is sent again unchecked"),
+        (summary.outcomes_unknown, "mails whose outcome is not known yet; each is checked before it is sent again"),
         (summary.dead, "mails that failed or were skipped before (advent dead list)"),
     ):
         if number or what == "people restored":
@@ -70,7 +71,7 @@ def _print(summary: Summary) -> None:
     for note in summary.notes:
         click.secho(note, fg="yellow")
     for email in summary.unknown_exits:
-        click.secho(f"left for a reason that Notion does not tell, so suppressed: {email}", fg="yellow")
+        click.secho(f"left for a reason that Notion does not show, so suppressed: {email}", fg="yellow")
     if summary.unknown_exits:
         click.echo("To let one of them come back: `advent unsuppress EMAIL`. Their sequences stay ended.")
     for row in summary.unreadable:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @click.argument("email", metavar="ADDRESS", callback=address)
 def command(email: str) -> None:
     """
-    Send again to an address that is resting because its mailbox took none of several mails in a row.
+    Resume mail to an address that is resting because its mailbox refused several mails in a row.
 
-    What waited for it goes on within ten minutes, in its order; a reminder whose call has begun is skipped.
+    Waiting mail continues within ten minutes, in its order. A reminder is skipped if its call has begun.
     """
     who = normal_address(email)
     done = with_ledger(lambda ledger: _release(ledger, who))

@@ -1,4 +1,4 @@
-"""What `advent resume` says of holds on all sending, and of what was settled after the store was restored."""
+"""What `advent resume` prints about holds on all sending, and about how a restored store was settled."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NAMED_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """`ended`: the holds that waited for a person, and were ended by this command."""
+    """`settlement`: how a restored store was settled. `ended`: the holds that this command has ended for a person."""
 
     holds: dict[str, Hold]
     settlement: Settlement | None
     ended: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the state for `--json`."""
         return {
             "holds": {reason: asdict(hold) for reason, hold in self.holds.items()},
             "holds_ended": list(self.ended),
@@ -36,16 +36,16 @@ class StoreState:
     def print(self) -> None:
         for reason, hold in self.holds.items():
             end = "; it ends now" if reason in self.ended else f". {hold.cure}"
-            click.secho(f"nothing is sent since {clock_time(hold.since_ms)} UTC: {hold.why}{end}", fg="yellow")
+            click.secho(f"nothing has been sent since {clock_time(hold.since_ms)} UTC: {hold.why}{end}", fg="yellow")
         done = self.settlement
         if done is None:
             return
         age = f" of {clock_time(done.store_ms)} UTC" if done.store_ms else ""
         click.echo(f"the store was restored from a backup{age}, and settled at {clock_time(done.at_ms)} UTC:")
-        click.echo(f"{done.found:>8} mails had gone out since, as Resend lists them, and are not sent again")
-        click.echo(f"{done.merged:>8} people of whom Notion shows more than the backup: that counts")
+        click.echo(f"{done.found:>8} mails were sent after the backup, according to Resend, and are not sent again")
+        click.echo(f"{done.merged:>8} people were updated, because Notion shows more than the backup")
         click.echo(f"{done.restored:>8} people were added from Notion")
-        click.echo(f"{done.unknown:>8} mails may have gone out, and wait for a person (advent dead list)")
+        click.echo(f"{done.unknown:>8} mails may have been sent, and wait for a person (advent dead list)")
         for email in done.people[:NAMED_MAX]:
             click.echo(f"{'':>8} {email}")
         if len(done.people) > NAMED_MAX:
@@ -56,7 +56,7 @@ class StoreState:
 
 
 async def read_store_state(ledger: Ledger, *, ends_asking: bool) -> StoreState:
-    """`ends_asking`: a person's word ends the holds that wait for it."""
+    """Read the state. `ends_asking`: end the holds that wait for a person's decision."""
     from common.domain.store_generation import ASKING
 
     holds, ended = await ledger.holds.active(), []

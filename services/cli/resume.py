@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", callback=address, metavar="EMAIL", help="Resume one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Resume mail to one person instead of all mail.")
 @click.option("--campaign", metavar="NAME", help="Resume one campaign instead of all mail.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would happen, and change nothing.")
 @json_option
 def command(contact: str | None, campaign: str | None, only_plan: bool, as_json: bool) -> None:
     """
-    End a pause, and show first what happens to overdue mail.
+    Show what will happen to overdue mail, then end the pause.
 
-    Overdue mails to one person keep the campaign's minimum gap, so that nobody receives several at once; all mails keep
-    the provider's rate limit; reminders of meetings that have started expire. What Advent itself holds back, such as
-    the mail of a restored store, is shown too; where it waits for a person, resuming all mail is the answer.
+    Overdue mails to one person keep the campaign's minimum gap, so that nobody receives several at once. All mails keep
+    the provider's rate limit. Reminders of meetings that have started expire. Holds by Advent itself, such as after a
+    store was restored, are shown too; resuming all mail ends those that wait for a person.
     """
     refuse_both(contact, campaign)
     pause, plan, general_pause, store = asyncio.run(_resume(contact, campaign, only_plan=only_plan))
@@ -42,7 +42,7 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
     store.print()
     who = campaign or (normal_address(contact) if contact else "everybody")
     if pause is None:
-        click.echo(f"{who} is not paused" if contact or campaign else "there is no pause of everybody")
+        click.echo(f"{who} is not paused" if contact or campaign else "no pause of all mail is in force")
     else:
         click.echo(f"{who} is paused {pause_line(pause)}")
     print_plan(plan)

@@ -10,9 +10,9 @@ from services.cli.shared import process_settings
 @click.command()
 def command() -> int:
     """
-    Imitate Resend, Notion and Cal.com on SANDBOX_PORT until SIGTERM, with pages that show what they received.
+    Imitate Resend, Notion, Cal.com and Twilio on SANDBOX_PORT until SIGTERM, with pages that show what they received.
 
-    It keeps its data in DATA_DIR.
+    It stores its data in DATA_DIR.
     """
     from services.cli.process import run_sandbox
 

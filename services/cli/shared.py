@@ -26,11 +26,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 def settings_given(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """
-    The settings of a command: what is set for it, and the rest as the `advent up` in DATA_DIR has it.
+    Return a command's settings: what is set for it, and the rest from the `advent up` that runs in DATA_DIR.
 
-    `plans`: the command shows what is sent when, so it warns on stderr where its settings plan otherwise than those of
-    `advent up`. `own`: names that are not taken over, because the command starts a process with an address of its own.
-    `process`: as in `load_settings`.
+    `plans`: the command shows what is sent when, so it warns on stderr if its settings give another plan than those of
+    `advent up`. `own`: settings that are not inherited, because the command starts a process with an address of its
+    own. `process`: as in `load_settings`.
     """
     from services.supervisor.inherited_settings import plan_differences, with_inherited_settings
 
@@ -41,7 +41,7 @@ def settings_given(*, plans: bool = False, own: tuple[str, ...] = (), process: s
 
 
 def process_settings(*, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
-    """`settings_given`, with the sandbox for providers that are not real, and secrets generated into DATA_DIR."""
+    """Like `settings_given`, with the sandbox in place of providers without a key, and secrets made in DATA_DIR."""
     from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
@@ -49,7 +49,7 @@ def process_settings(*, own: tuple[str, ...] = (), process: str | None = None) -
 
 
 def client_settings() -> Settings:
-    """Like `process_settings`, for a command that talks to what runs here: it generates no secrets."""
+    """Like `process_settings`, for a command that talks to running processes, so it generates no secrets."""
     from common.settings.generated_secrets import with_saved_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
@@ -58,7 +58,7 @@ def client_settings() -> Settings:
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """
-    Like `process_settings`, with a data store: REDIS_URL, or that of a running `advent up`.
+    Like `process_settings`, with a data store: REDIS_URL, or the store of a running `advent up`.
 
     Raises StoreError when there is none.
     """
@@ -73,7 +73,7 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), proce
 @asynccontextmanager
 async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None) -> AsyncIterator[Ledger]:
     """
-    The ledger in the store of these settings; `campaigns`: theirs, if they are loaded already.
+    Yield the ledger in the store of these settings. `campaigns`: their campaigns, if loaded already.
 
     Raises SettingsError when the store has another format.
     """
@@ -104,7 +104,7 @@ def _ledger(client: redis.asyncio.Redis, settings: Settings, campaigns: Campaign
 @asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[World]:
     """
-    What actors have: ledger, providers and budgets.
+    Yield the context that actors have: ledger, providers and budgets.
 
     Raises CampaignError, and SettingsError also when the store was begun with another SECRET_KEY.
     """
@@ -157,7 +157,7 @@ def with_ledger(query: Callable[[Ledger], Awaitable[Result]], *, plans: bool = F
 
 
 def with_campaigns(query: Callable[[Ledger, Campaigns], Awaitable[Result]], *, plans: bool = False) -> Result:
-    """Likewise, with the campaigns as they are in force."""
+    """Like `with_ledger`, and pass the campaigns in the versions in force."""
     from common.campaigns.campaigns import load_campaigns
 
     async def run() -> Result:
@@ -170,7 +170,7 @@ def with_campaigns(query: Callable[[Ledger, Campaigns], Awaitable[Result]], *, p
 
 
 def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = False) -> Result:
-    """Run something that needs what actors have; `plans` as in `settings_given`."""
+    """Run a function that needs the context of actors; `plans` as in `settings_given`."""
 
     async def run() -> Result:
         async with open_world(settings_with_store(plans=plans)) as world:
@@ -182,7 +182,7 @@ def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = Fa
 async def record_action(
     ledger: Ledger, what: str, on: Sequence[str], *, before: str = "", after: str = "", why: str = ""
 ) -> None:
-    """Into the action log: who runs this command did `what`. `on`: ids, never addresses; `why`: their reason."""
+    """Record in the action log that the user did `what`. `on`: ids, never addresses. `why`: the user's reason."""
     from common.ledger.action_log import Action
 
     await ledger.action_log.record(
@@ -191,7 +191,7 @@ async def record_action(
 
 
 def user_name() -> str:
-    """Who runs this command, for the record of what a person decided."""
+    """Return who runs this command, for records of what a person decided."""
     return processes.user_name("the command line")
 
 
@@ -202,7 +202,7 @@ def now_ms() -> int:
 
 
 def clock_time(ms: int) -> str:
-    """`2025-11-24 09:09:00`, UTC."""
+    """Return a time such as `2025-11-24 09:09:00`, in UTC."""
     from common.clock import utc_datetime
 
     return utc_datetime(ms).strftime("%Y-%m-%d %H:%M:%S")
@@ -213,7 +213,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table as wide as the terminal; into a pipe, as wide as its content. A column named `#…` holds numbers."""
+    """Print a table as wide as the terminal, or in a pipe as its content. A column named `#…` holds numbers."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -224,7 +224,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for place, column in enumerate(columns):
-        is_whole = all(" " not in str(row[place]) for row in rows)  # Ids and addresses, which somebody copies.
+        is_whole = all(" " not in str(row[place]) for row in rows)  # Ids and addresses, which people copy.
         table.add_column(
             column.removeprefix("#"),
             justify="right" if column.startswith("#") else "left",

@@ -17,7 +17,7 @@ from services.cli.signing import PATHS, headers_for
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(kind: str, file: Path) -> None:
     """
-    Print the curl command that posts FILE to the gateway, signed as the website, Cal.com or Resend would.
+    Print the curl command that posts FILE to the gateway, signed as the website, Cal.com or Resend would sign it.
 
     Paste it, or pipe it into sh. Signatures of `signup` and `resend` are valid for five minutes.
     """

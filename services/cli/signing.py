@@ -21,9 +21,9 @@ def headers_for(
     kind: str, body: bytes, settings: Settings, *, now_s: int, message_id: str | None = None
 ) -> dict[str, str]:
     """
-    The headers with which `kind` (`signup`, `calcom`, `resend`) posts this body, signed with the first secret.
+    Return the headers with which `kind` (`signup`, `calcom`, `resend`) posts this body, signed with the first secret.
 
-    With ALLOW_UNSIGNED_WEBHOOKS and no secret there is no signature. Raises CommandFailed when one is needed and unset.
+    With ALLOW_UNSIGNED_WEBHOOKS and no secret there is no signature. Raises CommandFailed if a needed secret is unset.
     """
     secret = _secret(kind, settings)
     content_type = {"Content-Type": "application/json"}
@@ -40,14 +40,14 @@ def headers_for(
 
 
 def standard_signature(secret: str, message_id: str, now_s: int, body: bytes) -> str:
-    """Standard Webhooks, v1: base64 of HMAC-SHA256 over `id.seconds.body`."""
+    """Return the signature of Standard Webhooks, v1: base64 of HMAC-SHA256 over `id.seconds.body`."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     mac = hmac.new(key, f"{message_id}.{now_s}.".encode() + body, hashlib.sha256)
     return f"v1,{base64.b64encode(mac.digest()).decode()}"
 
 
 def calcom_signature(secret: str, body: bytes) -> str:
-    """Hexadecimal HMAC-SHA256 of the raw body."""
+    """Return the hexadecimal HMAC-SHA256 of the raw body."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 

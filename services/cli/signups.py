@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Which of the held signups a command is about."""
-    command = click.option("--all", "all_of_them", is_flag=True, help="All that are held now.")(command)
-    command = click.option("--visitor", metavar="ID", help="Those of one visitor, as `advent signups held` shows it.")(
+    """Add the argument and the options that choose held signups."""
+    command = click.option("--all", "all_of_them", is_flag=True, help="All signups that are held now.")(command)
+    command = click.option("--visitor", metavar="ID", help="Those of one visitor, by the id in `advent signups held`.")(
         command
     )
     return click.argument("emails", nargs=-1, callback=addresses, metavar="EMAIL…")(command)
@@ -35,13 +35,13 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--visitor", metavar="ID", help="Those of one visitor.")
+@click.option("--visitor", metavar="ID", help="Only the signups of one visitor.")
 @json_option
 def held(visitor: str | None, as_json: bool) -> None:
     """
-    List them, oldest first, with the bound that each is beyond.
+    List the held signups, oldest first, with the limit that each exceeded.
 
-    A visitor is what the website tells its visitors apart by; it is known for a day.
+    The visitor is the id by which the website tells its visitors apart; it is stored for a day.
     """
     signups = with_ledger(lambda ledger: _held(ledger, visitor))
     if as_json:
@@ -59,7 +59,7 @@ def held(visitor: str | None, as_json: bool) -> None:
 @command.command()
 @_choice
 def release(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> None:
-    """Begin their sequences now. Mail leaves at the provider's rate."""
+    """Start the sequences of held signups now. Mail is sent at the provider's rate."""
     number = with_ledger(
         lambda ledger: _decide(
             ledger,
@@ -76,7 +76,7 @@ def release(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> 
 @command.command()
 @_choice
 def discard(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> None:
-    """Delete them, as if nobody had signed up. A later signup of the same person is a new one."""
+    """Delete held signups, as if nobody had signed up. A later signup of the same person is a new one."""
     number = with_ledger(
         lambda ledger: _decide(
             ledger, emails, visitor, all_of_them, done="discarded", decide=ledger.held_signups.discard
@@ -111,7 +111,7 @@ async def _decide(
 
 
 async def _held_ids(ledger: Ledger, email: str) -> list[EnrollmentId]:
-    """Of one person, in any campaign. Raises CommandFailed for somebody of whom no signup is held."""
+    """Return the ids of one person's held signups, in any campaign. Raises CommandFailed when none is held."""
     found = [id for id in await ledger.mailboxes.all_ids(email) if await ledger.held_signups.is_held(id)]
     if not found:
         raise CommandFailed(f"no signup of {email} is held; `advent signups held` lists them")

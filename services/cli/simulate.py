@@ -23,9 +23,9 @@ from services.cli.shared import json_option, print_json
 @json_option
 def command(people: int, seed: int, campaign: str | None, scenario: Path | None, as_json: bool) -> int:
     """
-    Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
+    Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent or stored.
 
-    Everybody stays, and nobody books unless the scenario says so. Exit status 1 when a promise was broken.
+    Nobody leaves or books a call unless the scenario says so. Exit status 1 when a promise was broken.
     """
     from common.campaigns.campaigns import load_campaigns
     from common.settings.load import load_settings

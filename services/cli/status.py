@@ -50,7 +50,7 @@ def _print_health(health: HealthSummary) -> None:
 
 
 def figures(stats: StoreStats) -> dict[str, Any]:
-    """The names of the documentation; *sent* is what the provider accepted."""
+    """Return the figures under the names of the documentation. *sent* is what the provider accepted."""
     return {
         "enrolled": sum(stats.enrollments.values()),
         **stats.enrollments,
@@ -127,7 +127,7 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
 
 
 def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
-    """Why work waits for a provider, since when, when it is tried next, and a cure if there is one."""
+    """Return why work waits for a provider, since when, when it is tried next, and the cure if there is one."""
     from common.providers.cures import cure_of
 
     return {

@@ -25,7 +25,7 @@ def command(email: str) -> None:
     """
     Send no further mail to an address, in any campaign, here and at Resend.
 
-    What the contact waits for ends. It is recorded on their timeline. `advent unsuppress` ends it.
+    Everything planned for the contact ends, and their timeline records it. `advent unsuppress` lifts the suppression.
     """
     who = normal_address(email)
     is_new, unchanged = with_world(lambda world: _suppress(world, who))
@@ -45,6 +45,6 @@ async def _suppress(world: World, address: str) -> tuple[bool, Unchanged | None]
 
 
 def warn_unchanged_list(unchanged: Unchanged | None, *, then: str = REPEAT) -> None:
-    """On stderr; None: it was changed. `then`: what to do."""
+    """Warn on stderr, unless `unchanged` is None. `then`: what the user should do."""
     if unchanged is not None:
         click.secho(f"advent: {unchanged.words(then)}", fg="yellow", err=True)

@@ -108,7 +108,7 @@ def _no_gateway(base: str, error: Exception) -> CommandFailed:
 
 
 def _refusal(status: int, body: bytes) -> str:
-    """The gateway's own reason, from its problem+json."""
+    """Return the gateway's own reason, from its problem+json."""
     try:
         problem = json.loads(body)
         fields = "; ".join(f"{fault['field']}: {fault['message']}" for fault in problem.get("errors", []))
@@ -119,7 +119,7 @@ def _refusal(status: int, body: bytes) -> str:
 
 
 def _sample_of(name: str, settings: Settings, email: str | None) -> dict[str, Any]:
-    """A person who reports every field of this campaign. Raises CampaignError for one that there is not."""
+    """Return a signup with every field of this campaign. Raises CampaignError when there is no such campaign."""
     from common.campaigns.loader import load_campaign
     from common.campaigns.samples import person
 
@@ -132,7 +132,7 @@ def _sample_of(name: str, settings: Settings, email: str | None) -> dict[str, An
 
 
 def sample_signup(email: str | None = None) -> dict[str, Any]:
-    """A random signup as the website posts it. example.com is reserved (RFC 2606), so the address reaches nobody."""
+    """Return a random signup like the website's. example.com is reserved (RFC 2606), so the address reaches nobody."""
     tag = secrets.token_hex(3)
     draw = Random(tag)
     name = draw.choice(_NAMES)

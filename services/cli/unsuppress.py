@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @click.option("--consent", required=True, metavar="TEXT", help="How and when the person asked for mail; recorded.")
 def command(email: str, consent: str) -> None:
     """
-    Let mail go again to a person who asks to come back.
+    Allow mail again to a person who asked to come back.
 
-    Their entry in Resend's list is removed first, except in TESTING_MODE. A sequence that has ended stays ended;
-    reminders, and campaigns that they sign up for later, reach them. After a complaint it is refused: mail to people
-    who complained harms all mail.
+    Their entry in Resend's list is removed first, except in TESTING_MODE. A sequence that has ended stays ended; the
+    person gets reminders, and campaigns that they sign up for later. The command refuses this after a complaint,
+    because mail to people who complained harms the delivery of all mail.
     """
     text = " ".join(consent.split())
     if not text:
@@ -42,7 +42,7 @@ def command(email: str, consent: str) -> None:
 
 
 async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, Unchanged | None]:
-    """With the reason why Resend's list was not changed, if it was not."""
+    """Return (the outcome, why Resend's list was not changed or None)."""
     from actors.suppression_list import IN_REHEARSAL
 
     suppressed = await world.ledger.suppressions.of(address)

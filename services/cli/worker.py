@@ -10,7 +10,7 @@ from services.cli.shared import settings_with_store
 @click.command()
 def command() -> int:
     """
-    Carry out what is due until SIGTERM; then finish the jobs in flight and exit within 30 s.
+    Process due jobs until SIGTERM; then finish the jobs in flight and exit within 30 s.
 
     Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. Run as many as you like: if
     WORKER_METRICS_PORT is taken, a worker uses any free port and logs which.

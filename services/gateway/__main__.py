@@ -30,14 +30,14 @@ GC_THRESHOLD = 50_000
 """New objects between two collections of the youngest generation; about 200 signups."""
 
 ANSWER_S = 2.0
-"""A gateway whose store does not say within this time which versions are in force starts with those that it knows."""
+"""How long a start waits for the versions in force. Without an answer the gateway starts with its own copies."""
 
 log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
     """
-    Serve until SIGTERM or SIGINT. Returns the exit status: 0 after a clean stop, 1 when the port is taken.
+    Serve until SIGTERM or SIGINT. Return the exit status: 0 after a clean stop, 1 when the port is taken.
 
     The store need not answer: until it does, events go to the spool. Raises SettingsError and CampaignError, whose
     messages say what to set.
@@ -48,7 +48,7 @@ def run(settings: Settings) -> int:
 
 
 def preload(settings: Settings) -> None:
-    """Build what reads signups before `advent up` forks: a megabyte that its processes then share."""
+    """Build the validators of signups before `advent up` forks, so that its processes share this megabyte."""
     for key, campaign in load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir).items():
         shape_of(key, campaign.compiled.fields)
     read_ordinary_signup(b"")
@@ -87,7 +87,7 @@ async def _serve(settings: Settings) -> int:
 
 
 def _tune_garbage_collector() -> None:
-    """Exempt what exists at the start from collections, and collect seldom: requests leave few cycles."""
+    """Exempt the objects of the start from garbage collection, and collect rarely: requests leave few cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)

@@ -45,8 +45,10 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """
-    `name`: the label in metrics, up to its first dot. `is_direct`: called past the router; only for POST to a path
-    without parameters.
+    A route and its handler.
+
+    `name`: its part before the first dot is the label in metrics. `is_direct`: the handler is called without aiohttp's
+    router; only for POST to a path without parameters.
     """
 
     method: Literal["GET", "POST"]
@@ -74,9 +76,9 @@ ENDPOINTS = (
 
 def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns: Campaigns) -> GatewayContext:
     """
-    What the handlers use.
+    Return the context that the handlers use.
 
-    Raises SettingsError without SECRET_KEY: without it nobody can tell a genuine unsubscribe link from a forged one.
+    Raises SettingsError without SECRET_KEY, because a forged unsubscribe link could not be told from a genuine one.
     """
     if not settings.secret_key:
         raise SettingsError(["SECRET_KEY: unset; set 32 or more random characters (`openssl rand -hex 32`)"])
@@ -108,13 +110,13 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns
 
 
 def build_server(context: GatewayContext) -> Server:
-    """The gateway's HTTP server. While it runs, it replays the spool and monitors the store."""
+    """Return the gateway's HTTP server. While it runs, it replays the spool and monitors the store."""
     middleware = RequestMiddleware(context.clock)
     app = web.Application(middlewares=[middleware.handle], client_max_size=BODY_BYTES_MAX)
     direct: dict[str, Handler] = {}
     for endpoint in ENDPOINTS:
         handler = partial(endpoint.handler, context)
-        define = web.post if endpoint.method == "POST" else web.get  # `get` answers HEAD too.
+        define = web.post if endpoint.method == "POST" else web.get  # `web.get` also handles HEAD.
         app.add_routes([define(endpoint.path, handler, name=endpoint.name)])
         if endpoint.is_direct:
             answer = partial(middleware.answer, handler=handler, pattern=endpoint.path, name=endpoint.name)
@@ -142,7 +144,7 @@ async def _watching(context: GatewayContext, _app: web.Application) -> AsyncIter
 
 
 async def _play_versions(versions: PlayedVersions) -> None:
-    """A version that this Advent cannot read ends the gateway, as SIGTERM does; others can."""
+    """Follow the versions in force. One that this release cannot read stops the gateway as SIGTERM does."""
     try:
         await versions.run()
     except CampaignError as error:

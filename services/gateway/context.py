@@ -1,4 +1,4 @@
-"""What a handler may use: built once when the process starts and passed to every handler."""
+"""The gateway's context: what a handler may use. It is built once at the start and passed to every handler."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from services.web.rate_limit import FailureLimiter
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
     """
-    `campaigns`: those that people may sign up for; `shapes`: of their signups, by key; `versions` keeps both at the
-    versions in force. `secret_key` signs unsubscribe links. `website`, `calcom`, `resend` and `twilio` verify the
-    webhooks of these senders; `failures` limits failed verifications by source.
+    What the handlers share.
+
+    `campaigns`: the campaigns that accept signups. `shapes`: the fields of their signups, by campaign key. `versions`
+    keeps both at the versions in force. `secret_key` signs unsubscribe links. `website`, `calcom`, `resend` and
+    `twilio` verify the webhooks of these senders. `failures` limits failed verifications by source.
     """
 
     clock: Clock

@@ -1,4 +1,4 @@
-"""Verified events as the handlers pass them on, their form in the spool, and counts of fields that were not used."""
+"""Verified events as the handlers pass them on, their form in the spool, and metrics of fields that were not used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _seen: set[str] = set()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignupForm:
     """
-    What a signup's body says. `notes`: fields that were not used as they were sent. `visitor`: an opaque text by which
+    The content of a signup's body. `notes`: about fields that were not used as sent. `visitor`: an opaque text by which
     the website tells its visitors apart.
     """
 
@@ -49,7 +49,7 @@ class SignupReceived:
     form: SignupForm
 
     def spooled(self, terms: CampaignTerms, enrollment: EnrollmentId, *, is_first: bool) -> SpooledEvent:
-        """`enrollment`: the id that a new one of this mailbox has; the store, which may know another, is away."""
+        """`enrollment`: the id of a new enrollment of this mailbox. The store may know another id, but it is away."""
         return SpooledEvent(
             kind="signup",
             id=self.webhook_id,
@@ -74,7 +74,7 @@ class UnsubscribeReceived:
 
     @property
     def address_hash(self) -> str | None:
-        """Of the address that is suppressed; None: no address is."""
+        """The hash of the address to suppress; None when no address is suppressed."""
         return None if self.series_only else self.link.address_hash
 
     def spooled(self) -> SpooledEvent:
@@ -91,7 +91,7 @@ class UnsubscribeReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingReceived:
-    """A valid booking event of Cal.com. `notes`: as those of a signup."""
+    """A valid booking event of Cal.com. `notes`: as in `SignupForm`."""
 
     webhook_id: str
     event: BookingEvent
@@ -112,7 +112,7 @@ class BookingReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadBooking:
-    """A body that Cal.com signed and that is no event that can be used. `raw`: its text; `reason`: what is wrong."""
+    """A body that Cal.com signed but that cannot be used in full. `raw`: its text; `reason`: what is wrong."""
 
     raw: str
     reason: str
@@ -132,7 +132,7 @@ class UnreadBooking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackReceived:
-    """A valid event of Resend about a mail of this campaign."""
+    """A valid event of Resend about a mail, or of Twilio about an SMS."""
 
     webhook_id: str
     feedback: Feedback
@@ -150,7 +150,7 @@ class FeedbackReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsReceived:
-    """What a phone sent. `is_answered`: Twilio has answered it."""
+    """An SMS that a phone sent. `is_answered`: Twilio has replied to it already."""
 
     webhook_id: str
     number: str
@@ -179,17 +179,17 @@ class IgnoredEvent:
     message: str
 
     def body(self) -> dict[str, str]:
-        """The body of the 200 that answers it."""
+        """Return the body of the response, a 200."""
         return {"status": "ignored", "event": self.event, "message": self.message}
 
 
 def _without_unsaid_consents(fields: dict[str, Any]) -> dict[str, Any]:
-    """As a gateway of version 0.2 reads it too."""
+    """Drop consents that are None, so that a gateway of version 0.2, which lacks these fields, can read the event."""
     return {name: value for name, value in fields.items() if not name.endswith("consent") or value is not None}
 
 
 def count_notes(notes: Iterable[Note]) -> None:
-    """Of one accepted event."""
+    """Count the notes of one accepted event in the metrics."""
     for note in notes:
         if note.kind is NoteKind.DROPPED:
             metrics.FIELDS_DROPPED.labels(note.field).inc()
@@ -198,13 +198,13 @@ def count_notes(notes: Iterable[Note]) -> None:
 
 
 def count_refused(fields: Iterable[str]) -> None:
-    """Of a signup without a usable required field."""
+    """Count the unusable required fields of a refused signup in the metrics."""
     for field in fields:
         metrics.FIELDS_DROPPED.labels(field if _LABEL.fullmatch(field) else OTHER).inc()
 
 
 def _label(name: str) -> str:
-    """At most NAMES_MAX names become labels, whatever is sent."""
+    """Return the label for a name. Only the first NAMES_MAX names get a label of their own."""
     shown = shown_name(name)
     if shown is None or (shown not in _seen and len(_seen) >= NAMES_MAX):
         return OTHER

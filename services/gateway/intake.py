@@ -1,4 +1,4 @@
-"""Makes a verified event durable before it is answered: in the ledger, or in the spool while the store is away."""
+"""Makes a verified event durable before the gateway responds: in the ledger, or in the spool if the store is away."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Intake:
     """
     Ledger and spool behind one interface.
 
-    Each method returns the answer and its outcome (the label of `advent_webhooks`), and raises SpoolUnavailable when
-    the event cannot be made durable. The latest answers are remembered, so that a webhook id that is repeated after the
-    store went away gets the answer that it got before.
+    Each `record_…` method returns the outcome (the label of `advent_webhooks`), and the ledger's answer where the
+    response needs it. It raises SpoolUnavailable when the event cannot be made durable. The latest answers stay in
+    memory, so that a webhook id that is repeated while the store is away gets the same answer again.
     """
 
     def __init__(self, ledger: Ledger, spool: Spool, store: StoreAvailability) -> None:
@@ -95,7 +95,7 @@ class Intake:
         )
 
     async def is_unsubscribed(self, link: Unsubscribe) -> bool:
-        """Whether no mail goes to this address any more, as far as it can be known now; else False."""
+        """Return whether this address is suppressed. Without the store, only unsubscriptions in the spool are known."""
         if UnsubscribeReceived(link=link, received_ms=0).spooled().id in self.spool:
             return True
         if self.store.is_away:
@@ -121,7 +121,7 @@ class Intake:
         )
 
     async def _record_unanswered(self, spooled: SpooledEvent, write: Callable[[], Awaitable[object]]) -> Outcome:
-        """For events whose response says nothing that the ledger knows."""
+        """Record an event whose response needs no answer from the ledger."""
         if not self.store.is_away and not self.spool.has_backlog_for(spooled):
             try:
                 await write()
@@ -156,7 +156,7 @@ class Intake:
     ) -> tuple[Answer, Outcome]:
         known = self._answers.get(spooled.id)
         if known is not None:
-            # An id names its kind (`signup:…`), so the answer remembered under it has the type of this one.
+            # The prefix of an id names its kind (`signup:…`), so the remembered answer has the right type.
             return replace(known, repeated=True), "repeated"  # type: ignore[return-value]
         is_repeated = spooled.id in self.spool
         receipt = await self.spool.keep(spooled)

@@ -75,7 +75,7 @@ OPERATIONS = (
         body=Signup,
         answers={
             202: _json("The contact is enrolled; the signup is durable.", models.SignupAnswer),
-            200: _json("The contact is enrolled already; the campaign does not start again.", models.SignupAnswer),
+            200: _json("The contact is enrolled already, or may not enrol.", models.SignupAnswer),
         },
         problems=(*_OF_WEBHOOKS, 415),
         signed_by=tuple(f"webhook-{part}" for part in _STANDARD),
@@ -84,12 +84,12 @@ OPERATIONS = (
         path=NAMED_SIGNUP,
         method="post",
         name="signup_named",
-        summary="The same for any campaign, with the fields that it declares (Standard Webhooks)",
+        summary="A signup for any campaign, with the fields that it declares (Standard Webhooks)",
         body=Signup,
         answers={
             202: _json("The contact is enrolled; the signup is durable.", models.SignupAnswer),
             200: _json("The contact is enrolled already, or may not enrol.", models.SignupAnswer),
-            404: ("No campaign of this name takes signups here.", {CONTENT_TYPE: models.ProblemDetails}),
+            404: ("No campaign of this name accepts signups here.", {CONTENT_TYPE: models.ProblemDetails}),
         },
         problems=(*_OF_WEBHOOKS, 415),
         signed_by=tuple(f"webhook-{part}" for part in _STANDARD),
@@ -136,7 +136,7 @@ OPERATIONS = (
         path="/unsubscribe/{token}",
         method="post",
         name="unsubscribe",
-        summary="One-click unsubscribe (RFC 8058), whatever the body says",
+        summary="One-click unsubscribe (RFC 8058) from all mail, or by the page's form from one series",
         answers={
             200: ("The contact is unsubscribed.", {HTML: None}),
             404: (PROBLEMS[404], {HTML: None, CONTENT_TYPE: models.ProblemDetails}),
@@ -148,7 +148,7 @@ OPERATIONS = (
         path="/unsubscribe/{token}",
         method="get",
         name="unsubscribe_page",
-        summary="A page with the unsubscribe button; changes nothing",
+        summary="A page with the unsubscribe buttons; changes nothing",
         answers={
             200: ("The page.", {HTML: None}),
             404: (PROBLEMS[404], {HTML: None, CONTENT_TYPE: models.ProblemDetails}),
@@ -159,14 +159,14 @@ OPERATIONS = (
         path="/calendar/{token}.ics",
         method="get",
         name="calendar",
-        summary="A booked call as a calendar keeps it (RFC 5545), as it stands now",
+        summary="The present state of a booked call as a calendar file (RFC 5545)",
         answers={
             200: ("The file.", {ICALENDAR: None}),
             **{
                 status: (meaning, {HTML: None, CONTENT_TYPE: models.ProblemDetails})
                 for status, meaning in (
                     (404, "The link was not made by this gateway."),
-                    (410, "The call was cancelled, or moved and nobody knows to when."),
+                    (410, "The call was cancelled, or moved to an unknown time."),
                     (503, "The store is away; `Retry-After` says when to try again."),
                 )
             },
@@ -210,7 +210,7 @@ async def show(context: GatewayContext, _request: web.Request) -> web.Response:
 
 
 def describe(shapes: Mapping[str, SignupShape]) -> dict[str, Any]:
-    """The description; `shapes`: of each campaign. It names no server: clients use the one that served it."""
+    """Return the description. `shapes`: by campaign key. It names no server: clients use the one that served it."""
     bodies = [shape.model for shape in shapes.values()]
     references, schemas = models_json_schema(
         [(model, "validation") for model in (*_models(), *bodies)],
@@ -254,7 +254,7 @@ class _PlainSchema(GenerateJsonSchema):
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """`references`: model → the reference to its schema."""
+    """Writes the operations. `references`: model → the reference to its schema."""
 
     references: dict[Any, dict[str, Any]]
 
@@ -275,7 +275,7 @@ class _Writer:
         return {**described, "responses": {str(status): answers[status] for status in sorted(answers)}}
 
     def name_campaigns(self, described: dict[str, Any], shapes: Mapping[str, SignupShape]) -> None:
-        """The campaigns that the path may name, and the signups of each."""
+        """Add the campaigns that the path may name, and the schema of each campaign's signups."""
         described["parameters"][0]["schema"]["enum"] = [*shapes]
         alternatives = [self.references[shape.model] for shape in shapes.values()]
         described["requestBody"]["content"][JSON]["schema"] = {"anyOf": alternatives}

@@ -90,8 +90,8 @@ class Health(Answer):
 
 class Ready(Answer):
     """
-    `dependencies`: store, spool, notion and resend, each with its `status`; the providers never make it 503.
-    `warnings`: settings of the store that put data at risk, and a store of another SECRET_KEY or version.
+    `dependencies`: store, spool, clock, notion and resend, each with its `status`. The providers never cause a 503.
+    `warnings`: settings of the store that put data at risk, or a store of another SECRET_KEY or version.
     """
 
     status: Literal["ready", "unavailable"]

@@ -1,6 +1,6 @@
 """
-Verifies webhook signatures: Standard Webhooks (standardwebhooks.com, v1: HMAC-SHA256), and the own schemes of Cal.com
-and Twilio.
+Verifies webhook signatures: Standard Webhooks (standardwebhooks.com, v1: HMAC-SHA256), and the schemes of Cal.com and
+Twilio.
 
 The `standardwebhooks` package makes and checks the same signatures, but reads the machine's clock and raises five kinds
 of exception on malformed input; the tests compare this module with it.
@@ -31,7 +31,8 @@ class StandardSignatures:
     """
     The keys of one sender, newest first during a rotation.
 
-    `prefixes`: of the header names that it may use (`webhook-…`, `svix-…`, the same scheme); the first one is expected.
+    `prefixes`: the prefixes of its header names (`webhook-…`, `svix-…`: the same scheme). Without any of these headers,
+    the error message names the first prefix.
 
     Without keys every request is refused, unless `allow_unsigned`.
     """
@@ -44,13 +45,13 @@ class StandardSignatures:
     def of(
         cls, secrets: Iterable[str], *, prefixes: tuple[str, ...] = ("webhook",), allow_unsigned: bool
     ) -> StandardSignatures:
-        """From secrets as the settings hold them: `whsec_` and base64."""
+        """Build it from secrets in the form of the settings: `whsec_` and base64."""
         keys = tuple(base64.b64decode(secret.removeprefix("whsec_"), validate=True) for secret in secrets)
         return cls(keys, prefixes, allow_unsigned)
 
     def verify(self, headers: Headers, body: bytes, *, now_ms: int) -> str | None:
         """
-        The message id of a correctly signed request; None for an unsigned request where those are allowed.
+        Return the message id of a correctly signed request; None for an unsigned request where those are allowed.
 
         Raises Problem 401 for every other request, whatever its headers hold.
         """
@@ -70,7 +71,7 @@ class StandardSignatures:
         return message_id
 
     def _sent_id(self, headers: Headers) -> tuple[str, str]:
-        """The prefix that is used, and the message id, "" when there is none."""
+        """Return (the prefix in use, the message id or "")."""
         for prefix in self.prefixes:
             if (message_id := headers.get(f"{prefix}-id")) is not None:
                 return prefix, message_id
@@ -89,11 +90,11 @@ class StandardSignatures:
 @dataclass(frozen=True, slots=True)
 class CalcomSignatures:
     """
-    Cal.com's secrets, newest first during a rotation. Without any every request is refused, unless `allow_unsigned`.
+    Cal.com's secrets, newest first during a rotation. Without any, every request is refused, unless `allow_unsigned`.
 
     The signature is the hex HMAC-SHA256 of the raw body. It covers neither a timestamp nor an id (packages/features/
-    webhooks/lib/sendPayload.ts of Cal.com), so a copied request stays valid for ever; it is harmless because a repeated
-    event changes nothing.
+    webhooks/lib/sendPayload.ts of Cal.com), so a copied request stays valid forever. This is harmless, because a
+    repeated event changes nothing.
     """
 
     keys: tuple[bytes, ...]
@@ -105,7 +106,7 @@ class CalcomSignatures:
 
     def verify(self, headers: Headers, body: bytes, *, now_ms: int) -> str | None:
         """
-        None: Cal.com sends no message id. `now_ms` is not used.
+        Return None, because Cal.com sends no message id. `now_ms` is not used.
 
         Raises Problem 401 unless the request is correctly signed; also for `no-secret-provided`, which Cal.com sends
         when its webhook has no secret.
@@ -123,18 +124,18 @@ class CalcomSignatures:
 @dataclass(frozen=True, slots=True)
 class TwilioSignatures:
     """
-    Twilio's auth token; None: every request is refused, unless `allow_unsigned`.
+    Twilio's auth token. Without one (None) every request is refused, unless `allow_unsigned`.
 
-    The signature is the base64 HMAC-SHA1 of the address, as Twilio was given it, and of the form's fields by name
-    (twilio.com/docs/usage/webhooks/webhooks-security). It covers no time: a copied request changes nothing, because
-    each message and status is one event.
+    The signature is the base64 HMAC-SHA1 of the callback's URL, as Twilio was given it, and of the form's fields sorted
+    by name (twilio.com/docs/usage/webhooks/webhooks-security). It covers no time, but a copied request changes nothing,
+    because each message and each status is recorded once.
     """
 
     token: str | None
     allow_unsigned: bool = False
 
     def verify(self, headers: Headers, url: str, form: Mapping[str, Sequence[str]]) -> None:
-        """Raises Problem 401 unless the request is correctly signed. `url`: as people reach it, with its query."""
+        """Raises Problem 401 unless the request is correctly signed. `url`: the public one, with its query."""
         if self.token is None and self.allow_unsigned:
             return
         sent = _raw(headers.get(TWILIO_HEADER, ""))
@@ -157,6 +158,6 @@ def _seconds(text: str) -> int | None:
 
 
 def _raw(text: str) -> bytes:
-    """The bytes of a header as they were sent."""
+    """Return the bytes of a header as they were sent."""
     # aiohttp decodes headers as UTF-8 and keeps other bytes as surrogates.
     return text.encode("utf-8", "surrogateescape")

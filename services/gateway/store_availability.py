@@ -1,4 +1,4 @@
-"""Whether the store answers. After one failure no request waits for the store until it answers again."""
+"""Tracks whether the store answers. After one failure no request waits for the store until it answers again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import redis.asyncio
 from common.observability.logs import get_logger
 
 ANSWER_SECONDS_MAX = 2
-"""Less than a worker waits: a website, and the person before it, wait for the response."""
+"""Shorter than in a worker, because a website and its visitor wait for the response."""
 
 _REFUSES_EVERYTHING = (
     "MISCONF", "OOM", "READONLY", "LOADING", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "NOAUTH", "WRONGPASS",
@@ -21,14 +21,14 @@ log = get_logger(__name__)
 
 
 def refuses_only_this(error: BaseException) -> bool:
-    """Whether the store works and refuses this one event: an internal error that waiting does not cure."""
+    """Return whether the store works and refused only this event: an internal error, which waiting does not fix."""
     is_plain = type(error) in (redis.ResponseError, redis.DataError)
     return is_plain and not str(error).startswith(_REFUSES_EVERYTHING)
 
 
 def limit_answer_time(client: redis.asyncio.Redis, *, seconds_max: float = ANSWER_SECONDS_MAX) -> redis.asyncio.Redis:
     """
-    The same client, which has not been used yet, with a limit for each answer of the store.
+    Limit how long `client`, which has not been used yet, waits for each answer of the store. Return it.
 
     The limit is set on the connection, which a whole pipeline shares: a timer for each request would cost as much as
     the request's validation.
@@ -38,14 +38,14 @@ def limit_answer_time(client: redis.asyncio.Redis, *, seconds_max: float = ANSWE
 
 
 class StoreAvailability:
-    """Whether this process considers the store away. `changed` is set when the replay has something to do."""
+    """`is_away`: this process considers the store unavailable. `changed`: set when the replay has something to do."""
 
     def __init__(self) -> None:
         self.is_away = False
         self.changed = asyncio.Event()
 
     def record_failure(self, error: BaseException) -> None:
-        """A command failed. The store counts as away, unless it refused only this one event."""
+        """Record that a command failed: the store counts as away, unless it refused only this event."""
         self.changed.set()
         if refuses_only_this(error):
             log.error("store_refused_an_event", error=type(error).__name__)
@@ -55,7 +55,7 @@ class StoreAvailability:
         self.is_away = True
 
     def record_answer(self) -> None:
-        """A command succeeded."""
+        """Record that a command succeeded: the store is back."""
         if self.is_away:
             log.info("store_back")
         self.is_away = False

@@ -1,4 +1,4 @@
-"""What this gateway's DATA_DIR remembers of the store, published to workers that have no DATA_DIR of their own."""
+"""Publishes what this gateway's DATA_DIR remembers of the store, for workers that have no DATA_DIR of their own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = get_logger(__name__)
 
 INTERVAL_S = 2
 OWNED_MS = 30_000
-"""A file that is so much older than the store's heartbeat is written by no worker, so this gateway writes it."""
+"""If the file is this much older than the store's heartbeat, no worker writes it, so this gateway does."""
 
 
 class GatewayWitness:
-    """A memory that the store does not know is published and kept: only a worker that settled it may replace it."""
+    """Updates the witness file. If the store is behind it, the file waits until a worker has settled the restore."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._file, self._generations = WitnessFile(settings.data_dir), ledger.generations
@@ -29,14 +29,14 @@ class GatewayWitness:
         self._published: Memory | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Repeat `turn` until cancelled."""
         while True:
-            with contextlib.suppress(*STORE_ERRORS):  # the spool says that the store is away
+            with contextlib.suppress(*STORE_ERRORS):  # the spool reports that the store is away
                 await self.turn()
             await asyncio.sleep(INTERVAL_S)  # noqa: TID251 -- no job depends on it
 
     async def turn(self) -> None:
-        """Publish what the file remembers, and remember what the store says now."""
+        """Publish the file's memory if the store is behind it; else update the file, unless a worker does."""
         memory, store = self._file.read(), await self._generations.current()
         if memory is not None and not knows(store, memory):
             await self._publish(memory, store)
@@ -48,7 +48,7 @@ class GatewayWitness:
             self._file.write(Memory(generation=store.id, mark=store.mark, at_ms=store.at_ms, people=people, token=""))
 
     async def _publish(self, memory: Memory, store: Generation | None) -> None:
-        """Again each time: the store may be replaced once more, and then has nothing of it."""
+        """Publish on every turn, because the store may be replaced again and then lacks what was published."""
         await self._generations.publish(self._name, memory)
         if memory != self._published:
             log.warning("store_behind_witness", store_mark=store.mark if store else 0, witness_mark=memory.mark)

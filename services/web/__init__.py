@@ -1,1 +1,1 @@
-"""What the HTTP servers share: gateway, console and sandbox. Nothing here knows a contact, a ledger or a page."""
+"""What the HTTP servers share: gateway, console and sandbox. Nothing here depends on a ledger or on one server."""

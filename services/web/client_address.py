@@ -11,16 +11,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def request_source(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
-    """The source of a request, as `source_of`."""
+    """Return the source of a request (see `source_of`)."""
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
     return source_of(request.remote or "", forwarded, trusted)
 
 
 def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """
-    The peer's address, or the rightmost hop of X-Forwarded-For that is not a trusted proxy.
+    Return the peer's address, or the rightmost hop of X-Forwarded-For that is not a trusted proxy.
 
-    `forwarded`: the header's value; ignored without `trusted`. An IPv6 source is its /64, which one client has.
+    `forwarded`: the header's value; ignored without `trusted`. For IPv6, return the /64 network, which one client owns.
     """
     hops = [hop for hop in (*forwarded.split(","), peer) if hop.strip()] if trusted else [peer]
     source = None
@@ -35,13 +35,13 @@ def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
 
 
 def is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
-    """Whether `peer` is a proxy whose forwarding headers count."""
+    """Return whether `peer` is a proxy whose forwarding headers count."""
     address = address_of(peer)
     return address is not None and any(address in network for network in trusted)
 
 
 def address_of(text: str) -> Address | None:
-    """An IP address, with or without brackets; None for anything else."""
+    """Return the IP address in `text`, with or without brackets; None for anything else."""
     try:
         address = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the servers of pages share: templates, static files, and the check that a form comes from their own page."""
+"""Shared by the servers that show pages: templates, static files, and a check that a form is from their own page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TEMPLATES_DIR = Path(__file__).parent / "templates"
 
 
 def assets_route() -> web.StaticDef:
-    """`/assets`: the files of ASSETS_DIR."""
+    """Return the route `/assets`, which serves the files of ASSETS_DIR."""
     return web.static("/assets", ASSETS_DIR)
 
 
 def make_environment(templates: Path, filters: Mapping[str, Callable[..., Any]], *, service: str) -> jinja2.Environment:
     """
-    Jinja over the directory `templates` and TEMPLATES_DIR: values are escaped, and an undefined name is an error.
+    Return Jinja for the directory `templates` and TEMPLATES_DIR. It escapes values, and an undefined name is an error.
 
     `service`: its name on every page, and the name of its style sheet.
     """
@@ -41,9 +41,9 @@ def make_environment(templates: Path, filters: Mapping[str, Callable[..., Any]],
 
 def is_same_origin(request: web.Request) -> bool:
     """
-    Whether a page of this server sent the request, by the headers that browsers set and pages cannot change.
+    Return whether a page of this server sent the request, by headers that browsers set and pages cannot change.
 
-    A request without them comes from a program and counts as the server's own.
+    A request without these headers comes from a program, and the result is True.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

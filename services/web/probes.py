@@ -1,4 +1,4 @@
-"""`/health`, `/ready` and `/metrics`: what orchestrators, load balancers and Prometheus ask."""
+"""`/health`, `/ready` and `/metrics`: for orchestrators, load balancers and Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_SECONDS_MAX = 1
 
 
 def health_response(*, now_ms: int, **more: Any) -> web.Response:
-    """`/health`: the process runs. 200, whatever its dependencies do; `more` are further members of the body."""
+    """`/health`: the process runs. Always 200, whatever its dependencies do. `more`: further members of the body."""
     return web.json_response({"status": "healthy", "timestamp": iso(now_ms), **more})
 
 
@@ -35,7 +35,7 @@ def ready_response(*, is_ready: bool, now_ms: int, dependencies: dict[str, Any],
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """`reason`: why the store takes no write, with the cure; "" while it does, and when it does not answer at all."""
+    """`reason`: why the store refuses writes, and the cure; "" when it accepts them or does not answer at all."""
 
     takes_writes: bool
     allows_reads: bool
@@ -47,7 +47,7 @@ class StoreStatus:
 
 
 async def store_status(client: redis.asyncio.Redis) -> StoreStatus:
-    """What the store answers to a script on our keys within a second: one that answers PING may still refuse it."""
+    """Test within a second whether the store runs a script on our keys: it may refuse that and still answer PING."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             refusal = await find_refusal(client)

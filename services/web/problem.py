@@ -49,7 +49,7 @@ class Problem(Exception):
         self.close = close
 
     def response(self) -> web.Response:
-        """The response in JSON."""
+        """Return the response as problem+json."""
         body: dict[str, object] = {
             "type": "about:blank",
             "title": self.title,
@@ -67,7 +67,7 @@ class Problem(Exception):
 
 
 def problem_of(error: web.HTTPException) -> Problem:
-    """The problem for an error response of aiohttp's router: 404, or 405 with its `Allow` header."""
+    """Return the problem for an error response of aiohttp: 404, 405 with its `Allow` header, or another."""
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     detail = {
         404: "there is nothing at this address",

@@ -28,7 +28,7 @@ class FailureLimiter:
         return len(self._by_source)
 
     def wait_ms(self, source: str, *, now_ms: int) -> int:
-        """Milliseconds until the next attempt of `source` is examined; 0 when it is examined now."""
+        """Return the milliseconds until the next attempt of `source` is examined; 0 when it is examined now."""
         own_ms = _wait_ms(self._by_source.get(source, deque()), self.per_source_max, now_ms)
         total_ms = _wait_ms(self._all, self.total_max, now_ms) if self.total_max else 0
         return max(own_ms, total_ms)
@@ -43,7 +43,7 @@ class FailureLimiter:
 
 
 def retry_after(wait_ms: int) -> dict[str, str]:
-    """The `Retry-After` header for a wait: whole seconds, rounded up."""
+    """Return the `Retry-After` header for a wait: whole seconds, rounded up."""
     return {"Retry-After": str(max(1, -(-wait_ms // 1000)))}
 
 

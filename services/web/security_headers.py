@@ -19,7 +19,7 @@ API_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""For responses that are data: they load nothing and are framed nowhere."""
+"""For responses that are data: they may load nothing, and no page may frame them."""
 
 PAGE_HEADERS: Mapping[str, str] = {
     **_ALWAYS,

@@ -30,7 +30,7 @@ class _Protocol(web.RequestHandler):
     aiohttp's protocol with two changes.
 
     A malformed request gets a problem+json and no traceback, because the client is at fault. The head of a request must
-    be complete within HEAD_SECONDS_MAX: a client that sends a byte now and then must not hold a connection for ever.
+    be complete within HEAD_SECONDS_MAX: a client that sends a byte now and then must not hold a connection forever.
     """
 
     __slots__ = ("_head_began_s", "_head_timer", "_is_reading_head")
@@ -45,7 +45,7 @@ class _Protocol(web.RequestHandler):
         super().data_received(data)
         if self._is_reading_head and self._head_began_s is None:
             self._head_began_s = asyncio.get_running_loop().time()
-            if self._head_timer is None:  # One goes on for many requests: to start one for each would cost more.
+            if self._head_timer is None:  # One timer serves many requests, which is cheaper than one for each.
                 self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS_MAX, self._check_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -54,11 +54,11 @@ class _Protocol(web.RequestHandler):
         super().connection_lost(exc)
 
     def head_ended(self) -> None:
-        """The request is being answered."""
+        """Note that the head is complete and the request is being processed."""
         self._is_reading_head, self._head_began_s = False, None
 
     def request_ended(self) -> None:
-        """The next bytes are the head of another request."""
+        """Note that the next bytes are the head of another request."""
         self._is_reading_head = True
 
     def _check_head(self) -> None:
@@ -75,7 +75,7 @@ class _Protocol(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """The response to what the parser refused (400), or to a failure after the application's own response (500)."""
+        """Respond to what the parser refused (400), or to a failure after the application's own response (500)."""
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         log.info("request_malformed", status=status, error=type(exc).__name__)
@@ -84,7 +84,7 @@ class _Protocol(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """The rest of a body that the application refused to read may be malformed; that is not logged."""
+        """Log exceptions, except for a malformed rest of a body that the application refused to read."""
         if isinstance(kw.get("exc_info"), web.RequestPayloadError):
             return
         super().log_exception(*args, **kw)
@@ -94,8 +94,8 @@ class Server:
     """
     An application behind a listening socket.
 
-    `direct`: handlers of POST requests by path, which are called past the application's router and middleware: those
-    cost a tenth of a signup. `drain_s`: how long `stop` waits for requests in flight.
+    `direct`: handlers of POST requests, by path. They are called without the application's router and middleware, which
+    would take a tenth of a signup's time. `drain_s`: how long `stop` waits for requests in flight.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Server:
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen. Returns the port in use: `port`, or a free one when that is 0. Raises OSError when it is taken."""
+        """Listen. Return the port in use: `port`, or a free one when that is 0. Raises OSError when it is taken."""
         await self._runner.setup()
         server, loop = self._runner.server, asyncio.get_running_loop()
         assert server is not None
@@ -123,7 +123,7 @@ class Server:
         return used
 
     async def stop(self) -> None:
-        """Refuse new connections, answer the requests in flight, then run the application's own cleanup."""
+        """Refuse new connections, finish the requests in flight, then run the application's own cleanup."""
         if self._listener is not None:
             self._listener.close()
         self._idle = asyncio.Event()
@@ -136,19 +136,19 @@ class Server:
         await self._runner.cleanup()
 
     def _handler(self, router: Handler) -> Handler:
-        """The handler of all requests, in front of the application's `router`."""
+        """Return the handler of all requests, which calls the application's `router` when needed."""
         direct = self._direct
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             handler = direct.get(request.raw_path, router) if request.method == hdrs.METH_POST else router
             if hdrs.EXPECT in request.headers:
-                handler = router  # It sends the `100 Continue`.
+                handler = router  # The router sends the `100 Continue`.
             protocol = cast(_Protocol, request.protocol)
             protocol.head_ended()
             self._in_flight += 1
             try:
                 response = await handler(request)
-            except web.HTTPException as error:  # Raised before any middleware, for an `Expect` that is not known.
+            except web.HTTPException as error:  # Raised before any middleware, for an unknown `Expect`.
                 response = problem_of(error).response()
                 add_security_headers(response.headers, API_HEADERS)
             finally:
@@ -157,7 +157,7 @@ class Server:
                 if self._idle is not None and not self._in_flight:
                     self._idle.set()
             if self._idle is not None:
-                response.force_close()  # The server stops: the client must not send another request here.
+                response.force_close()  # The server is stopping: the client must not send another request here.
             return response
 
         return handle
@@ -165,10 +165,11 @@ class Server:
 
 async def serve(server: Server, host: str, port: int, *, setting: str, on_start: Callable[[int], None]) -> int:
     """
-    Serve until SIGTERM or SIGINT; the exit status of the process.
+    Serve until SIGTERM or SIGINT. Return the exit status of the process.
 
-    0 after a clean stop; 1 when the address cannot be used, which is logged as `cannot_listen`. `setting`: the prefix
-    of the settings to name then, such as GATEWAY. `on_start` is called with the port once the server listens.
+    It is 0 after a clean stop, and 1 when the address cannot be used, which is logged as `cannot_listen`. `setting`:
+    the prefix of the settings that this log line names, such as GATEWAY. `on_start`: called with the port once the
+    server listens.
     """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

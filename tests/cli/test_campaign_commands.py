@@ -59,7 +59,7 @@ def test_a_language_that_is_added_is_whole_and_lint_sees_what_is_not_yet_written
 
 
 @pytest.mark.parametrize(
-    ("tag", "problem"), [("Spanish", "'Spanish' is no language"), ("fr-CA", "mine/spring_2027/fr-CA: is there already")]
+    ("tag", "problem"), [("Spanish", "'Spanish' is no language"), ("fr-CA", "mine/spring_2027/fr-CA: already exists")]
 )
 def test_a_language_that_cannot_be_added_is_refused(advent, tag, problem):
     advent("campaign", "new", "spring_2027", "--into", "mine")
@@ -82,7 +82,7 @@ def test_a_campaign_that_is_there_is_not_written_over(advent):
 
     status, _, errors = advent("campaign", "new", "spring_2027", "--into", "mine")
 
-    assert (status, errors) == (1, "advent: mine/spring_2027: is there already; choose another name\n")
+    assert (status, errors) == (1, "advent: mine/spring_2027: already exists; choose another name\n")
 
 
 def test_the_fields_of_a_campaign_and_what_its_letters_may_say(advent):

@@ -18,7 +18,7 @@ def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_
 
         assert (status, client.hkeys(keys.HOLD_ALL)) == (0, [b"restored"])
         assert client.hget(keys.CLOCK, "confirmed") == b"1"
-    assert "sending goes on" in said
+    assert "sending continues" in said
 
 
 def test_confirming_without_a_hold_says_so(run_command, store_url):

@@ -40,7 +40,7 @@ def test_the_person_is_erased_and_data_elsewhere_is_named(run_command, enrolled,
     assert "delete in Notion: https://www.notion.so/23d5fd787144509a8d85f21d3c7d3f51" in output
     assert "their mails at Resend" in output
     status, output, _ = run_command("contact", ADA)
-    assert (status, output.startswith(f"{ADA} receives no mail since"), "nothing else is kept" in output) == (
+    assert (status, output.startswith(f"{ADA} receives no mail since"), "nothing else is stored" in output) == (
         0,
         True,
         True,

@@ -81,7 +81,7 @@ def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):
     status, output, _ = run_command("resume")
 
     assert status == 0
-    assert output == "there is no pause of everybody\nnothing is overdue\n"
+    assert output == "no pause of all mail is in force\nnothing is overdue\n"
 
 
 def test_an_unknown_contact_cannot_be_paused(run_command):

@@ -69,7 +69,7 @@ def test_a_new_key_is_accepted_on_purpose_and_its_cost_is_reported(advent, begun
         in output
     )
     assert "links in mails already sent end in 404" in output
-    assert "the store has no other" in advent("check", "--accept-new-secret-key")[1]
+    assert "the store has this key already" in advent("check", "--accept-new-secret-key")[1]
     assert advent("audit", SECRET_KEY=OLD)[0] == 1
 
 

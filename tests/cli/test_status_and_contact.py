@@ -279,7 +279,7 @@ def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, r
     status, _, err = run_command("bookings", "mark", "completed", guest, "bkg_nobody")
     assert (status, "bkg_nobody: not among what `advent bookings unmarked` lists" in err) == (2, True)
     assert run_command("bookings", "mark", "no-show", guest, guest)[:2] == (0, "marked 1 call as no-show\n")
-    again = (0, "marked 0 calls as completed\nleft 1 as somebody had marked it before\n")
+    again = (0, "marked 0 calls as completed\nleft 1 unchanged: already marked\n")
     assert run_command("bookings", "mark", "completed", guest)[:2] == again
     assert run_ledger(marks_of) == [("ada@example.org", True)]
     assert [(one.what, one.before, one.after) for one in run_ledger(newest_actions)] == [

@@ -46,7 +46,7 @@ def _rows(campaign: Campaign) -> Iterator[list[str]]:
 
 
 def _names_in_letters(campaign: Campaign) -> dict[str, str]:
-    """By field; one that only names a system is known by that system's variable."""
+    """Return each field's name in letters. A field that only describes a system has that system's variable."""
     names = {field.name: "" if field.type == "scores" else field.variable for field in campaign.compiled.fields}
     for one in campaign.compiled.systems:
         names |= dict.fromkeys(one.fields, one.variable)

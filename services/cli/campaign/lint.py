@@ -9,15 +9,15 @@ from services.cli.shared import json_option, print_json, settings_given
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--strict", is_flag=True, help="Exit status 1 for advice too.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 for advice too.")
 @json_option
 def command(names: tuple[str, ...], strict: bool, as_json: bool) -> int:
     """
-    Look for what spoils a campaign although it can be sent; by default in every campaign that is played.
+    Find faults in a campaign that do not prevent sending it; by default in every campaign that is played.
 
-    Unresolved fields, links, images without a text, contrast, size, length of subjects, relative days, words that spam
-    filters know, missing legal parts, paragraphs in another language. One line for each; exit status 1 for an error.
-    Of each SMS a note says what it costs.
+    It checks for unresolved fields, links, images without a text, contrast, size, length of subjects, relative days,
+    words that spam filters know, missing legal parts and paragraphs in another language. One line for each finding;
+    exit status 1 for an error. A note says what each SMS costs.
     """
     from common.campaigns.lint.lint import lint
 

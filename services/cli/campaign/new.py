@@ -18,9 +18,9 @@ _DEFAULT_FOLDER = Path("campaigns")
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The directory of campaigns; CAMPAIGNS_DIR, else ./campaigns.",
+    help="The directory of campaigns; by default CAMPAIGNS_DIR or ./campaigns.",
 )
-@click.option("--language", metavar="TAG", help="In a campaign that is there, another language: es, pt-BR.")
+@click.option("--language", metavar="TAG", help="Add this language, such as es or pt-BR, to an existing campaign.")
 def command(name: str, into: Path | None, language: str | None) -> None:
     """
     Create the directory of a campaign: three letters and two reminders in English and French, ready to be rewritten.
@@ -38,7 +38,7 @@ def command(name: str, into: Path | None, language: str | None) -> None:
     try:
         folder = create(name, home)
     except FileExistsError:
-        raise CommandFailed(f"{home / name}: is there already; choose another name") from None
+        raise CommandFailed(f"{home / name}: already exists; choose another name") from None
     except OSError as error:
         setting = "--into" if into else "CAMPAIGNS_DIR"
         raise CommandFailed(unusable(home, error, setting=setting)) from None
@@ -62,7 +62,7 @@ def _add_language(name: str, home: Path, tag: str) -> None:
     try:
         folder = add_language(home / name, tag, like)
     except FileExistsError:
-        raise CommandFailed(f"{home / name / tag}: is there already; write in it") from None
+        raise CommandFailed(f"{home / name / tag}: already exists; edit the texts in it") from None
     except OSError as error:
         raise CommandFailed(unusable(home, error, setting="CAMPAIGNS_DIR")) from None
     click.echo(f"Created {folder}/ with the texts of {like}. Next:")

@@ -16,7 +16,7 @@ from services.cli.campaign.versions import OpenVersions, plan_of, print_plan, wi
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table
 
-late_option = click.option("--late", is_flag=True, help="Send new steps whose day has passed too, at once.")
+late_option = click.option("--late", is_flag=True, help="Also send new steps whose day has passed, at once.")
 
 
 @click.command()
@@ -52,7 +52,7 @@ async def _plans(versions: OpenVersions, name: str | None, *, late: bool) -> lis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PersonPlan:
-    """What would change for one person in one campaign; `changes`: the kind, and the step or None for every mail."""
+    """What would change for one person in one campaign. `changes`: (kind, step or None for every mail)."""
 
     source: str
     target: str
@@ -62,12 +62,12 @@ class _PersonPlan:
 
     @property
     def steps(self) -> list[tuple[str, int | None, int | None]]:
-        """Each step, and when it is due now and then; None: it is not to come."""
+        """(step, due time now, due time after the change); a time is None when the step is not planned."""
         before, after = self.outlook.before, self.outlook.after
         return [(step_name(step), before.get(step), after.get(step)) for step in dict.fromkeys((*after, *before))]
 
     def fields(self) -> dict[str, Any]:
-        """For `--json`: as a plan of everybody, and more."""
+        """Return the plan for `--json`: the fields of a plan for all people, and more."""
         segments, languages = self.outlook.segments, self.outlook.languages
         return {
             "campaign": self.enrollment.campaign,
@@ -83,7 +83,7 @@ class _PersonPlan:
 
 
 async def _person_plans(versions: OpenVersions, name: str | None, contact: str, *, late: bool) -> list[_PersonPlan]:
-    """In each of these campaigns that has them. Raises CommandFailed when none has."""
+    """Return the plan for this person in each of the campaigns that they are in. Raises CommandFailed if in none."""
     email, plans = normal_address(contact), []
     found = [await person_of(versions.ledger, id) for id in await versions.ledger.mailboxes.in_campaigns(email)]
     people = {person.enrollment.campaign: person for person in found if person is not None}

@@ -21,10 +21,10 @@ from services.cli.shared import record_action
 @click.argument("name")
 def command(name: str) -> None:
     """
-    Put the version before in force again, for all processes at once.
+    Put the previous version in force again, for all processes at once.
 
-    Steps that the version in force had taken out wait again, where their day is still to come. The files on disk stay
-    as they are.
+    Steps that the current version had removed are planned again if their day is still to come. The files on disk are
+    not changed.
     """
     with_versions(lambda versions: _roll_back(versions, name))
 

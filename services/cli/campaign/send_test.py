@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("email", metavar="ADDRESS", callback=address)
-@click.option("--campaign", "name", metavar="NAME", help="By default the first one.")
+@click.option("--campaign", "name", metavar="NAME", help="By default the first campaign.")
 @click.option("--language", metavar="TAG", help="Such as fr-CA; by default the campaign's default language.")
-@click.option("--segment", metavar="NAME", help="By default the first one.")
+@click.option("--segment", metavar="NAME", help="By default the first segment.")
 @click.option("--step", metavar="ID", help="Only this mail, such as step-2 or 24h; by default all.")
 def command(email: str, name: str | None, language: str | None, segment: str | None, step: str | None) -> None:
     """
@@ -40,14 +40,14 @@ def command(email: str, name: str | None, language: str | None, segment: str | N
     chosen = [*sample_mails(campaign, settings, language=tag, segment=who, mail=step)]
     if not chosen:
         known = [*(one.id for one in campaign.steps), *(one.name for one in campaign.reminders)]
-        raise click.BadParameter(f"there is none; there are: {', '.join(known)}", param_hint="--step")
+        raise click.BadParameter(f"there is no such mail; there are: {', '.join(known)}", param_hint="--step")
     asyncio.run(_send(settings, campaign, email, chosen))
     click.echo(f"{len(chosen)} test mail{'s' if len(chosen) > 1 else ''} to {email}")
 
 
 def _one_of(given: str | None, known: tuple[str, ...], option: str) -> str:
     if given is not None and given not in known:
-        raise click.BadParameter(f"there is none; there are: {', '.join(known)}", param_hint=option)
+        raise click.BadParameter(f"unknown value {given!r}; there are: {', '.join(known)}", param_hint=option)
     return given or known[0]
 
 

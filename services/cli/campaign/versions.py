@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVersions:
-    """`files`: the campaigns on disk; `ledger` plays those in force, which `in_force` holds."""
+    """`files`: the campaigns on disk. `in_force`: the versions in force, which `ledger` plays."""
 
     settings: Settings
     ledger: Ledger
@@ -36,7 +36,7 @@ class OpenVersions:
     in_force: dict[str, Campaign]
 
     def chosen(self, name: str | None) -> list[str]:
-        """The keys of one campaign, or of all that are played. Raises CommandFailed."""
+        """Return the key of one campaign, or all keys. Raises CommandFailed if one is not played or not in force."""
         if name is not None and name not in self.files:
             raise CommandFailed(f"{name} is not played here; there are: {', '.join(self.files)}")
         keys = [name] if name else [*self.files]
@@ -46,7 +46,7 @@ class OpenVersions:
 
 
 def with_versions(run_in: Callable[[OpenVersions], Awaitable[Result]]) -> Result:
-    """Run something that needs both."""
+    """Run a function that needs the files and the versions in force."""
 
     async def run() -> Result:
         async with _opened(settings_with_store()) as versions:
@@ -64,7 +64,7 @@ async def _opened(settings: Settings) -> AsyncIterator[OpenVersions]:
 
 
 async def plan_of(versions: OpenVersions, target: Campaign, *, send_late: bool = False) -> Plan:
-    """What this version would change."""
+    """Return what this version would change."""
     source, pace = versions.in_force[target.key], versions.settings.pace
     return await read_plan(versions.ledger, source, target, pace, now_ms=now_ms(), send_late=send_late)
 
@@ -73,7 +73,7 @@ async def put_in_force(
     versions: OpenVersions, target: Campaign, action: Action, *, compiled: str = "", send_late: bool = False
 ) -> int | None:
     """
-    Switch, and make the schedules follow: how many people's plans changed; None: a worker finishes it.
+    Switch to `target` and adapt the schedules. Return how many people's plans changed; None: a worker finishes it.
 
     Raises CommandFailed when another version was put in force meanwhile.
     """
@@ -95,14 +95,14 @@ async def put_in_force(
 
 
 def changed_people(changed: int | None) -> str:
-    """How many, as `put_in_force` answers."""
+    """Return the result of `put_in_force` in words."""
     return (
         "a worker changes the plans of those under way" if changed is None else f"the plans of {changed} people changed"
     )
 
 
 def refuse_repeated(plan: Plan) -> None:
-    """Raises CommandFailed for a step whose text people have had already."""
+    """Raises CommandFailed for a step whose text people have already received."""
     if plan.repeated:
         raise CommandFailed(f"{plan.campaign}: {plan.repeated[0]}")
 

@@ -45,7 +45,7 @@ def _is_json(content_type: str, request: web.BaseRequest) -> bool:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """The whole body. Raises Problem: 413 when it is too long, 408 when too slow, 400 when its framing is broken."""
+    """Return the body. Raises Problem: 413 when it is too long, 408 when too slow, 400 when its framing is broken."""
     if request.content.is_eof():
         return await _read(request)  # It arrived with the headers, as most do: no timer is needed.
     if (request.content_length or 0) > BODY_BYTES_MAX:
@@ -77,20 +77,20 @@ def _too_long() -> Problem:
 
 
 FAILURES_PER_MINUTE = 120
-"""Failed verifications of one source. Verified requests are not limited, whatever their source."""
+"""Failed verifications allowed to one source. Verified requests are not limited."""
 
 
 async def read_verified(
     context: GatewayContext, request: web.BaseRequest, signatures: StandardSignatures | CalcomSignatures
 ) -> tuple[bytes, str | None, int]:
     """
-    The body, the sender's message id (None when it sends none), and when the request was received, in UTC ms.
+    Return (the body, the sender's message id or None, the time of receipt in UTC ms).
 
-    Raises Problem: 401 when the signature is wrong, 429 when it was wrong too often, and those of `read_body`.
+    Raises Problem: 401 when the signature is wrong, 429 when it was wrong too often, and as `read_body` does.
     """
     body = await read_body(request)
     received_ms = context.clock.now_ms()
-    # The sender's clock is compared with this machine's: the store's may be wrong, or corrected only later.
+    # The sender's time is compared with this machine's clock: the store's may be wrong, or corrected only later.
     wall_ms = context.clock.wall_ms()
     verify = partial(signatures.verify, request.headers, body, now_ms=wall_ms)
     return body, verified(context, request, verify, now_ms=received_ms), received_ms
@@ -99,7 +99,7 @@ async def read_verified(
 def verified(
     context: GatewayContext, request: web.BaseRequest, verify: Callable[[], Verified], *, now_ms: int
 ) -> Verified:
-    """What `verify` returns. Raises its Problem, or 429 when it failed too often for this source."""
+    """Return what `verify` returns. Raises its Problem, or Problem 429 when it failed too often for this source."""
     try:
         return verify()
     except Problem:
@@ -108,7 +108,7 @@ def verified(
 
 
 def invalid_fields(*errors: FieldError) -> Problem:
-    """The 422 that names every invalid field."""
+    """Return the Problem 422 that names every invalid field."""
     return Problem(422, "some fields are invalid", errors=errors)
 
 
@@ -123,12 +123,12 @@ def _count_failure(context: GatewayContext, request: web.BaseRequest, *, now_ms:
 
 class JsonResponse(web.StreamResponse):
     """
-    A response of JSON, written in one piece: status line, headers and body.
+    A JSON response, written in one piece: status line, headers and body.
 
-    `aiohttp.web.Response` collects its headers in a dictionary, completes them and serializes them for every response;
-    here nearly all of them are the same each time and are serialized once for each status.
+    `aiohttp.web.Response` collects, completes and serializes its headers for every response. Here nearly all headers
+    are the same each time, and are serialized only once for each status.
 
-    `body`: the JSON text. `request_id` is set before the response is written, by the middleware.
+    `body`: the JSON text. `request_id`: set by the middleware before the response is written.
     """
 
     def __init__(self, status: int, body: bytes) -> None:
@@ -145,7 +145,7 @@ class JsonResponse(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether the connection stays open; aiohttp asks after the response is written."""
+        """Whether the connection stays open. aiohttp reads this after the response is written."""
         return self._is_kept_alive
 
     def force_close(self) -> None:
@@ -165,13 +165,13 @@ class JsonResponse(web.StreamResponse):
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to write."""
+        """End the response, which `prepare` has written in full."""
         assert self._stream is not None
         await self._stream.write_eof()
 
 
 def json_response(status: int, body: dict[str, Any]) -> JsonResponse:
-    """The same bytes for the same `body`."""
+    """Return a JSON response. The same `body` always gives the same bytes."""
     return JsonResponse(status, to_json(body))
 
 

@@ -1,9 +1,9 @@
 """
-`GET /calendar/{token}.ics`: a booked call as a calendar keeps it, made when it is fetched.
+`GET /calendar/{token}.ics`: a booked call as a calendar file, made when it is fetched.
 
-A fetch after a move gets the new hour, and after a cancellation a page that says so (410). The call is what
-its events amount to now, whether or not a worker has looked at them. The link says in which language, and of which
-campaign.
+After a move the file has the new time; after a cancellation the response is a page that says so (410). The state of the
+call is derived from its events on every request, even before a worker has processed them. The link's query names the
+language and the campaign.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED
 
 
 async def show(context: GatewayContext, request: web.Request) -> web.Response:
-    """The file, or why there is none."""
+    """Return the file, or the reason why there is none."""
     link = CalendarLink.from_token(request.match_info["token"], context.secret_key)
     if link is None:
         return _refused(context, request, "unknown")
@@ -62,16 +62,16 @@ async def show(context: GatewayContext, request: web.Request) -> web.Response:
 
 
 async def _booking(context: GatewayContext, link: CalendarLink) -> Booking | None:
-    """The guest's booking, or the one that it was moved to; None when there is none any more."""
+    """Return the guest's booking, or the one that replaced it; None when the guest has none any more."""
     ledger = context.intake.ledger
     gathered = await ledger.bookings.gather(link.booking)
-    standing = [one for one in resolve(gathered.events, gathered.first_guests) if one.state not in _CALLED_OFF]
-    theirs = [one for one in standing if one.email and ledger.store.address_hash(one.email) == link.address_hash]
-    return max(theirs, key=lambda one: (one.id == link.guest, one.received_ms), default=None)
+    current = [one for one in resolve(gathered.events, gathered.first_guests) if one.state not in _CALLED_OFF]
+    own = [one for one in current if one.email and ledger.store.address_hash(one.email) == link.address_hash]
+    return max(own, key=lambda one: (one.id == link.guest, one.received_ms), default=None)
 
 
 async def _signup(context: GatewayContext, booking: Booking) -> Assessment | None:
-    """The guest's own, in any campaign; None: they were never enrolled."""
+    """Return the guest's own signup, in any campaign; None when they were never enrolled."""
     ledger = context.intake.ledger
     assert booking.email is not None
     contact = await ledger.mailboxes.find(booking.email)
@@ -80,7 +80,7 @@ async def _signup(context: GatewayContext, booking: Booking) -> Assessment | Non
 
 
 def _refused(context: GatewayContext, request: web.Request, page: _Page) -> web.Response:
-    """A page for a browser, a problem for a calendar."""
+    """Return an error page to a browser; raise Problem for a calendar program."""
     LOG_CONTEXT.get().outcome = "refused"
     status, detail = _DETAILS[page]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if page == "unavailable" else {}

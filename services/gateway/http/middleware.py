@@ -28,23 +28,23 @@ from services.web.security_headers import API_HEADERS, add_security_headers
 
 @dataclass(slots=True)
 class LogContext:
-    """Filled in by the handler. `outcome`: a label of `common.observability.metrics.WEBHOOKS`, or `ok`."""
+    """What the handler reports for the log. `outcome`: a label of `common.observability.metrics.WEBHOOKS`, or `ok`."""
 
     outcome: str = "ok"
     enrollment_id: str | None = None
 
 
 LOG_CONTEXT: ContextVar[LogContext] = ContextVar("log_context")
-"""aiohttp runs each request in a task of its own, and so in a context of its own."""
+"""The context of the current request: aiohttp runs each request in its own task, with its own context variables."""
 
 
 class AccessLog:
     """
     Writes `request_answered`, one line a request, at little cost.
 
-    A line holds only ids and words of this program and nothing that a client sent, so it needs neither escaping nor
-    redaction; the lines of one turn of the event loop are written together. Level and format are those of all logs, and
-    are read once: create this after `setup_logs`.
+    A line holds only ids and fixed words, and nothing that a client sent, so it needs neither escaping nor redaction.
+    The lines of one turn of the event loop are written together. Level and format are those of all logs, and are read
+    once: create this after `setup_logs`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -55,7 +55,7 @@ class AccessLog:
         self._lines: list[str] = []
 
     def write(self, request_id: str, route: str, status: int, context: LogContext, *, ms: float) -> None:
-        """`route`: the pattern of the path. `ms`: the handler's time, in milliseconds."""
+        """Write one line. `route`: the pattern of the path. `ms`: how long the handler took, in milliseconds."""
         if not self._is_wanted:
             return
         outcome, enrollment_id = context.outcome, context.enrollment_id
@@ -89,7 +89,7 @@ log = get_logger(__name__)
 
 
 class RequestMiddleware:
-    """The only middleware: each further layer would cost every request."""
+    """The only middleware, because each further layer would slow down every request."""
 
     def __init__(self, clock: Clock) -> None:
         self._log = AccessLog(clock)
@@ -114,10 +114,10 @@ class RequestMiddleware:
         name: str | None,
     ) -> web.StreamResponse:
         """
-        The response of `handler`, or the problem that it raised; counted and logged.
+        Return the response of `handler`, or that of the problem that it raised. Count it and log it.
 
-        `pattern`: the path with its parameters unfilled, since an unsubscribe token must not be logged. `name`: the
-        route's name.
+        `pattern`: the path with placeholders for its parameters, because an unsubscribe token must not be logged.
+        `name`: the route's name.
         """
         started = perf_counter()
         request_id = f"{self._prefix}-{next(self._numbers)}"
@@ -133,7 +133,7 @@ class RequestMiddleware:
         if name in WEBHOOKS:
             _counter(name, context.outcome).inc()
         elif response.status == 200:
-            return response  # Probes and scrapes arrive every few seconds and are of no interest.
+            return response  # Probes and scrapes arrive every few seconds and are not worth a line.
         tracing.answered(name or "", context.enrollment_id, context.outcome, seconds)
         self._log.write(request_id, pattern, response.status, context, ms=round(seconds * 1000, 1))
         return response

@@ -21,7 +21,7 @@ async def health(context: GatewayContext, _request: web.Request) -> web.Response
 
 
 async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
-    """200 while the store or the spool accepts events. The providers are named, and never make it 503."""
+    """Return 200 while the store or the spool accepts events. The providers are shown, but never cause a 503."""
     intake, settings = context.intake, context.settings
     store, spool_error = await asyncio.gather(store_status(intake.ledger.client), _spool_error(intake.spool))
     dependencies = {
@@ -40,7 +40,7 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
 
 
 def _clock(context: GatewayContext) -> dict[str, object]:
-    """Of this machine: signatures are judged by it."""
+    """Return the status of this machine's clock, with which the timestamps of signatures are compared."""
     status = context.replay.clock_sync.status
     ahead_ms = status.machine_ahead_ms if status else 0
     return {"status": "wrong", "ahead_seconds": round(ahead_ms / 1000)} if ahead_ms else {"status": "right"}

@@ -1,10 +1,10 @@
 """
 `/unsubscribe/{token}`: one-click unsubscribe (RFC 8058).
 
-POST ends all mail, whatever its body says, except for the form of those who leave one series only: mail programs post
-by themselves. GET shows a page with both buttons and changes nothing, because scanners open every link of a mail. The
-page names the sender and no contact, says so when the contact had unsubscribed before, and works while the store is
-away; the link says in which language, and of which campaign.
+POST ends all mail, whatever its body says, because mail programs post automatically. The only exception is the page's
+form for leaving one series. GET shows a page with both buttons and changes nothing, because scanners open every link of
+a mail. The page names the sender but not the contact, says when the contact has unsubscribed already, and works while
+the store is away. The link's query names the language and the campaign.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECONDS = metrics.WEBHOOK_SECONDS.labels("unsubscribe")
 
 
 async def show(context: GatewayContext, request: web.Request) -> web.Response:
-    """The page with the buttons, or the one that says that nothing is left to do."""
+    """Return the page with the buttons, or the one for a contact who has unsubscribed already."""
     LOG_CONTEXT.get().outcome = "shown"
     link = _link(context, request)
     if link is None:
@@ -52,7 +52,7 @@ async def unsubscribe(context: GatewayContext, request: web.Request) -> web.Resp
 
 
 def _is_series_only(request: web.Request, body: bytes) -> bool:
-    """Only the page's own form says so; anything else means all mail."""
+    """Return whether the body is that of the page's form for one series. Any other body means all mail."""
     if request.content_type != "application/x-www-form-urlencoded":
         return False
     return parse_qs(body.decode("ascii", "replace")) == {SCOPE: [SERIES]}
@@ -63,7 +63,7 @@ def _link(context: GatewayContext, request: web.Request) -> Unsubscribe | None:
 
 
 def _unknown(context: GatewayContext, request: web.Request) -> web.Response:
-    """A page for a browser, a problem for a program."""
+    """Return an error page to a browser; raise Problem for a program."""
     LOG_CONTEXT.get().outcome = "refused"
     if "text/html" in request.headers.get("Accept", ""):
         return _shown(context, request, "unknown", status=404)

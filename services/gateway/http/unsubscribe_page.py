@@ -1,4 +1,4 @@
-"""The pages behind an unsubscribe link, in the language of the mail that it was in."""
+"""The pages behind an unsubscribe link, in the language of the mail with the link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.campaigns.language import Language
 from common.campaigns.strings import UnsubscribeStrings
 
 SCOPE, SERIES = "scope", "series"
-"""The field of the form, and its value for those who leave one series only."""
+"""The field of the form that leaves only one series, and the field's value."""
 
 Page = Literal["ask", "already", "done_series", "done_all", "unknown"]
 
@@ -24,7 +24,7 @@ Page = Literal["ask", "already", "done_series", "done_all", "unknown"]
 def page_response(
     page: Page, campaign: Campaign, language: str | None, sender: str, *, status: int = 200
 ) -> web.Response:
-    """`language`: one that the campaign does not have is its default."""
+    """Return a page. `language`: its tag; the campaign's default if None or unknown to the campaign."""
     translation = campaign.messages.translation(language)
     strings = translation.strings.unsubscribe_page
     forms = _forms(strings, translation.strings.campaign_name) if page == "ask" else ""
@@ -35,7 +35,7 @@ def page_response(
 def text_page(
     title: str, text: str, language: Language, sender: str, *, forms: str = "", status: int = 200
 ) -> web.Response:
-    """A page in one language, which may load nothing and post to itself. `forms`: HTML."""
+    """Return a page that may load nothing and may post only to this server. `forms`: HTML."""
     style, style_hash = _style()
     html = _file("page.html").format(
         language=language.tag,
@@ -59,7 +59,7 @@ def text_page(
 
 
 def _forms(strings: UnsubscribeStrings, campaign_name: str) -> str:
-    """The form for all mail posts what a mail program posts by itself (RFC 8058)."""
+    """Return both forms. The one for all mail posts the same body as a mail program (RFC 8058)."""
     everything = _form("List-Unsubscribe", "One-Click", strings.ask_all_button, strings.ask_all_note)
     note = strings.ask_series_note.format(campaign=campaign_name)
     return _form(SCOPE, SERIES, strings.ask_series_button, note) + everything

@@ -1,7 +1,8 @@
 """
-Replays the spool into the ledger, oldest event first, as soon as the store answers; a background task of the gateway.
+A background task of the gateway: replays the spool into the ledger, oldest event first, once the store answers.
 
-It also synchronizes the gateway's clock with the store's, because the due times of a campaign count from it.
+It also synchronizes the gateway's clock with the store's, because a campaign's due times count from the time at which
+the gateway received the signup.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from services.gateway.spool.spooled_event import SpooledEvent
 from services.gateway.store_availability import StoreAvailability, refuses_only_this
 
 BUSY_S = 0.3
-"""Between two rounds while the store is away or the spool holds events."""
+"""Pause between two rounds while the store is away or the spool holds events."""
 IDLE_S = 5
-"""Between two searches for files of dead gateways."""
+"""Pause between two searches for files of dead gateways."""
 AFTER_FAILURE_S = 5
 BATCH = 100
 
@@ -30,7 +31,7 @@ log = get_logger(__name__)
 
 
 class Replay:
-    """While the store is away, one event, or a PING when the spool is empty, tests whether it answers again."""
+    """Replays the spool. One event, or a probe when the spool is empty, tests whether a store that was away is back."""
 
     def __init__(self, ledger: Ledger, spool: Spool, store: StoreAvailability, clock: Clock) -> None:
         self.ledger = ledger
@@ -102,7 +103,11 @@ class Replay:
             return False
 
     async def _replay(self, batch: Batch) -> bool:
-        """The events of a batch have different owners, so their order does not matter: one pipeline for all."""
+        """
+        Record the events of a batch. Return False when the store does not accept them now.
+
+        The events have different owners, so their order does not matter and they share one pipeline.
+        """
         errors = await asyncio.gather(*map(self._record, batch.events), return_exceptions=True)
         failed = [error for error in errors if isinstance(error, STORE_ERRORS) and not refuses_only_this(error)]
         if failed:
@@ -110,15 +115,15 @@ class Replay:
             return False
         for event, error in zip(batch.events, errors, strict=True):
             if error is not None:
-                # An internal error, which waiting does not cure. It must not block the events behind it.
-                log.error("spool_event_set_aside", kind=event.kind, enrollment_id=self._named(event), exc_info=error)
+                # An internal error, which waiting does not fix. It must not block the events behind it.
+                log.error("spool_event_set_aside", kind=event.kind, enrollment_id=self._owner_id(event), exc_info=error)
                 self.spool.directory.set_aside(encode(event))
         self.spool.settle(batch)
         log.info("spool_replayed", events=len(batch.events), left=self.spool.events)
         return True
 
-    def _named(self, event: SpooledEvent) -> str:
-        """For the log: the owner of an SMS is a phone number, which no log line contains."""
+    def _owner_id(self, event: SpooledEvent) -> str:
+        """Return the owner for the log: an SMS is owned by a phone number, which is logged only as a hash."""
         return self.ledger.store.number_hash(event.enrollment_id) if event.kind == "sms" else event.enrollment_id
 
     async def _record(self, event: SpooledEvent) -> None:

@@ -1,8 +1,8 @@
 """
-Keeps verified events on disk while the store is away, so that no sender is refused because of it.
+Stores verified events on disk while the store is away, so that the gateway need not refuse any sender.
 
-Events that wait together are written and synced together. Each gateway process writes files of its own; the files of a
-dead process are adopted by the next gateway that finds them. A file is removed when the ledger has all of its events.
+Events that wait together are written and synced together. Each gateway process writes its own files; another gateway
+adopts the files of a dead process when it finds them. A file is removed when the ledger has all of its events.
 Replaying an event twice is harmless, because the ledger recognizes it by its id.
 """
 
@@ -27,16 +27,16 @@ log = get_logger(__name__)
 
 
 class SpoolUnavailable(Problem):
-    """Neither the store nor the spool can keep the event now. The only 503: the sender must try again."""
+    """Neither the store nor the spool can store the event now (503): the sender must try again."""
 
     def __init__(self) -> None:
-        detail = "neither the store nor the spool can keep this now; try again"
+        detail = "the event cannot be stored now; try again"
         super().__init__(503, detail, outcome="refused", headers={"Retry-After": "5"})
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The oldest events of the spool, each of another owner. `end`: where the file continues after them, in bytes."""
+    """The oldest events of the spool, each of a different owner. `end`: the offset in the file after them, in bytes."""
 
     file: SpoolFile
     events: tuple[SpooledEvent, ...]
@@ -80,12 +80,12 @@ class Spool:
         return event_id in self._receipts
 
     def has_backlog_for(self, event: SpooledEvent) -> bool:
-        """Whether this event, or another one of its owner, waits for replay. The event must then be spooled too."""
+        """Return whether this event, or another of its owner, waits for replay. It must then be spooled too."""
         return event.id in self._receipts or event.enrollment_id in self._by_owner
 
     async def keep(self, event: SpooledEvent) -> Receipt:
         """
-        Write an event unless it is kept already. It is on disk when this returns.
+        Write an event unless it is spooled already. It is on disk when this returns.
 
         Raises SpoolUnavailable when the spool is full or cannot be written.
         """
@@ -99,7 +99,7 @@ class Spool:
         return receipt
 
     def adopt(self, files: list[tuple[SpoolFile, list[SpooledEvent]]]) -> None:
-        """Take over files of dead gateways, including the ids by which repetitions are recognized."""
+        """Take over files of dead gateways, including the ids by which repeated events are recognized."""
         for file, events in files:
             log.info("spool_adopted", file=file.path.name, events=len(events))
             self._files.append(file)
@@ -107,7 +107,7 @@ class Spool:
                 self._remember(event)
 
     def oldest(self, events_max: int) -> Batch | None:
-        """The events to replay next; None when there are none. Unreadable lines are set aside on the way."""
+        """Return the events to replay next; None when there are none. Unreadable lines before them are set aside."""
         for file in list(self._files):
             while not file.is_done:
                 batch = self._batch(file, events_max)
@@ -118,7 +118,7 @@ class Spool:
         return None
 
     def settle(self, batch: Batch) -> None:
-        """The ledger has these events."""
+        """Remove these events from the spool, because the ledger has them."""
         batch.file.cursor = batch.end
         for event in batch.events:
             self._forget(event)

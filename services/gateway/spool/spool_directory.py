@@ -14,29 +14,29 @@ SET_ASIDE = "set-aside.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class SpoolDirectory:
-    """Every method blocks for the disk: call it in a thread once requests are served."""
+    """The files of the spool. Every method waits for the disk: call it in a thread once requests are served."""
 
     path: Path
 
     def create_file(self) -> SpoolFile:
-        """A new, empty file of this process. Raises OSError."""
+        """Create an empty file of this process. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SpoolFile.create(self.path)
 
     def orphans(self) -> list[tuple[SpoolFile, list[SpooledEvent]]]:
-        """Adopt the files of dead gateways, oldest first, each with its readable events."""
+        """Adopt the files of dead gateways. Return them, oldest first, each with its readable events."""
         files = map(SpoolFile.adopt, sorted(self.path.glob(PATTERN), key=_modified_s))
         return [(file, _events(file)) for file in files if file is not None]
 
     def set_aside(self, line: bytes) -> None:
-        """Keep a line that cannot be replayed, for a person to look at."""
+        """Store a line that cannot be replayed in the file SET_ASIDE, for a person to examine."""
         with (self.path / SET_ASIDE).open("ab") as file:
             file.write(line.rstrip(b"\n") + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def why_unwritable(self) -> str | None:
-        """Why nothing can be written here now; None after a test file has been written."""
+        """Return why nothing can be written here now; None when a test file could be written."""
         test_file = self.path / f"probe-{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)

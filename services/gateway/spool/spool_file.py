@@ -1,10 +1,10 @@
 """
-One file of the spool: a line an event, synced to disk before the event is answered.
+One file of the spool: one event per line, synced to disk before the gateway responds.
 
     {"crc32":"9f2c01aa","event":{"kind":"signup","id":"signup:msg_1",…}}
 
-A line whose checksum is wrong was being written during a power failure, so its event was not answered. The process that
-writes a file holds a lock (flock) on it as long as it lives; an unlocked file belongs to a dead process.
+A line whose checksum is wrong was being written during a power failure, so its sender got no response. The process that
+writes a file holds a lock (flock) on it as long as it runs; an unlocked file belongs to a dead process.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
 
 def encode(event: SpooledEvent) -> bytes:
-    """The line of an event, with its line break."""
+    """Return the line of an event, with its line break."""
     body = json.dumps(event.to_fields(), separators=(",", ":")).encode()
     return b'{"crc32":"%08x","event":%b}\n' % (zlib.crc32(body), body)
 
 
 def decode(line: bytes) -> SpooledEvent | None:
-    """The event of a line; None when the line is damaged."""
+    """Return the event of a line; None when the line is damaged."""
     body = line[_HEAD:-2]
     if line[:_HEAD] != b'{"crc32":"%08x","event":' % zlib.crc32(body) or line[-2:] != b"}\n":
         return None
@@ -48,8 +48,8 @@ class SpoolFile:
     """
     An open, locked file.
 
-    `size`: bytes that are known to be on disk. `cursor`: bytes whose events the ledger has. `is_broken`: an append
-    failed and could not be undone, so no further event may be appended.
+    `size`: how many bytes are known to be on disk. `cursor`: the offset up to which the ledger has the events.
+    `is_broken`: an append failed and could not be undone, so no further event may be appended.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -61,7 +61,7 @@ class SpoolFile:
 
     @classmethod
     def create(cls, directory: Path) -> SpoolFile:
-        """A new, empty file of this process. Raises OSError."""
+        """Create an empty, locked file of this process. Raises OSError."""
         while True:
             path = directory / f"events-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
             descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
@@ -75,7 +75,7 @@ class SpoolFile:
 
     @classmethod
     def adopt(cls, path: Path) -> SpoolFile | None:
-        """The file of a dead gateway; None when that gateway lives, or the file is gone or unreadable."""
+        """Lock the file of a dead gateway and return it; None when its gateway runs, or it is gone or unreadable."""
         try:
             descriptor = os.open(path, _OPEN)
         except FileNotFoundError:
@@ -90,7 +90,7 @@ class SpoolFile:
         return None
 
     def append(self, lines: bytes) -> None:
-        """Write and sync; on OSError the file is unchanged. Blocks for the disk: call it in a thread."""
+        """Write and sync. On OSError the file is unchanged. Waits for the disk: call it in a thread."""
         try:
             rest = memoryview(lines)
             while rest:
@@ -102,7 +102,7 @@ class SpoolFile:
         self.size += len(lines)
 
     def lines(self) -> list[bytes]:
-        """The next complete lines after the cursor: READ_BYTES of them, or one longer line. A torn last line counts."""
+        """Return the lines after the cursor: up to READ_BYTES, or one longer line. The last may be incomplete."""
         wanted = READ_BYTES
         while True:
             chunk = os.pread(self._descriptor, min(wanted, self.size - self.cursor), self.cursor)

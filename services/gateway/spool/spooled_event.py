@@ -1,4 +1,4 @@
-"""An event as the spool keeps it on disk, and the receipt from which its response is made."""
+"""An event as the spool stores it on disk, and the receipt from which its response is made."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from common.domain.note import Note, read_notes
 Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking", "sms"]
 
 _LATER = ("notes", "visitor", "campaign", "is_closed")
-"""Fields that version 0.2 did not know."""
+"""Fields that version 0.2 does not know."""
 _RESPONSE_FIELDS = {"booking": ("kind", "uid", "email", "start_ms"), "feedback": ("kind", "delivery_id")}
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """
-    What the response to a spooled event is made of.
+    The data from which the response to a spooled event is made.
 
     `email`, `segment` and `is_closed` belong to a signup; `payload` holds the fields that the response to a booking
     event or to feedback names.
@@ -39,14 +39,15 @@ class Receipt:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpooledEvent:
     """
-    An event as one line of the spool holds it; names and shapes are those of files on disk.
+    An event as one line of the spool holds it. Names and shapes are part of the file format.
 
-    `id`: the ledger's id of the event, by which a repetition is recognized. `enrollment_id`: the enrollment or booking
-    that owns the event; events of one owner are replayed in their order. `payload`: the fields of the assessment, of
-    the booking event or of the feedback; of an unsubscription the hash of the
-    address as `mark`, None where the contact only left one series; of a booking event
-    that could not be read its text and the reason. `notes`, `visitor`: of a signup or a booking event; see
-    `SignupReceived`. `campaign`: of a signup, None: the first one; `is_closed`: it was answered so.
+    `id`: the ledger's id of the event, by which a repeated event is recognized. `enrollment_id`: the owner of the
+    event: an enrollment or a booking, or the phone number that sent an SMS. Events of one owner are replayed in their
+    order. `payload`: the fields of the assessment, the booking event, the feedback or the SMS; for an unsubscription
+    the hash of the address as `mark`, None if the contact left only one series; for a booking event that could not be
+    read, its text and the reason. `notes`: about fields of a signup or a booking event; `visitor`: the visitor of a
+    signup (see `SignupForm`). `campaign`: the campaign of a signup, None for the first one. `is_closed`: the signup was
+    answered with `closed`.
     """
 
     kind: Kind
@@ -61,13 +62,13 @@ class SpooledEvent:
     is_closed: bool = False
 
     def to_fields(self) -> dict[str, Any]:
-        """Without what is empty: a gateway of version 0.2 can then replay the file of a newer one."""
+        """Return the fields without empty ones of `_LATER`, so that a gateway of version 0.2 can replay the file."""
         fields = asdict(self)
         return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> SpooledEvent:
-        """Raises TypeError or ValueError when `fields` are not those of an event."""
+        """Read an event. Raises TypeError or ValueError when `fields` are not those of one."""
         event = cls(**fields)
         if event.kind not in get_args(Kind):
             raise ValueError(f"unknown kind of event: {event.kind}")

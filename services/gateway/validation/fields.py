@@ -1,8 +1,8 @@
 """
 The rules for each kind of field of a signup; every message says what would be valid.
 
-Each reader returns the value that is used, repaired where that is safe, or raises: an optional field is then left out,
-a required one is refused. Texts are put on one line, because they go into subjects and headers.
+Each reader returns the value to use, repaired where that is safe, or raises. Then an optional field is left out, and a
+signup without the required field is refused. Texts are put on one line, because they go into subjects and headers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ DOLLARS_MAX = 1_000_000_000_000
 
 
 def invalid(message: str) -> PydanticCustomError:
-    """The error of a field."""
+    """Return the error for an invalid field."""
     # Passed as a parameter, because a brace in the template would be read as a placeholder.
     return PydanticCustomError("field", "{message}", {"message": message})
 
 
 def email(value: Any) -> str:
-    """See `repaired_address`."""
+    """Return the address, repaired where that is safe (see `repaired_address`)."""
     try:
         return repaired_address(_string(value))
     except AddressError as error:
@@ -42,7 +42,7 @@ def email(value: Any) -> str:
 
 
 def name(value: Any) -> str:
-    """A first name; "" when it is one that must not be shown, such as an advertisement or a placeholder."""
+    """Return a first name; "" when it must not be shown, such as an advertisement or a placeholder."""
     text = visible(_string(value))
     if not text:
         raise invalid("must not be empty")
@@ -50,7 +50,7 @@ def name(value: Any) -> str:
 
 
 def text(value: Any) -> str | None:
-    """Any text; None when it shows nothing."""
+    """Return the text on one line; None when nothing in it is visible."""
     shown = visible(_string(value))
     if len(shown) > TEXT_CHARACTERS_MAX:
         raise invalid(f"must have at most {TEXT_CHARACTERS_MAX} characters")
@@ -58,7 +58,7 @@ def text(value: Any) -> str | None:
 
 
 def shown_text(value: Any) -> str | None:
-    """A text that a mail or a title may show; an advertisement or a placeholder is none."""
+    """Return a text that a mail or a title may show. An advertisement or a placeholder is invalid."""
     shown = text(value)
     if shown is not None and (reason := unusable(shown)):
         raise invalid(f"has {reason}")
@@ -66,12 +66,12 @@ def shown_text(value: Any) -> str | None:
 
 
 def evidence(value: Any, characters_max: int) -> str | None:
-    """A text of a consent: one that is too long is cut and not left out."""
+    """Return a text that documents a consent. It is cut when it is too long, and never left out for that."""
     return visible(_string(value))[:characters_max].rstrip() or None
 
 
 def phone(value: Any) -> str | None:
-    """A text, or a number, which some forms send."""
+    """Return a phone number as text. Some forms send it as a number."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = f"{value:.0f}" if isinstance(value, float) else str(value)
     return text(value)
@@ -100,7 +100,7 @@ def dollars(value: Any) -> Number:
 
 
 def count(value: Any) -> int:
-    """A whole number; more than there are systems is all of them."""
+    """Return a whole number of systems. A number above SYSTEMS is read as SYSTEMS."""
     number = _read_number(value, SYSTEMS)
     if number < 0 or number != int(number):
         raise invalid(f"must be a whole number from 0 to {SYSTEMS}")
@@ -122,7 +122,7 @@ def locale(value: Any) -> str:
 
 
 def truth(value: Any) -> bool:
-    """Yes or no; a text is a form's checkbox."""
+    """Return true or false. Forms send the state of a checkbox as text."""
     known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
     found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
     if found is None:

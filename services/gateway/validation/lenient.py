@@ -1,4 +1,4 @@
-"""Types of the fields of providers' webhooks: what is not valid is read as None, by `normalization/lenient.py`."""
+"""Field types for providers' webhooks. An invalid value is read as absent, as in `normalization/lenient.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.normalization.numbers import read_number
 
 
 def count(value: Any) -> int | None:
-    """A whole number, 0 or more, or a text that is one."""
+    """Return a whole number of 0 or more, which may be sent as text; None for anything else."""
     number = read_number(value)
     return number if isinstance(number, int) and 0 <= number < 2**53 else None
 

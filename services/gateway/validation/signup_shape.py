@@ -1,4 +1,4 @@
-"""The fields of a campaign's signups: those of every person, and those that the campaign declares."""
+"""The fields of a campaign's signups: those of every campaign, and those that the campaign declares."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from services.gateway.validation.fields import (
 
 class Signup(BaseModel):
     """
-    A finished assessment. An optional field that cannot be used is left out, and never a reason to refuse the signup.
+    A finished assessment. An optional field that cannot be used is left out, and the signup is accepted without it.
 
-    Unknown members are stored, up to 4 KiB; an explicit null and an empty text are the same as absent.
+    Unknown members are stored, up to 4 KiB. An explicit null or an empty text means that the field is absent.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -76,15 +76,17 @@ _OF_EVERYBODY = (
     "visitor",
     "sms_consent",
 )
-"""Fields that no campaign has to declare."""
+"""Fields that every campaign has without declaring them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignupShape:
     """
-    `model`: reads a signup. `fields`: the names that it knows; `required`: those without which it is refused.
+    The fields of one campaign's signups.
 
-    `is_usual`: it has every field of `Signup`, with the same ones required; the fast path may then be used.
+    `model`: reads a signup. `fields`: the names of all fields; `required`: the fields without which a signup is
+    refused. `is_usual`: every field of `Signup` is present and the same ones are required, so that the fast path may be
+    used (`ordinary_signup.py`).
     """
 
     model: type[BaseModel]
@@ -110,7 +112,7 @@ _shapes: dict[str, tuple[Sequence[Field], SignupShape]] = {}
 
 
 def shape_of(key: str, declared: Sequence[Field]) -> SignupShape:
-    """The shape of the campaign `key`, which declares these fields; built once, until it declares others."""
+    """Return the shape for campaign `key`, which declares these fields. It is cached until the fields change."""
     if key not in _shapes or _shapes[key][0] != declared:
         _shapes[key] = declared, _build(key, declared)
     return _shapes[key][1]

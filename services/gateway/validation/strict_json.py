@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259): a body has one reading only, so that sender and gateway agree about what was signed."""
+"""Strict JSON (RFC 8259): a body has only one meaning, so that sender and gateway agree about what was signed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DEPTH_MAX = 32
 
 def read_object(body: bytes) -> dict[str, Any]:
     """
-    The object in `body`; a byte order mark before it is skipped.
+    Return the object in `body`. A byte order mark before it is skipped.
 
-    Raises Problem: 400 for anything but JSON (not UTF-8, NaN, a repeated key, a number beyond a double, nesting without
-    end), 422 for JSON that is not an object.
+    Raises Problem: 400 for anything but JSON (not UTF-8, NaN, a repeated key, a number beyond a double, nesting that
+    exhausts the parser), 422 for JSON that is not an object.
     """
     try:
         value = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
@@ -32,7 +32,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_shallow(body: bytes) -> dict[str, Any]:
-    """The object in `body`, nested no deeper than DEPTH_MAX. Raises Problem as `read_object` does."""
+    """Return the object in `body`, nested no deeper than DEPTH_MAX. Raises Problem as `read_object` does."""
     value = read_object(body)
     if depth_of(value) > DEPTH_MAX:
         raise Problem(400, f"the body is nested deeper than {DEPTH_MAX} levels")
@@ -40,7 +40,7 @@ def read_shallow(body: bytes) -> dict[str, Any]:
 
 
 def depth_of(value: object) -> int:
-    """The number of nested arrays and objects: 0 for a plain value."""
+    """Return how deep arrays and objects are nested: 0 for a plain value."""
     depth, level = 0, [value]
     while level := [inner for outer in level for inner in _inside(outer)]:
         depth += 1
@@ -63,7 +63,7 @@ def _reason(error: ValueError) -> str:
 
 
 class _NotStrict(ValueError):
-    """Input that Python's decoder would accept."""
+    """Input that Python's decoder accepts by default and this module refuses."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

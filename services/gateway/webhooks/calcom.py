@@ -29,18 +29,22 @@ log = get_logger(__name__)
 VERSION_HEADER = "X-Cal-Webhook-Version"
 VERSIONS = ("2021-10-20", "2026-07-27")
 """
-The later one has `attendeeIcsContent` and `organizerIcsContent` besides: invitations for whoever sends them instead of
-Cal.com. They say nothing that the other fields do not, and are not kept. Older Cal.com servers name no version.
+The later version adds `attendeeIcsContent` and `organizerIcsContent`: invitations for systems that send them instead of
+Cal.com. They only repeat what the other fields say, so they are not stored. Older Cal.com servers name no version.
 """
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("calcom")
 _ONE_AT_A_TIME = frozenset(BookingKind) - {BookingKind.NO_SHOW, BookingKind.ENDED}
-"""Kinds of which a booking has at most one event for each timestamp; a no-show may be set and withdrawn within one."""
+"""Kinds that a booking has at most once per timestamp. A no-show may be set and withdrawn at the same timestamp."""
 
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
-    """Verify, parse and record: 202 for a recorded event, 200 for one without effect; the same for a repetition."""
+    """
+    Verify, parse and record an event: 202 when it is recorded, 200 when it has no effect here.
+
+    A repeated event gets the same response.
+    """
     started = perf_counter()
     # The content type is not checked: Cal.com declares JSON as a form when its webhook has a template.
     body, _, received_ms = await read_verified(context, request, context.calcom)
@@ -59,7 +63,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
 async def _parse_or_keep(
     context: GatewayContext, body: bytes, version: str, *, received_ms: int
 ) -> BookingReceived | IgnoredEvent:
-    """As `parse`; what cannot be used in full is kept for a person, because Cal.com does not send it again."""
+    """Like `parse`, but store an event that cannot be used in full for a person: Cal.com does not send it again."""
     try:
         received = parse(context, body, received_ms=received_ms)
     except Problem as problem:
@@ -77,14 +81,14 @@ async def _keep_unread(context: GatewayContext, body: bytes, reason: str, *, rec
 
 
 def _reason(problem: Problem, version: str) -> str:
-    """Names a version of webhooks that is not known, since it may be why the body could not be read."""
+    """Return what is wrong. Name the webhook version if it is unknown, because that may be why parsing failed."""
     reason = "; ".join(f"{error.field} {error.message}" for error in problem.errors) or problem.detail
     is_known = version in VERSIONS or not _DATE.fullmatch(version)
     return reason if is_known else f"{reason} (webhook version {version})"
 
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
-    """The event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
+    """Return the event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
     sent = SentEvent.of(read_shallow(body))
     sms = context.campaigns.home.compiled.sms
     event = event_of(
@@ -97,21 +101,22 @@ def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingR
 
 def webhook_id(event: BookingEvent, body: bytes) -> str:
     """
-    The id by which a repetition is recognized, since Cal.com sends none.
+    Return the id by which a repeated event is recognized, because Cal.com sends no id.
 
-    `calcom:BOOKING_CREATED:bkg_…:<timestamp>`; with a hash of the body where the timestamp does not tell events apart.
-    Two seats of one booking may be taken at one timestamp, so an event about seats says whose they are.
+    Format: `calcom:BOOKING_CREATED:bkg_…:<timestamp>`. A hash of the body replaces the timestamp when that does not
+    tell events apart. Two seats of a booking may be reserved at the same timestamp, so the id of an event about seats
+    identifies the attendees too (`bkg_…-…`).
     """
     booking = booking_id(event.uid)
-    whose = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
-    prefix = f"calcom:{TRIGGERS[event.kind]}:{whose}"
+    owner = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
+    prefix = f"calcom:{TRIGGERS[event.kind]}:{owner}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
 
 
 def answer_body(answer: BookingAnswer) -> dict[str, Any]:
-    """Made of the recorded answer alone, so that a repetition gets the same bytes."""
+    """Return the response body. It depends only on the recorded answer, so a repeated event gets the same bytes."""
     return {
         "status": "accepted",
         "event": TRIGGERS[answer.kind],

@@ -1,4 +1,4 @@
-"""Notes about fields of a booking event that Cal.com sent in a form that cannot be used."""
+"""Notes about fields of a booking event that were repaired, or left out because they cannot be used as sent."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ _LEFT_OUT = "was left out: Cal.com sent it in a form that cannot be used"
 _NAMES_ATTENDEES = (*CALLED_OFF, BookingKind.NO_SHOW)
 
 Field = tuple[str, Any, Kept]
-"""Its name in notes and metrics, what was sent, what is used."""
+"""(the name in notes and metrics, the value as sent, the value in use or None)"""
 
 
 def field_notes(sent: SentEvent, kind: BookingKind) -> tuple[Note, ...]:
     """
-    Of an event that can be read. The guest's fields are those of the first attendee.
+    Return the notes about a parsed event. The guest's fields are those of the first attendee.
 
-    What other attendees sent is only noted as left out, and where it is used: the notes are shown with the guest.
+    A field of another attendee gets a note only if it was left out and the event uses these attendees, because the
+    notes are shown with the first guest.
     """
     attendees = sent.fields.get("attendees")
     listed = attendees if isinstance(attendees, list) else []
     given = [one for one in listed if isinstance(one, dict)]
     pairs = list(zip(given, sent.booking.attendees, strict=True)) or [({}, Attendee())]
-    fields = [*_of_booking(sent.fields, sent.booking), *_of_attendee(*pairs[0])]
+    fields = [*_booking_fields(sent.fields, sent.booking), *_attendee_fields(*pairs[0])]
     found = [_note(*one) for one in fields]
     if sent.booking.seats_per_time_slot or kind in _NAMES_ATTENDEES:
-        found += [_dropped(*one) for pair in pairs[1:] for one in _of_attendee(*pair)]
+        found += [_dropped(*one) for pair in pairs[1:] for one in _attendee_fields(*pair)]
     if len(given) < len(listed) or (attendees is not None and attendees is not listed):
         found.append(_dropped("attendees", attendees, None))
     return tuple(dict.fromkeys(note for note in found if note is not None))
 
 
-def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
+def _booking_fields(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
     yield "start_time", fields.get("startTime"), booking.start_time
     yield "end_time", fields.get("endTime"), booking.end_time
     yield "title", fields.get("title"), if_usable(booking.title)
@@ -46,7 +47,7 @@ def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
     yield "sequence", fields.get("iCalSequence"), booking.i_cal_sequence
     yield "event_type", fields.get("eventTypeId"), booking.event_type_id
     yield "seats", fields.get("seatsPerTimeSlot"), booking.seats_per_time_slot
-    is_address = "://" in (booking.location_kind or "")  # Else a room, a telephone number or the name of a service.
+    is_address = "://" in (booking.location_kind or "")  # Otherwise a room, a phone number or a service's name.
     location = fields.get("location")
     used = booking.location if is_address else booking.location or booking.location_kind or read_place(None, location)
     yield "location", location, used
@@ -57,7 +58,7 @@ def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
         yield "organizer_email", *_member(fields, name, "email", host.email)
 
 
-def _of_attendee(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
+def _attendee_fields(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
     yield "email", given.get("displayEmail") or given.get("email"), attendee.display_email or attendee.email
     yield "first_name", given.get("firstName") or given.get("name"), name_if_usable(first_name_of(attendee))
     yield "timezone", given.get("timeZone"), attendee.time_zone
@@ -65,7 +66,7 @@ def _of_attendee(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
 
 
 def _member(fields: dict[str, Any], name: str, member: str, used: Kept) -> tuple[Any, Kept]:
-    """What was sent as a member of an object, which may itself be something else, and what is used."""
+    """Return (the value sent in `fields[name][member]`, `used`); what is not an object counts as the value itself."""
     given = fields.get(name)
     return (given.get(member) if isinstance(given, dict) else given), used
 

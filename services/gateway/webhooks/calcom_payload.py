@@ -59,7 +59,7 @@ def _value(response: Any) -> Any:
 
 
 def location_address(value: Any) -> str | None:
-    """The web address in a location; None for a room, a number, or the name of a service."""
+    """Return the web address in a location; None for a room, a phone number, or the name of a service."""
     found = (lenient.web_address(one) for one in addresses_in(value))
     return next((address for address in found if address is not None), None)
 
@@ -74,7 +74,7 @@ class _Camel(BaseModel):
 
 
 class Responses(_Camel):
-    """The answers of the booking form; the address and the number for SMS are used, `{"label": …, "value": …}`."""
+    """Answers of the booking form, `{"label": …, "value": …}`. Only the e-mail address and the SMS number are used."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
     sms_reminder_number: Annotated[Words, BeforeValidator(_value), _RESPONSE] = None
@@ -111,7 +111,7 @@ class Linked(_Camel):
 
 
 class Booking(_Camel):
-    """The fields of a payload that are used; `bookingUid` replaces `uid` where an event only refers to a booking."""
+    """The fields of a payload that are used. An event that only refers to a booking has `bookingUid`, not `uid`."""
 
     type: Token = None
     uid: Token = None
@@ -153,7 +153,10 @@ class CalcomEvent(BaseModel):
 @dataclass(frozen=True, slots=True)
 class SentEvent:
     """
-    A webhook as it was sent, and what of it can be read. `path`: of the booking's fields in it; `fields`: those.
+    A webhook as it was sent, and the booking parsed from it.
+
+    `path`: where the booking's fields are in `sent`, such as `payload.booking.`; "" in the flat shape. `fields`: these
+    fields.
     """
 
     sent: dict[str, Any]
@@ -171,11 +174,13 @@ def event_of(
     webhook: SentEvent, *, received_ms: int, types: Collection[str], sms_question: str | None = None
 ) -> BookingEvent | IgnoredEvent:
     """
-    The event in a payload. `types`: ids or slugs of the event types that count; empty: all. `sms_question`: of the
-    booking form, whoever answers it agrees to reminders by SMS.
+    Return the event in a webhook.
 
-    Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that creates or moves
-    a booking also an address and a start.
+    `types`: ids or slugs of the event types to process; empty: all. `sms_question`: the question of the booking form by
+    which a guest agrees to reminders by SMS.
+
+    Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that requests,
+    creates or moves a booking also an address and a start.
     """
     sent, path, booking = webhook.sent, webhook.path, webhook.booking
     trigger = lenient.words(sent.get("triggerEvent"), 100)
@@ -192,7 +197,7 @@ def event_of(
     moved = booking.reschedule_uid or booking.from_reschedule
     if uid is None and moved is not None and kind in _NEEDS_ALL:
         kind, uid = BookingKind.LOST_MOVE, moved
-    if not _counts(booking, types):
+    if not _is_processed_type(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
     created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
@@ -206,7 +211,7 @@ def event_of(
 
 
 def _place(fields: dict[str, Any], booking: Booking, kind: BookingKind) -> str | None:
-    """What the guest chose in the form; of a new location the form knows nothing."""
+    """Return how the call takes place. The form's answer comes first, unless the location was changed afterwards."""
     answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
     first = booking.attendees[0] if booking.attendees else Attendee()
     answer = None if kind is BookingKind.RELOCATED else _value(answers.get("location"))
@@ -215,7 +220,7 @@ def _place(fields: dict[str, Any], booking: Booking, kind: BookingKind) -> str |
 
 
 def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> str | None:
-    """The answer to the question: a number, or yes to the one that was given with the booking."""
+    """Return the number in the answer to the question; after a yes, the number that was given with the booking."""
     answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
     answer = _value(answers.get(question))
     if answer is True or answer == [True]:
@@ -225,7 +230,7 @@ def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> s
 
 
 def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(The path of the booking's fields, the fields); a field that the deeper level lacks comes from the one above."""
+    """Return (`path`, `fields`) of `SentEvent`. A field that the nested object lacks comes from the level above."""
     payload = sent.get("payload")
     if not isinstance(payload, dict):
         return "", sent
@@ -235,16 +240,20 @@ def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "payload.", payload
 
 
-def _counts(booking: Booking, types: Collection[str]) -> bool:
-    """An event without a type concerns either a booking that counted before, or one that is unknown here."""
+def _is_processed_type(booking: Booking, types: Collection[str]) -> bool:
+    """
+    Return whether events of this type are processed.
+
+    An event without a type always is: it concerns a booking that was processed before, or one that is unknown here.
+    """
     names = {name for name in (booking.event_type_id, booking.type) if name is not None}
     return not types or not names or not names.isdisjoint(types)
 
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
-    """`created_ms`: None for the flat shape, whose `createdAt` belongs to the booking and not to the event."""
+    """`created_ms`: when the event was created; None in the flat shape, whose `createdAt` is the booking's."""
     is_seated = bool(booking.seats_per_time_slot)
-    named = [one for attendee in booking.attendees if (one := _named(attendee)) is not None]
+    named = [one for attendee in booking.attendees if (one := _named_attendee(attendee)) is not None]
     first = booking.attendees[0] if booking.attendees else Attendee()
     moved = booking.reschedule_uid or booking.from_reschedule
     return BookingEvent(
@@ -257,7 +266,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         sequence=booking.i_cal_sequence,
         start_ms=booking.start_time,
         end_ms=booking.end_time,
-        **_person(booking, first, named, is_seated=is_seated),
+        **_guest_fields(booking, first, named, is_seated=is_seated),
         title=booking.title,
         join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
@@ -266,17 +275,17 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
-        **({} if is_seated or kind not in _NEEDS_ALL else _changing(booking, uid)),
-        # Without seats the others came along with the first one, except where a cancellation names who has left.
+        **({} if is_seated or kind not in _NEEDS_ALL else _change_urls(booking, uid)),
+        # Without seats the others only accompany the first attendee; a cancellation may name any of them as gone.
         others=tuple(named[1:]) if is_seated or kind in CALLED_OFF else (),
     )
 
 
-def _changing(booking: Booking, uid: str) -> dict[str, str]:
+def _change_urls(booking: Booking, uid: str) -> dict[str, str]:
     """
-    Cal.com's pages on which the guest changes the booking, where its event type allows that.
+    Return the URLs of Cal.com's pages for rescheduling and cancelling, as far as the event type allows these.
 
-    A guest with a seat would need the name of their seat, which Cal.com does not report.
+    Not for bookings with seats: their URLs need the id of the guest's seat, which Cal.com does not report.
     """
     base = (booking.booker_url or "").rstrip("/")
     if not base:
@@ -286,10 +295,12 @@ def _changing(booking: Booking, uid: str) -> dict[str, str]:
     return urls if booking.disable_cancelling else {**urls, "cancel_url": f"{base}/booking/{name}?cancel=true"}
 
 
-def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
+def _guest_fields(
+    booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool
+) -> dict[str, Any]:
     """
-    Whom the event is about first. The answers to the form are those of one booker, so with seats they name nobody else
-    who has one.
+    Return the fields of the first guest. With seats these are the first attendee's: the answers to the form come from
+    one booker and do not describe the other guests.
     """
     if is_seated and named:
         return asdict(named[0])
@@ -302,7 +313,7 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
     }
 
 
-def _named(attendee: Attendee) -> NamedAttendee | None:
+def _named_attendee(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
     number = attendee.booking_fields_responses.sms_reminder_number
@@ -311,12 +322,12 @@ def _named(attendee: Attendee) -> NamedAttendee | None:
 
 
 def first_name_of(attendee: Attendee) -> str | None:
-    """The only part of a guest's name that is used."""
+    """Return the first name, the only part of a guest's name that is used."""
     return attendee.first_name or (attendee.name.split()[0] if attendee.name else None)
 
 
 def _join_url(kind: BookingKind, booking: Booking) -> str | None:
-    """A new location decides alone, unless it is a video service, whose address stands elsewhere."""
+    """Return the URL of the call. After a change of location the old one is ignored, except for a video service."""
     video_url = booking.metadata.video_call_url or booking.video_call_data.url
     if kind is BookingKind.RELOCATED:
         is_video = (booking.location_kind or "integrations:").startswith("integrations:")

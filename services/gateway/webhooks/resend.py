@@ -27,10 +27,10 @@ log = get_logger(__name__)
 
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
-    """Verify, parse and record: 202 for what has an effect, 200 for any other event; the same for a repeated id."""
+    """Verify, parse and record an event: 202 if it has an effect, 200 if not. A repeated id gets the same response."""
     started = perf_counter()
     body, message_id, received_ms = await read_verified(context, request, context.resend)
-    # An unsigned request without an id is an event of its own.
+    # Every unsigned request without an id counts as a new event.
     webhook_id = f"resend:{message_id or secrets.token_hex(16)}"
     feedback, log_context = parse(context, body, received_ms=received_ms), LOG_CONTEXT.get()
     if isinstance(feedback, IgnoredEvent):
@@ -48,12 +48,12 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
 
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> Feedback | IgnoredEvent:
-    """The feedback in `body`. Raises Problem: 400 when it is not JSON, 422 without a type."""
+    """Return the feedback in `body`. Raises Problem: 400 when it is not JSON, 422 without a type."""
     return parse_event(read_shallow(body), campaigns=context.campaigns, received_ms=received_ms)
 
 
 def answer_body(answer: FeedbackAnswer) -> dict[str, Any]:
-    """Made of the recorded answer alone, so that a repetition gets the same bytes."""
+    """Return the response body. It depends only on the recorded answer, so a repeated event gets the same bytes."""
     return {
         "status": "accepted",
         "event": EVENTS[answer.kind],
@@ -71,5 +71,5 @@ def _ignore(event: IgnoredEvent) -> JsonResponse:
 def _report(feedback: Feedback) -> None:
     metrics.FEEDBACK.labels(feedback.kind.value).inc()
     if feedback.kind is FeedbackKind.FAILED:
-        # The cause is our account at Resend: a person has to look, or more mails do not arrive.
+        # The cause is our account at Resend. Until a person fixes it, more mails will not arrive.
         log.error("mail_failed_at_provider", delivery_id=feedback.delivery_id, reason=feedback.detail)

@@ -60,7 +60,7 @@ _REMINDER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class FailureDetail(BaseModel):
-    """Of a bounce, a suppression or a failure; Resend omits what it does not know."""
+    """The details of a bounce, a suppression or a failure. Resend omits what it does not know."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -81,8 +81,10 @@ def _tags(value: Any) -> dict[str, str]:
 
 class Mail(BaseModel):
     """
-    `tags`: those that the mail was sent with; an object of names and values, or a list of `{name, value}`. What is no
-    text is none of ours.
+    The mail that an event is about.
+
+    `tags`: the tags that the mail was sent with, as an object of names and values or as a list of `{name, value}`. Tags
+    that are not text are dropped, because Advent sends none.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -106,9 +108,10 @@ class ResendEvent(BaseModel):
 
 def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms: int) -> Feedback | IgnoredEvent:
     """
-    The feedback in an event. A mail without tags of these campaigns may be known by its id, or its address may.
+    Return the feedback in an event. `campaigns`: the keys of the campaigns whose tags count.
 
-    Ignored is what names no address either. Raises Problem 422 without a type.
+    A mail without such tags is attributed to its only recipient: the ledger may know its id or this address. Without
+    exactly one recipient the event is ignored. Raises Problem 422 without a type.
     """
     event = lenient.words(sent.get("type"), 100)
     if event is None:
@@ -122,7 +125,7 @@ def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms
     if mail.tags.get("campaign") in campaigns:
         owner = _delivery_and_contact(mail.tags)
     if owner is None:
-        if len(recipients) != 1:  # Of several nobody knows which one the event is about.
+        if len(recipients) != 1:  # Of several, it is unknown which one is meant.
             return IgnoredEvent(event, NOT_OURS)
         owner = None, enrollment_id(next(iter(campaigns)), recipients[0])
     event_ms = read_timestamp_ms(sent.get("created_at"))
@@ -141,7 +144,7 @@ def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms
 
 
 def _delivery_and_contact(tags: dict[str, str]) -> tuple[DeliveryId, EnrollmentId] | None:
-    """The delivery and its contact. A reminder's tags name the enrollment that its contact has or would have."""
+    """Return the delivery and its contact, or None. A reminder's contact need not be enrolled, but has an id."""
     contact = tags.get("enrollment", "")
     if not is_enrollment_id(contact):
         return None
@@ -158,7 +161,7 @@ def _delivery_and_contact(tags: dict[str, str]) -> tuple[DeliveryId, EnrollmentI
 
 
 def _kind(kind: FeedbackKind, mail: Mail) -> FeedbackKind:
-    """What kind of bounce it is: *Undetermined*, or a type that is new, ends no enrollment."""
+    """Return the kind, with bounces told apart. One of type *Undetermined*, or of a new type, ends no enrollment."""
     if kind is not FeedbackKind.BOUNCED:
         return kind
     bounce = mail.bounce
@@ -170,7 +173,7 @@ def _kind(kind: FeedbackKind, mail: Mail) -> FeedbackKind:
 
 
 def _is_permanent(bounce: FailureDetail) -> bool:
-    """Without a type its text decides."""
+    """Return whether the type says so. Without a type, the text decides."""
     if bounce.type is not None:
         return bounce.type.lower() == "permanent"
     return _PERMANENT_TEXT.search(_text(bounce)) is not None

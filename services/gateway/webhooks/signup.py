@@ -1,4 +1,4 @@
-"""`POST /webhook/signup/{campaign}`, and `/webhook/christmas-signup` for the first campaign: posted by the website."""
+"""`POST /webhook/signup/{campaign}`, and `/webhook/christmas-signup` for the first campaign: the website's signups."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _SECONDS = metrics.WEBHOOK_SECONDS.labels("signup")
 
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
-    """A signup for the first campaign."""
+    """Receive a signup for the first campaign."""
     return await _receive(context, request, context.campaigns.home.key)
 
 
 async def receive_named(context: GatewayContext, request: web.Request) -> JsonResponse:
-    """A signup for the campaign that the path names: 404 when it is not played here."""
+    """Receive a signup for the campaign that the path names; 404 when it is not played here."""
     return await _receive(context, request, request.match_info["campaign"])
 
 
 async def _receive(context: GatewayContext, request: web.BaseRequest, key: str) -> JsonResponse:
-    """Verify, parse and record: 202 for a new contact, 200 for any other; the same again for a repeated id."""
+    """Verify, parse and record a signup: 202 for a new contact, 200 otherwise. A repeated id gets the same response."""
     started = perf_counter()
     require_json(request)
     body, message_id, received_ms = await read_verified(context, request, context.website)
-    # An unsigned request without an id is an event of its own.
+    # Every unsigned request without an id counts as a new event.
     webhook_id = f"signup:{message_id or secrets.token_hex(16)}"
     if key not in context.campaigns:
         raise Problem(404, "no campaign of this name takes signups here", outcome="refused")
@@ -78,12 +78,12 @@ def _parse_counted(body: bytes, shape: SignupShape) -> SignupForm:
 
 
 def parse(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
-    """The signup in `body`. Raises Problem as `read_signup` does."""
+    """Return the signup in `body`. Raises Problem as `read_signup` does."""
     return (read_ordinary_signup(body) if shape.is_usual else None) or read_signup(body, shape)
 
 
 def answer(acceptance: Acceptance, *, campaign: str) -> JsonResponse:
-    """Made of the recorded answer alone, so that a repetition gets the same bytes."""
+    """Return the response. It depends only on the recorded answer, so a repeated signup gets the same bytes."""
     is_enrolled = acceptance.answer in ("accepted", "duplicate")
     body = {
         "status": acceptance.answer,

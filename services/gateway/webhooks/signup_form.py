@@ -1,7 +1,7 @@
 """
 Reads a signup's body: required fields are repaired or refused, optional ones are repaired or left out.
 
-Every field that is not used as it was sent leaves a note, so that nobody has to guess what became of it.
+A note records what happened to every field that is not used as it was sent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
 
 
 _KNOWN = frozenset(field.name for field in fields(Assessment))
-"""What an assessment holds by name; other declared fields are among its further ones."""
+"""The fields that `Assessment` has by name. Other fields that a campaign declares are stored in its `extra`."""
 
 _REPAIRED = {
     "email": "was written in its usual form",
@@ -47,7 +47,7 @@ _REPAIRED = {
 
 def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
     """
-    The signup in `body`; `shape`: of its campaign.
+    Return the signup in `body`. `shape`: the fields of its campaign's signups.
 
     Raises Problem: 400 when it is not JSON, 422 naming each invalid required field.
     """
@@ -61,22 +61,22 @@ def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
         text=values.pop("consent_text"), source=values.pop("consent_source"), at_ms=values.pop("consent_at")
     )
     agreed = values.pop("sms_consent")
-    of_sms = None
+    for_sms = None
     if agreed is not None:
-        of_sms = SmsConsent.of_signup(agreed, number=values.get("phone"), source=consent.source, at_ms=consent.at_ms)
+        for_sms = SmsConsent.of_signup(agreed, number=values.get("phone"), source=consent.source, at_ms=consent.at_ms)
     declared = {name: values.pop(name) for name in [*values] if name not in _KNOWN and name != "visitor"}
     extra |= {name: value for name, value in declared.items() if value is not None}
     return SignupForm(
         visitor=values.pop("visitor"),
         assessment=Assessment(
-            **values, extra=extra, consent=None if consent == Consent() else consent, sms_consent=of_sms
+            **values, extra=extra, consent=None if consent == Consent() else consent, sms_consent=for_sms
         ),
         notes=(*_renamed(read_as, valid), *dropped, *_repaired(reported, valid), *cut, *unknown),
     )
 
 
 def _reported(sent: Mapping[str, Any], shape: SignupShape) -> dict[str, Any]:
-    """Without fields that say nothing: what is blank must not stand in the way of the same field under another name."""
+    """Drop empty fields, so that a blank field does not replace the same field under another spelling of its name."""
     known = _keys(shape.fields)
     return {
         name: value
@@ -108,7 +108,7 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
 
 
 def _fitted(valid: BaseModel) -> tuple[dict[str, int], list[Note]]:
-    """Together there are at most eight systems; see `fitted_counts`."""
+    """Return the four counts, reduced to 8 together (see `fitted_counts`), and a note for each that was reduced."""
     counts = {name: getattr(valid, name) for name in COUNTS if hasattr(valid, name)}
     if len(counts) < len(COUNTS):
         return {}, []
@@ -134,7 +134,7 @@ def _repaired(reported: Mapping[str, Any], valid: BaseModel) -> Iterator[Note]:
 
 
 def _is_same(name: str, sent: Any, used: Any) -> bool:
-    """Whether a value is used as it was sent, but for white space and what the contract says of case."""
+    """Return whether a value is used as sent, apart from white space and, in an address or a locale, from case."""
     if not isinstance(sent, str):
         return bool(sent == used)
     plain = " ".join(sent.split())
@@ -144,18 +144,18 @@ def _is_same(name: str, sent: Any, used: Any) -> bool:
 
 
 def _kept_unknown(extra: Mapping[str, Any]) -> tuple[dict[str, Any], list[Note]]:
-    """The unknown fields that fit, in their order, and a note for each of them."""
+    """Return the unknown fields that fit, in their order, and a note for every unknown field."""
     kept: dict[str, Any] = {}
     notes = [_unknown(name) for name in extra]
     size = 2
     for name, value in extra.items():
         text = None if depth_of(value) >= DEPTH_MAX else json.dumps({name: value}, ensure_ascii=False)
-        # Half of a surrogate pair is no character, and no store or mail could hold it.
+        # Half of a surrogate pair is not a character, and neither the store nor a mail can hold it.
         encoded = b"" if text is None else text.encode(errors="ignore")
         size += len(encoded)
         if text is None or size > UNKNOWN_BYTES_MAX:
-            limits = f"together at most {UNKNOWN_BYTES_MAX} bytes, nested {DEPTH_MAX} levels deep"
-            return kept, [*notes, _dropped(UNKNOWN, f"unknown fields are kept as long as they have {limits}")]
+            limits = f"{UNKNOWN_BYTES_MAX} bytes together and {DEPTH_MAX} levels of nesting"
+            return kept, [*notes, _dropped(UNKNOWN, f"unknown fields are stored up to {limits}")]
         kept |= json.loads(encoded)
     return kept, notes
 
@@ -169,4 +169,4 @@ def _repair(field: str, what: str, kept: Kept) -> Note:
 
 
 def _unknown(name: str) -> Note:
-    return Note(kind=NoteKind.UNKNOWN, field="other", what="is no field that is known", sent_as=name)
+    return Note(kind=NoteKind.UNKNOWN, field="other", what="is not a known field", sent_as=name)

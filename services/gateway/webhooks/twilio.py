@@ -1,4 +1,4 @@
-"""`POST /webhook/twilio`: what became of an SMS, and what phones answer."""
+"""`POST /webhook/twilio`: the status of an SMS, and SMS that phones send."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 
 async def receive(context: GatewayContext, request: web.Request) -> web.Response:
-    """Verify and record: 200 with an empty TwiML answer, or with the help that a phone asked for; repeated or not."""
+    """Verify and record a callback. Return TwiML, the same when repeated: empty, or the help that a phone asked for."""
     started = perf_counter()
     body = await read_body(request)
     received_ms = context.clock.now_ms()
@@ -63,12 +63,12 @@ async def _record_status(
         return
     metrics.FEEDBACK.labels(feedback.kind.value).inc()
     if feedback.kind is FeedbackKind.FAILED:
-        # The cause is our account or our sender at Twilio: a person has to look, or more SMS do not arrive.
+        # The cause is our account or sender at Twilio. Until a person fixes it, more SMS will not arrive.
         log.error("sms_failed_at_provider", delivery_id=feedback.delivery_id, reason=feedback.detail)
 
 
 def _form(body: bytes) -> Form:
-    """Each field with its values; empty for what is no form."""
+    """Return each field with its values; empty when the body is not a form."""
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
@@ -76,7 +76,7 @@ def _form(body: bytes) -> Form:
 
 
 def _help(context: GatewayContext, event: SmsReceived) -> str | None:
-    """What a phone is answered that asks for help, unless Twilio has answered it."""
+    """Return the help text for a phone that asks for it; None otherwise, or when Twilio has sent one already."""
     if event.word != "help" or event.is_answered:
         return None
     campaign = context.campaigns.home

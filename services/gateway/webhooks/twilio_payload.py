@@ -1,7 +1,7 @@
 """
 Reads Twilio's callbacks: the status of an SMS, and an SMS that came in.
 
-A status names no time, and statuses come in any order: each is an event of its own, and the ledger shows the furthest.
+A status has no time, and statuses arrive in any order: each is an event, and the ledger shows the most advanced one.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ TEXT_CHARACTERS_MAX = 500
 
 def status_of(texts: Mapping[str, str], query: Mapping[str, str], *, received_ms: int) -> Feedback | None:
     """
-    The status of one of our SMS; None for any other, and for a status that has no effect.
+    Return the status of an SMS that Advent sent; None for any other SMS, and for a status without effect.
 
-    `query`: of the address that was posted to, which names the delivery; it is signed like the form.
+    `query`: the query of the callback's URL, which names the delivery and its contact; it is signed like the form.
     """
     kind, sid, delivery = KINDS.get(texts["MessageStatus"]), texts.get("MessageSid", ""), query.get("delivery", "")
     contact, number = query.get("contact", ""), texts.get("To", "")
@@ -68,7 +68,7 @@ def status_of(texts: Mapping[str, str], query: Mapping[str, str], *, received_ms
 
 
 def inbound_of(texts: Mapping[str, str], *, received_ms: int) -> SmsReceived | None:
-    """What a phone sent; None for what is none."""
+    """Return the SMS that a phone sent; None when the callback is not about one."""
     sid, number, body = texts.get("MessageSid", ""), texts.get("From", ""), texts.get("Body")
     if body is None or not _SID.fullmatch(sid) or not E164.fullmatch(number):
         return None
@@ -85,7 +85,7 @@ def inbound_of(texts: Mapping[str, str], *, received_ms: int) -> SmsReceived | N
 
 
 def word_of(body: str) -> Word:
-    """`Arrêt.` ends SMS as STOP does; a word within a sentence is an answer."""
+    """Return what an SMS means: `Arrêt.` counts as STOP, but a keyword within a sentence is an ordinary answer."""
     plain = unicodedata.normalize("NFKD", body).encode("ascii", "ignore").decode()
     word = re.sub(r"[^A-Z]+", " ", plain.upper()).strip()
     if word in _STOP:
