@@ -153,13 +153,13 @@ async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[Accepted
     if not since:
         return []
     if world.texter is None or world.text_budget is None:
-        say("Twilio was not asked: TWILIO_ACCOUNT_SID is unset; accepted SMS are taken as they are")
+        say("Twilio's list was not read: TWILIO_ACCOUNT_SID is unset; accepted SMS are not checked")
         return None
     texter, budget = world.texter, PatientBudget(world.text_budget)
     try:
         listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     except Permanent as refused:
-        say(f"Twilio's list could not be read ({refused.code}); accepted SMS are taken as they are")
+        say(f"Twilio's list could not be read ({refused.code}); accepted SMS are not checked")
         return None
     say(f"{len(listed)} SMS read from Twilio")
     return listed
