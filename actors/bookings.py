@@ -41,7 +41,7 @@ async def bookings(world: World, job: str) -> None:
     """
     booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
     taken = await world.ledger.bookings.take(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
-    outcomes = await asyncio.gather(*(_look(world, one) for one in taken), return_exceptions=True)
+    outcomes = await asyncio.gather(*(_process(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
             log.error("booking_not_resolved", booking_id=one, exc_info=failure)
@@ -50,7 +50,7 @@ async def bookings(world: World, job: str) -> None:
         raise outcomes[0]
 
 
-async def _look(world: World, booking: BookingId) -> None:
+async def _process(world: World, booking: BookingId) -> None:
     """
     Process one booking.
 
@@ -126,7 +126,7 @@ async def _in_zone_of_guest(
 
 
 def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
-    """Return a booking that was not gathered but has a guest and the start of one of these; seats do not count."""
+    """Return another booking, not gathered, with the same guest and start as one of these; seats do not count."""
     known = {booking_id(event.uid) for event in outcome.gathered.events}
     current = [booking for booking, _ in outcome.bookings if booking.state is not BookingState.MOVED]
     starts = {booking.start_ms for booking in current if booking.id == booking_of(booking.id)}
@@ -169,7 +169,7 @@ def _nurture(
     Return what happens to the nurture mails of one enrollment.
 
     A contact who signs up after booking wants the mails, so a booking from before the signup does not hold or stop
-    them. It can only release them, if it was the last one, beside a later booking, that held them.
+    them. It can only release them: beside a later booking, it may have been the last one that held them.
     """
     current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
     if enrollment is None:

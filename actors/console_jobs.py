@@ -75,7 +75,7 @@ async def console_job(world: World, job_id: str) -> None:
 
 
 async def _result(world: World, job: ConsoleJob) -> Mapping[str, str]:
-    """Do the job. Nobody would request a FORGET job again, so it is deferred while the store or provider is away."""
+    """Do the job. Nobody would request a FORGET job again, so it is deferred if the store is away or time runs out."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await _KINDS[job.kind](world, job)

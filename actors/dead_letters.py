@@ -60,7 +60,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     if way is not None:
         return Plan(letter, way)
     try:
-        answer = await _look(world, letter)
+        answer = await _find_accepted(world, letter)
     except CampaignError as error:
         return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
     except Failure as failure:
@@ -115,7 +115,7 @@ async def replay_asked(world: World, job: str) -> None:
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
-async def _look(world: World, letter: DeadLetter) -> Found:
+async def _find_accepted(world: World, letter: DeadLetter) -> Found:
     try:
         route = route_of(world, letter.delivery.channel)
     except NotSent as refusal:

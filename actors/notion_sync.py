@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 AGAIN_MS = 5_000
 REFUSED_MS = 600_000
-"""When a row that Notion refused is tried again: someone may have fixed the database."""
+"""How long until a row that Notion refused is tried again: someone may have fixed the database."""
 TURN_MS = 10_000
 """The pump releases its thread after this time; another job continues."""
 

@@ -82,7 +82,7 @@ class Worker:
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
         self.failure: str | None = None
-        """Why the worker ends without a signal, in one line; None while it need not."""
+        """Why the worker ends on its own, in one line; otherwise None."""
         self._generation: GenerationGuard | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 

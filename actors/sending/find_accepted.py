@@ -102,7 +102,7 @@ class _StepsOf:
 
 
 async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail, steps_of: _StepsOf) -> bool:
-    """Return whether the mail may be another step for this contact, in any campaign, of unknown outcome too."""
+    """Return whether the mail may be another step of unknown outcome for this contact, in any campaign."""
     if (one := sought.enrollment) is None:
         return False
     for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
@@ -182,7 +182,7 @@ async def _sought(world: World, item: Owned) -> _Sought:
 
 
 def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
-    """Return whether the mail is one of these: by its id, or by its time where a rebuild found only the time."""
+    """Return whether one of these records is this mail: by its id, or by its time where a rebuild found only that."""
     return any(
         mail.id == record.detail
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)

@@ -139,7 +139,7 @@ async def _reminder(
         raise NoLongerThere(name)
     assert booking.start_ms is not None, "what was planned has a start"
     tags = {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
+    return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
 async def _follow_up(
@@ -151,10 +151,10 @@ async def _follow_up(
     if (name, trigger) not in {(one.name, one.on) for one in campaign.follow_ups}:
         raise NoLongerThere(name)
     tags = {"booking": booking.id, "trigger": str(trigger), "follow_up": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
+    return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
-async def _of_call(
+async def _render_call_mail(
     world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, reader: Reader
 ) -> Rendered:
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))

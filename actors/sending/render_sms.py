@@ -63,7 +63,7 @@ async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
 
 
 def _valid_until_ms(world: World, campaign: Campaign, item: Owned, reader: Reader) -> int:
-    """Return when the SMS expires: when the call or quiet hours begin, whichever is first. Raises `NotSent`."""
+    """Return when the SMS expires: when the call or quiet hours begin. Raises `NotSent` if quiet hours are near."""
     now_ms = world.clock.now_ms()
     latest_ms = item.delivery.expires_ms or now_ms + STUCK_MS
     if (window := campaign.sms_window(world.settings.pace)) is None:

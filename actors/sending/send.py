@@ -110,7 +110,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
 
 
 def _version(world: World, claim: ClaimGranted) -> str | None:
-    """Return the loaded version of the delivery's campaign, or None when campaigns come from files (simulation)."""
+    """Return the loaded version of the campaign, or None when campaigns come from files, whatever the store says."""
     terms = world.ledger.campaigns.get(claim.campaign)
     return terms.version if terms else None
 
@@ -204,7 +204,7 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Rou
 
 
 async def _idempotency_conflict(world: World, claim: ClaimGranted, route: Route) -> None:
-    """The provider accepted other bytes under this key, within the day for which it remembers keys."""
+    """Resolve a delivery whose key was accepted with other bytes, within the day for which the provider keeps keys."""
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):

@@ -47,7 +47,7 @@ class Report:
 
 
 def combine(reports: Sequence[Report]) -> Report:
-    """Combine the reports of several campaigns. `mails`: each report counts all campaigns, so the largest is right."""
+    """Combine the reports of several campaigns. `mails`: each report lists those of all, so the longest list counts."""
     return Report(
         findings=sorted({finding for report in reports for finding in report.findings}, key=attrgetter("place")),
         people=sum(report.people for report in reports),
@@ -127,7 +127,7 @@ def _compared(
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
     # Mails that the audit of another campaign accounts for are left out here.
-    theirs = _Elsewhere(ledger, subjects, campaign.key)
+    theirs = _OtherCampaigns(ledger, subjects, campaign.key)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
     ours, reminders, unread = subjects[campaign.key], ledger.reminders, ledger.unread
     return compare(ledger.people, here, shown, ours, terms, reminders=reminders, unread=unread, texts=texts)
@@ -175,7 +175,7 @@ def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
     )
 
 
-class _Elsewhere:
+class _OtherCampaigns:
     """Knows which mails to the same contacts belong to other campaigns."""
 
     def __init__(self, ledger: AuditSnapshot, subjects: Mapping[str, Subjects], campaign: str) -> None:

@@ -125,7 +125,7 @@ class GenerationGuard:
         await self._witnesses.close()
 
     async def _keep_lease(self) -> bool:
-        """Become or stay the keeper. Its word changes with each heartbeat, which shows that the keeper is alive."""
+        """Become or stay the keeper. The lease's word changes with each heartbeat: the keeper is alive."""
         return await self._lease.keep(self._world.worker, f"{self._state} {self._beats}")
 
     async def _is_checked_by_another(self) -> bool:
@@ -184,7 +184,8 @@ class GenerationGuard:
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
             return Lineage.FIRST  # A test run does not rebuild automatically.
         if lineage is Lineage.EMPTIED:
-            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Marks that Notion must be read.
+            # Mark that Notion must be read, even if people sign up meanwhile.
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())
             await self._holds.emptied(memories)
         elif lineage is Lineage.RESTORED:
             await self._holds.restored(store, memories)

@@ -21,7 +21,7 @@ TIMEOUT_S = 10.0
 
 
 async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
-    """Until cancelled, ping once a minute, from one worker of all, while nothing that is due stays unsent."""
+    """Until cancelled, ping once a minute, from one worker of all, unless due mail stays unsent."""
     turn = WorkerLease(ledger.store, keys.PING, lease_ms=EVERY_S * 1000 - 500)
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
 
@@ -54,7 +54,7 @@ async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
 
 def reason_for_silence(stats: StoreStats) -> str | None:
     """
-    Return why no ping must be sent: mail is late, or has waited too long for Resend or for a hold. None: send it.
+    Return why not to ping: mail is late, or has waited too long for Resend or for a hold. None: send the ping.
 
     A pause excuses late mail: the operator who paused all sending knows about it.
     """

@@ -229,9 +229,9 @@ class _Match:
         """
         Match a listed mail to a step.
 
-        If it fits several steps, their outcomes become unknown; if it is ours and fits none, those of all steps due by
-        then. `elsewhere`: the subjects of the other campaigns. A mail that fits only there is ignored. If it fits here
-        too, the outcome becomes unknown, unless Notion shows that the step was sent then.
+        If it fits several steps, those of them that were due by then become unknown; if it is ours and fits none, all
+        steps due by then do. `elsewhere`: the subjects of the other campaigns. A mail that fits only there is ignored.
+        If it fits here too, its step becomes unknown, unless Notion shows that the step was sent then.
         """
         person = self.person.assessment
         steps = subjects.steps_of(mail.subject, person)

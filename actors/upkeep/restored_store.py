@@ -80,7 +80,7 @@ class _Person:
             risk.found, risk.is_unknown = mail, False
 
     def mark_unknown(self, until_ms: int, *, among: Collection[DeliveryId] | None = None) -> None:
-        """Mark all risks due until then as unknown: any of them may have been sent. `among`: one of these was."""
+        """Mark all risks due until then as unknown: any of them may have been sent. `among`: mark only these."""
         for risk in self.risks.values():
             if risk.found is None and risk.due_ms <= until_ms and (among is None or risk.id in among):
                 risk.is_unknown = True

@@ -41,7 +41,7 @@ def with_consent(person: Assessment, phone: str, draw: Random) -> Assessment:
 @dataclass(slots=True, kw_only=True)
 class Caller:
     """
-    One contact after the signup. Each method `_hold`, `_miss` … is what may happen to a call, until the last call.
+    One contact after the signup. Each of the methods `_hold`, `_miss` … is one way in which their calls may go.
 
     `now_ms`: the contact's own clock, which each event advances. `phone`: some give it when booking, for reminders by
     SMS.

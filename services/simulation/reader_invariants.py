@@ -118,9 +118,9 @@ def a_mail_is_in_one_language(run: FinishedRun) -> Iterator[str]:
 
 def a_language_counts_from_its_version_on(run: FinishedRun) -> Iterator[str]:
     """
-    A reader gets the default language after a signup from before the campaign had theirs, and theirs after a later one.
+    Contacts who signed up before the campaign had their language get the default one; later ones get their own.
 
-    The signups are an independent account, not what the ledger recorded.
+    The check uses an independent record of the signups, not the ledger.
     """
     signups: dict[tuple[str, str], list[SignedUp]] = defaultdict(list)
     for signup in run.signups:
