@@ -1,4 +1,4 @@
-"""A hot lead is announced to the team."""
+"""The actor that announces a hot lead to the team."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from common.providers.announce import announce as post
 from common.world import World
 
 PATIENCE_MS = 5_000
-"""So long the queue waits by itself before it repeats a job, and longer each time."""
+"""How long the queue waits before it repeats a failed job for the first time; each further wait is longer."""
 
 log = structlog.get_logger(__name__)
 
 
 async def announce(world: World, enrollment_id: str) -> None:
     """
-    Tell the team of one CRITICAL signup; a failure is retried by the queue, and never touches the mails.
+    Announce one CRITICAL signup to the team. The queue retries a failure, which never affects the mails.
 
-    The channel has no idempotency key: an answer that is lost may be followed by a second announcement.
-    Raises Retry when the channel did not take it: that is no internal error, and needs no traceback.
+    The channel has no idempotency key, so the team may get a second announcement when its answer is lost.
+    Raises Retry when the channel did not accept it: this is not an internal error and needs no traceback.
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
         url = world.settings.hot_lead_webhook_url

@@ -1,4 +1,4 @@
-"""The events of a booking become reminders for its guests, a status in Notion, and the campaign's answer to it."""
+"""Derive reminders, follow-ups, the status in Notion and the effect on nurture mails from the events of a booking."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 TURNS = 100
-"""Each turn that is lost was won by another event of the same people; so many do not come at once."""
+"""How often to begin again. Each time, another event of the same contacts came first; so many do not come at once."""
 
 NOT_OURS_MS = 600_000
-"""A booking of another campaign, which shares this store, waits for a worker of that campaign."""
-
+"""How long a booking of another campaign on this store waits for a worker that has that campaign."""
 
 AT_ONCE = 25
-"""Bookings that one job looks at when many wait."""
+"""How many bookings one job processes when many wait."""
 
 
 async def bookings(world: World, job: str) -> None:
     """
-    Look at one booking, and at others that wait. The job is `bkg_…`, or `bkg_…/event` for each event that came.
+    Process one booking, and others that wait. The job is `bkg_…`, or `bkg_…/event` for each event that came.
 
-    Another one that fails is looked at again by a job of its own.
+    If one of the others fails, it gets a job of its own.
     """
     booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
     taken = await world.ledger.bookings.take(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
-    outcomes = await asyncio.gather(*(_look(world, one) for one in taken), return_exceptions=True)
+    outcomes = await asyncio.gather(*(_process(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
             log.error("booking_not_resolved", booking_id=one, exc_info=failure)
@@ -51,14 +50,15 @@ async def bookings(world: World, job: str) -> None:
         raise outcomes[0]
 
 
-async def _look(world: World, booking: BookingId) -> None:
+async def _process(world: World, booking: BookingId) -> None:
     """
+    Process one booking.
 
-    1. Gather every event of its series, in whatever order they came.
-    2. Resolve: which booking is current, its state, which reminders it gets. A call that has the same guest and the
-       same start may have been given to another host: then begin again, with its events too.
-    3. Ask the campaign whether the nurture mails go on.
-    4. Write all of it at once; if something came meanwhile, begin again.
+    1. Gather all events of its series, in whatever order they came.
+    2. Resolve: which booking is current, its state, which reminders it gets. A call may have been given to another
+       host; its new booking has the same guest and start. If so, begin again with that booking's events too.
+    3. Decide by the campaign's policy whether the nurture mails continue.
+    4. Write everything at once. If another event came meanwhile, begin again.
     """
     ledger = world.ledger.bookings
     with structlog.contextvars.bound_contextvars(booking_id=booking):
@@ -118,7 +118,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
 async def _in_zone_of_guest(
     world: World, campaign: Campaign, booking: Booking, rules: ReminderRules, found: Mapping[str, EnrollmentId]
 ) -> ReminderRules:
-    """A booking without a time zone is planned in that of the guest's signup, in which it is sent."""
+    """Return the rules in the time zone of the guest's signup if the booking has none; its mails use that zone too."""
     if booking.timezone or booking.email is None or booking.email not in found:
         return rules
     of_guest = world.ledger.enrollments.of_guest(found[booking.email], booking.email)
@@ -126,7 +126,7 @@ async def _in_zone_of_guest(
 
 
 def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
-    """Another booking, not gathered, of a guest of one of these for the same start; none of those with seats."""
+    """Return another booking, not gathered, with the same guest and start as one of these; seats do not count."""
     known = {booking_id(event.uid) for event in outcome.gathered.events}
     current = [booking for booking, _ in outcome.bookings if booking.state is not BookingState.MOVED]
     starts = {booking.start_ms for booking in current if booking.id == booking_of(booking.id)}
@@ -139,14 +139,15 @@ def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
 
 
 def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[BookingEvent]:
-    """Those of this booking that concern its guest."""
+    """Return the events of this booking that concern its guest."""
     return events_about(booking.email or "", [event for event in events if event.uid == booking.uid])
 
 
 async def _others(world: World, contact: Contact, address: str | None) -> list[Enrollment]:
     """
-    The enrollments of this person other than the one that has the calls. `address`: theirs in these bookings, by which
-    the contact was found.
+    Return the contact's enrollments other than the one under which the calls are stored.
+
+    `address`: the contact's address in these bookings; None if the contact was not found by it.
     """
     known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
     if known is None or (address is not None and len(world.campaigns) == 1):
@@ -165,8 +166,10 @@ def _nurture(
     now_ms: int,
 ) -> Nurture:
     """
-    A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence. One from
-    before it may still have been the last that held it, beside a later one.
+    Return what happens to the nurture mails of one enrollment.
+
+    A contact who signs up after booking wants the mails, so a booking from before the signup does not hold or stop
+    them. It can only release them: beside a later booking, it may have been the last one that held them.
     """
     current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
     if enrollment is None:
@@ -190,9 +193,9 @@ def _current_of(
     contact: Contact, resolved: Sequence[Booking], contacts: Mapping[str, EnrollmentId]
 ) -> Sequence[Booking]:
     """
-    Of these bookings, the contact's that were not moved; the one that was changed last comes first.
+    Return the contact's bookings among these that were not moved, the most recently changed first.
 
-    `contacts`: whose an address is.
+    `contacts`: the contact of each address.
     """
     current = [one for one in resolved if one.state is not BookingState.MOVED]
     theirs = [one for one in current if one.email is not None and contacts[one.email] == contact.id]
@@ -203,8 +206,10 @@ def _look_again(
     world: World, resolved: Sequence[Booking], following: FollowUpRules, now_ms: int
 ) -> tuple[BookingId, int] | None:
     """
-    The first of several times at which something follows though no event reports it: what pauses for a call goes on at
-    its end, or ends some time after its cancellation, and a call of which nobody reports how it went is unmarked later.
+    Return the next time, with its booking, at which something follows without an event; None if there is none.
+
+    Mails that pause for a call resume at its end, or stop some time after its cancellation. A call becomes unmarked
+    when nobody has reported how it went.
     """
     current = [one for one in resolved if one.state is not BookingState.MOVED]
     times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]

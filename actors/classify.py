@@ -1,4 +1,4 @@
-"""A signup becomes an enrollment whose first step is due."""
+"""The actor that turns a signup into an enrollment whose first step is due."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ log = structlog.get_logger(__name__)
 
 async def classify(world: World, enrollment_id: str) -> None:
     """
-    Open the way of one accepted signup.
+    Enroll one accepted signup.
 
-    1. Read what the gateway kept; the segment is known already, by the rule that both share.
-    2. Enroll: step 1 is due at the instant of the signup. Repeating changes nothing.
-    3. A CRITICAL person is announced once, where an announcement is configured.
+    1. Read what the gateway stored, including the segment.
+    2. Enroll: step 1 is due at the anchor, and the version in force decides the segment. Repeating changes nothing.
+    3. A CRITICAL contact is announced once, if an announcement channel is configured.
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
         enrollment = await world.ledger.enrollments.get(enrollment_id)
@@ -25,7 +25,7 @@ async def classify(world: World, enrollment_id: str) -> None:
             log.warning("enrollment_unknown")
             return
         if enrollment.campaign not in world.campaigns:
-            # The sweeper asks again, and a worker that plays it may answer.
+            # The sweeper schedules this job again, and a worker that has the campaign may get it.
             log.warning("campaign_not_played", campaign=enrollment.campaign)
             return
         announce = world.settings.hot_lead_webhook_url is not None

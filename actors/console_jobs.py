@@ -1,4 +1,4 @@
-"""Jobs that a user of the console asked for: a worker does them, because only a worker has the providers' keys."""
+"""Jobs that a user of the console requested. A worker does them, because only a worker has the providers' keys."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from common.store.errors import STORE_ERRORS, is_transient
 from common.world import World
 
 PATIENCE_S = 60
-"""Whoever asked looks at the page; what takes longer they ask for again."""
+"""The time limit of one job: the user waits at the page, and requests it again if it takes longer."""
 
 BY_HAND = "add each spelling of the address to Resend's list by hand, or run `advent forget ADDRESS --yes` for each"
-"""Here they are not known any more."""
+"""The text cannot name the addresses, because they are no longer known here."""
 
 log = structlog.get_logger(__name__)
 
 
 class JobRefused(Exception):
-    """It cannot be done as it was asked for; the text says why."""
+    """The job cannot be done as it was requested; the text says why."""
 
 
 class JobDeferred(Exception):
-    """It cannot be done just now; the text says why."""
+    """The job cannot be done now; the text says why. `addresses`: those to try again at `due_ms`."""
 
     def __init__(self, why: str, due_ms: int, addresses: Sequence[str]) -> None:
         super().__init__(why)
@@ -50,7 +50,7 @@ class JobDeferred(Exception):
 
 
 async def console_job(world: World, job_id: str) -> None:
-    """Do one job and write down its result, or why there is none. One that is forgotten by now is not done."""
+    """Do one job and record its result, or why there is none. A job that was forgotten or has ended is skipped."""
     job = await world.ledger.console_jobs.get(job_id)
     if job is None or job.ended_ms is not None:
         log.info("console_job_not_done", job=job_id, why="it was forgotten" if job is None else "it has ended")
@@ -75,7 +75,7 @@ async def console_job(world: World, job_id: str) -> None:
 
 
 async def _result(world: World, job: ConsoleJob) -> Mapping[str, str]:
-    """For a forgotten person nobody else asks again, so what passes by itself is waited for."""
+    """Do the job. Nobody would request a FORGET job again, so it is deferred if the store is away or time runs out."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await _KINDS[job.kind](world, job)
@@ -116,7 +116,7 @@ def _words(failure: Failure) -> str:
 
 
 async def _send_test(world: World, job: ConsoleJob) -> Mapping[str, str]:
-    """A repetition after a crash has the same key and the same bytes, so that the provider sends one."""
+    """Send a test mail. A repetition after a crash has the same key and bytes, so the provider sends only one."""
     to = job.arguments["to"]
     await check_recipient(world, to)
     campaign, mail = await _test_mail(world, job.arguments)
@@ -125,7 +125,7 @@ async def _send_test(world: World, job: ConsoleJob) -> Mapping[str, str]:
 
 
 async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, Rendered]:
-    """Of the delivery that is named, as its person would get it now; else of a campaign, for a made-up person."""
+    """Render the named delivery as its contact would get it now, or else a campaign's mail for a made-up contact."""
     if name := given.get("delivery"):
         return await _persons_mail(world, name)
     campaign = world.campaigns.played(given["campaign"])
@@ -160,7 +160,7 @@ async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
 
 
 async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
-    """Of the id that the ledger has, so that a user of the console can read no mail but those of people."""
+    """Return a sent mail by the provider's id in the ledger, so that console users can read only contacts' mails."""
     item = await read_recipient(world.ledger.store, DeliveryId(job.arguments["delivery"]))
     record = item.record if item else None
     if item is None or record is None or not record.final_status.is_sent or item.delivery.channel is Channel.SMS:
@@ -180,10 +180,10 @@ async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
 
 async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """
-    Put the forgotten person's addresses on the provider's list, and record the outcome in the action log.
+    Put the forgotten contact's addresses on the provider's list, and record the outcome in the action log.
 
-    It is tried again as long as the addresses are kept, unless the person has come back since. Repeating it changes
-    nothing there.
+    It is tried again as long as the addresses are stored, unless the contact has come back since. A repetition changes
+    nothing at the provider.
     """
     addresses = [one for one in job.addresses if await world.ledger.suppressions.of(one) is not None]
     if not addresses:
@@ -198,7 +198,7 @@ async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
 
 
 def _unfinished(world: World, job: ConsoleJob, unchanged: Unchanged) -> JobDeferred | JobRefused:
-    """Whether it is tried again, or a person has to do it."""
+    """Return a deferral if the job can be tried again in time, otherwise a refusal: a person has to do it."""
     if unchanged.retry_after_ms is not None:
         due_ms = world.clock.now_ms() + unchanged.retry_after_ms
         if due_ms < job.asked_ms + FORGET_TRIES_MS:
@@ -208,7 +208,7 @@ def _unfinished(world: World, job: ConsoleJob, unchanged: Unchanged) -> JobDefer
 
 
 async def _record(world: World, job: ConsoleJob, after: str) -> None:
-    """Before the job ends, so that a repetition after a crash writes it at least once."""
+    """Record the outcome. Called before the job ends, so that even after a crash it is recorded at least once."""
     via: Any = job.arguments["via"]
     on, now_ms = tuple(job.arguments["owners"].split()), world.clock.now_ms()
     await world.ledger.action_log.record(Action(at_ms=now_ms, by=job.by, via=via, what="forget", on=on, after=after))

@@ -1,4 +1,4 @@
-"""A dead letter is replayed: by the rule of every delivery, that what may be out is never sent blindly."""
+"""Replay dead letters by the rule of every delivery: a message that may have been sent is never sent again blindly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`why`: of what is refused. `found`: the mail that turned out to have been accepted."""
+    """What a replay would do. `why`: the reason of a refusal. `found`: the message that was accepted already."""
 
     letter: DeadLetter
     way: Way
@@ -44,11 +44,12 @@ class Plan:
 
 async def plan(world: World, letter: DeadLetter) -> Plan:
     """
-    What a replay would do.
+    Return what a replay would do.
 
-    1. What needs nobody's answer goes its way (`way_at_once`).
-    2. The rest is looked for. If it is found, nothing is sent; if the list shows none, this explicit wish sends it.
-    3. If nobody can tell, it stays a dead letter, with what to do.
+    1. Some letters need no lookup (`way_at_once`).
+    2. The others are searched for in the provider's list. If one is found, nothing is sent. If the list certainly lacks
+       it, it is sent again, because an operator explicitly wants it.
+    3. If the list does not tell, it stays a dead letter, with a reason that says what to do.
     """
     way = way_at_once(
         outcome_unknown=letter.outcome_unknown,
@@ -59,7 +60,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     if way is not None:
         return Plan(letter, way)
     try:
-        answer = await _look(world, letter)
+        answer = await _find_accepted(world, letter)
     except CampaignError as error:
         return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
     except Failure as failure:
@@ -71,9 +72,9 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
 
 async def replay(world: World, planned: Plan) -> bool:
     """
-    Carry a plan out. False when nothing was done: it was refused, or the letter is not what it was when it was planned.
+    Carry out a plan. Return False when nothing was done: it was refused, or the letter has changed since the plan.
 
-    Of two who replay one letter at a time, one does it.
+    If two operators replay a letter at the same time, only one succeeds.
     """
     letter, now_ms = planned.letter, world.clock.now_ms()
     if planned.way is Way.REFUSED:
@@ -93,11 +94,11 @@ async def replay(world: World, planned: Plan) -> bool:
 
 async def replay_asked(world: World, job: str) -> None:
     """
-    Replay a dead letter for the operator who asked for it at the console.
+    Replay a dead letter as an operator requested at the console.
 
-    1. It may be none any longer: replayed by another, or discarded.
-    2. Plan it, which may mean to look for it in what Resend accepted.
-    3. Carry the plan out, or write down why it stays where it is.
+    1. It may no longer be a dead letter: it was replayed or discarded meanwhile.
+    2. Plan the replay, which may search the provider's list.
+    3. Carry out the plan, or record why it stays a dead letter.
     """
     letter = await world.ledger.dead_letters.get(DeliveryId(job))
     if letter is None:
@@ -114,7 +115,7 @@ async def replay_asked(world: World, job: str) -> None:
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
-async def _look(world: World, letter: DeadLetter) -> Found:
+async def _find_accepted(world: World, letter: DeadLetter) -> Found:
     try:
         route = route_of(world, letter.delivery.channel)
     except NotSent as refusal:

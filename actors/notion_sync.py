@@ -1,4 +1,4 @@
-"""Notion shows what the ledger says: one pump writes the contacts that changed, the newest change first."""
+"""The actor that copies changes to Notion: one job, the pump, writes the changed contacts, the newest change first."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ log = structlog.get_logger(__name__)
 
 AGAIN_MS = 5_000
 REFUSED_MS = 600_000
-"""A row that Notion refuses is tried again after ten minutes: somebody may have mended the database."""
+"""How long until a row that Notion refused is tried again: someone may have fixed the database."""
 TURN_MS = 10_000
-"""A pump gives its thread back after this long; what is left has a message of its own."""
+"""The pump releases its thread after this time; another job continues."""
 
 
 async def notion_sync(world: World, job: str) -> None:
     """
-    Show changed people in Notion. The job is `pump`, or one person who comes back after a trouble of their own.
+    Show changed contacts in Notion. The job is `pump`, or the id of a contact to try again after its own failure.
 
-    1. While Notion is in trouble, do nothing: the pump comes back when it may be asked again.
-    2. Take the contact that changed last; no other worker has it until it is shown.
-    3. Make both databases say what the ledger says *now*, calls too; write only what differs.
-    4. A change that came meanwhile keeps them among the changed.
+    1. While Notion's circuit is open, do nothing: the pump is scheduled for the time when the circuit allows a request.
+    2. Take the contact that changed last; no other worker gets it until it is shown.
+    3. Make both databases show what the ledger says *now*, including calls; write only what differs.
+    4. A contact that changes meanwhile stays among the changed.
     """
     started_ms = world.clock.now_ms()
     if job != "pump":
@@ -55,13 +55,13 @@ async def notion_sync(world: World, job: str) -> None:
 
 
 async def _show(world: World, changed: Changed) -> bool:
-    """True when Notion shows this person, or refused this person alone; False when it is to be left alone for now."""
+    """Return True if Notion shows the contact or only this contact failed; False if Notion must not be used now."""
     try:
-        # Its budget and its guard are in the store too; begun anew, it looks for what it may have made already.
+        # Notion's budget and creation guard are in the store too. A repeated call finds pages that it has created.
         pages = await world.ledger.store.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
     except Failure as failure:
         return await _not_shown(world, changed.person, failure)
-    except Exception:  # a bug: the contact is taken again, the queue has the traceback
+    except Exception:  # a bug: the contact is tried again, and the queue keeps the traceback
         now_ms = world.clock.now_ms()
         await world.ledger.mirror.not_shown(
             changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
@@ -88,7 +88,7 @@ async def _not_shown(world: World, person: Person, failure: Failure) -> bool:
 
 
 async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) -> tuple[int, bool]:
-    """When to come back, and whether the trouble is this person's alone."""
+    """Return when to try again, and whether the failure concerns this contact only."""
     if isinstance(failure, Permanent):
         return now_ms + REFUSED_MS, True
     provider_wide = isinstance(failure, Misconfigured) or failure.code in (NOT_CONNECTED, NETWORK_EDGE)

@@ -1,4 +1,4 @@
-"""Every actor: its queue, how many of its jobs a worker runs at a time, how often the queue repeats it."""
+"""The list of all actors: their queues, concurrency limits and retries."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Handler = Callable[[World, str], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class ActorSpec:
     """
-    One actor on the queue of its name; its only argument is the id of its job.
+    An actor, on the queue of the same name. Its only argument is the job id.
 
-    `in_flight`: jobs of this kind that one worker runs at a time. Their sum is the number of its threads, so that no
-    queue can take the threads of another. `retries`: how often the queue repeats a job that raised; 0 where the ledger
-    decides about repetition, and an exception is a bug.
+    `in_flight`: how many of its jobs one worker runs at a time. The sum over all actors is the number of a worker's
+    threads, so no queue can take the threads of another. `retries`: how often the queue repeats a job that raised an
+    exception; 0 where the ledger decides about retries and an exception is a bug.
     """
 
     name: str
@@ -53,7 +53,7 @@ THREADS = sum(spec.in_flight for spec in REGISTRY)
 
 
 def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
-    """Declare every actor on this broker; `world` is called for each job, because a worker builds its own late."""
+    """Declare every actor on this broker. `world` is called for each job and returns the worker's context."""
     for spec in REGISTRY:
         dramatiq.actor(
             actor_name=spec.name,

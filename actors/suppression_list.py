@@ -1,4 +1,4 @@
-"""Puts addresses on Resend's own suppression list for a person who decided it, at the command line or the console."""
+"""Put addresses on Resend's own suppression list, as a person decided at the command line or the console."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from common.world import World
 
 RETRY_MS: Final = 60_000
 ON_LIST: Final = "on Resend's own suppression list"
-"""What came of it, in the action log."""
+"""The outcome, as the action log records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
     """
-    Why the list lacks addresses: `left`, not all of those that were given if `is_part`.
+    Why the list lacks addresses.
 
-    `retry_after_ms`: when to try again; None: not before a person has mended something.
+    `left`: those addresses. `is_part`: some of the given ones are on the list. `is_failure`: False when the list was
+    meant to stay as it is. `retry_after_ms`: when to try again; None: not before a person has fixed something.
     """
 
     why: str
@@ -30,7 +31,7 @@ class Unchanged:
     retry_after_ms: int | None = None
 
     def words(self, then: str) -> str:
-        """`then`: what to do, unless it is meant to be so."""
+        """Return the outcome as a sentence. `then`: what to do; it is added after a failure only."""
         changed = "changed only in part" if self.is_part else "not changed"
         return f"Resend's own suppression list was {changed} ({self.why})" + (f"; {then}" if self.is_failure else "")
 
@@ -40,7 +41,7 @@ LET_BACK: Final = Unchanged(why="mail may go to this address again", is_failure=
 
 
 async def list_at_resend(world: World, addresses: Sequence[str]) -> Unchanged | None:
-    """None: the list has them all now. Repeating it changes nothing. One that is refused keeps no other off it."""
+    """Add the addresses; None: the list has all of them now. A refused one does not stop the others. Idempotent."""
     if world.settings.is_rehearsal:
         return IN_REHEARSAL
     if world.suppression_list is None:
@@ -68,7 +69,7 @@ def _why(failure: Failure) -> str:
 
 
 def _cure(failure: Failure) -> str:
-    """Of what is not this address's."""
+    """Return what to do about a failure that is not due to the address; "" for any other."""
     if failure.code == "restricted_api_key":
         return "RESEND_API_KEY may only send; the list needs one with full access"
     return cure_of("resend", f"{failure.code} ({failure.status})") if isinstance(failure, Misconfigured) else ""

@@ -55,16 +55,16 @@ log = structlog.get_logger(__name__)
 SIGNAL_POLL_S = 0.5
 _SENDING_LIMITS = {spec.name: spec.in_flight for spec in REGISTRY if spec.name in SENDING_QUEUES}
 DRAIN_MS = 20_000
-"""A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
+"""How long a stop waits for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
 BACKGROUND_STOP_S = 5.0
-"""Neither does a store that is silent hold up the end of a worker."""
+"""How long a stop waits for background tasks: a store that does not answer must not delay it further."""
 
 
 class Worker:
-    """The broker, the world of the actors, and the event loop of both."""
+    """A worker: its broker, the context of its actors, its background tasks and its HTTP endpoints."""
 
     def __init__(self, settings: Settings, store_url: str, *, stopping: threading.Event | None = None) -> None:
-        """`stopping`: set from outside to end the worker, also while it still starts."""
+        """`stopping`: the caller sets it to end the worker, also while it is still starting."""
         self.stopping = stopping or threading.Event()
         self.settings = settings
         self.store_url = store_url
@@ -82,14 +82,17 @@ class Worker:
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
         self.failure: str | None = None
-        """Why the worker ends by itself, in one line."""
+        """Why the worker ends on its own, in one line; otherwise None."""
         self._generation: GenerationGuard | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
         """
-        Start. Jobs are fetched only after the world is built, because its event loop starts with dramatiq's worker; and
-        after the store was checked against its witnesses; with an empty store after Notion was read, if it answers.
+        Start the worker. It fetches jobs only after these steps:
+
+        1. The context is built, on the event loop that dramatiq's worker starts.
+        2. The store is checked against its witnesses.
+        3. If the store is empty, it is filled from Notion, if Notion answers.
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
@@ -107,7 +110,7 @@ class Worker:
         log.info("worker_started", worker=self.broker.broker_id, threads=THREADS)
 
     def _before_work(self) -> None:
-        """Wait until Notion was read, if that is necessary; no longer than until the worker is to end."""
+        """Wait until the store is checked and, if necessary, filled from Notion, or until the worker must stop."""
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         assert self.world is not None, "it was built just now"
@@ -123,7 +126,7 @@ class Worker:
         ready.cancel()
 
     def stop(self) -> None:
-        """Fetch no more jobs, finish those that run, requeue the others. Other workers rescue what is cut off."""
+        """Stop fetching, finish running jobs and requeue the others. Other workers rescue jobs that are cut off."""
         log.info("worker_stopping", worker=self.broker.broker_id)
         loop = get_event_loop_thread()
         closing = asyncio.run_coroutine_threadsafe(self._stop_background(), loop.loop) if loop else None
@@ -192,7 +195,7 @@ class Worker:
             self._providers.mirror.use_columns(campaigns.in_notion)
 
     async def _play_versions(self, versions: PlayedVersions) -> None:
-        """A version that this Advent cannot read ends the worker; others can."""
+        """Follow the versions in force. A worker whose release of Advent cannot read one ends; others may read it."""
         try:
             await versions.run()
         except CampaignError as error:
@@ -201,14 +204,14 @@ class Worker:
             self.stopping.set()
 
     def _stop_sending(self, is_stopped: bool) -> None:
-        """Leave deliveries to the other workers; what is in hand already is stopped by its claim or its freeze."""
+        """Stop or resume fetching deliveries; others send them. Jobs already fetched are refused by claim or freeze."""
         for name, limit in _SENDING_LIMITS.items():
             self.broker.in_flight.limits[name] = 0 if is_stopped else limit
 
     async def _stop_background(self) -> None:
         if self._http is not None:
             self._http.draining = True
-        await self._background.stop()  # Before the leases are left, so that none is taken again.
+        await self._background.stop()  # Before the leases are given up, so that no task takes one again.
         parts = [part for part in (self._bootstrap, self._generation) if part is not None]
         for ended in await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True):
             if isinstance(ended, BaseException):
@@ -221,7 +224,7 @@ class Worker:
 
 
 async def wait_through_outages(store: Store, calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
-    """One after the other, each repeated while the store is away: a worker that starts meanwhile does not end."""
+    """Await the calls one after the other. Each is repeated while the store is away, so the start does not fail."""
     for call in calls:
         await store.patiently(call)
 
@@ -234,12 +237,12 @@ def _report_stop_failure(error: BaseException) -> None:
 
 
 class Observe(dramatiq.Middleware):
-    """Counts jobs, and logs why one failed with an internal error."""
+    """Middleware that counts jobs and logs the traceback of those that failed with an internal error."""
 
     def after_process_message(
         self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        # Retry: an actor asks for a repetition, and has logged why.
+        # Retry: the actor wants a repetition and has already logged why.
         outcome = "done" if exception is None else "again" if isinstance(exception, Retry) else "failed"
         metrics.JOBS.labels(message.actor_name, outcome).inc()
         if outcome == "failed":
@@ -247,13 +250,13 @@ class Observe(dramatiq.Middleware):
 
 
 def preload(_settings: Settings) -> None:
-    """Import and compose, before `advent up` forks, what takes the most memory of a worker's start."""
+    """Import modules and compose scripts before `advent up` forks, so that the processes share their memory."""
     preload_httpx()
     compose_scripts(NAMESPACE)
 
 
 def run(settings: Settings, store_url: str) -> int:
-    """Run until SIGTERM or SIGINT; then drain, and return 0; 1 when a campaign's version cannot be played."""
+    """Run until SIGTERM or SIGINT, then drain. Return 0, or 1 if a campaign's version in force cannot be read."""
     limit_malloc()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -261,8 +264,8 @@ def run(settings: Settings, store_url: str) -> int:
     worker = Worker(settings, store_url, stopping=stopping)
     with traced("worker"):
         worker.start()
-        # With a timeout: the kernel may deliver a signal to any thread (it does after SIGSTOP and SIGCONT), and the
-        # handler of Python runs in this one, when it next wakes.
+        # The timeout is needed: the kernel may deliver a signal to any thread (it does after SIGSTOP and SIGCONT), and
+        # Python's handler runs in this thread only when it next wakes.
         while not stopping.wait(SIGNAL_POLL_S):
             pass
         worker.stop()

@@ -33,7 +33,7 @@ class WorkerHttp:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; on any free port, which is logged, when another worker of this machine has this one."""
+        """Listen on this port, or, if another worker of this machine uses it, on any free port, which is logged."""
         app = web.Application()
         app.add_routes(
             [web.get("/health", self._health), web.get("/ready", self._ready), web.get("/metrics", self._metrics)]
@@ -75,11 +75,11 @@ class WorkerHttp:
 
 
 STATS_TIMEOUT_S = 2.0
-"""A scrape has ten seconds; a store that is away must not cost it the figures of the process itself."""
+"""A scrape has ten seconds. Without the store it must still get the figures of the process itself."""
 
 
 async def refresh_gauges(ledger: Ledger, *, files_differ: Sequence[str] = ()) -> None:
-    """Never raises: `advent_store_up` is 0, and the others are what they were, while the store does not answer."""
+    """Update the gauges. Never raises: while the store is away, `advent_store_up` is 0 and the others do not change."""
     try:
         async with asyncio.timeout(STATS_TIMEOUT_S):
             stats = await read_store_stats(ledger)

@@ -1,4 +1,4 @@
-"""Everything that sending asks of a channel: its provider, its budget, its renderer. A new channel is a row here."""
+"""What sending needs of each channel: provider, budget and renderer. A new channel is one more entry in `_ROUTES`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ TEST_MODE = "test_mode"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """
-    How the deliveries of one channel go out.
+    How the deliveries of one channel are sent.
 
-    `provider`: whose list is read by one job at a time. `render`: the message of one that was never frozen; `thaw`: of
-    one that was, from its payload. `refusal`: why this message must not be handed over now, before it is rendered too,
-    where that is known by then. `send`: the provider's id of it. `number`: the phone that it goes to; None: it goes to
-    the owner's address. `find`: what the provider lists of one that may have been accepted.
+    `provider`: the client; only one job at a time reads its list. `render`: renders a delivery that was never frozen.
+    `thaw`: restores the message of a frozen delivery from its payload. `refusal`: returns why the message must not be
+    sent now, or None; it is called before rendering too, with None as the message. `send`: sends the message and
+    returns the provider's id of it. `number`: the phone number that gets it; None: it goes to the owner's address.
+    `find`: searches the provider's list for a delivery that may have been accepted.
     """
 
     provider: object
@@ -45,7 +46,7 @@ class Route:
 
 
 def route_of(world: World, channel: Channel) -> Route:
-    """Raises `NotSent` for a channel whose provider is not set up."""
+    """Return the route of a channel. Raises `NotSent` if its provider is not set up."""
     return _ROUTES[channel](world)
 
 

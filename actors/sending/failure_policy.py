@@ -1,4 +1,4 @@
-"""What a failure means for a delivery: one row for each branch of the failure tree."""
+"""The rule that decides what a failure means for a delivery, for each class of `common/errors.py`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Decision:
     """
     How an attempt is settled.
 
-    `wait_ms`: until the next one, None when there is none. `outcome_unknown`: it may have been accepted.
-    `provider_wide`: everything else would fail too. `maybe_provider_wide`: perhaps it would; three different ones in a
-    row tell. `is_unsent`: the provider's own list says that it was never accepted. `code`: the reason in one word of
-    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger. `ends`: why
-    nothing more can be sent to the address, or to `number`.
+    `wait_ms`: time until the next attempt; None when there is none. `outcome_unknown`: the provider may have accepted
+    it. `provider_wide`: every other delivery would fail too. `maybe_provider_wide`: others might fail too; three
+    different deliveries in a row decide. `is_unsent`: the provider's own list shows that it was never accepted.
+    `code`: the reason in one word, the provider's or ours, without personal data. `reason` may quote the provider's
+    answer, so it stays in the ledger. `ends`: why nothing more can be sent to the address, or to `number`.
     """
 
     outcome: Outcome
@@ -39,7 +39,7 @@ class Decision:
 
 
 def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decision:
-    """Defer, retry or dead letter: by the kind of failure, and the attempts so far."""
+    """Return whether to defer, retry or give up, by the kind of failure and the number of earlier failures."""
     reason = failure.code + (f" ({failure.status})" if failure.status else "")
     if isinstance(failure, Throttled):
         return Decision("defer", reason, max(failure.retry_after_ms, 100))
@@ -52,7 +52,7 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
         ends = ExitReason.UNSUBSCRIBED if failure.is_opt_out else ends
         return Decision("dead", refused, code=failure.code, ends=ends)
     outcome_unknown = isinstance(failure, Ambiguous)
-    # Where the provider knows no key, the next attempt looks for this one instead of repeating it.
+    # If the provider has no idempotency keys, the next attempt searches its list instead of sending again.
     is_looked_for = outcome_unknown and not claim.delivery.channel.has_keys
     if is_looked_for or claim.failures + 1 < policy.attempts_max:
         return Decision(

@@ -1,4 +1,4 @@
-"""What a provider accepted although its answer was lost: looked for in what it lists, mail and SMS."""
+"""Search a provider's list for a mail or SMS that it may have accepted although its answer was lost."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from common.providers.budget import Budget
 from common.world import World
 
 CLOCKS_APART_MS = 60_000
-"""The provider's clock and ours may disagree by this much; a mail is not looked for before its first attempt."""
+"""How far the provider's clock and ours may differ; a search begins this long before the first attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sought:
     """
-    A mail that may have been accepted since an instant.
+    A mail that may have been accepted at `since_ms` or later.
 
-    `others`: the records of all mails of this person that were accepted, steps and reminders; none of those is it.
-    `enrollment`: whose `step` it is; both None for a reminder. `is_frozen`: `subject` is that of the bytes that were
-    handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
+    `others`: the records of all accepted mails of this contact, steps and reminders; this mail is none of them.
+    `enrollment` and `step`: the step that this mail is; both None for a reminder. `is_frozen`: `subject` is that of the
+    frozen bytes. Otherwise it is rendered now, from answers that may have changed, so its absence proves nothing.
     """
 
     to: str
@@ -45,7 +45,7 @@ class _Sought:
 
 @dataclass(frozen=True, slots=True)
 class Unfound:
-    """Why no single acceptance can be named. `is_certain`: the list was read, and shows none."""
+    """Why no single accepted message can be named. `is_certain`: the list was read and shows none."""
 
     reason: str
     is_certain: bool = False
@@ -53,10 +53,10 @@ class Unfound:
 
 async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail | Unfound:
     """
-    The one mail that the provider lists and that can only be this one, or why there is not one.
+    Return the one mail on the provider's list that can only be this delivery, or why there is no such mail.
 
-    Raises `CampaignError` when no attempt was frozen, and a blank would result now; `Throttled`, `Transient`, or
-    `Misconfigured` when the list cannot be had now; a key that may never list is an answer.
+    Raises `CampaignError` when no attempt was frozen and rendering now would leave a blank; `Throttled`, `Transient` or
+    `Misconfigured` when the list cannot be read now. If the key may not list at all, that is the reason returned.
     """
     sought = await _sought(world, item)
     try:
@@ -84,14 +84,14 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
 
 
 class _StepsOf:
-    """The versions of a campaign are read once, however many people of it are looked at."""
+    """Finds the steps that a mail may be. It reads the versions of a campaign once, for all contacts."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._subjects: dict[str, Subjects] = {}
 
     async def all(self, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
-        """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
+        """Return, for the id of each mail of ours, the steps with its subject in any version; it may be none."""
         key = enrollment.campaign
         if key not in self._subjects:
             self._subjects[key] = await subjects_of(self._world, self._world.campaigns.played(key))
@@ -102,7 +102,7 @@ class _StepsOf:
 
 
 async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail, steps_of: _StepsOf) -> bool:
-    """Whether it may be another step for this person, in any campaign, whose outcome is unknown too."""
+    """Return whether the mail may be another step of unknown outcome for this contact, in any campaign."""
     if (one := sought.enrollment) is None:
         return False
     for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
@@ -126,9 +126,9 @@ async def _fits(
 
 async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText | Unfound:
     """
-    The one SMS that the provider lists with this number, time and text, and that is not known to be another delivery's.
+    Return the one SMS on the provider's list with this number, time and text, or why there is no such SMS.
 
-    Raises as `find_mail`.
+    An SMS that is known to be another delivery does not count. Raises like `find_mail`.
     """
     assert world.texter is not None, "the channel is set up"
     try:
@@ -151,7 +151,7 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText |
 
 
 async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
-    """The accepted mails of one person, enrolled or not: steps of all campaigns, and reminders of all their calls."""
+    """Return the records of all accepted mails of a contact, enrolled or not: steps, and mails about their calls."""
     records = [*enrollment.records.values()] if enrollment else []
     address = enrollment.assessment.email if enrollment else ""
     people = dict.fromkeys([who, *(await world.ledger.mailboxes.in_campaigns(address) if address else ())])
@@ -182,7 +182,7 @@ async def _sought(world: World, item: Owned) -> _Sought:
 
 
 def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
-    """It belongs to a delivery with a final status: by its id, or by its time where a rebuild found only that."""
+    """Return whether one of these records is this mail: by its id, or by its time where a rebuild found only that."""
     return any(
         mail.id == record.detail
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)

@@ -1,4 +1,4 @@
-"""Whose mail it is that the provider lists: by address and subject, since the list knows neither tags nor keys."""
+"""Match the mails on the provider's list to deliveries by address and subject: the list has neither tags nor keys."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from common.world import World
 DUE_ALIKE_MS = 3_600_000
 
 _ANY_URL = "https://cal.com"
-"""For subjects that differ with a link and without; which one it is they do not say."""
+"""Stands for any link: a subject may depend on whether there is a link, but does not contain it."""
 
 
 class Subjects:
     """
-    Which step, in any segment and language that the person may have had, or which reminder a subject belongs to.
+    Finds the step or reminder of a subject, in any segment and language that the contact may have had.
 
-    `versions`: of one campaign, the one in force first.
+    `versions`: those of one campaign, the one in force first.
     """
 
     def __init__(self, versions: Sequence[Campaign], settings: Settings) -> None:
@@ -39,26 +39,26 @@ class Subjects:
 
     def steps_of(self, subject: str, person: Assessment) -> list[Step]:
         """
-        All steps with this subject in any version; none, when it was rendered of other answers, or is not ours.
+        Return all steps with this subject in any version; none if it was rendered from other answers or is not ours.
 
-        Of several it may be each: a subject may have moved from one step to another.
+        If there are several, the mail may be any of them: a subject may have moved from one step to another.
         """
         if self._last is None or self._last[0] is not person:
             self._last = (person, self._all(person))  # Callers go from contact to contact.
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
-        """The first of `reminders_of`."""
+        """Return the first of `reminders_of`, or None."""
         return next(iter(self.reminders_of(mail, reminders)), None)
 
     def reminders_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> list[AuditedReminder]:
-        """Of those with this subject the one that was due nearest, and others that were due within an hour of it."""
+        """Return, of those with this subject, the one due nearest to the mail and those due within an hour of it."""
         alike = [one for one in reminders if mail.subject in self._subjects_of(one)]
         nearest_first = sorted(alike, key=lambda one: abs(one.due_ms - mail.created_ms))
         return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
     def _subjects_of(self, one: AuditedReminder) -> set[str]:
-        """Whatever it may have said when it was sent: zone, locale and link may have changed since."""
+        """Return every subject it may have had when it was sent: zone, locale and link may have changed since."""
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
         places = {(_ANY_URL, None), (None, None), (None, now.place)}
@@ -75,11 +75,11 @@ class Subjects:
                     for language in campaign.languages
                 }
             except (CampaignError, KeyError):
-                continue  # This version has it not, or would leave a blank.
+                continue  # This version lacks the reminder, or would leave a blank.
         return found
 
     def is_ours(self, mail: AcceptedMail) -> bool:
-        """From our own sender; another program may use the same account."""
+        """Return whether its sender is ours or is not listed; another program may use the same account."""
         return not mail.sender or _address(mail.sender) in self._senders
 
     def _all(self, person: Assessment) -> dict[str, list[Step]]:
@@ -94,7 +94,7 @@ class Subjects:
 
 
 async def subjects_of(world: World, campaign: Campaign) -> Subjects:
-    """Of every version that was ever in force: a mail may be older than what is played now."""
+    """Return the subjects of every version that was ever in force: a mail may be older than the present one."""
     return Subjects([campaign, *await earlier_versions(campaign, world.ledger)], world.settings)
 
 
@@ -104,11 +104,11 @@ def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Ass
             try:
                 yield campaign.messages.subject(step, person, segment=segment, identity=identity, language=language)
             except CampaignError:
-                continue  # Of these answers none can have been rendered.
+                continue  # This mail cannot have been rendered from these answers.
 
 
 def by_address(mails: Iterable[AcceptedMail]) -> dict[str, list[AcceptedMail]]:
-    """The oldest first."""
+    """Return the mails by recipient address, the oldest first."""
     found: dict[str, list[AcceptedMail]] = {}
     for mail in sorted(mails, key=lambda mail: mail.created_ms):
         for address in mail.to:

@@ -1,4 +1,4 @@
-"""What becomes of a claimed delivery that may have been accepted: found in the provider's list, or a person decides."""
+"""Resolve a claimed delivery of unknown outcome: it is found on the provider's list, or a person decides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASK_AGAIN_MS = 60_000
 RENEW_MS = 15_000
 
 DAY_MS = 86_400_000
-"""The provider remembers a key for this long."""
+"""How long the provider remembers an idempotency key."""
 
 KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
 KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
@@ -35,20 +35,21 @@ async def reconcile(
     world: World, claim: ClaimGranted, route: Route, *, because: str
 ) -> AcceptedMail | AcceptedText | Decision:
     """
-    What became of a claimed delivery that may have been accepted: what was found, or how to settle it without.
+    Return what the provider's list shows of this delivery, or the decision how to settle it if nothing was found.
 
-    One job of a worker reads a provider's list at a time, so that the others go on sending; they come back soon.
+    `because`: why it may have been accepted; a dead letter's reason begins with it. Only one job of a worker reads a
+    provider's list at a time, so that the others go on sending. A second one is deferred for `ANSWERED_BUSY_MS`.
     """
     provider = id(route.provider)
     if provider in _reading:
         return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(provider)
     try:
-        answer = await route.find(claim, _KeepingTheClaim(world, claim, route.budget))
+        answer = await route.find(claim, _LeaseRenewingBudget(world, claim, route.budget))
     except CampaignError as error:
         return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
     except Failure as failure:
-        return _put_off(failure)
+        return _defer_lookup(failure)
     finally:
         _reading.discard(provider)
     if isinstance(answer, Unfound):
@@ -56,8 +57,8 @@ async def reconcile(
     return answer
 
 
-def _put_off(failure: Failure) -> Decision:
-    """The list cannot be had now: it is asked for again, and no try is spent."""
+def _defer_lookup(failure: Failure) -> Decision:
+    """Return the decision to wait, because the list cannot be read now; no attempt is counted."""
     reason = f"cannot be looked for: {failure.code}"
     if isinstance(failure, Throttled):
         return Decision("defer", reason, max(failure.retry_after_ms, 100))
@@ -66,8 +67,8 @@ def _put_off(failure: Failure) -> Decision:
     return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
 
 
-class _KeepingTheClaim(Budget):
-    """The budget of its channel; a list of many pages takes longer than a lease, which is renewed on the way."""
+class _LeaseRenewingBudget(Budget):
+    """The channel's budget, which also renews the lease: reading a list of many pages takes longer than one lease."""
 
     def __init__(self, world: World, claim: ClaimGranted, budget: Budget) -> None:
         self._world, self._claim, self._budget = world, claim, budget

@@ -1,4 +1,4 @@
-"""From a claim to the mail that is frozen, and the key under which it is handed over: one renderer a kind."""
+"""Render a delivery into the mail that is frozen, and form its idempotency key. Each kind has a renderer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from common.world import World
 
 
 class NotSent(Exception):
-    """A delivery that must not go out; its text is the reason."""
+    """The delivery must not be sent; the text is the reason."""
 
 
 class NoLongerThere(NotSent):
-    """The campaign has no such reminder or follow-up any more."""
+    """The campaign no longer has this reminder or follow-up."""
 
     def __init__(self, name: str) -> None:
         super().__init__(REMOVED)
@@ -39,9 +39,10 @@ class NoLongerThere(NotSent):
 
 async def render(world: World, item: Owned) -> Mail:
     """
-    One delivery for one person.
+    Render one delivery for its contact.
 
-    Raises `CampaignError` when a blank would result, `NoLongerThere`; reading a guest's signup, as `Store.run` does.
+    Raises `CampaignError` when a blank would result, `NoLongerThere`, and, because a signup may be read, what
+    `Store.run` raises.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
@@ -58,13 +59,13 @@ async def render(world: World, item: Owned) -> Mail:
         text=content.text,
         reply_to=identity.reply_to,
         headers={
-            # RFC 8058: the mail client posts to the link without asking the person anything more.
+            # RFC 8058: the mail client posts to the link; the reader need not confirm anything.
             "List-Unsubscribe": f"<{unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            # Another one for each mail: Gmail then shows no two of them as one conversation.
+            # Different for each mail, so that Gmail does not group them into one conversation.
             "X-Entity-Ref-ID": item.delivery.id,
         },
-        # What its events bring back: whose it is, and which delivery.
+        # The provider's events return these tags, which identify the contact and the delivery.
         tags={"campaign": item.campaign, "enrollment": item.contact_id, **tags},
         attachments=await _attachments(world, campaign, item, reader),
     )
@@ -72,8 +73,9 @@ async def render(world: World, item: Owned) -> Mail:
 
 async def _attachments(world: World, campaign: Campaign, item: Owned, reader: Reader) -> tuple[Attachment, ...]:
     """
-    The call as its events say it now, with a reminder whose campaign asks for it; none where they say something else
-    than the mail.
+    Return the call as a calendar entry, if this is a reminder with `attach`.
+
+    The entry shows the call as its events describe it now. If they no longer agree with the mail, nothing is attached.
     """
     booking = item.owner
     attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
@@ -90,12 +92,12 @@ async def _attachments(world: World, campaign: Campaign, item: Owned, reader: Re
 
 
 def idempotency_key(item: Owned) -> str:
-    """`christmas_2025/enr_…/step-3`, `christmas_2025/bkg_…/<start>/24h`: the same on each attempt, on any machine."""
+    """`christmas_2025/enr_…/step-3`, `christmas_2025/bkg_…/<start>/24h`: the same for each attempt, on any machine."""
     return f"{item.campaign}/{item.delivery.id}"
 
 
 def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
-    """When this campaign reminds, at this pace."""
+    """Return when this campaign sends reminders, at this pace."""
     return ReminderRules(
         before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.reminders),
         minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
@@ -137,7 +139,7 @@ async def _reminder(
         raise NoLongerThere(name)
     assert booking.start_ms is not None, "what was planned has a start"
     tags = {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
+    return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
 async def _follow_up(
@@ -149,10 +151,10 @@ async def _follow_up(
     if (name, trigger) not in {(one.name, one.on) for one in campaign.follow_ups}:
         raise NoLongerThere(name)
     tags = {"booking": booking.id, "trigger": str(trigger), "follow_up": name}
-    return await _of_call(world, campaign, item, booking, unsubscribe_url, reader), tags
+    return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
 
 
-async def _of_call(
+async def _render_call_mail(
     world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, reader: Reader
 ) -> Rendered:
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))

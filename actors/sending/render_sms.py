@@ -1,4 +1,4 @@
-"""From a claim to the SMS that is frozen: to whom, if they agreed, and until when it may still be delivered."""
+"""Render a delivery into the SMS that is frozen: its number, if the contact agreed, its text and its expiry."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ NO_NUMBER = "no mobile number"
 LATE = "late: quiet hours have begun"
 
 HANDED_OVER_WITHIN_MS = 30_000
-"""So long before quiet hours begin none is handed over any more: it would arrive in them."""
+"""No SMS is sent within this time before quiet hours begin: it would arrive during them."""
 
 STUCK_MS = 36_000_000
-"""Where no call ends it, one that is stuck at the provider is dropped after so long, the most that Twilio takes."""
+"""After this time the provider drops an undelivered SMS that does not expire with its call: Twilio's maximum."""
 
 
 async def render_sms(world: World, item: Owned) -> Text:
     """
-    One reminder or follow-up for one person.
+    Render one reminder or follow-up for its contact.
 
-    Raises `NotSent` with the reason when it must not go, and else as `render`.
+    Raises `NotSent` with the reason when it must not be sent, otherwise like `render`.
     """
     campaign = world.campaigns.played(item.campaign)
     booking, name, trigger = item.owner, item.delivery.plan_name, item.delivery.trigger
@@ -52,8 +52,10 @@ async def render_sms(world: World, item: Owned) -> Text:
 
 async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
     """
-    As an earlier attempt froze it: number and text stay, to the byte. Until when it may be delivered is counted anew,
-    since one that waited for a day has another evening. Raises `NotSent` in quiet hours.
+    Return the SMS that an earlier attempt froze, with the same number and text to the byte.
+
+    Its expiry is computed anew, because an SMS that waited for a day has later quiet hours. Raises `NotSent` in quiet
+    hours.
     """
     campaign = world.campaigns.played(item.campaign)
     reader = await read_reader(world.ledger, campaign, item)
@@ -61,7 +63,7 @@ async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
 
 
 def _valid_until_ms(world: World, campaign: Campaign, item: Owned, reader: Reader) -> int:
-    """Until the call begins, or quiet hours do."""
+    """Return when the SMS expires: when the call or quiet hours begin. Raises `NotSent` if quiet hours are near."""
     now_ms = world.clock.now_ms()
     latest_ms = item.delivery.expires_ms or now_ms + STUCK_MS
     if (window := campaign.sms_window(world.settings.pace)) is None:
@@ -74,9 +76,9 @@ def _valid_until_ms(world: World, campaign: Campaign, item: Owned, reader: Reade
 
 def _number(booking: Booking, people: Sequence[Assessment]) -> str:
     """
-    The number that was given for reminders when booking; else that of a signup which agreed to SMS.
+    Return the number given for reminders when booking, otherwise that of a signup that agreed to SMS.
 
-    A number alone is no consent.
+    A number alone is not consent. Raises `NotSent` if there is no consent, or no mobile number.
     """
     said = [(one.sms_consent, one.phone) for one in people if one.sms_consent is not None]
     agreed = [consent.number or phone for consent, phone in said if consent.is_given]

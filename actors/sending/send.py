@@ -1,4 +1,4 @@
-"""One due delivery, from its claim to its final status."""
+"""The actor that sends one due delivery, from its claim to its final status."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def send(world: World, job: str) -> None:
     """
     Send one due delivery.
 
-    1. Claim it; another worker may already have it, or the person may have left.
-    2. Render it, or take the bytes of the attempt before.
-    3. Wait for the provider's rate, then ask the ledger a last time and freeze the bytes.
-    4. Hand it over under its idempotency key.
-    5. Settle: accepted, again later, or a dead letter with its reason. What may have been accepted long ago is looked
-       for instead of being handed over again.
+    1. Claim it. Another worker may already have it, or the contact may have left.
+    2. Render it, or use the frozen bytes of an earlier attempt.
+    3. Wait for the provider's rate limit, let the ledger check a last time, and freeze the bytes.
+    4. Send it under its idempotency key.
+    5. Settle: accepted, again later, or a dead letter with its reason. A delivery that may have been accepted long ago
+       is searched for in the provider's list instead of being sent again.
     """
     delivery_id = DeliveryId(job)
     with structlog.contextvars.bound_contextvars(
@@ -51,21 +51,21 @@ async def send(world: World, job: str) -> None:
             tracing.belongs_to(claim.contact_id)
         try:
             await _deliver(world, claim)
-        except Exception as error:  # a bug: the delivery gets a final status with a reason, the queue the traceback
+        except Exception as error:  # a bug: the delivery becomes a dead letter, and the queue keeps the traceback
             why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
             await _settle(world, claim, Decision("dead", why, outcome_unknown=True, code="internal_error"))
             raise
 
 
 async def _claim(world: World, delivery_id: DeliveryId) -> ClaimGranted | ClaimRefused:
-    """By the version of the campaign in force, which this worker may have to load first."""
+    """Claim the delivery. If another version of its campaign is in force, load that version and try once more."""
     claim = await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
     if isinstance(claim, ClaimGranted) or claim.reason != "another version" or world.versions is None:
         return claim
     try:
         await world.versions.refresh()
     except CampaignError:
-        return claim  # It cannot be read: the worker ends, and the sweeper schedules this for another one.
+        return claim  # The version cannot be read: this worker ends, and the sweeper schedules the delivery again.
     return await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
 
 
@@ -85,7 +85,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
         return
     if await _waits_for_window(world, claim):
         return
-    # Read before the mail is rendered: should the campaign change in between, the ledger refuses to freeze it.
+    # Read before the mail is rendered: if the campaign changes in between, the ledger refuses the freeze.
     version = _version(world, claim)
     message = await _message(world, claim, route)
     if message is None:
@@ -110,13 +110,13 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
 
 
 def _version(world: World, claim: ClaimGranted) -> str | None:
-    """Of the campaign whose mail it is; None when files are played, whatever the store says."""
+    """Return the loaded version of the campaign, or None when campaigns come from files, whatever the store says."""
     terms = world.ledger.campaigns.get(claim.campaign)
     return terms.version if terms else None
 
 
 async def _waits_for_window(world: World, claim: ClaimGranted) -> bool:
-    """Whether it was put off until the campaign's sending window opens."""
+    """Defer the delivery until its campaign's sending window opens. Return False if the window is open."""
     opening_ms = await next_opening_ms(world, claim)
     if opening_ms is None:
         return False
@@ -125,7 +125,7 @@ async def _waits_for_window(world: World, claim: ClaimGranted) -> bool:
 
 
 async def _message(world: World, claim: ClaimGranted, route: Route) -> Message | None:
-    """The bytes to send, or None when the claim is settled without any."""
+    """Return the message to send, or None when the claim was settled without sending."""
     try:
         _check(route, claim)
         if not may_repeat(
@@ -147,13 +147,13 @@ async def _message(world: World, claim: ClaimGranted, route: Route) -> Message |
         await _settle(world, claim, Decision("skipped", str(refusal)))
         return None
     except CampaignError as error:
-        # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
+        # No mail is sent with a blank: this one is a dead letter until a person fixes the campaign and replays it.
         await _settle(world, claim, Decision("dead", f"cannot be rendered: {error}", code="not_rendered"))
         return None
 
 
 def _check(route: Route, claim: ClaimGranted, message: Message | None = None) -> None:
-    """Raises `NotSent` when it must not be handed over now."""
+    """Raise `NotSent` if the delivery must not be sent now."""
     if reason := route.refusal(claim, message):
         raise NotSent(reason)
 
@@ -185,7 +185,11 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
 
 
 async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Route, *, because: str) -> None:
-    """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
+    """
+    Search the provider's list for a delivery that may have been accepted, and settle it; it is never resent blindly.
+
+    If the list does not tell, the delivery becomes a dead letter and a person decides.
+    """
     answer = await reconcile(world, claim, route, because=because)
     if isinstance(answer, Decision):
         may_go_again = answer.is_unsent and claim.delivery.channel.has_keys
@@ -200,7 +204,7 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Rou
 
 
 async def _idempotency_conflict(world: World, claim: ClaimGranted, route: Route) -> None:
-    """Other bytes were accepted under this key, within the day that the provider remembers it."""
+    """Resolve a delivery whose key was accepted with other bytes, within the day for which the provider keeps keys."""
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):
@@ -225,7 +229,7 @@ async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure, *
 
 
 async def _settle_or_defer(world: World, claim: ClaimGranted, decision: Decision) -> None:
-    """Settle as decided, unless it turns out that everything waits for the provider."""
+    """Settle as decided, or defer the delivery if this failure shows that the provider's circuit must open."""
     now_ms, provider = world.clock.now_ms(), PROVIDER_OF[claim.delivery.channel]
     if decision.provider_wide or decision.maybe_provider_wide:
         circuit = await world.ledger.circuits.report_failure(
@@ -237,7 +241,7 @@ async def _settle_or_defer(world: World, claim: ClaimGranted, decision: Decision
             at_least_ms=now_ms + decision.wait_ms if decision.outcome == "defer" and decision.wait_ms else None,
         )
         if circuit is not None:
-            # Everything waits, and no delivery spends its attempts on trouble that is not its own.
+            # All deliveries wait, so none uses up its attempts on a fault of the provider.
             wait_ms = circuit.until_ms - now_ms
             decision = Decision("defer", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
             circuit_opened(provider, circuit, reason=decision.reason)

@@ -16,7 +16,7 @@ MARK: Final = "[Test] "
 
 
 class TestRefused(Exception):
-    """No mail goes to this address; the text says why, and the cure."""
+    """No test mail may be sent to this address; the text says why and what to do."""
 
     __test__ = False
 
@@ -24,7 +24,7 @@ class TestRefused(Exception):
 def sample_mails(
     campaign: Campaign, settings: Settings, *, language: str, segment: str, mail: str | None = None
 ) -> Iterator[Rendered]:
-    """As a made-up person gets them. `mail`: only this one, `step-1` or `24h`."""
+    """Return the mails as a made-up contact gets them. `mail`: the name of the only one wanted, `step-1` or `24h`."""
     found = samples.mails(
         campaign,
         campaign.identity(settings.identity),
@@ -38,12 +38,12 @@ def sample_mails(
 
 
 def unsubscribe_url(settings: Settings) -> str:
-    """It leads to a page that knows nobody."""
+    """Return a link to an unsubscribe page that belongs to no contact."""
     return f"{settings.public_address}/unsubscribe/test"
 
 
 async def check_recipient(world: World, to: str) -> None:
-    """Raises TestRefused."""
+    """Raise TestRefused if no test mail may be sent to this address."""
     if not world.settings.may_mail(to):
         raise TestRefused(f"TESTING_RECIPIENTS: {to} is not among them, and TESTING_MODE is on; add it")
     if await world.ledger.suppressions.of(to):
@@ -52,16 +52,16 @@ async def check_recipient(world: World, to: str) -> None:
 
 async def send_test(world: World, campaign: Campaign, mail: Rendered, *, to: str, key: str) -> str:
     """
-    Send one at once, within the rate of all mail; returns the provider's id. Raises a `Failure`.
+    Send a test mail at once, within the rate limit of all mail. Return the provider's id. Raises a `Failure`.
 
-    `key`: the same for a repetition, which the provider then recognises.
+    `key`: the same when sending is repeated, so that the provider recognises the repetition.
     """
     await world.mail_budget.take()
     return await world.mailer.send(_mail(world.settings, campaign, mail, to, key), idempotency_key=f"test/{key}")
 
 
 def _mail(settings: Settings, campaign: Campaign, mail: Rendered, to: str, key: str) -> Mail:
-    """Without tags: no webhook brings it back as a delivery. Without headers for one click: the link does nothing."""
+    """Build the mail without tags, so that no webhook counts it, and without one-click unsubscribe headers."""
     identity = campaign.identity(settings.identity)
     return Mail(
         sender=identity.sender,

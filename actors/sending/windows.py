@@ -1,4 +1,4 @@
-"""Whether a claimed delivery waits for its campaign's sending window."""
+"""Decide whether a claimed delivery waits for its campaign's sending window."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from common.world import World
 OUTSIDE_WINDOW: Final = "outside the sending window"
 
 BEFORE_QUIET_MS = 60_000
-"""An SMS whose turn comes so late waits already, or it would still be on its way when quiet hours begin."""
+"""An SMS that is due within this time before quiet hours waits too: otherwise it might arrive during them."""
 
 
 async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     """
-    When the window opens for this delivery; None: it may go now. An SMS waits for the end of quiet hours instead.
+    Return when the window opens for this delivery, or None if it may be sent now. An SMS waits for the end of quiet
+    hours instead.
 
-    Reminders know no window here: they were planned earlier instead, and one that is late is needed at once. What an
-    earlier attempt may have sent does not wait either, because the provider remembers its key for a day only.
+    A reminder never waits here: its plan already moved it to an earlier time, and a late one is needed at once. A
+    delivery that an earlier attempt may have sent does not wait either: the provider remembers its key for only a day.
     """
     campaign, pace = world.campaigns.of(claim.campaign), world.settings.pace
     is_sms = claim.delivery.channel is Channel.SMS

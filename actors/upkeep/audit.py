@@ -1,4 +1,4 @@
-"""The ledger, the provider and Notion are read one after the other and compared; what is found is asked about twice."""
+"""Read the ledger, the providers' lists and Notion one after the other and compare them. Findings are checked twice."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Say = Callable[[str], None]
 @dataclass(slots=True)
 class Report:
     """
-    What the accounts do not agree on, and how much was compared.
+    What does not agree, and how much was compared.
 
-    `people`: enrolled. `sent`: mails that the provider accepted, as the ledger says; `reminders`: how many of them are
-    reminders. `mails`: those that the providers list, SMS too. `rows`: of Notion.
+    `people`: enrolled contacts. `sent`: mails that the provider accepted according to the ledger; `reminders`: how many
+    of them are reminders. `mails`: the messages that the providers list, including SMS. `rows`: the rows in Notion.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Report:
 
 
 def combine(reports: Sequence[Report]) -> Report:
-    """Of several campaigns as of one. `mails`: each listed those of everybody, so the longest list counts."""
+    """Combine the reports of several campaigns. `mails`: each report lists those of all, so the longest list counts."""
     return Report(
         findings=sorted({finding for report in reports for finding in report.findings}, key=attrgetter("place")),
         people=sum(report.people for report in reports),
@@ -62,15 +62,15 @@ async def audit(
     world: World, rows: SequenceRows, *, campaign: Campaign | None = None, say: Say = lambda _line: None
 ) -> Report:
     """
-    Compare all three, of one campaign, by default the first one.
+    Compare the ledger, the providers' lists and Notion for one campaign, by default the first one.
 
-    1. Read the ledger, then the provider's list, then Notion: a mail that the first one knows must be in the others.
-    2. Read again from the ledger each contact that did not agree: what was in flight is settled now, or is a finding.
+    1. Read them in this order: a mail that the ledger knows must then be in the others.
+    2. Read each contact that did not agree from the ledger again: what was in flight is settled now, or is a finding.
 
-    Raises a `Failure` when one of them cannot be read.
+    `say`: called with each line of progress. Raises a `Failure` when one of them cannot be read.
     """
     campaign = campaign or world.campaigns.home
-    before = await _account(world, campaign)
+    before = await _read_ledger(world, campaign)
     say(f"{len(before.people)} people and {len(before.reminders)} reminders read from the ledger")
     mails, texts = await _mails(world, before, say), await _texts(world, before, say)
     shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
@@ -80,7 +80,7 @@ async def audit(
     found = _compared(world, campaign, before, mails, shown, subjects, texts)
     if found:
         suspects = {finding.email for finding in found}
-        again = await _account(world, campaign, only=suspects)
+        again = await _read_ledger(world, campaign, only=suspects)
         theirs = [row for row in shown if row.email in suspects]
         found &= _compared(world, campaign, again, mails, theirs, subjects, texts)
     reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
@@ -96,7 +96,7 @@ async def audit(
 
 
 async def _without_erased(world: World, ledger: AuditSnapshot, rows: Sequence[Shown]) -> list[Shown]:
-    """Of people who ended long ago only the id is known: what their rows show is not compared."""
+    """Return the rows without those of erased contacts: only their ids are known, so there is nothing to compare."""
     known = {one.email for one in ledger.people}
     unknown = {row.email for row in rows} - known
     ids = {email: await world.ledger.mailboxes.in_campaigns(email) for email in unknown if email}
@@ -104,8 +104,8 @@ async def _without_erased(world: World, ledger: AuditSnapshot, rows: Sequence[Sh
     return [row for row in rows if erased.isdisjoint(ids.get(row.email, ()))]
 
 
-async def _account(world: World, campaign: Campaign, *, only: Collection[str] | None = None) -> AuditSnapshot:
-    """`only`: the people with these addresses."""
+async def _read_ledger(world: World, campaign: Campaign, *, only: Collection[str] | None = None) -> AuditSnapshot:
+    """Read the ledger. `only`: just the contacts with these addresses."""
     ids = (
         None
         if only is None
@@ -126,15 +126,15 @@ def _compared(
 ) -> set[Finding]:
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
-    # What another campaign's audit accounts for is not looked at here.
-    theirs = _Elsewhere(ledger, subjects, campaign.key)
+    # Mails that the audit of another campaign accounts for are left out here.
+    theirs = _OtherCampaigns(ledger, subjects, campaign.key)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
     ours, reminders, unread = subjects[campaign.key], ledger.reminders, ledger.unread
     return compare(ledger.people, here, shown, ours, terms, reminders=reminders, unread=unread, texts=texts)
 
 
 async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
-    """By address, since the first signup, or since the first booking was reported."""
+    """Return the listed mails by address, since the first signup or the first reported booking."""
     since = [one.enrollment.anchor_ms for one in ledger.people]
     since += [reminder.booking.received_ms for reminder in ledger.reminders]
     since += [record.sent_ms for one in ledger.reminders if (record := one.record) and record.sent_ms is not None]
@@ -147,19 +147,19 @@ async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, lis
 
 
 async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedText] | None:
-    """Since the first SMS that was accepted; None: nobody can be asked."""
+    """Return the SMS listed since the first accepted one; None: the list cannot be read."""
     sent = [one for one in ledger.reminders if one.channel is Channel.SMS and one.sent_as]
     since = [one.record.sent_ms for one in sent if one.record and one.record.sent_ms is not None]
     if not since:
         return []
     if world.texter is None or world.text_budget is None:
-        say("Twilio was not asked: TWILIO_ACCOUNT_SID is unset; accepted SMS are taken as they are")
+        say("Twilio's list was not read: TWILIO_ACCOUNT_SID is unset; accepted SMS are not checked")
         return None
     texter, budget = world.texter, PatientBudget(world.text_budget)
     try:
         listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     except Permanent as refused:
-        say(f"Twilio's list could not be read ({refused.code}); accepted SMS are taken as they are")
+        say(f"Twilio's list could not be read ({refused.code}); accepted SMS are not checked")
         return None
     say(f"{len(listed)} SMS read from Twilio")
     return listed
@@ -175,8 +175,8 @@ def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
     )
 
 
-class _Elsewhere:
-    """The mails that belong to the same people in other campaigns."""
+class _OtherCampaigns:
+    """Knows which mails to the same contacts belong to other campaigns."""
 
     def __init__(self, ledger: AuditSnapshot, subjects: Mapping[str, Subjects], campaign: str) -> None:
         self._sent_there, self._subjects = ledger.sent_elsewhere, subjects
@@ -186,8 +186,10 @@ class _Elsewhere:
 
     def has(self, mail: AcceptedMail, email: str) -> bool:
         """
-        By its id; else by its subject. One that fits here too is theirs only while its answer is on its way there:
-        nobody knows whose it is, and each of the audits says so.
+        Return whether the mail belongs to another campaign: by its id if the ledger knows it, otherwise by its subject.
+
+        A subject that this campaign has too counts for the other campaign only while a delivery there awaits the
+        provider's answer. Otherwise nobody can tell which campaign sent the mail, and the audit of each reports it.
         """
         if mail.id in self._sent_there or mail.id in self._sent_here:
             return mail.id in self._sent_there

@@ -1,4 +1,4 @@
-"""Compares Cal.com's list of bookings with ours, and records the events that no webhook reported."""
+"""Compare Cal.com's list of bookings with ours, and record the events that no webhook reported."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 EVERY_MS = 300_000
 EVERY_MIN_MS = 5_000
 WHOLE_EVERY = 12
-"""Each time the changes since the last time are read; every 12th time also everything in the window."""
+"""Each comparison reads what changed since the last one; every 12th also reads everything in the window."""
 
 OVERLAP_MS = 900_000
-"""Changes are read from this long before the last time: for clocks that differ, and pages that moved."""
+"""Changes are read from this long before the last comparison, because clocks differ and pages shift."""
 
 SCHEDULE_EVERY_S = 15.0
 
@@ -36,12 +36,12 @@ BACK_MS, AHEAD_MS = DAY_MS, 60 * DAY_MS
 
 
 def every_ms(pace: Pace) -> int:
-    """5 minutes; in TESTING_MODE divided by the speed, 5 s at least."""
+    """Return the interval of comparisons: 5 minutes; in TESTING_MODE divided by the speed, but at least 5 s."""
     return max(EVERY_MIN_MS, round(EVERY_MS / pace.speed)) if pace.testing else EVERY_MS
 
 
 async def schedule_next(world: World) -> None:
-    """Schedule the next comparison; repeating it changes nothing. Nothing without CALCOM_API_KEY."""
+    """Schedule the next comparison; repeating it changes nothing. Without CALCOM_API_KEY there is none."""
     if world.calendar is None:
         return
     each_ms = every_ms(world.settings.pace)
@@ -50,7 +50,7 @@ async def schedule_next(world: World) -> None:
 
 
 async def run_booking_sync(world: World) -> None:
-    """Until cancelled: schedule the next comparison, in case it was lost."""
+    """Schedule the next comparison again and again until cancelled, in case it was lost."""
     await repeat("booking_sync", lambda: schedule_next(world), every_s=SCHEDULE_EVERY_S)
 
 
@@ -60,7 +60,7 @@ async def reconcile_bookings(world: World, job: str) -> None:
 
     1. Schedule the next comparison, whatever the outcome of this one.
     2. Read what changed since the last time, and sometimes everything in the window.
-    3. Record the events that are missing as webhooks would have; the series decides what they mean.
+    3. Record missing events as webhooks would have done; the series decides what they mean.
     4. A failure affects no contact: it is logged, and the next comparison starts where this one did.
     """
     calendar = world.calendar
@@ -80,13 +80,13 @@ async def reconcile_bookings(world: World, job: str) -> None:
 
 
 async def _record_asked(world: World, what: str, asked_ms: int) -> None:
-    """The next comparison reads what came after; waits for a store that is away."""
+    """Record when this reading began: the next one starts there. Waits while the store is away."""
     calendar = keys.calendar(world.ledger.campaign)
     await world.ledger.store.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
 
 
 async def _questions(world: World) -> list[tuple[str, int | None]]:
-    """What to read: (`all`, None) for the whole window, (`changes`, since when, ms)."""
+    """Return what to read now: (`all`, None) for the whole window, (`changes`, since when, ms)."""
     kept = await world.ledger.store.read_hash(keys.calendar(world.ledger.campaign))
     each_ms, now_ms = every_ms(world.settings.pace), world.clock.now_ms()
     whole_due_ms = past_ms(kept.get("all"), now_ms=now_ms) + WHOLE_EVERY * each_ms
@@ -104,9 +104,9 @@ def _ask(calendar: Calendar, since_ms: int | None, now_ms: int) -> AsyncIterator
 
 
 async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) -> int:
-    """Returns how many events were missing."""
+    """Record the missing events of the listed bookings. Return how many there were."""
     found = [listed async for page in pages for listed in page if listed.counts(world.settings.calcom_types)]
-    # A move before the end of the moved booking: in between, the contact would seem to have no call.
+    # Record a move before the end of the moved booking; otherwise the contact would seem to have no call in between.
     moves_first = sorted(found, key=lambda listed: listed.moved_from is None)
     return sum([await _repair(world, listed) for listed in moves_first])
 
@@ -134,7 +134,7 @@ def _webhook_id(event: BookingEvent) -> str:
 
 
 async def _show(world: World, job: str, failure: Failure) -> None:
-    """Logs at once what a person must cure; what may pass, after three comparisons in a row have failed."""
+    """Report a failure that a person must fix at once, and others after three failed comparisons in a row."""
     now_ms, each_ms = world.clock.now_ms(), every_ms(world.settings.pace)
     reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
     log.warning("bookings_not_compared", reason=reason, kind=failure.kind)

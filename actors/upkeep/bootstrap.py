@@ -1,7 +1,7 @@
 """
-An empty store at a start: Notion is read before any job is fetched, if it answers; otherwise as soon as it does.
+Fill an empty store from Notion: before a starting worker fetches jobs, if Notion answers, otherwise as soon as it does.
 
-The same for a store that is emptied while workers run: otherwise none of its contacts would get another mail.
+A store that is emptied while workers run is filled too: otherwise none of its contacts would get another mail.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is n
 
 class Bootstrap:
     """
-    The part of one worker. Never in TESTING_MODE: a test run must not touch live rows that it did not create.
+    One worker's part of it. TESTING_MODE turns it off: a test run must not touch live rows that it did not create.
 
     `before_work` returns when jobs may be fetched; `watch_store` never returns; `stop` ends what both started.
     """
@@ -45,9 +45,11 @@ class Bootstrap:
 
     async def before_work(self) -> None:
         """
+        Return when jobs may be fetched.
+
         1. A store that has enrollments, or for which Notion was read already, needs nothing.
-        2. One worker reads; the others wait until it has finished or has postponed it.
-        3. If Notion does not answer, or not to the end, jobs are fetched, and it is asked again until it does.
+        2. One worker reads Notion; the others wait until it has finished or has postponed it.
+        3. If Notion cannot be read to its end, jobs are fetched anyway, and Notion is tried again until it can.
         """
         if not self._is_enabled:
             return
@@ -61,7 +63,7 @@ class Bootstrap:
             await self._sleep(POLL_S)
 
     async def watch_store(self) -> None:
-        """Until cancelled: read Notion if the store was emptied, or the worker that was to read it has ended."""
+        """Until cancelled, read Notion if the store was emptied, or if the worker that had to read it has ended."""
         if self._is_enabled:
             await repeat("rebuild_watch", self._look, every_s=WATCH_S, at_once=False, sleep=self._sleep)
 
@@ -111,7 +113,7 @@ class Bootstrap:
         self._is_ours = False  # A person ran `advent rebuild` meanwhile.
 
     async def _read(self, *, answer_s: float) -> bool:
-        """Whether Notion answered, and was read to its end."""
+        """Read Notion. Return whether it answered and was read to its end."""
         for campaign in self._world.campaigns.values():
             if not await self._read_campaign(campaign, answer_s):
                 return False

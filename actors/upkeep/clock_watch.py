@@ -1,4 +1,4 @@
-"""Watches the clocks for a worker: while one is wrong nothing is sent, and the providers are asked for the time."""
+"""Watch the clocks for a worker. While one is wrong, nothing is sent, and the providers are asked for the time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 CHECK_EVERY_S = 5
 ASK_S = 2.0
 ASKED_AT_ONCE = 3
-"""Of three answers one may be strange."""
+"""With three answers, a single wrong one does no harm."""
 
 REASON = "clock"
 CURE = (
@@ -33,9 +33,9 @@ CURE = (
 
 class ClockWatch:
     """
-    Of one worker. `url`: of the mail provider, asked only for its `Date`.
+    One worker's watch. `url`: the mail provider's; it is requested only for the `Date` of the answer.
 
-    `stop_sending` is called with True while only this worker may not send, and with False when it may again.
+    `stop_sending` is called with True while this worker alone must not send, otherwise with False.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ClockWatch:
         self._since_ms: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check the clocks every `CHECK_EVERY_S` until cancelled."""
         await repeat("clock_check", self.check, every_s=CHECK_EVERY_S, at_once=False)
 
     async def check(self) -> None:
@@ -78,7 +78,7 @@ class ClockWatch:
         await self._report_ignored()
 
     async def _check_waits(self) -> None:
-        """What was put off while a clock was wrong goes at its time."""
+        """Reschedule jobs that were deferred too far while a clock was wrong."""
         cursor = "0"
         gap_ms = max(terms.cadence.minimum_gap_ms for terms in self._ledger.campaigns.values())
         while True:
@@ -92,7 +92,7 @@ class ClockWatch:
             log.warning("waits_ignored", what=what, number=number)
 
     async def _apply(self, status: ClockStatus) -> bool:
-        """Whether a hold on all sending ended."""
+        """Begin or end the holds that follow from this status. Return whether the hold on all sending ended."""
         machine = f"{REASON}/{self._worker}"
         is_over = await self._hold(REASON, _store_trouble(status) if status.is_store_wrong else None)
         await self._hold(machine, _machine_trouble(status) if status.machine_jumped else None)
@@ -100,7 +100,7 @@ class ClockWatch:
         return is_over
 
     async def _hold(self, reason: str, why: str | None) -> bool:
-        """Begin the hold, or end it without a `why`: whether it ended now."""
+        """Begin the hold, or end it if `why` is None. Return whether it ended now."""
         now_ms = self._clock.now_ms()
         if why is not None:
             since_ms = self._since_ms.setdefault(reason, now_ms)

@@ -1,13 +1,14 @@
 """
-Nothing is sent from a store that was restored, emptied or copied before that is accounted for.
+Send nothing from a store that was restored, emptied or copied until this is accounted for.
 
-    no witness                          a first start: mail goes, and the witnesses remember from now on
-    the store knows all that they saw   mail goes, unless another process writes to the witnesses meanwhile
-    the store is behind                 `restored`: what may have gone out since is settled first
-    the store is empty                  `emptied`: Notion is read first, or a person allows it
-    another process writes to them      `copied`: a second store of the same campaign lives, and this one refuses
+    no witness                          a first start: mail is sent, and the witnesses remember from now on
+    the store knows all that they saw   mail is sent, unless another process writes to the witnesses meanwhile
+    the store is behind                 `restored`: what may have been sent since is settled first
+    the store is empty                  `emptied`: Notion is read first, or a person allows sending
+    another process writes to them      `copied`: a second store of the same campaign runs; this one sends nothing
 
-Each is a hold on all sending. One worker of a store, its keeper, checks the store at its start and in each heartbeat.
+Each of the three names is a hold on all sending. One worker of a store, its keeper, checks the store when the worker
+starts and in each heartbeat.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ NOTION_WRITE_BEATS = 30
 SILENCE_S = 20.0
 """A copy that has written nothing for this long has ended."""
 FOREIGN_MAX = 3
-"""Two copies that both send overwrite each other; after so many heartbeats in a row both stop."""
+"""Two running copies overwrite each other's token; after this many heartbeats in a row both stop sending."""
 SETTLE_AGAIN_S = 30.0
 
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
@@ -62,7 +63,7 @@ _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is n
 
 class GenerationGuard:
     """
-    The part of one worker. `before_work` returns when jobs may be fetched; `watch` never returns; `stop` ends both.
+    One worker's part of it. `before_work` returns when jobs may be fetched; `watch` never returns; `stop` ends both.
     """
 
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
@@ -71,7 +72,7 @@ class GenerationGuard:
         self._lease = WorkerLease(world.ledger.store, keys.GENERATION_KEEPER, lease_ms=HEARTBEAT_TIMEOUT_MS)
         self._witnesses = Witnesses(world, sleep=lambda seconds: self._sleep(seconds))
         self._holds = StoreHolds(world)
-        self._token = ""  # Of the store's server process: all its workers write the same one, and no copy does.
+        self._token = ""  # Names the store's server process: all its workers write the same token, and no copy does.
         self._state: Literal["checking", "checked"] = "checking"
         self._is_keeper = False
         self._generation: Generation | None = None  # None while this store is not accounted for.
@@ -89,7 +90,7 @@ class GenerationGuard:
         await self._check([])
 
     async def watch(self) -> None:
-        """Until cancelled: the heartbeat of the store, or its keeper's successor."""
+        """Until cancelled, send the store's heartbeats as its keeper, or wait to become its keeper."""
         await repeat("generation_check", self.turn, every_s=BEAT_S, at_once=False, sleep=self._sleep)
 
     async def turn(self) -> None:
@@ -108,7 +109,7 @@ class GenerationGuard:
             await self._beat(self._generation)
 
     async def _follow(self) -> None:
-        """What the keeper writes, unless the store was replaced: then nothing is claimed before the keeper's word."""
+        """Adopt the keeper's heartbeat. A store that was replaced refuses claims until the keeper has checked it."""
         store, seen = await self._generations.current(), self._generations.seen
         if store is not None and (seen is None or succeeds(store, seen)):
             self._generations.seen = store
@@ -124,11 +125,11 @@ class GenerationGuard:
         await self._witnesses.close()
 
     async def _keep_lease(self) -> bool:
-        """Its word changes with each heartbeat, so that others see that this worker lives."""
+        """Become or stay the keeper. The lease's word changes with each heartbeat: the keeper is alive."""
         return await self._lease.keep(self._world.worker, f"{self._state} {self._beats}")
 
     async def _is_checked_by_another(self) -> bool:
-        """Whether a living keeper has checked this store. Its word may be part of a backup: it must change."""
+        """Return whether a living keeper has checked this store. Its word must change: it may come from a backup."""
         before = await self._lease.text()
         while before:
             await self._sleep(BEAT_S / 4)
@@ -140,16 +141,16 @@ class GenerationGuard:
         return False
 
     async def _renew(self) -> None:
-        """While a check takes longer than a heartbeat."""
+        """Renew the lease while a check takes longer than a heartbeat."""
         while True:
             await self._sleep(BEAT_S)
             self._beats += 1
-            with contextlib.suppress(*STORE_ERRORS):  # the check itself meets the same store, and says so
+            with contextlib.suppress(*STORE_ERRORS):  # the check itself uses the same store, and reports the error
                 await self._keep_lease()
 
     async def _check(self, more: Sequence[Memory]) -> None:
         self._generation, self._state = None, "checking"
-        self._stop_settling()  # It was of the store before.
+        self._stop_settling()  # It settled the store that was here before.
         async with self._staying_keeper():
             await self._compare(more)
         self._state = "checked"
@@ -171,19 +172,20 @@ class GenerationGuard:
         if memories and not self._witnesses.are_ours(self._token) and await self._is_copied(memories):
             return
         if not memories and (store is not None or people):
-            await self._sleep(WAIT_S)  # Gateways may remember: they publish every two seconds.
+            await self._sleep(WAIT_S)  # Gateways may be witnesses: they publish every two seconds.
         memories += await self._witnesses.read(notion=False)
         lineage = await self._lineage(store, memories, people)
         await self._holds.finish(COPIED)
         await self._proceed(lineage, store, memories)
 
     async def _lineage(self, store: Generation | None, memories: Sequence[Memory], people: int) -> Lineage:
-        """With the hold that it asks for."""
+        """Return the store's lineage, after beginning the hold that it requires."""
         lineage = lineage_of(store, memories, people=people)
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
-            return Lineage.FIRST  # In a test run nothing is rebuilt by itself.
+            return Lineage.FIRST  # A test run does not rebuild automatically.
         if lineage is Lineage.EMPTIED:
-            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, though people sign up.
+            # Mark that Notion must be read, even if people sign up meanwhile.
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())
             await self._holds.emptied(memories)
         elif lineage is Lineage.RESTORED:
             await self._holds.restored(store, memories)
@@ -201,7 +203,7 @@ class GenerationGuard:
             self._settling = asyncio.create_task(self._settle(store, memories))
 
     async def _is_copied(self, memories: Sequence[Memory]) -> bool:
-        """Whether another living copy of the store writes to the witnesses; then everything is held."""
+        """Return whether another running copy of the store writes to the witnesses; if so, hold all sending."""
         is_copied = await self._witnesses.are_contested(self._token, memories)
         self._silent_s = 0.0
         if is_copied:
@@ -238,13 +240,13 @@ class GenerationGuard:
             self._settling.cancel()
 
     async def _begin_alone(self, store: Generation | None, memories: Sequence[Memory]) -> None:
-        """Long after the check: another copy may have begun meanwhile."""
+        """Begin, unless another copy has begun since the check, which may have been long ago."""
         now = await self._witnesses.read(search=True)
         if not now or not await self._is_copied(now):
             await self._begin(store, memories)
 
     async def _begin(self, store: Generation | None, memories: Sequence[Memory]) -> None:
-        """A new generation, which accounts for all before it."""
+        """Begin a new generation, which accounts for all generations before it."""
         before = {memory.generation for memory in memories} | ({store.id} if store else set())
         marks = [memory.mark for memory in memories] + ([store.mark] if store else [])
         generation = Generation(
@@ -258,7 +260,7 @@ class GenerationGuard:
         await self._holds.finish(RESTORED, EMPTIED, UNSETTLED)
         await self._remember(generation, notion=bool(memories))
         if not memories:
-            # A first start is not delayed by Notion.
+            # Notion must not delay a first start.
             self._background.start([self._remember(generation)])
 
     async def _beat(self, generation: Generation) -> None:
@@ -283,7 +285,7 @@ class GenerationGuard:
         await self._remember(now, notion=foreign or self._beats % NOTION_WRITE_BEATS == 0)
 
     async def _reconsider(self) -> None:
-        """Whether a hold has ended by itself, or by a person's word."""
+        """Begin a new generation if the holds have ended, on their own or by an operator."""
         holds = await self._holds.active()
         if COPIED in holds:
             await self._look_for_silence()

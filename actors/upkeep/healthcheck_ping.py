@@ -1,4 +1,4 @@
-"""Pings a monitoring service outside, which raises an alarm when the pings stop: it works when nothing here does."""
+"""Ping an external monitoring service, which raises an alarm when the pings stop, even if nothing works here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 10.0
 
 
 async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
-    """Until cancelled: once a minute, by one worker of all, while nothing that is due stays unsent."""
+    """Until cancelled, ping once a minute, from one worker of all, unless due mail stays unsent."""
     turn = WorkerLease(ledger.store, keys.PING, lease_ms=EVERY_S * 1000 - 500)
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
 
@@ -29,12 +29,16 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
             if await turn.take(worker):
                 await ping(ledger, client, url)
 
-        # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
+        # Four tries a minute, so that another worker soon takes over from one that has died.
         await repeat("healthcheck_ping", ping_in_turn, every_s=EVERY_S / 4)
 
 
 async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
-    """Whether a ping was sent and taken. Raises redis.RedisError or OSError when the store does not answer."""
+    """
+    Ping, unless there is a reason for silence. Return whether the ping was sent and accepted.
+
+    Raises redis.RedisError or OSError when the store does not answer.
+    """
     if why := reason_for_silence(await read_store_stats(ledger)):
         log.warning("healthcheck_ping_skipped", why=why)
         return False
@@ -42,7 +46,7 @@ async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
         answer = await client.get(url)
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        # Neither the URL, which is a secret of its own, nor the error's text, which holds it.
+        # Log neither the URL, which is a secret, nor the error's text, which contains it.
         log.warning("ping_not_taken", error=type(error).__name__)
         return False
     return True
@@ -50,9 +54,9 @@ async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
 
 def reason_for_silence(stats: StoreStats) -> str | None:
     """
-    What keeps the ping back: mail is late, or has waited too long for Resend. None: send the ping.
+    Return why not to ping: mail is late, or has waited too long for Resend or for a hold. None: send the ping.
 
-    A pause excuses late mail: the operator who paused everybody knows about it.
+    A pause excuses late mail: the operator who paused all sending knows about it.
     """
     if stats.pause is not None:
         return None

@@ -1,4 +1,4 @@
-"""Times until which something was read; one that lies ahead was written while a clock was wrong."""
+"""Stored times up to which a list was read. One that lies in the future was written while a clock was wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 def past_ms(kept: str | None, *, now_ms: int) -> int:
-    """That time; 0 when there is none, or one that lies ahead, so that all is read again."""
+    """Return that time; 0 when there is none or it lies in the future, so that everything is read again."""
     kept_ms = int(kept or 0)
     if kept_ms <= now_ms + JUMP_MS:
         return kept_ms

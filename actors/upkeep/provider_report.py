@@ -1,4 +1,4 @@
-"""Tells other processes of this store which providers this worker has."""
+"""Report to the other processes of this store which providers this worker has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common.world import World
 
 
 async def keep_reporting_providers(world: World) -> None:
-    """Until cancelled."""
+    """Report every `REPORT_EVERY_S` until cancelled."""
     await repeat("provider_report", lambda: report_providers(world), every_s=REPORT_EVERY_S)
 
 

@@ -1,4 +1,4 @@
-"""Fills an empty store from Notion: contacts and what they were sent; the provider's list adds what Notion lacks."""
+"""Fill an empty store from Notion: contacts and what they were sent. The provider's list adds what Notion lacks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """`who`: the row's address or title, for the operator only. `reason`: what is wrong, and the cure."""
+    """A row without what a rebuild needs. `who`: its address or title. `reason`: what is wrong, and what to do."""
 
     page_id: str
     who: str
@@ -44,10 +44,10 @@ class UnreadableRow:
 @dataclass(slots=True)
 class Summary:
     """
-    What a rebuild did, in contacts; `found`, `in_doubt`, `dead` count mails.
+    What a rebuild did, in contacts. `found`, `outcomes_unknown` and `dead` count mails.
 
-    `found`: accepted by the provider, not yet in Notion. `in_doubt`: outcome unknown; sent again only under a key that
-    the provider still remembers, otherwise searched for.
+    `found`: accepted by the provider, not yet in Notion. `outcomes_unknown`: sent again only under a key that the
+    provider still remembers, otherwise searched for.
     """
 
     rows: int = 0
@@ -65,7 +65,7 @@ class Summary:
 
 
 def combine(summaries: Sequence[Summary]) -> Summary:
-    """Of several campaigns as of one."""
+    """Combine the summaries of several campaigns into one."""
     total = Summary()
     for summary in summaries:
         for part in fields(summary):
@@ -74,7 +74,7 @@ def combine(summaries: Sequence[Summary]) -> Summary:
 
 
 def rows_of(world: World, campaign: Campaign) -> SequenceRows:
-    """The rows of a campaign in Notion; the caller opens and closes them."""
+    """Return a reader of a campaign's rows in Notion; the caller opens and closes it."""
     return SequenceRows(
         world.settings,
         world.ledger.client,
@@ -92,11 +92,13 @@ async def rebuild(
     """
     Restore every enrollment of one campaign, by default the first one, that is in Notion.
 
-    May be repeated, also while workers run: the ledger's state wins.
+    It may be repeated, also while workers run: the ledger's state wins.
 
-    1. Read all rows; for a contact with several, every step that any of them shows as sent was sent.
+    1. Read all rows. If a contact has several, a step counts as sent when any of them shows it as sent.
     2. Read what the provider accepted since the first mail that should have been sent and has no date.
-    3. Restore one contact after the other, each in one script. Raises a `Failure` when Notion cannot be read.
+    3. Restore the contacts, each with one script.
+
+    `say`: called with each line of progress. Raises a `Failure` when Notion cannot be read.
     """
     summary, campaign = Summary(), campaign or world.campaigns.home
     people = await _read(rows, campaign, summary, say)
@@ -132,7 +134,7 @@ async def _read(rows: SequenceRows, campaign: Campaign, summary: Summary, say: S
 
 
 async def _read_suppressions(world: World, summary: Summary) -> None:
-    """Who left after the last mail, or never had a row, may only be on the provider's own list."""
+    """Read the provider's list: contacts who left after their last mail, or never had a row, may be only there."""
     if world.suppression_list is None:
         return
     try:
@@ -145,7 +147,11 @@ async def _read_suppressions(world: World, summary: Summary) -> None:
 
 
 def _in_campaign(person: Restored, campaign: Campaign) -> Restored:
-    """Notion shows only the fields of an assessment; where a segment follows from others, it is as Notion shows it."""
+    """
+    Return the contact with a segment and language of this campaign, or with None for each.
+
+    Notion's segment is used only if the campaign has no score: otherwise the segment follows from the assessment.
+    """
     knows_segment = person.segment in campaign.segments and not campaign.in_notion.has_assessment
     known = person.language if person.language in campaign.languages else None
     return replace(person, segment=person.segment if knows_segment else None, language=known)
@@ -175,12 +181,12 @@ async def _reconciled(
 
 
 def _dues(cadence: Cadence, person: Restored) -> dict[Step, int]:
-    """By step, in their order."""
+    """Return the due time of each step, in the steps' order."""
     return {step: cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in cadence.steps}
 
 
 async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> list[AcceptedMail] | None:
-    """What the provider accepted since then; None when it cannot be asked."""
+    """Return what the provider accepted since `first_ms`, or None when its list cannot be read."""
     say("asking Resend for what it accepted and Notion does not show")
     budget = PatientBudget(world.mail_budget)
     try:
@@ -200,9 +206,9 @@ async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> li
 
 class _Match:
     """
-    One person, and the mails that the provider lists for their address.
+    One contact, and the mails that the provider lists for their address.
 
-    `at_risk`: instants of steps that should be out, have no date, and may yet be sent by somebody.
+    `at_risk`: due times of the steps that should have been sent and have no date: they could be sent twice.
     """
 
     def __init__(self, person: Restored, cadence: Cadence, now_ms: int) -> None:
@@ -221,10 +227,11 @@ class _Match:
 
     def take(self, mail: AcceptedMail, subjects: Subjects, elsewhere: Sequence[Subjects]) -> None:
         """
-        A mail that fits several steps, or one of ours that fits none, makes each that was due by then unknown.
+        Match a listed mail to a step.
 
-        `elsewhere`: of the other campaigns. A mail that fits there alone is none of these; one that fits there too may
-        be one of these, unless Notion shows that it is.
+        If it fits several steps, those of them that were due by then become unknown; if it is ours and fits none, all
+        steps due by then do. `elsewhere`: the subjects of the other campaigns. A mail that fits only there is ignored.
+        If it fits here too, its step becomes unknown, unless Notion shows that the step was sent then.
         """
         person = self.person.assessment
         steps = subjects.steps_of(mail.subject, person)
@@ -258,7 +265,7 @@ class _Match:
             return Restoration(person=person)
         steps = [*self._dues]
         last = len(steps) if person.is_completed else max(map(steps.index, self._sent.keys() & self._dues), default=0)
-        # A step whose needed one was not sent had its own reason; it is skipped again when it is claimed.
+        # A step that needs an unsent one is no gap: its claim skips it again.
         skipped = {step for step, needed in self._needs.items() if needed not in self._sent} - self.unknowns.keys()
         gaps = {step: self._reason(step) for step in steps[:last] if step not in {*self._sent, *skipped}}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)

@@ -1,4 +1,4 @@
-"""A store that was restored: what went out after its backup is settled before it sends anything."""
+"""Settle what was sent after the backup of a restored store, before the store sends anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNKNOWN = "the store was restored from a backup, and it may have gone out since"
 
 @dataclass(slots=True)
 class _Risk:
-    """One delivery that was open in the backup, so that the lost store may have sent it."""
+    """A delivery that was open in the backup, so the lost store may have sent it."""
 
     id: DeliveryId
     campaign: str
@@ -48,9 +48,10 @@ class _Risk:
 @dataclass(slots=True)
 class _Person:
     """
-    What one address may have received since, and what it is known to have received. `reminders`: by campaign.
+    What one address may have received since the backup. `reminders`: by campaign.
 
-    `risks`: what is due by now. `early`: what is not, and went out only if a person of the team sent it at once.
+    `risks`: open deliveries that are due by now. `early`: open deliveries that are not due yet; they were sent only if
+    an operator sent them early. `known_ids`: the provider's ids of messages that the backup knows as accepted.
     """
 
     enrollments: list[Enrollment] = field(default_factory=list)
@@ -61,7 +62,7 @@ class _Person:
 
     @property
     def numbers(self) -> set[str]:
-        """To which SMS about their calls may go."""
+        """The phone numbers to which SMS about their calls may be sent."""
         of_calls = {one.booking.sms_number for some in self.reminders.values() for one in some}
         return {number for number in of_calls | {one.assessment.phone for one in self.enrollments} if number}
 
@@ -69,7 +70,7 @@ class _Person:
         (self.risks if risk.due_ms <= now_ms else self.early)[risk.id] = risk
 
     def risk_of(self, id: DeliveryId) -> _Risk | None:
-        """Of what went out before its time too."""
+        """Return the risk of this delivery. An early one turned out to be sent, so it moves to `risks`."""
         if id in self.early:
             self.risks[id] = self.early.pop(id)
         return self.risks.get(id)
@@ -79,13 +80,13 @@ class _Person:
             risk.found, risk.is_unknown = mail, False
 
     def mark_unknown(self, until_ms: int, *, among: Collection[DeliveryId] | None = None) -> None:
-        """Whatever was due until then may be the one that went out. `among`: one of these did."""
+        """Mark all risks due until then as unknown: any of them may have been sent. `among`: mark only these."""
         for risk in self.risks.values():
             if risk.found is None and risk.due_ms <= until_ms and (among is None or risk.id in among):
                 risk.is_unknown = True
 
     def close_gaps(self) -> None:
-        """A later step went out, so an earlier one that did not was skipped, or failed, in the lost store."""
+        """Give a reason to unsent steps before a sent one: the lost store skipped them, or they failed there."""
         for enrollment in self.enrollments:
             steps = [risk for risk in self.risks.values() if risk.step and risk.id.startswith(f"{enrollment.id}/")]
             last_ms = max((risk.due_ms for risk in steps if risk.found), default=0)
@@ -96,7 +97,7 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """`asks`: nothing tells who left since the backup, so a person must allow sending."""
+    """The result of `settle`. `asks`: nothing shows who left since the backup, so a person must allow sending."""
 
     settlement: Settlement
     asks: bool
@@ -104,13 +105,13 @@ class Settled:
 
 async def settle(world: World, *, store_ms: int) -> Settled:
     """
-    Account for everything that could have gone out since `store_ms`, the time of the backup. Nothing is sent meanwhile.
+    Account for everything that may have been sent since `store_ms`, the time of the backup. Nothing is sent meanwhile.
 
-    1. Suppressions from the provider's list, people and dates from Notion.
-    2. Every open delivery that is due, or that a person sent before its time: found in the provider's list, or
-       certainly not sent, or unknown. What is unknown becomes a dead letter that waits for a person.
+    1. Read suppressions from the provider's list, contacts and dates from Notion.
+    2. Decide about each open delivery that is due, or that an operator sent early: it was found in the provider's list,
+       or certainly not sent, or its outcome is unknown. The unknown ones become dead letters, which wait for a person.
 
-    May be repeated. Raises a `Failure` when a provider that may be asked does not answer.
+    It may be repeated. Raises a `Failure` when a provider that may be queried does not answer.
     """
     now_ms = world.clock.now_ms()
     notes: list[str] = []
@@ -136,7 +137,7 @@ async def _read_suppressions(world: World, notes: list[str]) -> bool:
     if world.suppression_list is None:
         return False
     client = world.ledger.client
-    # What the backup read is no longer the newest: all of it is read again.
+    # The list may have changed since the backup read it: read all of it again.
     await world.ledger.store.patiently(lambda: client.delete(keys.SUPPRESSION_LIST))
     of = world.suppression_list
     try:
@@ -150,7 +151,7 @@ async def _read_suppressions(world: World, notes: list[str]) -> bool:
 
 
 async def _read_notion(world: World, notes: list[str]) -> Summary | None:
-    """None when Notion is not to be asked."""
+    """Merge what Notion shows into the ledger. Return None when Notion must not be read."""
     settings = world.settings
     if settings.notion_email_sequence_db_id is None:
         notes.append("Notion was not asked: no database is configured")
@@ -192,7 +193,7 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
             if is_open:
                 risk = _Risk(reminder.id, campaign.key, reminder.due_ms, is_sms=reminder.channel is Channel.SMS)
-                # Mail says nothing of it; its replay looks for it in the list of its own provider.
+                # The list of mails does not show an SMS; its replay searches the list of its own provider.
                 risk.is_unknown = risk.is_sms and risk.due_ms <= now_ms
                 person.add(risk, now_ms)
     return people
@@ -209,7 +210,7 @@ def _open_steps(world: World, enrollment: Enrollment) -> Iterator[_Risk]:
 
 
 async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, list[AcceptedMail]] | None:
-    """By address; None when the key may not list."""
+    """Return the listed mails by address, or None when the key may not list."""
     budget = PatientBudget(world.mail_budget)
     try:
         mails = await patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
@@ -238,9 +239,10 @@ async def _match(world: World, people: dict[str, _Person], mails: dict[str, list
 
 def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
     """
-    Of one step or reminder; one that fits several, or a mail of ours that fits none, makes all of them unknown.
+    Match a mail to one step or reminder.
 
-    What the provider's id of another mail is known of is not this one.
+    If it fits several, their outcomes become unknown; if it is ours and fits none, those of everything due by then. A
+    delivery that is known under another id of the provider does not fit.
     """
     fitting = dict([*_steps_with(person, mail, subjects), *_reminders_with(person, mail, subjects)])
     possible = [id for id, record in fitting.items() if not _has_own_id(record)]
@@ -258,7 +260,7 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
 
 async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, notes: list[str]) -> None:
     """
-    Who got more SMS since the backup than were due got one before its time. Which one is a person's to say.
+    Mark the early SMS of contacts who got more SMS since the backup than were due: a person decides which was sent.
 
     Raises a `Failure` when Twilio does not answer.
     """
@@ -315,7 +317,7 @@ async def _apply(
         for risk in person.risks.values():
             if risk.found is None and not risk.is_unknown and not risk.reason:
                 continue
-            # So long ago that a replay looks for it instead of trusting the key: the clocks of this time are not known.
+            # At least a day ago, so that a replay searches for it instead of trusting the key: clocks may be off.
             since_ms = min(risk.due_ms, now_ms - DAY_MS) if risk.is_unknown else None
             changed = await world.ledger.deliveries.settle_restored(
                 risk.id,

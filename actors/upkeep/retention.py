@@ -1,4 +1,4 @@
-"""Erases what people gave and received whose sequence ended `RETENTION_DAYS` ago; their ids, and all counts, stay."""
+"""Erase the data of contacts whose sequence ended `RETENTION_DAYS` ago. Their ids, and all counts, stay."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DAY_MS = 86_400_000
 
 
 async def run_retention(world: World) -> None:
-    """Until cancelled: erase once an hour. Several workers may; each slice is erased once."""
+    """Until cancelled, erase once an hour. Several workers may do so at once; each slice is erased only once."""
     await repeat("retention", lambda: erase_ended(world), every_s=EVERY_S)
 
 
 async def erase_ended(world: World) -> None:
-    """Everybody whose time has come, in slices so small that no mail waits for one."""
+    """Erase all contacts whose time has come, in slices so small that none delays a mail."""
     before_ms = world.clock.now_ms() - world.settings.retention_days * DAY_MS
     is_more = True
     while is_more:

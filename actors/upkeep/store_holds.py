@@ -1,4 +1,4 @@
-"""The holds on all sending while a store is not accounted for: what they say, and how they end."""
+"""The holds on all sending while a store is not accounted for: their reasons, and what ends them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class StoreHolds:
-    """Raises as `Store.run` does."""
+    """Begins and ends these holds. Raises like `Store.run`."""
 
     def __init__(self, world: World) -> None:
         self._holds, self._clock = world.ledger.holds, world.clock

@@ -1,4 +1,4 @@
-"""Compares Resend's suppression list with ours: what it holds suppresses here, and who left here is written there."""
+"""Sync Resend's suppression list with ours: its addresses are suppressed here; contacts who left are added there."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ EVERY_S = 15
 READ_EVERY_MS = 3_600_000
 WHOLE_EVERY_MS = 24 * READ_EVERY_MS
 OVERLAP_MS = 900_000
-"""Each reading begins this long before the last one: for clocks that differ."""
+"""Each reading begins this long before the last one, because clocks differ."""
 
 LEASE_MS = 600_000
-"""For how long one worker has the list; after a failure it keeps it, so that nobody asks before."""
+"""How long one worker has the list. After a failure it keeps the lease, so that no worker tries again too soon."""
 
 
 async def run_suppression_sync(world: World) -> None:
     """
-    Until cancelled: write what waits, and read once an hour; one worker of all at a time.
+    Until cancelled, write what waits, and read the list once an hour; one worker of all at a time.
 
-    Its requests share the rate with mail, so a worker that has just started sends what is due first.
+    The requests share the rate limit with mail, so a worker that has just started first sends what is due.
     """
     await repeat("suppression_sync", lambda: sync_when_free(world), every_s=EVERY_S, at_once=False)
 
 
 async def sync_when_free(world: World) -> None:
-    """One turn, unless another worker is at it. Without a list there is nothing to do."""
+    """Sync once, unless another worker is doing so. Without a list there is nothing to do."""
     of, lease = world.suppression_list, WorkerLease(world.ledger.store, keys.SUPPRESSION_LIST_WORKER, lease_ms=LEASE_MS)
     if of is None or not await lease.take(world.worker):
         return
@@ -58,7 +58,7 @@ async def sync_when_free(world: World) -> None:
 
 async def write_unlisted(world: World, of: SuppressionList) -> int:
     """
-    Who left all mail is on Resend's list too: a second wall. Returns how many were written.
+    Add contacts who left all mail to Resend's list too, as a second protection. Return how many were written.
 
     In a rehearsal nothing is written.
     """
@@ -74,9 +74,9 @@ async def write_unlisted(world: World, of: SuppressionList) -> int:
 
 async def let_back(world: World, of: SuppressionList) -> int:
     """
-    Whom a person at the console lets come back: first off Resend's list, then off ours, never after a complaint.
+    Unsuppress the contacts requested at the console, first on Resend's list, then on ours; never after a complaint.
 
-    Returns how many came back.
+    Return how many were unsuppressed.
     """
     done = 0
     for request in await world.ledger.suppressions.unsuppress_requests():
@@ -100,7 +100,7 @@ def _in_words(refused: str) -> str:
 
 
 async def _refusal(world: World, of: SuppressionList, request: UnsuppressRequest) -> str | None:
-    """Why this contact does not come back; None: they did. Our ledger is asked before Resend's list is changed."""
+    """Unsuppress a contact. Return why not; None: it is done. Our ledger is read before Resend's list is changed."""
     suppressions, address = world.ledger.suppressions, request.address
     if address is None:
         return "forgotten"
@@ -123,13 +123,13 @@ async def _write(world: World, of: SuppressionList, contact: Unlisted) -> None:
         if contact.address is not None:
             await of.add(contact.address)
     except Permanent as refused:
-        # An address that the list does not take receives nothing either.
+        # An address that the list refuses receives no mail either.
         log.warning("suppression_not_written", enrollment_id=contact.contact_id, reason=refused.code)
     await world.ledger.suppressions.note_listed(contact.contact_id)
 
 
 async def read_when_due(world: World, of: SuppressionList) -> int:
-    """Once an hour what is new on the list, once a day all of it. Returns how many addresses were not known here."""
+    """Once an hour read what is new on the list, once a day all of it. Return how many addresses were new here."""
     now_ms = world.clock.now_ms()
     read = await world.ledger.store.read_hash(keys.SUPPRESSION_LIST)
     changes_ms, whole_ms = (past_ms(read.get(name), now_ms=now_ms) for name in ("changes_ms", "whole_ms"))
@@ -148,7 +148,7 @@ async def read_when_due(world: World, of: SuppressionList) -> int:
 async def _back_to(
     pages: AsyncIterator[Sequence[ListedSuppression]], since_ms: int
 ) -> AsyncIterator[Sequence[ListedSuppression]]:
-    """The pages down to the first one that ends with an older entry."""
+    """Yield the pages down to the first one that ends with an entry older than `since_ms`."""
     async for page in pages:
         yield page
         if page and page[-1].created_ms < since_ms:

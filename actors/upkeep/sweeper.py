@@ -1,4 +1,4 @@
-"""The sweeper: schedules again what the ledger expects and the queue has lost."""
+"""The sweeper. It schedules again what the ledger expects and the queue has lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SWEEP_EVERY_S = 15
 
 
 async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
-    """Until cancelled: sweep when it is this worker's turn."""
+    """Until cancelled, sweep whenever it is this worker's turn."""
     turn = WorkerLease(ledger.store, keys.SWEEP, lease_ms=SWEEP_EVERY_S * 1000 - 500)
 
     async def sweep_in_turn() -> None:
@@ -29,10 +29,10 @@ async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
 
 
 async def sweep(ledger: Ledger, clock: SystemClock) -> int:
-    """Look once at everybody who is due. Returns how many jobs had to be scheduled again."""
+    """Check once everything that is due for a check. Return how many jobs had to be scheduled again."""
     page, rescheduled, now_ms = "0", 0, clock.now_ms()
     while True:
-        # As of one time for all pages: by a later one, those of the first page are due to be looked at again.
+        # The same time for all pages: by a later time, the first page would be due for another check.
         page, jobs = await ledger.schedule.sweep(page, now_ms=now_ms)
         rescheduled += len(jobs)
         for job in jobs:

@@ -1,4 +1,4 @@
-"""The witnesses of the store's generation that a worker can ask: its DATA_DIR, Notion, and what gateways published."""
+"""The witnesses of the store's generation that a worker can read: its DATA_DIR, Notion, and what gateways published."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 ANSWER_S = 2.0
-"""A witness that does not answer within this time is not waited for."""
+"""How long to wait for a witness to answer."""
 WAIT_S = 3.0
-"""Longer than a heartbeat: another living copy answers a foreign token within it."""
+"""Longer than a heartbeat: within this time, another running copy replaces a foreign token by its own."""
 WAIT_NOTION_S = 7.0
 NOTION_TRIES = 5
-"""Where Notion took the token and then does not answer; after so many it counts as away, as at any start."""
+"""How often to read a token back from Notion. If it does not answer, it then counts as away, as at any start."""
 
 
 class Witnesses:
-    """`file` and `row`: what was read last of DATA_DIR and of Notion; None: nothing, or no answer."""
+    """These witnesses. `file`, `row`: what was last read from DATA_DIR and Notion; None: nothing, or no answer."""
 
     def __init__(self, world: World, *, sleep: Sleep) -> None:
         self._world, self._sleep = world, sleep
@@ -42,7 +42,7 @@ class Witnesses:
         self.notion_answers = False
 
     async def read(self, *, notion: bool = True, search: bool = False) -> list[Memory]:
-        """Everything that is remembered. `search`: find Notion's row anew."""
+        """Return everything that the witnesses remember. `search`: search for Notion's row again."""
         self.file = self._file.read()
         if notion:
             await self._read_notion(search=search)
@@ -50,25 +50,25 @@ class Witnesses:
         return [memory for memory in (self.file, self.row, *published) if memory is not None]
 
     async def write(self, memory: Memory, *, notion: bool = True) -> None:
-        """Remember this."""
+        """Make the witnesses remember this."""
         self._file.write(memory)
         if notion:
             await self._write_notion(memory)
 
     def foreign_tokens(self, token: str) -> set[str]:
-        """Of others who wrote last, as far as they were read. A gateway writes none."""
+        """Return the tokens of others that were written last, as far as they were read. A gateway writes none."""
         return self._tokens() - {token}
 
     def are_ours(self, token: str) -> bool:
-        """Whether this token alone was written last: since then no other copy of the store has started."""
+        """Return whether only this token was written last, so that no other copy of the store has started since."""
         return self._tokens() == {token}
 
     async def are_contested(self, token: str, memories: Sequence[Memory]) -> bool:
         """
-        Whether another living copy of the store writes to them.
+        Return whether another running copy of the store writes to the witnesses.
 
-        Leave a token with each, wait longer than a heartbeat, and look whether it is still there. Of several
-        simultaneous starts the last one finds its own.
+        Leave a token with each, wait longer than a heartbeat, and check whether it is still there. If several copies
+        start at the same time, the last one finds its own token.
         """
         latest = newest(memories)
         assert latest is not None
@@ -82,7 +82,7 @@ class Witnesses:
         return {memory.token for memory in (self.file, self.row) if memory is not None} - {""}
 
     async def _read_again(self) -> None:
-        """A token that Notion took is read there, unless Notion is away for long."""
+        """Wait and read the witnesses again, Notion too if it has the token, unless it is away for long."""
         if not self.notion_answers:
             await self._sleep(WAIT_S)
             await self.read(notion=False)

@@ -1,4 +1,4 @@
-"""What Cal.com reported of the calls of a simulation, read without the rules of the ledger."""
+"""What Cal.com reported about the calls of a simulation, read independently of the ledger's rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _BOOKS = (BookingKind.CREATED, BookingKind.RESCHEDULED)
 
 @dataclass(frozen=True, slots=True)
 class CallHistory:
-    """One booking: `events` about it, and `moved_ms`: when it was moved to another one, None: never."""
+    """
+    One booking. `events`: those about it. `moved_ms`: when it was moved to another booking; None: never.
+
+    `chain`: the uid of the first booking of the chain that its moves make.
+    """
 
     events: Sequence[BookingEvent]
     moved_ms: int | None
@@ -37,11 +41,11 @@ class CallHistory:
         return self._first(BookingKind.ENDED)
 
     def is_booked(self, at_ms: int) -> bool:
-        """Neither moved nor cancelled by then."""
+        """Return whether it was neither moved nor cancelled by then."""
         return all(one is None or at_ms <= one for one in (self.moved_ms, self.cancelled_ms))
 
     def absent(self, at_ms: int) -> dict[str, int]:
-        """Who was marked absent by then and is so still: address → since when."""
+        """Return who is marked absent at that time: address → since when, ms."""
         found: dict[str, int] = {}
         for event in self.events:
             for address, is_absent in event.no_shows if event.received_ms <= at_ms else ():
@@ -56,7 +60,7 @@ class CallHistory:
 
 
 def histories(reported: Sequence[BookingEvent]) -> dict[str, CallHistory]:
-    """By id of the booking. `reported`: in the order of time."""
+    """Return the history of each booking, by booking id. `reported`: ordered by time."""
     events: dict[str, list[BookingEvent]] = defaultdict(list)
     moved_ms: dict[str, int] = {}
     before: dict[str, str] = {}

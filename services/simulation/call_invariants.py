@@ -1,4 +1,4 @@
-"""The promises about calls: reminders by mail and SMS, and what follows a call."""
+"""The promises about calls: reminders and follow-ups, by mail and SMS."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SENT = {status for status in DeliveryStatus if status.is_sent}
 
 
 def nobody_receives_a_text_twice(run: FinishedRun) -> Iterator[str]:
-    """The provider accepted at most one SMS for each delivery: it knows no keys."""
+    """The provider, which has no idempotency keys, accepted at most one SMS for each delivery."""
     for delivery, count in Counter(_delivery_of(text) for _, text in run.texter.accepted_texts).items():
         if count > 1:
             yield f"{delivery} was accepted {count} times"
 
 
 def the_ledger_says_what_was_accepted_of_calls(run: FinishedRun) -> Iterator[str]:
-    """The ledger calls exactly those reminders and follow-ups sent that were accepted, or says that it cannot know."""
+    """The ledger shows exactly the accepted reminders and follow-ups as sent, or says that it cannot know."""
     accepted = {delivery for _, delivery in _accepted(run)}
     for delivery, record in run.call_records():
         has, says = delivery in accepted, record.final_status in _SENT
@@ -45,7 +45,7 @@ def every_delivery_of_a_call_ends(run: FinishedRun) -> Iterator[str]:
 
 
 def every_call_has_its_reminders(run: FinishedRun) -> Iterator[str]:
-    """Of each call that was ever reported, each reminder of its campaign has a status."""
+    """For each call that was ever reported, the ledger has a record of each reminder of the campaign."""
     known: dict[str, set[str]] = defaultdict(set)
     for delivery, _ in run.call_records():
         booking, name = split_delivery_id(delivery)
@@ -55,11 +55,11 @@ def every_call_has_its_reminders(run: FinishedRun) -> Iterator[str]:
         wanted = {f"{history.booked.start_ms}/{reminder.name}" for reminder in campaign.reminders}
         wanted |= {f"{history.booked.start_ms}/{reminder.name}.sms" for reminder in campaign.sms_reminders}
         for name in sorted(wanted - known[booking]):
-            yield f"{booking}/{name} is unknown"
+            yield f"{booking}/{name} is not in the ledger"
 
 
 def a_text_goes_within_its_hours(run: FinishedRun) -> Iterator[str]:
-    """On the clock of its reader; and one that is stuck at the provider dies before they end."""
+    """An SMS is sent within the permitted hours on its reader's clock, and expires before they end."""
     policy = run.history[run.home][-1].campaign.compiled.sms
     if policy is None or run.pace.testing:
         return
@@ -67,14 +67,14 @@ def a_text_goes_within_its_hours(run: FinishedRun) -> Iterator[str]:
     for at_ms, text in run.texter.accepted_texts:
         history = _history_of(run, text)
         zone = run.history[run.home][-1].campaign.zone_of(history.booked.timezone, zones.get(history.address))
-        for moment_ms, what in ((at_ms, "went"), (text.valid_until_ms - 1, "may still be delivered")):
+        for moment_ms, what in ((at_ms, "was sent"), (text.valid_until_ms - 1, "may still be delivered")):
             minute = _minute_of_day(moment_ms, zone)
             if not policy.opens_minute <= minute < policy.closes_minute:
                 yield f"{_delivery_of(text)} {what} in quiet hours"
 
 
 def a_text_is_dead_when_its_call_begins(run: FinishedRun) -> Iterator[str]:
-    """The provider is told to drop one that is stuck."""
+    """The provider is told to drop a reminder that it has not delivered when the call begins."""
     for _, text in run.texter.accepted_texts:
         delivery = _delivery_of(text)
         if _is_reminder(delivery) and text.valid_until_ms > _start_of(delivery):
@@ -82,7 +82,7 @@ def a_text_is_dead_when_its_call_begins(run: FinishedRun) -> Iterator[str]:
 
 
 def a_text_needs_consent(run: FinishedRun) -> Iterator[str]:
-    """It goes to a number that was given for reminders when the call was booked, or with a yes at a signup."""
+    """An SMS is sent only to a number that was given for reminders when booking, or with consent at a signup."""
     people: dict[str, list[Enrollment]] = defaultdict(list)
     for enrollment in run.enrollments:
         people[enrollment.assessment.email].append(enrollment)
@@ -94,32 +94,32 @@ def a_text_needs_consent(run: FinishedRun) -> Iterator[str]:
         said = [(one.assessment.sms_consent, one.assessment.phone) for one in people[history.address]]
         agreed = {consent.number or phone for consent, phone in said if consent and consent.is_given}
         if text.to not in agreed | given[history.chain]:
-            yield f"{_delivery_of(text)} went without consent"
+            yield f"{_delivery_of(text)} was sent without consent"
 
 
 def a_number_that_ended_it_gets_no_text(run: FinishedRun) -> Iterator[str]:
-    """Nothing goes to a phone that answered STOP."""
+    """Nothing is sent to a phone that answered STOP."""
     for at_ms, text in run.texter.accepted_texts:
         if text.to in run.stops and run.stops[text.to] < at_ms:
-            yield f"{_delivery_of(text)} went after STOP"
+            yield f"{_delivery_of(text)} was sent after STOP"
 
 
 def a_reminder_goes_before_its_call(run: FinishedRun) -> Iterator[str]:
-    """By mail and by SMS."""
+    """A reminder, by mail or SMS, is sent before its call begins."""
     for at_ms, delivery, _ in _reminders(run):
         if at_ms >= _start_of(delivery):
-            yield f"{delivery} went after its call began"
+            yield f"{delivery} was sent after its call began"
 
 
 def a_reminder_tells_the_hour_that_is_booked(run: FinishedRun) -> Iterator[str]:
-    """Never the hour before a move, and none of a call that was cancelled."""
+    """A reminder never shows the time from before a move, and none is sent for a cancelled call."""
     for at_ms, delivery, history in _reminders(run):
         if not history.is_booked(at_ms) or _start_of(delivery) != history.booked.start_ms:
-            yield f"{delivery} went for an hour that was not booked any more"
+            yield f"{delivery} was sent for a time that was no longer booked"
 
 
 def a_chain_is_followed_up_once(run: FinishedRun) -> Iterator[str]:
-    """However often a call is moved; by mail and by SMS for one occasion, each once."""
+    """A call is followed up on one occasion only, however often it is moved; mail and SMS may both be sent for it."""
     followed = [(history.chain, delivery) for _, delivery, history in _follow_ups(run)]
     for chain, count in Counter(chain for chain, _ in {(chain, _occasion_of(one)) for chain, one in followed}).items():
         if count > 1:
@@ -127,17 +127,17 @@ def a_chain_is_followed_up_once(run: FinishedRun) -> Iterator[str]:
 
 
 def a_follow_up_waits_for_marks(run: FinishedRun) -> Iterator[str]:
-    """Two hours in which a mark can be set or taken back."""
+    """A follow-up is sent two hours after its trigger at the earliest: until then, marks can be set or taken back."""
     grace_ms = run.pace.divided(_GRACE_IN_TESTING_MS if run.pace.testing else _GRACE_MS)
     for at_ms, delivery, history in _follow_ups(run):
         absent_ms = history.absent(at_ms).get(history.address)
         begins_ms = {Trigger.NO_SHOW: absent_ms, Trigger.COMPLETED: history.ended_ms}.get(_trigger_of(delivery))
         if begins_ms is not None and at_ms < begins_ms + grace_ms:
-            yield f"{delivery} went {at_ms - begins_ms} ms after what it follows"
+            yield f"{delivery} was sent only {at_ms - begins_ms} ms after its trigger"
 
 
 def a_follow_up_is_true(run: FinishedRun) -> Iterator[str]:
-    """Who missed a call was marked absent, nobody was from one that was held, and one that was cancelled is."""
+    """A follow-up agrees with the call: its guest missed it, or it ended and nobody did, or it was cancelled."""
     for at_ms, delivery, history in _follow_ups(run):
         absent = history.absent(at_ms)
         is_true = {
@@ -146,11 +146,11 @@ def a_follow_up_is_true(run: FinishedRun) -> Iterator[str]:
             Trigger.CANCELLED: history.cancelled_ms is not None,
         }[_trigger_of(delivery)]
         if not is_true:
-            yield f"{delivery} is not true"
+            yield f"{delivery} does not agree with what happened to the call"
 
 
 def a_new_booking_calls_follow_ups_off(run: FinishedRun) -> Iterator[str]:
-    """Nobody who has booked another call that comes later is asked to book one."""
+    """A contact who has booked another, later call gets no follow-up."""
     theirs: dict[str, list[CallHistory]] = defaultdict(list)
     for history in run.histories.values():
         theirs[history.address].append(history)
@@ -160,7 +160,7 @@ def a_new_booking_calls_follow_ups_off(run: FinishedRun) -> Iterator[str]:
                 continue
             is_later = (other.booked.start_ms or 0) > (history.booked.start_ms or 0)
             if is_later and other.booked.received_ms < at_ms and other.is_booked(at_ms):
-                yield f"{delivery} went after {other.chain} was booked"
+                yield f"{delivery} was sent after {other.chain} was booked"
 
 
 CALL_INVARIANTS: tuple[Invariant, ...] = (
@@ -190,7 +190,7 @@ def _history_of(run: FinishedRun, text: Text) -> CallHistory:
 
 
 def _accepted(run: FinishedRun) -> Iterator[tuple[int, DeliveryId]]:
-    """Every reminder and follow-up that a provider accepted, and when."""
+    """Yield every reminder and follow-up that a provider accepted, with the time, ms."""
     for at_ms, mail in run.mailer.accepted_mails:
         tags = mail.tags
         if "reminder" in tags:
@@ -218,7 +218,7 @@ def _is_reminder(delivery: DeliveryId) -> bool:
 
 
 def _occasion_of(delivery: DeliveryId) -> tuple[str, Trigger]:
-    """The booking, and what happened to it."""
+    """Return the booking and its trigger."""
     return delivery.split("/")[0], _trigger_of(delivery)
 
 

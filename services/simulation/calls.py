@@ -1,4 +1,4 @@
-"""What people of a simulation do with their calls: book, move, cancel, miss and hold them, and answer STOP."""
+"""What simulated contacts do with their calls: book, move, cancel, miss and hold them, and answer STOP."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Happening = BookingEvent | Stop
 
 
 def phone_of(number: int) -> str:
-    """A mobile number for each person."""
+    """Return the mobile number of this person."""
     return f"+1416{201 + number // 10_000}{number % 10_000:04}"
 
 
 def with_consent(person: Assessment, phone: str, draw: Random) -> Assessment:
-    """Some give a number with their signup, and of these some say yes or no to SMS."""
+    """Return the person as they sign up: some give a phone number, and some say yes or no to SMS."""
     said = draw.choice((None, None, True, True, False))
     consent = None if said is None else SmsConsent(is_given=said, source="signup")
     return replace(person, phone=phone if draw.random() < 0.8 else None, sms_consent=consent)
@@ -41,9 +41,10 @@ def with_consent(person: Assessment, phone: str, draw: Random) -> Assessment:
 @dataclass(slots=True, kw_only=True)
 class Caller:
     """
-    One person from the signup on, at `now_ms` by their own account. Each of their ways ends with the last call.
+    One contact after the signup. Each of the methods `_hold`, `_miss` … is one way in which their calls may go.
 
-    `phone`: given for reminders by SMS when booking, by some.
+    `now_ms`: the contact's own clock, which each event advances. `phone`: some give it when booking, for reminders by
+    SMS.
     """
 
     person: Assessment
@@ -55,7 +56,7 @@ class Caller:
     pace: Pace
 
     def happenings(self) -> Iterator[tuple[int, Happening]]:
-        """What Cal.com reports and phones answer, and when, in the order of time; some of it twice."""
+        """Yield what Cal.com reports and phones answer, with the time, ordered by time; some events come twice."""
         reported = sorted(self._everything(), key=lambda one: one[0])
         for at_ms, happening in reported:
             yield at_ms, happening
@@ -137,8 +138,6 @@ class Caller:
         yield self.now_ms, again
         yield from self._hold(again)
 
-    # Parts
-
     def _booked(self, uid: str, **more: Any) -> BookingEvent:
         start_ms = self.now_ms + self._hours(1, 192)
         known: dict[str, Any] = {
@@ -158,7 +157,7 @@ class Caller:
         return BookingEvent(**known | more)
 
     def _moved(self, call: BookingEvent, uid: str) -> BookingEvent:
-        """Before it begins, or later when it was missed."""
+        """Move the call: before it begins, or later if it was missed."""
         assert call.start_ms is not None
         if self.now_ms < call.start_ms:
             self.now_ms = self._between(self.now_ms, call.start_ms)

@@ -16,15 +16,15 @@ from common.queue.lua_broker import due_ms_of
 from common.store.clients import connect
 
 FETCH_MAX = 64
-"""Jobs that are taken from a queue at once."""
+"""How many jobs are fetched from a queue at once."""
 
 _ALWAYS_MS = 9e15
-"""As time of a heartbeat: the worker never counts as dead, because its time is not the store's."""
+"""The time of a heartbeat: the worker must never count as dead, although its virtual time is not the store's."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
-    """A job in flight. `argument`: what its actor is given."""
+    """A job in flight. `argument`: that of its actor."""
 
     queue: str
     ready_id: str
@@ -37,9 +37,9 @@ class DueJob:
 
 class DueJobs:
     """
-    Promotes, fetches and acknowledges the jobs of some queues, as the worker of that id.
+    Promotes, fetches and acknowledges the jobs of some queues, as the worker `worker`.
 
-    It blocks: nothing else happens in a simulation meanwhile, and a call costs half of one that is awaited.
+    Its calls block: nothing else happens in a simulation meanwhile, and a blocking call costs half of an awaited one.
     """
 
     def __init__(self, client: redis.asyncio.Redis, queues: Sequence[str], *, worker: str, clock: Clock) -> None:
@@ -56,7 +56,7 @@ class DueJobs:
 
     def fetch(self) -> tuple[list[DueJob], int | None]:
         """
-        Jobs that are due by now, and when the next one is due, ms, where none is.
+        Return the jobs that are due now and, of the queues without any, when the next one is due, ms.
 
         Neither jobs nor a time: nothing waits, or what waits is paused.
         """

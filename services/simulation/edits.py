@@ -1,4 +1,4 @@
-"""Edits of campaigns while a simulation runs: the switch to another version."""
+"""Edits of campaigns while a simulation runs: they put another version in force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from services.simulation.engine import Simulation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """`after_ms` the start, `compiled` is put in force; None: the version before the one in force."""
+    """
+    Puts `compiled` in force `after_ms` after the start; None: the version before the one in force.
+
+    `send_late`: new steps whose day has passed are sent too.
+    """
 
     after_ms: int
     campaign: str
@@ -31,7 +35,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionInForce:
-    """A version of a campaign from `since_ms` on. `window`: with the zone of people whose own is not known."""
+    """A version of a campaign, in force from `since_ms`. `window`: with the zone of contacts whose own is unknown."""
 
     since_ms: int
     campaign: Campaign
@@ -41,10 +45,10 @@ class VersionInForce:
 
 
 class VersionSwitch:
-    """Plays each campaign by the version in force, and remembers which one that was when."""
+    """Puts versions in force, and remembers which version of each campaign was in force when."""
 
     def __init__(self, simulation: Simulation, folder: Path) -> None:
-        """`folder`: where the versions in force are copied to, as in a DATA_DIR."""
+        """`folder`: gets copies of the versions in force, like a DATA_DIR."""
         self._simulation = simulation
         world, self._pace = simulation.world, simulation.world.settings.pace
         settings = world.settings.model_copy(update={"data_dir": folder})
@@ -58,7 +62,7 @@ class VersionSwitch:
             self._note(campaign)
 
     async def apply(self, edit: Edit) -> Plan:
-        """Raises CampaignError for a plan that would repeat a text, or when there is nothing to go back to."""
+        """Make an edit. Raises CampaignError when it would repeat a text, or when there is nothing to go back to."""
         world = self._simulation.world
         played = world.campaigns.played(edit.campaign)
         target = campaign_of(edit.compiled or self._before(edit.campaign))

@@ -49,10 +49,10 @@ class SignedUp:
 
 class Simulation:
     """
-    Runs what is due in the order of its due time; `seed` orders what is due at the same time.
+    Runs jobs ordered by due time; `seed` decides the order of jobs that are due at the same time.
 
-    `concurrency`: how many jobs run at the same time. With 1, a seed repeats a run exactly. With more, the answers of
-    the store decide how the jobs of one due time take turns, as they do in production.
+    `concurrency`: how many jobs run at the same time. With 1, a seed repeats a run exactly. With more, jobs of one due
+    time interleave as the store answers them, as in production.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Simulation:
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
         self.reported: list[BookingEvent] = []
-        """All that Cal.com said, in the order of time."""
+        """All events from Cal.com, ordered by time."""
         self.signed_up: list[SignedUp] = []
-        """All that the website said, in the order of time."""
+        """All signups from the website, ordered by time."""
         self.stops: dict[str, int] = {}
-        """By number, when it answered STOP first, ms."""
+        """By phone number, when it first answered STOP, ms."""
 
     async def sign_up(
         self, assessment: Assessment, visitor: str | None = None, *, campaign: str | None = None
@@ -128,7 +128,7 @@ class Simulation:
     async def book(
         self, address: str, start_ms: int, *, uid: str, kind: BookingKind = BookingKind.CREATED, **fields: Any
     ) -> BookingAnswer:
-        """Receive a booking of half an hour. `fields`: what else the event says, see `BookingEvent`."""
+        """Receive a booking of half an hour. `fields`: further fields of the event, see `BookingEvent`."""
         known = {
             "email": normal_address(address),
             "start_ms": start_ms,
@@ -138,12 +138,12 @@ class Simulation:
         return await self.change_booking(kind, uid, **known | fields)
 
     async def reschedule(self, uid: str, *, to: str, address: str, start_ms: int, **fields: Any) -> BookingAnswer:
-        """The booking `uid` becomes the booking `to`."""
+        """Receive the event that moves the booking `uid`; the new booking is `to`."""
         known = {"reschedule_uid": uid}
         return await self.book(address, start_ms, uid=to, kind=BookingKind.RESCHEDULED, **known | fields)
 
     async def cancel(self, uid: str, **fields: Any) -> BookingAnswer:
-        """The event says neither who nor when, unless `fields` do."""
+        """Receive a cancellation. It names neither guest nor time, unless `fields` do."""
         return await self.change_booking(BookingKind.CANCELLED, uid, **fields)
 
     async def change_booking(self, kind: BookingKind, uid: str, **fields: Any) -> BookingAnswer:
@@ -168,9 +168,9 @@ class Simulation:
 
     async def run(self, *, until_ms: int | None = None) -> int:
         """
-        Run jobs until none is due any more, or none until that time; returns how many ran.
+        Run jobs until none is left, or none is due by `until_ms`. Return how many ran.
 
-        What an actor raises is raised here; the jobs that were fetched with it run with the next call.
+        An exception of an actor is raised here; the jobs that were fetched with its job run in the next call.
         """
         count = 0
         self._queues.stay_alive()
@@ -208,4 +208,4 @@ class Simulation:
 
 
 def _nothing() -> None:
-    """Nobody follows the simulation."""
+    """Do nothing, because nobody follows the simulation."""

@@ -1,4 +1,4 @@
-"""A simulation that has ended, as invariants look at it."""
+"""A finished simulation, as the invariants check it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from services.simulation.providers import InMemoryMailer, InMemoryMirror, InMemo
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun:
     """
-    `history`: by campaign, the versions that were in force, the first one first. `calls`: as the ledger knows them, of
-    the campaign `home`. `histories`: by booking, what Cal.com said of them, and `stops`: when a number answered STOP:
-    an account of its own, to which the ledger is held; so are `signups`, in the order of time.
+    What a simulation left behind.
+
+    `history`: by campaign, the versions that were in force, the first one first. `calls`: those of the campaign `home`,
+    as the ledger knows them. `histories` (by booking, what Cal.com reported), `stops` (by number, when it answered
+    STOP) and `signups` (ordered by time) are independent accounts, against which the ledger is checked.
     """
 
     enrollments: Sequence[Enrollment]
@@ -37,28 +39,28 @@ class FinishedRun:
     home: str
 
     def steps_of(self, enrollment: Enrollment) -> Sequence[Step]:
-        """The steps of its campaign, as it ended."""
+        """Return the steps of the last version of its campaign."""
         return self.history[enrollment.campaign][-1].cadence.steps
 
     def gap_of(self, *enrollments: Enrollment) -> int:
-        """The larger of the gaps of their campaigns, ms; of a campaign, the smallest that it ever had."""
+        """Return the largest gap of their campaigns, ms; each campaign counts with the smallest that it ever had."""
         versions = (self.history[enrollment.campaign] for enrollment in enrollments)
         return max(min(one.cadence.minimum_gap_ms for one in some) for some in versions)
 
     def in_force(self, campaign: str, at_ms: int) -> VersionInForce:
-        """The version that was played then."""
+        """Return the version that was in force then."""
         versions = self.history[campaign]
         return next((one for one in reversed(versions) if one.since_ms <= at_ms), versions[0])
 
     def sent(self) -> Iterator[tuple[Enrollment, Step, int]]:
-        """Every step that the provider accepted, by the ledger, and when."""
+        """Yield every step that the provider accepted according to the ledger, and when, ms."""
         for enrollment in self.enrollments:
             for step, record in enrollment.records.items():
                 if record.sent_ms is not None:
                     yield enrollment, step, record.sent_ms
 
     def call_records(self) -> Iterator[tuple[DeliveryId, Record]]:
-        """What became of each reminder and each follow-up."""
+        """Yield the record of each reminder and each follow-up."""
         for call in self.calls:
             for name, record in call.records.items():
                 yield DeliveryId(f"{call.booking.id}/{name}"), record
@@ -69,5 +71,5 @@ Invariant = Callable[[FinishedRun], Iterator[str]]
 
 
 def may_be_out(record: Record | None) -> bool:
-    """A dead letter that says that the provider may have it all the same."""
+    """Return whether this is a dead letter that says that the provider may have accepted it."""
     return record is not None and record.final_status is DeliveryStatus.DEAD and "may have been" in record.detail

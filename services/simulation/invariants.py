@@ -1,4 +1,4 @@
-"""The promises of Advent, as functions that look for a violation in a simulation that has ended."""
+"""The promises of Advent, as functions that search a finished simulation for violations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
 
 
 def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
-    """The ledger calls exactly those steps sent that the provider accepted, or says that it cannot know."""
+    """The ledger shows exactly the steps that the provider accepted as sent, or says that it cannot know."""
     accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
     for enrollment in run.enrollments:
         for step in run.steps_of(enrollment):
@@ -86,26 +86,26 @@ def notion_shows_the_end(run: FinishedRun) -> Iterator[str]:
 
 
 def a_step_follows_the_one_it_needs(run: FinishedRun) -> Iterator[str]:
-    """A step that needs another one goes only after that one was sent."""
+    """A step that needs another one is sent only after that one was sent."""
     for enrollment, step, sent_ms in run.sent():
         needed = run.in_force(enrollment.campaign, sent_ms).cadence.needs.get(step)
         record = enrollment.records.get(needed) if needed is not None else None
         if needed is not None and (record is None or record.sent_ms is None or record.sent_ms > sent_ms):
-            yield f"{enrollment.id}/{step_name(step)} went without {step_name(needed)}"
+            yield f"{enrollment.id}/{step_name(step)} was sent without {step_name(needed)}"
 
 
 def a_step_goes_on_its_day_or_later(run: FinishedRun) -> Iterator[str]:
-    """The version in force has it, and its day, counted from the signup, has come."""
+    """A step is sent only if the version in force has it, and if its day, counted from the signup, has come."""
     for enrollment, step, sent_ms in run.sent():
         cadence = run.in_force(enrollment.campaign, sent_ms).cadence
         if step not in cadence.steps:
-            yield f"{enrollment.id}/{step_name(step)} went after it was taken out of the campaign"
+            yield f"{enrollment.id}/{step_name(step)} was sent after it was removed from the campaign"
         elif sent_ms < cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step):
-            yield f"{enrollment.id}/{step_name(step)} went before its day"
+            yield f"{enrollment.id}/{step_name(step)} was sent before its day"
 
 
 def a_new_step_is_not_sent_late(run: FinishedRun) -> Iterator[str]:
-    """A step whose day had passed when it was added goes to nobody, unless that was asked for."""
+    """A step whose day had passed when it was added is sent to nobody, unless the edit says `send_late`."""
     for enrollment, step, sent_ms in run.sent():
         versions = [one for one in run.history[enrollment.campaign] if one.since_ms <= sent_ms]
         if any(one.send_late for one in versions):
@@ -114,11 +114,11 @@ def a_new_step_is_not_sent_late(run: FinishedRun) -> Iterator[str]:
             if step in before.cadence.steps or step not in one.cadence.steps or enrollment.anchor_ms >= one.since_ms:
                 continue
             if one.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step) <= one.since_ms:
-                yield f"{enrollment.id}/{step_name(step)} was added after its day, and sent"
+                yield f"{enrollment.id}/{step_name(step)} was sent although it was added after its day"
 
 
 def nobody_reads_a_text_twice(run: FinishedRun) -> Iterator[str]:
-    """No two mails of one campaign to one person say the same, whatever their steps are called."""
+    """No two mails of one campaign to one person have the same text, whatever their steps are called."""
     seen: dict[tuple[str, str, str], str] = {}
     for _, mail in run.mailer.accepted_mails:
         if "step" not in mail.tags:
@@ -126,11 +126,11 @@ def nobody_reads_a_text_twice(run: FinishedRun) -> Iterator[str]:
         said = (mail.tags["campaign"], mail.tags["enrollment"], mail.text)
         before = seen.setdefault(said, mail.tags["step"])
         if before != mail.tags["step"]:
-            yield f"{mail.tags['enrollment']}: {before} and {mail.tags['step']} say the same"
+            yield f"{mail.tags['enrollment']}: {before} and {mail.tags['step']} have the same text"
 
 
 def a_campaign_of_higher_priority_goes_first(run: FinishedRun) -> Iterator[str]:
-    """Of two campaigns whose steps are due to one person, the one with the lower number. What is retried is let be."""
+    """If steps of two campaigns are due to a person, the lower priority number goes first. Retries are not checked."""
     sent: dict[str, list[tuple[Enrollment, Step, int]]] = defaultdict(list)
     for enrollment, step, sent_ms in run.sent():
         sent[enrollment.assessment.email].append((enrollment, step, sent_ms))
@@ -142,11 +142,11 @@ def a_campaign_of_higher_priority_goes_first(run: FinishedRun) -> Iterator[str]:
             continue
         due_ms = second.cadence.due_ms(anchor_ms=other.anchor_ms, step=waiting)
         if second.campaign.compiled.priority < first.campaign.compiled.priority and due_ms <= first_ms < later_ms:
-            yield f"{one.id}/{step_name(step)} went before {other.id}/{step_name(waiting)}"
+            yield f"{one.id}/{step_name(step)} was sent before {other.id}/{step_name(waiting)}"
 
 
 def nobody_enrols_who_is_excluded(run: FinishedRun) -> Iterator[str]:
-    """Who is under way in a campaign that another one excludes does not get that other one."""
+    """A person who is under way in a campaign is not enrolled in another one that excludes it."""
     people: dict[str, list[Enrollment]] = defaultdict(list)
     for enrollment in run.enrollments:
         people[enrollment.assessment.email].append(enrollment)
@@ -158,12 +158,12 @@ def nobody_enrols_who_is_excluded(run: FinishedRun) -> Iterator[str]:
 
 
 def nobody_enrols_while_a_campaign_is_closed(run: FinishedRun) -> Iterator[str]:
-    """Before the day on which it opens, or after the one on which it closes."""
+    """Nobody is enrolled before the day on which a campaign opens, or after the day on which it closes."""
     for enrollment in run.enrollments:
         declared = run.in_force(enrollment.campaign, enrollment.anchor_ms).campaign.compiled
         day = datetime.fromtimestamp(enrollment.anchor_ms / 1000, ZoneInfo(declared.timezone)).date().isoformat()
         if (declared.opens and day < declared.opens) or (declared.closes and day > declared.closes):
-            yield f"{enrollment.id} enrolled on {day}"
+            yield f"{enrollment.id} enrolled on {day}, while {enrollment.campaign} was closed"
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -187,5 +187,5 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def violations(run: FinishedRun) -> list[str]:
-    """`promise: what broke it`, for everything that did."""
+    """Return a line, `promise: what broke it`, for each violation."""
     return [f"{promise.__name__}: {line}" for promise in INVARIANTS for line in promise(run)]

@@ -1,4 +1,4 @@
-"""A simulation of many people, divided among processes: they share nothing, so each has a store of its own."""
+"""A simulation of many people, divided among processes that share nothing: each has a store of its own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def simulate_in_processes(
     settings: Settings, scenario: Scenario, *, progress: Progress, processes: int | None = None
 ) -> Report:
     """
-    Play a scenario in `processes`, or in as many as are worth it on this machine; the report is the same.
+    Play a scenario in this many processes, or in as many as are worth it on this machine; the report is the same.
 
-    `progress` is called in this process, with the mails of all.
+    `progress` is called in this process, with the mails of all processes.
     """
     count = processes or max(1, min(os.cpu_count() or 1, scenario.people // PEOPLE_MIN))
     if count == 1:
@@ -49,7 +49,7 @@ def _follow(parts: Sequence[Future[Report]], progress: Callable[[], None]) -> No
 
 
 _accepted: Any = None
-"""In a child: the mails that each part has had accepted, shared with the parent."""
+"""In a child: how many mails of each part were accepted so far, shared with the parent."""
 
 
 def _start(accepted: Any) -> None:
@@ -65,7 +65,7 @@ def _simulate_part(settings: Settings, scenario: Scenario) -> Report:
 
 
 def _simulate(settings: Settings, scenario: Scenario, progress: Progress) -> Report:
-    # The actors log every step; of a simulation only the end is of interest.
+    # The actors log every step; only the result of a simulation is of interest.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

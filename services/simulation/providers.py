@@ -22,20 +22,19 @@ KEY_MEMORY_MS = 86_400_000
 @dataclass(slots=True)
 class InMemoryMailer:
     """
-    Accepts mails as Resend does: a repeated key with the same mail is answered with the first id, with another mail
-    refused.
+    Accepts mails as Resend does: a repeated key returns the first id if the mail is the same, otherwise it is refused.
 
-    `failure`: asked before each mail is accepted; what it returns is raised, an `Ambiguous` one after the acceptance.
-    `list_failure`: raised when accepted mails are listed or read.
+    `failure`: called before each mail is accepted. The failure that it returns is raised; an `Ambiguous` one is raised
+    after the acceptance. `list_failure`: raised when accepted mails are listed or read.
     """
 
     clock: VirtualClock
     failure: Callable[[Mail], Failure | None] = field(default=lambda _mail: None)
     list_failure: Failure | None = None
     accepted_by_key: dict[str, list[Mail]] = field(default_factory=lambda: defaultdict(list))
-    """By idempotency key: more than one is a doubled mail."""
+    """By idempotency key. A second mail under the same key is a duplicate."""
     accepted_mails: list[tuple[int, Mail]] = field(default_factory=list)
-    """With the time of the acceptance, ms."""
+    """Time of the acceptance, ms, and mail."""
     remembered_keys: dict[str, tuple[int, Mail, str]] = field(default_factory=dict)
     """Idempotency key → time of the acceptance (ms), mail, id."""
 
@@ -65,7 +64,7 @@ class InMemoryMailer:
         return [mail for mail in await self.list_all_accepted(since_ms, budget=budget) if to in mail.to]
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """Newest first, as Resend lists them."""
+        """Return the mails accepted since then, newest first, as Resend lists them."""
         if self.list_failure is not None:
             raise self.list_failure
         return [
@@ -94,10 +93,11 @@ class InMemoryMailer:
 @dataclass(slots=True)
 class InMemoryTexter:
     """
-    Accepts SMS as Twilio does: it knows no keys, so what is handed over twice is sent twice.
+    Accepts SMS as Twilio does: there are no idempotency keys, so two requests send two SMS.
 
-    `failure`: asked before each SMS is accepted; what it returns is raised, an `Ambiguous` one after the acceptance,
-    unless `loses` says that this one was not accepted. `list_failure`: raised when accepted SMS are listed.
+    `failure`: called before each SMS is accepted. The failure that it returns is raised; an `Ambiguous` one is raised
+    after the acceptance, unless `loses` says that this SMS was not accepted. `list_failure`: raised when accepted SMS
+    are listed.
     """
 
     clock: VirtualClock
@@ -105,7 +105,7 @@ class InMemoryTexter:
     loses: Callable[[Text], bool] = field(default=lambda _text: False)
     list_failure: Failure | None = None
     accepted_texts: list[tuple[int, Text]] = field(default_factory=list)
-    """With the time of the acceptance, ms."""
+    """Time of the acceptance, ms, and SMS."""
 
     async def send(self, text: Text) -> str:
         failure = self.failure(text)
@@ -119,7 +119,7 @@ class InMemoryTexter:
     async def list_accepted(
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
     ) -> list[AcceptedText]:
-        """Newest first, as Twilio lists them."""
+        """Return the SMS accepted since then, newest first, as Twilio lists them."""
         if self.list_failure is not None:
             raise self.list_failure
         return [
@@ -135,9 +135,9 @@ class InMemoryTexter:
 @dataclass(slots=True)
 class InMemoryMirror:
     """
-    Keeps the latest state that Notion would show of each contact and of their booking.
+    Stores the latest state that Notion would show of each contact and of their booking.
 
-    `failure`: asked before each change; what it returns is raised, and the change is not made.
+    `failure`: called before each change. The failure that it returns is raised, and the change is not made.
     """
 
     rows: dict[EnrollmentId, Person] = field(default_factory=dict)

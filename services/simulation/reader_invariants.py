@@ -1,4 +1,4 @@
-"""The promises about whoever reads a mail: that it comes at their hours, on their working days, in their language."""
+"""The promises to the reader of a mail: it is sent at suitable hours, on working days, in their language."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from services.simulation.finished_run import FinishedRun, Invariant
 
 
 def mail_goes_within_its_window(run: FinishedRun) -> Iterator[str]:
-    """A step or follow-up goes while its campaign's window is open for this person."""
+    """A step or follow-up is sent only while its campaign's window is open for its reader."""
     for mail in _waiting_for_windows(run):
         assert mail.version.window is not None
         window, _ = mail.version.window
         if all(window.opening_ms(mail.sent_ms, zone) != mail.sent_ms for zone in mail.zones):
-            yield f"{mail.name} went outside the sending window"
+            yield f"{mail.name} was sent outside the sending window"
 
 
 def no_mail_goes_on_a_holiday(run: FinishedRun) -> Iterator[str]:
-    """Nor does one go on a public holiday of its campaign, by the calendar of this person."""
+    """A step or follow-up is not sent on a public holiday of its campaign, by the date where its reader is."""
     for mail in _waiting_for_windows(run):
         declared = mail.version.campaign.compiled.sending_window
         if declared is None or declared.holidays is None:
             continue
         days = [local_day(mail.sent_ms, zone) for zone in mail.zones]
         if all(day in _holidays(declared.holidays, day.year) for day in days):
-            yield f"{mail.name} went on a holiday of {declared.holidays}"
+            yield f"{mail.name} was sent on a holiday of {declared.holidays}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A mail that its window may hold back. `zones`: one of these is its reader's."""
+    """A mail to which a sending window applies. `zones`: one of these is its reader's."""
 
     name: str
     sent_ms: int
@@ -53,7 +53,7 @@ class _Sent:
 
 
 def _waiting_for_windows(run: FinishedRun) -> Iterator[_Sent]:
-    """Without reminders, which go earlier instead, and what may be out already, which waits for nothing."""
+    """Yield the mails that wait for windows: no reminders, which are sent earlier instead, and no retries."""
     for name, campaign, record, names in (*_steps(run), *_follow_ups(run)):
         version = run.in_force(campaign, record.sent_ms or 0)
         if record.sent_ms is None or record.attempts > 1 or version.window is None:
@@ -64,7 +64,7 @@ def _waiting_for_windows(run: FinishedRun) -> Iterator[_Sent]:
 
 
 _Named = tuple[str, str, Record, Sequence[str | None]]
-"""What was sent, in which campaign, what became of it, and the names of zones that may be the reader's."""
+"""Delivery, campaign, record, and the names of time zones that may be the reader's."""
 
 
 def _steps(run: FinishedRun) -> Iterator[_Named]:
@@ -79,7 +79,7 @@ def _steps(run: FinishedRun) -> Iterator[_Named]:
 
 
 def _zones_of(calls: Sequence[BookingEvent], at_ms: int, default: str) -> list[str | None]:
-    """Of those that were booked by then. One that is booked just then may count or not."""
+    """Return the zones of the calls that were booked by then. A call that is booked just then may count or not."""
     before = [one.timezone for one in calls if one.received_ms < at_ms]
     just_then = [one.timezone for one in calls if one.received_ms == at_ms]
     return [*before, *just_then, *([] if any(before) else [default])]
@@ -118,8 +118,9 @@ def a_mail_is_in_one_language(run: FinishedRun) -> Iterator[str]:
 
 def a_language_counts_from_its_version_on(run: FinishedRun) -> Iterator[str]:
     """
-    Who signed up before the campaign had their language reads the default one, who signs up since reads theirs: by an
-    account of the signups of its own, not by what the ledger noted.
+    Contacts who signed up before the campaign had their language get the default one; later ones get their own.
+
+    The check uses an independent record of the signups, not the ledger.
     """
     signups: dict[tuple[str, str], list[SignedUp]] = defaultdict(list)
     for signup in run.signups:
@@ -134,7 +135,7 @@ def a_language_counts_from_its_version_on(run: FinishedRun) -> Iterator[str]:
 
 
 def _languages_of(run: FinishedRun, reader: Enrollment, signups: Sequence[SignedUp], at_ms: int) -> set[str]:
-    """In which they are written to then; two while a version is being put in force. `signups`: theirs until then."""
+    """Return the reader's languages then; two while a version is put in force. `signups`: the reader's until then."""
     chosen: set[str | None] = {None}
     for signup in signups:
         named = {one.campaign.language_named(signup.locale) for one in _versions_at(run, reader, signup.at_ms)}

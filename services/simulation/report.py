@@ -1,4 +1,4 @@
-"""What came of a simulation: how many deliveries ended how, and which promises were broken."""
+"""The result of a simulation: how many deliveries ended how, and which promises were broken."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from services.simulation.invariants import violations
 @dataclass(frozen=True, slots=True)
 class Report:
     """
-    `sent`: steps that the provider accepted. `skipped`, `dead`: those that ended so. `violations`: broken promises.
-
-    `calls`: bookings that were reported; `call_mails`, `texts`: accepted reminders and follow-ups, by mail and by SMS.
+    `sent`: steps that the provider accepted. `skipped`, `dead`: steps with this final status. `violations`: a line for
+    each broken promise. `calls`: reported bookings. `call_mails`, `texts`: accepted reminders and follow-ups, by mail
+    and by SMS.
     """
 
     people: int
@@ -32,7 +32,7 @@ class Report:
 
 
 def combine(reports: Iterable[Report]) -> Report:
-    """Of several simulations that shared nothing, as of one."""
+    """Combine the reports of several simulations that shared nothing into one."""
     parts = list(reports)
     return Report(
         people=sum(part.people for part in parts),
@@ -60,7 +60,7 @@ async def report_on(
         enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)
     ]
     known = len({enrollment.assessment.email for enrollment in enrollments})
-    missing = [f"nobody_is_lost: {people - known} people are unknown"] if known != people else []
+    missing = [f"nobody_is_lost: {people - known} who signed up are not in the ledger"] if known != people else []
     return Report(
         people=people,
         sent=sum(final_status.is_sent for final_status in final_statuses),
@@ -76,7 +76,7 @@ async def report_on(
 async def finished(
     simulation: Simulation, *, history: Mapping[str, Sequence[VersionInForce]] | None = None
 ) -> FinishedRun:
-    """What a simulation that has ended left behind. `history` as in `report_on`."""
+    """Return what a finished simulation left behind. `history`: as in `report_on`."""
     enrollments = await _enrollments(simulation)
     pace, campaigns = simulation.world.settings.pace, simulation.world.campaigns
     known = histories(simulation.reported)

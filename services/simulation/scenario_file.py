@@ -1,4 +1,4 @@
-"""A scenario as a file says it: edits of the campaigns, calls, and faults of the providers."""
+"""Read a scenario from a file: edits of the campaigns, calls, and faults of the providers."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class _ScenarioFile(_Table):
 
 def read_scenario(file: Path, scenario: Scenario, campaigns: Mapping[str, Campaign]) -> Scenario:
     """
-    `scenario` with what the file says: edits in the order of time, the shares of calls and faults. Folders are looked
-    for next to it.
+    Return `scenario` with the file's edits, ordered by time, and its shares of calls and faults.
 
-    Raises CampaignError naming the file, the line and the cure, also for what is wrong in an edited campaign.
+    Folders are relative to the file. Raises CampaignError, which names the file, the line and the cure, also when an
+    edited campaign is wrong.
     """
     source = read_toml(file)
     written = source.validated(_ScenarioFile)
@@ -62,7 +62,7 @@ def _edits(source: TomlFile, written: _ScenarioFile, home: Path, campaigns: Mapp
         compiled = None
         if entry.folder is not None:
             if not (home / entry.folder / entry.campaign).is_dir():
-                problem = f"no folder {entry.campaign} in {home / entry.folder}; put the edited one there"
+                problem = f"no folder {entry.campaign} in {home / entry.folder}; put the edited campaign there"
                 raise source.error(("edits", number, "folder"), problem)
             compiled = load_campaign(entry.campaign, directory=home / entry.folder).compiled
         yield Edit(after_ms=entry.after, campaign=entry.campaign, compiled=compiled, send_late=entry.late)

@@ -1,4 +1,4 @@
-"""Who signs up when in a simulation, and the whole of it: made-up people on a store of its own, then the report."""
+"""A simulation from start to end: made-up people sign up on a temporary store, and a report follows."""
 
 from __future__ import annotations
 
@@ -44,13 +44,15 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """
-    Everybody signs up within a day, for every campaign that is open, and stays. `edits`: other versions of the
-    campaigns that are put in force meanwhile, in the order of time. `calls`: the share of the people who book a call,
-    see `Caller`. `faults`: the share of requests to the providers that fail, half of them after the acceptance.
+    All people sign up within a day, for every campaign that is open, and nobody leaves.
+
+    `edits`: other versions of the campaigns that are put in force meanwhile, ordered by time. `calls`: the share of
+    people who book a call, see `Caller`. `faults`: the share of requests to the providers that fail, half of them after
+    the acceptance.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
-    at the same time and run concurrently. `part` of `parts`, counted from 0: only every so many of the people. The same
-    seed makes the same people, who sign up at the same times, whatever the number of parts.
+    at the same time and run concurrently. `part`, from 0: which of `parts` equal parts of the people this is. A seed
+    makes the same people, who sign up at the same times, whatever the number of parts.
     """
 
     people: int
@@ -71,7 +73,7 @@ class Scenario:
         return range(self.part, self.people, self.parts)
 
     async def play(self, simulation: Simulation, switch: VersionSwitch | None = None) -> None:
-        """Let everybody sign up, make the edits with `switch`, and run the campaigns to their end."""
+        """Let all people sign up, make the edits with `switch`, and run the campaigns to their end."""
         started_ms, pace = simulation.clock.now_ms(), simulation.world.settings.pace
         if switch is not None:
             await switch.begin()
@@ -92,7 +94,7 @@ class Scenario:
         await simulation.run()
 
     def _signups(self, started_ms: int, day_ms: int) -> list[tuple[int, int, Assessment]]:
-        """When each person signs up, in this order."""
+        """Return (time in ms, number, person) of each signup, ordered by time."""
         draw = Random(self.seed)
         bursts = [draw.randrange(max(1, day_ms)) for _ in range(max(1, self.people // self.burst))]
         signups = []
@@ -147,7 +149,7 @@ async def _happen(simulation: Simulation, switch: VersionSwitch | None, one: Ass
 async def simulate(
     campaign: Campaign | Campaigns, settings: Settings, scenario: Scenario, *, progress: Progress | None = None
 ) -> Report:
-    """Play a scenario on a store of its own, of which nothing is kept."""
+    """Play a scenario on a temporary store, and report on it."""
     async with _temporary_store() as client:
         simulation = Simulation(
             client, campaign, settings, clock=VirtualClock(), seed=scenario.seed, concurrency=CONCURRENCY
@@ -170,7 +172,7 @@ async def _temporary_store() -> AsyncIterator[redis.asyncio.Redis]:
         store.start()
         client = connect_async(store.url)
         try:
-            # Nobody will read this store again, so its writes need not wait for the disk.
+            # This store is deleted at the end, so its writes need not wait for the disk.
             await client.config_set("appendonly", "no")
             yield client
         finally:
@@ -179,7 +181,7 @@ async def _temporary_store() -> AsyncIterator[redis.asyncio.Redis]:
 
 
 def random_assessment(number: int, draw: Random) -> Assessment:
-    """A person who answered all questions or only the required ones; nobody owns example.com (RFC 2606)."""
+    """Return a person who answered all questions or only the required ones; nobody owns example.com (RFC 2606)."""
     red, orange, yellow = draw.randint(0, 3), draw.randint(0, 3), draw.randint(0, 2)
     is_complete = draw.random() < 0.7
     weakest, second, strongest = draw.sample(_SYSTEMS, 3)

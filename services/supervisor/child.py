@@ -21,12 +21,16 @@ from services.supervisor.run_dir import TITLE, RunDirectory
 
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 30.0
-"""A child that ran this long starts again at once when it ends; one that ran shorter waits longer each time."""
+"""A child that ran this long is started again at once when it ends; otherwise the wait grows each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """`run` is called in the child and returns its exit status; `ready_url` answers once it works; None: unknown."""
+    """
+    One kind of child. `run` is called in the child and returns its exit status.
+
+    `ready_url`: answers once the child works; None: nothing tells when.
+    """
 
     name: str
     run: Callable[[Settings], int]
@@ -35,12 +39,12 @@ class ProcessSpec:
 
 
 class Child:
-    """`start` it; when `collect` says that it has ended, `start` it again at `start_at`; `end` it."""
+    """One child: `start` it; when `collect` says that it has ended, `start` it again at `start_at`; `end` it."""
 
     def __init__(
         self, spec: ProcessSpec, settings: Settings, run_dir: RunDirectory, *, in_child: Callable[[], None]
     ) -> None:
-        """`in_child` runs first in the child: it releases what only the parent may hold."""
+        """`in_child`: called first in the child, to release what only the parent may hold."""
         self.spec = spec
         self.settings = settings
         self.run_dir = run_dir
@@ -52,7 +56,7 @@ class Child:
         self._started_s = 0.0
 
     def start(self) -> None:
-        # Otherwise both processes would write what is buffered.
+        # Otherwise both processes would write the buffered output.
         sys.stdout.flush()
         sys.stderr.flush()
         self.start_at = None
@@ -65,7 +69,7 @@ class Child:
         self.run_dir.write_pid(self.spec.name, pid)
 
     def collect(self) -> str | None:
-        """How it ended, in words; None while it runs. Sets `start_at`: when to start it again (monotonic seconds)."""
+        """Return in words how it ended, None while it runs. Sets `start_at`, its next start (monotonic seconds)."""
         if self.pid is None:
             return None
         pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -84,7 +88,7 @@ class Child:
                 os.kill(self.pid, number)
 
     def _run_child(self, parent: int) -> None:
-        """Runs in the child and never returns, so that no code of the parent runs twice."""
+        """Run the child. It never returns, so that no code of the parent runs twice."""
         code = 1
         try:
             self._in_child()
@@ -100,7 +104,7 @@ class Child:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
         except (SettingsError, StoreError) as error:
-            # One line, as each command prints it by itself.
+            # Print it as a command prints it: one line for each problem, without a traceback.
             sys.stderr.write("".join(f"advent: {line}\n" for line in str(error).splitlines()))
         except BaseException:  # noqa: BLE001 -- the last frame of a process: log it, and exit with a status
             get_logger(__name__).critical("crashed", exc_info=True)
@@ -112,7 +116,7 @@ class Child:
 
 
 def backoff_s(failures: int) -> float:
-    """How long to wait before the next start, after `failures` (1 or more) in a row."""
+    """Return how long to wait before the next start, after `failures` (1 or more) in a row."""
     return BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
 
 

@@ -1,4 +1,4 @@
-"""Which children `advent up` has, in the order they start; they stop in `STOP_ORDER`."""
+"""The children of `advent up`, in the order in which they start; they stop in `STOP_ORDER`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.supervisor.child import ProcessSpec
 from services.supervisor.standby_http import StandbyServer
 
 STOP_ORDER = ("gateway", "console", "worker", "sandbox")
-"""First no new webhooks, then what is in flight is finished, while the sandbox still answers."""
+"""First no more webhooks are accepted, then the worker finishes its jobs, while the sandbox still answers."""
 
 _MODULES = {
     "sandbox": "services.sandbox.__main__",
@@ -25,7 +25,7 @@ _MODULES = {
 
 
 def process_specs(settings: Settings, *, say: Callable[[str], None]) -> list[ProcessSpec]:
-    """The children that these settings need: no sandbox when both providers are real."""
+    """Return the children that these settings need: no sandbox when Resend and Notion are real."""
     worker_url = url_of(settings.metrics_host, settings.worker_metrics_port) if settings.worker_metrics_port else None
     found = [
         ProcessSpec(
@@ -58,7 +58,7 @@ def process_specs(settings: Settings, *, say: Callable[[str], None]) -> list[Pro
 
 def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
     """
-    Run a worker: first wait for its store, and answer probes meanwhile. (The gateway does not wait: it has a spool.)
+    Run a worker. It first waits for its store, and answers probes meanwhile. (The gateway does not wait: it can spool.)
 
     Raises SettingsError for a store that it must not use.
     """
@@ -75,7 +75,7 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
 
 
 def entry(name: str) -> Callable[..., int]:
-    """The `run` function of a process; imported on demand, so that one command does not load the others."""
+    """Return the `run` function of a process, imported on demand, so that one command does not load the others."""
     run: Callable[..., int] = importlib.import_module(_MODULES[name]).run
     return run
 
@@ -84,9 +84,9 @@ def preload(names: list[str], settings: Settings) -> None:
     """
     Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared.
 
-    A module's `preload(settings)` does the same for what its process would import or build later and never change.
+    A module's `preload(settings)`, if it has one, does so for what its process would otherwise import or build later.
 
-    Garbage is left as well: children would fill the holes in these pages, and each have a copy of them.
+    Garbage is not collected either: children would write to the freed parts of these pages, and each copy the pages.
     """
     limit_malloc()
     gc.disable()

@@ -1,7 +1,7 @@
 """
-What a command takes over from the `advent up` that runs in the same DATA_DIR: pace, campaign, addresses.
+What a command inherits from the `advent up` that runs in the same DATA_DIR: pace, campaign, addresses.
 
-A setting of the command itself, in the environment or in `.env`, wins. Where that makes it show another plan than the
+A setting of the command itself, in the environment or in `.env`, wins. If the command then shows another plan than the
 one that `advent up` follows, `plan_differences` says so. Secrets are never shared.
 """
 
@@ -26,7 +26,7 @@ PLANNING = (
     "twilio_requests_per_second",
     "notion_requests_per_minute",
 )
-"""These decide what is sent when."""
+"""The settings that decide what is sent when."""
 
 SHARED = (
     *PLANNING,
@@ -43,14 +43,14 @@ SHARED = (
 
 
 def shared_settings(settings: Settings) -> dict[str, Any]:
-    """What `advent up` writes down of its settings, as JSON has it."""
+    """Return the settings that `advent up` shares, as JSON values."""
     values = settings.model_dump(mode="json", include=set(SHARED))
-    # A relative folder is relative to the `advent up`, not to the command.
+    # A relative folder is relative to where `advent up` was started, not the command.
     return {**values, "campaigns_dir": str(settings.campaigns_dir.resolve()) if settings.campaigns_dir else None}
 
 
 def find_running(settings: Settings) -> RunInfo | None:
-    """The `advent up` in DATA_DIR, unless REDIS_URL names another store than its own."""
+    """Return the `advent up` in DATA_DIR, or None when none runs or REDIS_URL names another store than its own."""
     running = running_in(settings)
     if running is None or settings.redis_url is None or running.store_url in (None, settings.redis_url):
         return running
@@ -59,9 +59,9 @@ def find_running(settings: Settings) -> RunInfo | None:
 
 def with_inherited_settings(settings: Settings, *, own: tuple[str, ...] = ()) -> Settings:
     """
-    The same settings, with those of `advent up` for what is not set.
+    Return the settings, completed with those of `advent up` for what is not set.
 
-    `settings`: as `load_settings` returned them, because it knows what was set. `own`: names that are not taken over.
+    `settings`: as `load_settings` returned them, because they tell what was set. `own`: names that are not inherited.
     """
     running = find_running(settings)
     theirs = _settings_of(running) if running else Settings()
@@ -70,7 +70,7 @@ def with_inherited_settings(settings: Settings, *, own: tuple[str, ...] = ()) ->
 
 
 def plan_differences(settings: Settings) -> str | None:
-    """One line on where these settings, as they were loaded, plan otherwise than `advent up` does; None: nowhere."""
+    """Return one line on how these settings, as loaded, differ from those of `advent up`; None if they do not."""
     running = find_running(settings)
     if running is None:
         return None
@@ -83,11 +83,11 @@ def plan_differences(settings: Settings) -> str | None:
     ]
     if not found:
         return None
-    return f"set otherwise than in the running `advent up`: {', '.join(found)}; this command follows the former"
+    return f"settings differ from the running `advent up`: {', '.join(found)}; this command uses the values from here"
 
 
 def _settings_of(running: RunInfo) -> Settings:
-    """As far as this version knows them: `advent up` may be of another version, during an upgrade."""
+    """Return its settings, as far as this version knows them: during an upgrade, its version may be another one."""
     try:
         return Settings.model_validate({name: running.settings[name] for name in SHARED if name in running.settings})
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Whether a port is free before the start, and whether a URL answers after it."""
+"""Check whether a port is free before the start, and whether a URL answers after it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from urllib.parse import urlsplit
 
 
 def port_problem(setting: str, host: str, port: int) -> str | None:
-    """One line when nothing can listen there, naming the setting (`GATEWAY` of GATEWAY_HOST and GATEWAY_PORT)."""
+    """
+    Return one line, with the setting to change, if no server can listen there; otherwise None.
+
+    `setting`: such as `GATEWAY`, for GATEWAY_HOST and GATEWAY_PORT.
+    """
     if port == 0:
         return None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As servers do: a connection of an earlier run in TIME_WAIT must not make the port look taken.
+            # Servers set it too: a connection of an earlier run in TIME_WAIT must not make the port look taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
@@ -34,7 +38,7 @@ def _line(setting: str, host: str, port: int, error: OSError) -> str:
 
 
 def answers(url: str, *, timeout_s: float = 1) -> bool:
-    """Whether a GET of `url` is answered with less than 400."""
+    """Return whether a GET of `url` is answered with a status below 400."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:

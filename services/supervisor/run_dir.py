@@ -26,10 +26,10 @@ TITLE = "advent: "
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """
-    What `advent up` writes down about itself for the other commands; none of it is secret.
+    What `advent up` records about itself for the other commands; none of it is secret.
 
-    `store_url` is None with REDIS_URL set, `sandbox_url` when both providers are real. `real`: `resend`, `notion`.
-    `settings`: those of `inherited_settings.SHARED`, by name.
+    `store_url`: None if REDIS_URL is set. `sandbox_url`: None if Resend and Notion are real. `real`: which of `resend`
+    and `notion` are real. `settings`: those of `inherited_settings.SHARED`, by name.
     """
 
     pid: int
@@ -63,7 +63,7 @@ class RunDirectory:
         return self.folder / f"{name}.pid"
 
     def write_pid(self, name: str, pid: int) -> None:
-        """For the next start, should this one be killed. Errors are ignored: a full disk must not stop what runs."""
+        """Record a child, in case this parent is killed. Errors are ignored: a full disk must not stop the children."""
         with contextlib.suppress(OSError):
             _replace(self.pid_file(name), f"{pid}\n")
 
@@ -71,7 +71,7 @@ class RunDirectory:
         self.pid_file(name).unlink(missing_ok=True)
 
     def announce(self, running: RunInfo) -> None:
-        """Raises StoreError when it cannot be written, because no other command would find this one."""
+        """Write what other commands read. Raises StoreError if it cannot be written: they would not find this run."""
         try:
             _replace(self.folder / "up.json", json.dumps(asdict(running)))
         except OSError as error:
@@ -84,9 +84,9 @@ class RunDirectory:
         self.lock.forget()
 
     def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 6) -> None:
-        """End the children of a parent that was killed, where the kernel did not end them or they still drain."""
+        """End the children of a parent that was killed, if the kernel did not end them or they still drain."""
         recorded = [(name, pid, command_of(pid)) for name, pid in self._pids()]
-        # A process without a command line is dying, yet holds its port; one titled `up` was forked and not yet named.
+        # A process without a command line is dying but has its port; one titled `up` was forked and is not yet named.
         left = [
             pid for name, pid, command in recorded if command.startswith((TITLE + name, TITLE + "up")) or not command
         ]
@@ -109,7 +109,7 @@ class RunDirectory:
 
 
 def running_in(settings: Settings) -> RunInfo | None:
-    """The `advent up` that runs in DATA_DIR; None when none does."""
+    """Return the `advent up` that runs in DATA_DIR, or None."""
     try:
         running = RunInfo(**json.loads((settings.data_dir / "run" / "up.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -119,7 +119,7 @@ def running_in(settings: Settings) -> RunInfo | None:
 
 def with_store_url(settings: Settings) -> Settings:
     """
-    The same settings with a data store: REDIS_URL, or the embedded store of a running `advent up` in DATA_DIR.
+    Return the settings with a data store: REDIS_URL, or the embedded store of a running `advent up` in DATA_DIR.
 
     Raises StoreError when there is neither.
     """
@@ -135,7 +135,7 @@ def _not_running(folder: Path) -> str:
     try:
         (folder / "run" / "up.json").stat()
     except PermissionError as error:
-        return f"{folder} cannot be read ({error.strerror}); be the user who started `advent up`, or set REDIS_URL"
+        return f"{folder} cannot be read ({error.strerror}); run this as the user of `advent up`, or set REDIS_URL"
     except OSError:
         pass
     return f"no `advent up` with an embedded store runs in {folder}; set REDIS_URL, or start `advent up` first"

@@ -1,4 +1,4 @@
-"""Settings that put the sandbox in the place of each provider without a key."""
+"""Settings that use the sandbox in place of each provider without a key."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from services.sandbox import ids
 
 def with_sandbox(settings: Settings) -> Settings:
     """
-    The same settings, with the sandbox's addresses, keys and database ids for providers that are not real.
+    Return the settings, with the sandbox's addresses, keys and database ids for providers that are not real.
 
-    A provider is real with RESEND_API_KEY or NOTION_TOKEN; without the key its address is ignored. The calendar of the
-    sandbox and its phones are used only where no provider is real: simulated bookings must reach no real contact.
+    Resend is real if RESEND_API_KEY is set, Notion if NOTION_TOKEN is; without the key, the provider's address is
+    ignored. The sandbox's calendar and phones are used only if no provider is real: simulated bookings must not reach
+    real contacts.
     """
     update: dict[str, Any] = {}
     names = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and ended children, as things that the supervisor waits for."""
+"""Let the supervisor wait for Ctrl-C, SIGTERM and ended children."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from types import FrameType, TracebackType
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _AGAIN_S = 1.0
-"""Ctrl-C may arrive twice at once (terminal group and parent); a second one on purpose takes longer than this."""
+"""Ctrl-C may arrive twice at once (terminal group and parent). A second one counts only after this time."""
 
 
 class Signals:
-    """While entered, signal handlers only set flags, so nothing is interrupted. `wait` returns early on a signal."""
+    """
+    Signal handlers, from `__enter__` to `__exit__`, that only set flags, so nothing is interrupted.
+
+    `stop`: a first signal to stop has come. `hurry`: a second one has. `wait` returns early on a signal.
+    """
 
     def __init__(self) -> None:
         self._first: float | None = None
@@ -30,7 +34,7 @@ class Signals:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        # Under `nohup` SIGHUP is ignored, and must stay so.
+        # Under `nohup`, SIGHUP is ignored and must stay ignored.
         numbers = [n for n in _STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in numbers}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _nothing)
@@ -48,7 +52,7 @@ class Signals:
         os.close(self._write)
 
     def wait(self, seconds: float) -> None:
-        """Until a signal arrives, `seconds` at most."""
+        """Wait until a signal arrives, but at most `seconds`."""
         select.select([self._read], [], [], max(0.0, seconds))
         while self._drained():
             pass
@@ -68,4 +72,4 @@ class Signals:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """Without a handler Python would not write to the wake-up pipe."""
+    """Do nothing. Without a handler, Python would not write to the wake-up pipe."""

@@ -1,4 +1,4 @@
-"""The HTTP server of a worker that waits for its store: alive, not ready, store away."""
+"""The HTTP server of a worker that waits for its store: it reports the worker as alive but not ready."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NOT_READY = {"status": "not ready", "store": "away", "draining": False, "warnin
 
 class StandbyServer:
     """
-    Once opened: `/health` 200, `/ready` 503, `/metrics` with `advent_store_up` 0, on the worker's own port.
+    Once opened, answers on the worker's own port: `/health` 200, `/ready` 503, `/metrics` with `advent_store_up` 0.
 
-    A supervisor that restarts processes that do not answer therefore leaves a waiting worker alone, and monitoring sees
+    Therefore a service manager that restarts unresponsive processes leaves a waiting worker alone, and monitoring sees
     that the store is missing. If another worker of this machine has the port, nothing answers yet.
     """
 
@@ -34,7 +34,7 @@ class StandbyServer:
         return self
 
     def open(self) -> None:
-        """Listen; does nothing when it already listens."""
+        """Start to listen, unless it already listens."""
         if self._server is not None or self._address[1] == 0:
             return
         try:
@@ -62,7 +62,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client closed the connection: nothing to do."""
+        """Do nothing: the client closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,4 +86,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *arguments: object) -> None:
-        """The worker itself logs that it waits."""
+        """Log nothing: the worker itself logs that it waits."""

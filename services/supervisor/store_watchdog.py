@@ -1,4 +1,4 @@
-"""Starts the embedded store again when it ends: a full disk ends it, and must not end everything else."""
+"""Start the embedded store again when it ends: a full disk, for example, must not end the other processes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from services.supervisor.run_dir import RunDirectory
 
 
 class StoreWatchdog:
-    """Call `check` often. `start_at`: when to start the store again (monotonic seconds); None while it runs."""
+    """Restarts the store. Call `check` often. `start_at`: the next start (monotonic seconds); None while it runs."""
 
     def __init__(self, store: EmbeddedStore, run_dir: RunDirectory, *, say: Callable[[str], None]) -> None:
-        """The store has just been started."""
+        """`store`: has just been started."""
         self.start_at: float | None = None
         self._store, self._run_dir, self._say = store, run_dir, say
         self._failures = 0
         self._note_start()
 
     def check(self) -> None:
-        """Start the store if it has ended: at once if it ran for STEADY_S, else after a longer wait each time."""
+        """Start the store if it has ended: at once if it ran for STEADY_S, otherwise after a longer wait each time."""
         if self._store.is_running:
             return
         now = time.monotonic()

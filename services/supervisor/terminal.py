@@ -1,4 +1,4 @@
-"""What `advent up` prints for the person who started it."""
+"""The texts that `advent up` prints in the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNITS = ((86_400_000, "day", "d"), (3_600_000, "hour", "h"), (60_000, "minute",
 
 
 def say(line: str = "") -> None:
-    """To stdout at once, also into a pipe. A reader that has closed the pipe must not stop what runs."""
+    """Print a line at once, even into a pipe. A reader that closes the pipe must not stop Advent."""
     try:
         print(line, flush=True)  # noqa: T201 -- this is the terminal output
     except BrokenPipeError:
@@ -25,7 +25,7 @@ def say(line: str = "") -> None:
 
 
 def welcome(settings: Settings, campaign: Campaign, *, worker_url: str | None) -> str:
-    """Where everything is, how fast it runs, and what to do next."""
+    """Return what to print after the start: where everything is, how fast it runs, and what to do next."""
     lines = [_headline(settings, campaign), ""]
     lines += [f"  {name:<10}{where}" for name, where in _places(settings, worker_url)]
     lines += ["", f"  {'pace':<10}{pace_in_words(campaign, settings.pace)}", ""]
@@ -55,9 +55,7 @@ def _places(settings: Settings, worker_url: str | None) -> list[tuple[str, str]]
         places.append(("inbox", f"{settings.sandbox_url}/inbox    every mail, as its recipient sees it"))
     if "notion" in settings.sandboxed:
         places.append(("Notion", f"{settings.sandbox_url}/notion   the two databases"))
-    places.append(
-        ("console", f"{settings.console_url}    is all well, and what needs a decision{_login_note(settings)}")
-    )
+    places.append(("console", f"{settings.console_url}    health, and what needs a decision{_login_note(settings)}"))
     if worker_url:
         places.append(("worker", f"{worker_url}/metrics"))
     places.append(("data", _data(settings)))
@@ -85,7 +83,7 @@ def _relative(path: Path) -> str:
 
 
 def advent_command(settings: Settings) -> str:
-    """How to call `advent` in another terminal."""
+    """Return how to call `advent` in another terminal."""
     own = Path(sys.argv[0])
     found = shutil.which("advent")
     on_path = found is not None and own.exists() and Path(found).resolve() == own.resolve()
@@ -97,7 +95,7 @@ def advent_command(settings: Settings) -> str:
 
 
 def pace_in_words(campaign: Campaign, pace: Pace) -> str:
-    """`eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, …`, or the days themselves in production."""
+    """Return `eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, …`; in production, the days as they are."""
     played, real = campaign.cadence(pace), campaign.cadence(Pace())
     length = in_words(real.offsets_ms[-1])
     if played == real:
@@ -106,7 +104,7 @@ def pace_in_words(campaign: Campaign, pace: Pace) -> str:
 
 
 def in_words(ms: int, *, spell: bool = True) -> str:
-    """`eleven days`, `36 seconds`: in the largest unit of which there are at least two, or exactly one."""
+    """Return `eleven days` or `36 seconds`: in the largest unit of which there are at least two, or exactly one."""
     size, word, _ = _unit(ms)
     count = ms / size
     names = _NUMBERS.split(",")

@@ -31,23 +31,23 @@ from services.supervisor.signals import Signals
 from services.supervisor.store_watchdog import StoreWatchdog
 
 _FAILED_STARTS_MAX = 5
-"""A child that ended this often without ever having been ready will not work: then everything stops."""
+"""If a child has ended this often without ever being ready, everything stops."""
 
 _DRAIN_S = 27.0
-"""For all children together; service managers usually grant 30 s."""
+"""How long all children together may take to stop; service managers usually grant 30 s."""
 
 
 def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
     """
-    Run everything until Ctrl-C or SIGTERM; returns the exit status.
+    Run everything until Ctrl-C or SIGTERM. Return the exit status.
 
     1. Check what can be checked before anything starts: campaign, secrets, folder, ports.
-    2. Start the embedded store, unless REDIS_URL names another; bring it up to date if an older version wrote it.
+    2. Start the embedded store, unless REDIS_URL names another store. Migrate it if an older version wrote it.
     3. Fork the children from one preloaded parent, and wait until each answers.
-    4. Print where everything is; start again what ends.
+    4. Print where everything is. Start children again that end.
     5. Stop in order: the gateway first, the store last.
 
-    Raises SettingsError, CampaignError or StoreError, one line a problem, before anything has started.
+    Raises SettingsError, CampaignError or StoreError, with a line for each problem, before anything has started.
     """
     settings = with_sandbox(with_generated_secrets(settings))
     check_access_settings(settings)
@@ -83,7 +83,7 @@ def _with_store(
 
 
 def _migrate(store: EmbeddedStore, settings: Settings, say: Callable[[str], None]) -> None:
-    """A store that an older version wrote is brought up to date before any process uses it."""
+    """Migrate a store that an older version wrote, before any process uses it."""
     migration = asyncio.run(
         migrate_embedded(store, settings.data_dir, secret_key=settings.secret, clock=SystemClock(), report=say)
     )
@@ -149,7 +149,7 @@ class _Up:
             self.store.forget()
 
     def _wait_until_ready(self) -> bool:
-        """Wait for each child's first answer, and print which are missing; False when everything must stop instead."""
+        """Wait for each child's first answer, and print which are missing. Return False if everything must stop."""
         began = said = time.monotonic()
         while waiting := [child for child in self.children if not self._is_ready(child)]:
             self.signals.wait(0.03)
@@ -184,7 +184,7 @@ class _Up:
         self.say(terminal.welcome(self.original_settings, self.campaign, worker_url=worker_url))
 
     def _check_children(self) -> None:
-        """Collect the children that have ended, and start those that are due."""
+        """Collect the children that have ended, and start those whose time has come."""
         if self.watchdog is not None and not self.signals.stop:
             self.watchdog.check()
         for child in self.children:
@@ -204,13 +204,13 @@ class _Up:
         self.say(f"the {child.spec.name} {ending}; starting it again" + (f" in {wait_s:.0f} s" if wait_s >= 1 else ""))
 
     def _seconds_to_next_start(self) -> float:
-        """Until the store or a child is to be started; a signal ends the wait early."""
+        """Return the time until the store or a child must be started; a signal ends the wait early."""
         due = [child.start_at for child in self.children] + [self.watchdog.start_at if self.watchdog else None]
         starts = [start for start in due if start is not None]
         return min([start - time.monotonic() for start in starts], default=3600.0)
 
     def _stop(self) -> None:
-        self.say("stopping: no new webhooks; work in flight is finished")
+        self.say("stopping: no more webhooks are accepted; work in flight is finished first")
         deadline = time.monotonic() + _DRAIN_S
         for name in STOP_ORDER:
             for child in self.children:
@@ -219,7 +219,7 @@ class _Up:
         self.say("stopped; nothing is lost")
 
     def _end(self, child: Child, deadline: float) -> None:
-        """SIGTERM; SIGKILL at the deadline or after a second Ctrl-C. Either way nothing accepted is lost."""
+        """Send SIGTERM, and SIGKILL at the deadline or after a second Ctrl-C. Nothing accepted is lost either way."""
         began = said = time.monotonic()
         child.end()
         while child.pid is not None:
@@ -229,5 +229,5 @@ class _Up:
             if now > deadline or self.signals.hurry:
                 child.end(signal.SIGKILL)
             elif now - said >= 2:
-                self.say(f"the {child.spec.name} finishes its work … {now - began:.0f} s (Ctrl-C again: at once)")
+                self.say(f"the {child.spec.name} is finishing work … {now - began:.0f} s (Ctrl-C again to stop now)")
                 said = now

@@ -52,7 +52,7 @@ def test_an_own_pace_wins_and_is_reported(commands, run_ledger, command):
     status, output, errors = commands(*command, TESTING_MODE="false")
 
     assert (status, len(errors.splitlines())) == (0, 1)
-    assert errors.startswith("advent: set otherwise than in the running `advent up`: TESTING_MODE is false here")
+    assert errors.startswith("advent: settings differ from the running `advent up`: TESTING_MODE is false here")
     assert command[0] == "resume" or last_due_ms(output) > 86_400_000
 
 

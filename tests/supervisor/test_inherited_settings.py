@@ -71,8 +71,8 @@ def test_another_plan_is_reported_in_one_line_and_another_port_is_not(runs, give
 
     assert plan_differences(given(TESTING_MODE="true", CAMPAIGN_SPEED="10", GATEWAY_PORT="8000")) is None
     assert plan_differences(given(TESTING_MODE="false", CAMPAIGN_SPEED="60")) == (
-        "set otherwise than in the running `advent up`: TESTING_MODE is false here and true there,"
-        " CAMPAIGN_SPEED is 60 here and 10 there; this command follows the former"
+        "settings differ from the running `advent up`: TESTING_MODE is false here and true there,"
+        " CAMPAIGN_SPEED is 60 here and 10 there; this command uses the values from here"
     )
 
 
