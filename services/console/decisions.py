@@ -1,7 +1,8 @@
 """
-What a user decides about one person: pause, resume, skip, send now, suppress, let come back, forget.
+Decisions of a user about one person: pause, resume, skip, send now, suppress, unsuppress, forget.
 
-Pages and the API use the same functions. Each is a transition of the ledger, may be repeated, and is in the action log.
+Pages and the API use the same functions. Each is a transition of the ledger, may safely be repeated, and is recorded in
+the action log.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ CONSENT_LENGTH_MAX = 500
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    `answer`: `done`, or why nothing was done; `message`: the same in words, for the user.
+    The result of a decision.
 
-    `job`: what a worker does of it, see `worker_jobs`.
+    `answer`: `done`, `waits`, `asked`, or the reason why nothing was done; `message`: the same in words, for the user.
+    `job`: id of the job with which a worker completes it, see `worker_jobs`; "" if there is none.
     """
 
     answer: str
@@ -47,11 +49,11 @@ class Outcome:
 
 
 HANDED_OVER_MS: Final = 5 * 60_000
-"""An SMS that is sent now is with its provider by then, unless something is wrong."""
+"""Normally, an SMS that is sent now has reached its provider within this time."""
 
 Fields = Mapping[str, str]
 Decide = Callable[[ConsoleContext, ContactTimeline, Fields], Awaitable[str]]
-"""Answers with a key of MESSAGES, without the name of the action."""
+"""Returns a key of MESSAGES without the name of the action, or a key of _OF_A_MAIL."""
 
 MESSAGES: Final[Mapping[str, str]] = {
     "pause done": "Paused: nothing is sent to this person until somebody resumes it.",
@@ -88,12 +90,12 @@ _OF_A_MAIL: Final[Mapping[str, str]] = {
 
 
 def message_of(action: str, answer: str) -> str:
-    """In words; "" for what no action answers."""
+    """Return the answer of an action in words; "" if no action has such an answer."""
     return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
 
 
 async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:
-    """Raises KeyError for an unknown action; as `Store.run` does."""
+    """Execute an action of ACTIONS. Raises KeyError for an unknown action, and the errors of `Store.run`."""
     job = job_id_in(fields)
     answer = await ACTIONS[action](context, person, {**fields, "job": job})
     return Outcome(answer, message_of(action, answer), job if (action, answer) == ("forget", "done") else "")
@@ -149,7 +151,11 @@ async def _send_now(context: ConsoleContext, person: ContactTimeline, fields: Fi
 
 
 def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> bool:
-    """Whether it is a reminder by SMS, for which quiet hours have begun: a worker would drop it for good."""
+    """
+    Whether the mail is a reminder by SMS that would be sent in quiet hours.
+
+    A worker would skip such a reminder finally, so it is not sent now and keeps its planned time.
+    """
     mail = _mail_of(person, fields)
     if mail is None or (mail.delivery.kind, mail.delivery.channel) != (Kind.REMINDER, Channel.SMS):
         return False
@@ -163,7 +169,7 @@ def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) 
 
 
 def _mail_of(person: ContactTimeline, fields: Fields) -> PersonMail | None:
-    """`fields` name one of their mails: `step-3`, or the id of what is sent about a call."""
+    """Return the mail that `fields` name: `step-3`, or the delivery id of a mail or SMS about a call."""
     return next((one for one in (*person.mails, *person.call_mails) if one.name == fields.get("mail")), None)
 
 

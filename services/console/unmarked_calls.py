@@ -1,4 +1,8 @@
-"""Calls that nobody has marked: what a mark would bring about, and the mark itself. Pages and the API use the same."""
+"""
+Calls that are over and that nobody has marked: the effect that a mark would have, and setting it.
+
+Pages and the API use the same functions.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,13 @@ from services.console.formatting import ago, moment
 NOT_THANKED = "No follow-up goes out: nobody is thanked so late."
 _UNLESS = "unless this person has left, booked again, or got another follow-up of this call"
 READ_AT_ONCE: Final = 20
-"""Each over a connection of its own."""
+"""Calls whose effects are read at the same time, each over its own connection."""
 Answer = Literal["completed", "no-show", "before", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownCall:
-    """`effects`: of each mark, what follows from it, in words."""
+    """A call with `effects`: what each mark would cause, in words."""
 
     call: UnmarkedCall
     effects: dict[Mark, str]
@@ -39,7 +43,7 @@ def mark_named(text: str) -> Mark | None:
 
 
 async def show_calls(context: ConsoleContext, calls: Sequence[UnmarkedCall]) -> list[ShownCall]:
-    """Those of a page, in their order."""
+    """Return the calls with their effects, in the same order."""
     shown: list[ShownCall] = []
     for first in range(0, len(calls), READ_AT_ONCE):
         shown += await asyncio.gather(*(show_call(context, one) for one in calls[first : first + READ_AT_ONCE]))
@@ -51,7 +55,7 @@ async def show_call(context: ConsoleContext, call: UnmarkedCall) -> ShownCall:
 
 
 async def mark_call(context: ConsoleContext, guest: str, mark: Mark) -> Answer:
-    """The mark, if it was set now; `before`: somebody had set one; `unknown`: no such call is unmarked."""
+    """Set a mark and return it; `before`: the call was marked already; `unknown`: no such call is unmarked."""
     calls = context.ledger.unmarked_calls
     call = await calls.get(guest)
     if call is None:
@@ -86,7 +90,7 @@ async def _no_show_effect(context: ConsoleContext, call: UnmarkedCall) -> str:
 
 
 def _as_missed(call: UnmarkedCall, gathered: Gathered, now_ms: int) -> tuple[Booking, list[BookingEvent]]:
-    """The booking as it is once the guest is marked as absent, and the events about it."""
+    """Return the booking as it would be after the mark `no-show`, and the events about it."""
     events = [*gathered.events, call.marked("no-show", now_ms=now_ms)]
     booking = next((one for one in resolve(events, gathered.first_guests) if one.id == call.id), call.booking)
     own = [event for event in events if event.uid == booking.uid]

@@ -1,4 +1,4 @@
-"""The overview: is all well, the counts, what needs a decision, providers, queues and workers."""
+"""The overview: health, counts, what needs a decision, providers, queues and workers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def show_json(request: web.Request) -> web.Response:
-    """The same for programs; without any address."""
+    """Return the same as JSON for programs, without addresses."""
     context = request.app[CONTEXT]
     status = await context.status_cache.newest()
     body = _body(context, status, files_differ=await context.files_differ())
@@ -146,11 +146,11 @@ DECIDED_AT = {
     "unmarked": ("/unmarked-calls", "Unmarked calls"),
     "signups": ("/held-signups", "Release or discard"),
 }
-"""By the name of a finding: the page on which somebody settles it."""
+"""By the name of a finding: the path and the title of the page on which a user can resolve it."""
 
 
 def _rates(context: ConsoleContext) -> dict[str, str]:
-    """How many requests each provider may get, in words."""
+    """Return for each provider, in words, how many requests it may get."""
     settings = context.settings
     return {
         MAIL: f"{settings.resend_requests_per_second:g} a second",
@@ -162,7 +162,11 @@ def _rates(context: ConsoleContext) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ShownHealth:
-    """`state`: `unknown` while the store does not answer. `sentence`: without a full stop; its age follows."""
+    """
+    The health as the page shows it.
+
+    `state`: `unknown` while the store does not answer. `sentence`: without a full stop; the page appends its age.
+    """
 
     state: Literal["well", "trouble", "unknown"]
     sentence: str

@@ -1,4 +1,4 @@
-"""Queues and workers, and the jobs that failed: requeued or deleted by a click, one, those of one error, or all."""
+"""The page of queues, workers and failed jobs. One job, all of an actor or error, or all can be requeued or deleted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OUTCOMES = {
 
 
 async def show(request: web.Request) -> web.Response:
-    """`?queue=`: the failed jobs of one queue."""
+    """Show queues, workers and failed jobs; with `?queue=`, only the failed jobs of one queue."""
     context, first, queue = request.app[CONTEXT], first_of(request), request.query.get("queue", "")
     status = await context.status_cache.newest()
     chosen = (queue,) if queue in QUEUES else QUEUES
@@ -83,7 +83,7 @@ async def _act(request: web.Request, what: Verb) -> web.Response:
 
 
 async def _act_on_many(request: web.Request, what: Verb) -> web.Response:
-    """Those of one `actor`, of one `error` of it, or `all`; `queue`: of that one only."""
+    """Decide on the failed jobs of one `actor`, on those of one `error` of it, or on `all`; `queue` restricts them."""
     form = await request.post()
     actor, error, queue = (form.get(name) for name in ("actor", "error", "queue"))
     is_all = form.get("all") == "yes"

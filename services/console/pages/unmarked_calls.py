@@ -1,4 +1,4 @@
-"""Calls that are over and of which nobody reported how they went: a click says it."""
+"""The page of unmarked calls: calls that are over and whose outcome nobody reported. A user can mark them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MESSAGES = {
 
 
 def message_of(request: web.Request) -> str:
-    """The result of the mark that led here; "" without one."""
+    """Return in words the result of the mark that led to this page; "" without one."""
     return _MESSAGES.get(request.query.get("marked", ""), "")
 
 
 async def show(request: web.Request) -> web.Response:
-    """The one that ended first at the head, a page at a time."""
+    """Show unmarked calls, the one that ended first at the top, a page at a time."""
     context, first = request.app[CONTEXT], first_of(request)
     calls = await context.ledger.unmarked_calls.read_all()
     return page(
@@ -41,7 +41,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def mark(request: web.Request) -> web.Response:
-    """`back`: the page of the person, if the form was there."""
+    """Mark a call. The field `back` has the person's id if the form was on the person's page."""
     form = await request.post()
     guest, given, back = (str(form.get(name, "")) for name in ("call", "mark", "back"))
     wanted = mark_named(given)
