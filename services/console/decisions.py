@@ -56,35 +56,35 @@ Decide = Callable[[ConsoleContext, ContactTimeline, Fields], Awaitable[str]]
 """Returns a key of MESSAGES without the name of the action, or a key of _OF_A_MAIL."""
 
 MESSAGES: Final[Mapping[str, str]] = {
-    "pause done": "Paused: nothing is sent to this person until somebody resumes it.",
-    "pause already": "This person was paused already; nothing changed.",
-    "resume done": "Resumed: what is overdue goes now, each mail with the minimum gap to the one before.",
+    "pause done": "Paused: nothing is sent to this person until somebody resumes their mail.",
+    "pause already": "This person was already paused; nothing changed.",
+    "resume done": "Resumed: overdue mails are sent now, with the minimum gap between them.",
     "resume already": "This person was not paused; nothing changed.",
-    "skip done": "Skipped: that mail is never sent to this person. The mails after it keep their days.",
-    "send-now done": "That mail is due now, and leaves as soon as a worker takes it and the sending window is open.",
-    "send-now waits": "That mail goes as soon as the minimum gap to the last mail is kept.",
-    "suppress done": "Suppressed: no further mail goes to this address, in any campaign; Resend's list follows.",
-    "suppress already": "This address was suppressed already; nothing changed.",
-    "unsuppress asked": "A worker takes it off Resend's list and lets mail go again, or the timeline says why not.",
+    "skip done": "Skipped: that mail is never sent to this person. Later mails keep their dates.",
+    "send-now done": "That mail is due now. It is sent as soon as a worker is free and the sending window is open.",
+    "send-now waits": "That mail is sent as soon as the minimum gap after the last mail has passed.",
+    "suppress done": "Suppressed: this address gets no further mail, in any campaign; a worker tells Resend, too.",
+    "suppress already": "This address was already suppressed; nothing changed.",
+    "unsuppress asked": "A worker takes it off Resend's list and allows mail again, or the timeline says why not.",
     "unsuppress already": "This address is not suppressed; nothing changed.",
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
-    "forget done": "Erased here; the address gets no mail again. It waits for Resend's own suppression list, for at"
-    " most a day; then nothing is kept of this person but the hash of the address.",
-    "forget ended": "Forgotten: nothing is kept of this person but the hash of the address, as long as no mail may go"
-    " to it. To show that to somebody, find the address here.",
-    "forget already": "Nothing is kept of this person.",
+    "forget done": "Erased here; the address gets no mail again. It is stored, for at most a day, until it is on"
+    " Resend's own suppression list. After that, only the hash of the address is stored.",
+    "forget ended": "Forgotten: only the hash of the address is stored, for as long as it must get no mail. To show"
+    " this to somebody, search for the address here.",
+    "forget already": "Nothing is stored about this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }
 _OF_A_MAIL: Final[Mapping[str, str]] = {
-    "already": "Nothing was done: that mail has met its end already, as the timeline shows.",
-    "sending": "Nothing was done: a worker is handing that mail over just now.",
+    "already": "Nothing was done: that mail already has its final status; the timeline shows it.",
+    "sending": "Nothing was done: a worker is sending that mail right now.",
     "over": "Nothing was done: this person's sequence is over.",
     "paused": "Nothing was done: this person's mail is paused; resume it first.",
-    "call over": "Nothing was done: the call is not as it was any more, or has begun; the timeline shows it.",
-    "quiet": "Nothing was done: no SMS goes in quiet hours or just before them. It goes at its planned time.",
+    "call over": "Nothing was done: the call has begun or was changed; the timeline shows it.",
+    "quiet": "Nothing was done: no SMS is sent in quiet hours or just before them. It is sent at its planned time.",
     "later": "Nothing was done: another mail comes before that one.",
-    "another version": "Nothing was done: the campaign has just changed; look at the page again.",
+    "another version": "Nothing was done: the campaign has just changed; reload the page.",
     "unknown": "Nothing was done: this campaign has no such mail.",
 }
 

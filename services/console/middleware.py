@@ -143,7 +143,7 @@ class RequestMiddleware:
         name = DASHBOARD_TOKEN if request.path.startswith(DASHBOARD_PATH) else FORM_TOKEN
         token = (await request.post()).get(name)
         if not isinstance(token, str) or not self._context.sessions.is_form_token(principal.session, token):
-            raise _forged("Its token is not that of your session: go back, reload the page, and send it again.")
+            raise _forged("Its token does not match your session: go back, reload the page, and send it again.")
 
     def _with_cookie(
         self, request: web.Request, response: web.StreamResponse, principal: Principal
@@ -162,7 +162,7 @@ def _check_role(request: web.Request, principal: Principal) -> None:
     """Raises Problem 403 if a user with the role `read` tries to change something."""
     if principal.user is not None and not principal.may_act and request.path not in CHANGES_NOTHING:
         detail = f"{principal.name} has the role `read`. Ask somebody with the role `full` to do it."
-        raise Problem(403, detail, title="You may look, and not act")
+        raise Problem(403, detail, title="You may look, but not act")
 
 
 def _to_login(request: web.Request) -> web.StreamResponse:
@@ -177,7 +177,7 @@ def _not_logged_in() -> Problem:
 
 
 def _store_away() -> Problem:
-    detail = "Nothing can be looked up or done until it does; the overview shows the last known state."
+    detail = "Nothing can be read or changed until it does; the overview shows the last known state."
     return Problem(503, detail, title="The data store does not answer", headers={"Retry-After": "5"})
 
 

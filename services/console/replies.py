@@ -33,10 +33,10 @@ def banners(settings: Settings) -> list[tuple[str, str]]:
     if not settings.resend_is_real:
         found.append(("Sandbox", "no mail leaves this machine"))
     if settings.testing_mode:
-        to_whom = "" if not settings.resend_is_real else ", and only TESTING_RECIPIENTS are written to"
+        to_whom = "" if not settings.resend_is_real else ", and only TESTING_RECIPIENTS get mail"
         found.append(("Test mode", f"minutes instead of days{to_whom}"))
     if settings.campaign_speed != 1:
-        found.append((f"Pace {settings.campaign_speed:g}", "every step and reminder comes that much sooner"))
+        found.append((f"Pace {settings.campaign_speed:g}", "every step and reminder is due that many times sooner"))
     return found
 
 

@@ -23,7 +23,7 @@ from services.console.acting import record_action
 from services.console.context import ConsoleContext
 from services.console.formatting import ago, moment
 
-NOT_THANKED = "No follow-up goes out: nobody is thanked so late."
+NOT_THANKED = "No follow-up is sent: it is too late for a thank-you."
 _UNLESS = "unless this person has left, booked again, or got another follow-up of this call"
 READ_AT_ONCE: Final = 20
 """Calls whose effects are read at the same time, each over its own connection."""
@@ -70,22 +70,22 @@ async def _no_show_effect(context: ConsoleContext, call: UnmarkedCall) -> str:
     gathered = await context.ledger.bookings.gather(booking_of(call.id))
     campaign = context.played(gathered.campaign or context.ledger.campaign)
     if campaign is None:
-        return f"What follows is up to {gathered.campaign}, which is not played here."
+        return f"What follows depends on {gathered.campaign}, which does not run here."
     if call.booking.email and await context.ledger.suppressions.of(call.booking.email):
-        return "No follow-up goes out: the address is suppressed."
+        return "No follow-up is sent: the address is suppressed."
     now_ms = context.clock.now_ms()
     missed, events = _as_missed(call, gathered, now_ms)
     found = follow_ups_of(missed, events, campaign.follow_up_rules(context.settings.pace), now_ms=now_ms)
     of_no_show = [one for one in found if delivery_of(one.id).trigger is Trigger.NO_SHOW]
     if not of_no_show:
-        return f"No follow-up goes out: {campaign.name} has none for a missed call."
+        return f"No follow-up is sent: {campaign.name} has none for a missed call."
     planned = [
         f"{delivery_of(one.id).label} at {moment(one.due_ms, now_ms)} UTC ({ago(one.due_ms, now_ms)})"
         for one in of_no_show
         if one.because is None
     ]
     if not planned:
-        return f"No follow-up goes out: {of_no_show[0].because}."
+        return f"No follow-up is sent: {of_no_show[0].because}."
     return f"Planned: {', '.join(planned)}, {_UNLESS}."
 
 

@@ -75,7 +75,7 @@ async def read_job(context: ConsoleContext, job_id: str) -> ConsoleJob:
     if job is None:
         raise Problem(
             404,
-            "What came of it is kept for 5 minutes, of a forgotten person for an hour. The actions say who did what.",
+            "A result is kept for 5 minutes; for a forgotten person, for an hour. The page Actions says who did what.",
             title="No such job",
         )
     return job
@@ -95,7 +95,7 @@ def _what(context: ConsoleContext, given: Mapping[str, str]) -> str:
         except ValueError:
             raise _wrong("delivery", "must be the id of a delivery") from None
     if given["campaign"] not in context.ledger.campaigns:
-        raise _wrong("campaign", "must be one that is played here")
+        raise _wrong("campaign", "must be a campaign that runs here")
     if not given["mail"]:
         raise _wrong("mail", "must be the id of a step, or the name of a reminder or follow-up")
     return f"{given['campaign']}/{given['mail']}"

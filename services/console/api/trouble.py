@@ -29,7 +29,7 @@ CALLS_MAX: Final = 100
 async def queues(request: web.Request) -> web.Response:
     snapshot = (await request.app[CONTEXT].status_cache.newest()).snapshot
     if snapshot is None:
-        raise Problem(503, "The store is being asked: try again in a moment.", title="Nothing is known yet")
+        raise Problem(503, "The store is being read: try again in a moment.", title="Nothing is known yet")
     return answer(
         models.Queues(
             queues=[
@@ -105,7 +105,7 @@ async def decide_held_signups(request: web.Request) -> web.Response:
     if [given.ids is not None, bool(given.visitor), given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `visitor`, or `all`: one of them.", title="Which held signups?")
     if wrong := [id for id in given.ids or () if not is_enrollment_id(id)]:
-        raise Problem(422, f"{wrong[0]!r} in `ids` is no enrollment id.", title="Which held signups?")
+        raise Problem(422, f"{wrong[0]!r} in `ids` is not an enrollment id.", title="Which held signups?")
     if given.ids is not None:
         chosen = [EnrollmentId(id) for id in given.ids]
     else:

@@ -13,8 +13,8 @@ from common.domain.people_index import Group, PeopleCounts
 _STATUS_LABELS: Mapping[Status, str] = {
     Status.HELD: "held: too many signups in an hour",
     Status.ACCEPTED: "just signed up",
-    Status.ACTIVE: "under way, the next mail in hand",
-    Status.COMPLETED: "had every mail",
+    Status.ACTIVE: "under way, the next mail is being sent",
+    Status.COMPLETED: "got every mail",
     Status.EXITED: "left early",
 }
 _BEFORE, _AFTER = (Status.HELD, Status.ACCEPTED, Status.ACTIVE), (Status.COMPLETED, Status.EXITED)

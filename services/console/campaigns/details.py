@@ -68,7 +68,7 @@ def played_campaign(context: ConsoleContext, key: str) -> Campaign:
     """Raises Problem 404 for a campaign that does not run here."""
     campaign = context.played(key)
     if campaign is None:
-        raise Problem(404, "CAMPAIGNS names those that are played here.", title="No such campaign")
+        raise Problem(404, "The setting CAMPAIGNS names the campaigns that run here.", title="No such campaign")
     return campaign
 
 

@@ -121,7 +121,7 @@ async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign
 async def _person(context: ConsoleContext, campaign: Campaign, id: str) -> Enrollment:
     found = await context.ledger.enrollments.get(id) if is_enrollment_id(id) else None
     if found is None or found.campaign != campaign.key:
-        raise Problem(404, "Nobody of this campaign has this id.", title="No such person")
+        raise Problem(404, "Nobody in this campaign has this id.", title="No such person")
     return found
 
 

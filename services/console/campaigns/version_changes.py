@@ -29,14 +29,14 @@ VersionAction = Literal["apply", "rollback"]
 VERSION_ACTIONS: Final[tuple[VersionAction, ...]] = get_args(VersionAction)
 
 MESSAGES: Final[Mapping[str, str]] = {
-    "done": "It is in force, for all processes at once. The plans of those under way follow now; until they do, no mail"
-    " of the campaign begins to leave.",
-    "already": "That version was in force already; nothing changed.",
-    "another version": "Nothing was done: another version was put in force meanwhile, or schedules still follow the"
-    " last one. Look at the plan again.",
+    "done": "The version is in force in all processes. The schedules of people under way are being updated; until that"
+    " is done, no mail of the campaign is sent.",
+    "already": "That version was already in force; nothing changed.",
+    "another version": "Nothing was done: another version was put in force meanwhile, or schedules are still being"
+    " updated to the last one. Look at the plan again.",
     "files changed": "Nothing was done: the files have changed since that plan. Look at it again.",
-    "repeated": "Nothing was done: a step has a text that people have had under another id; the plan names it.",
-    "first": "Nothing was done: the version in force is the first one; there is none to go back to.",
+    "repeated": "Nothing was done: a step has a text that people already got under another id. The plan names it.",
+    "first": "Nothing was done: the version in force is the first one, so there is none to go back to.",
 }
 
 
@@ -85,8 +85,8 @@ async def change_version(
     """
     Put another version in force, and start updating the schedules.
 
-    `source`, `target`: the versions that the plan named. Raises as `propose`, and Problem 409 if the files cannot be
-    read or the target version cannot.
+    `source`, `target`: the versions that the plan named. Raises as `propose`, and Problem 409 if the target version
+    cannot be read.
     """
     current = await _in_force(context, key)
     if current.version == target:

@@ -37,10 +37,10 @@ class Group:
     def replay_effect(self) -> str:
         parts = [
             (self.anew, "rendered again and sent at once: Resend certainly never had them"),
-            (self.same, "handed to Resend again, unchanged: it sends none twice"),
+            (self.same, "sent to Resend again, unchanged: Resend sends none of them twice"),
             (
                 self.asked,
-                "looked for in Resend's list by a worker, and sent only if they certainly are not there",
+                "checked against Resend's list by a worker, and sent only if they certainly are not there",
             ),
         ]
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)

@@ -25,8 +25,8 @@ from common.readers import Reader, reader_of
 from common.shown_mails import UNSUBSCRIBE_URL, render_shown, subject_shown
 from services.console.context import ConsoleContext
 
-GONE = "The version of the campaign in force has no such mail any more."
-NOT_PLAYED = "The campaign is not played here."
+GONE = "The campaign's version in force no longer has this mail."
+NOT_PLAYED = "The campaign does not run here."
 
 
 @dataclass(frozen=True, slots=True)

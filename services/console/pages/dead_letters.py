@@ -36,21 +36,20 @@ class Outcome(StrEnum):
 
 
 _MESSAGES = {
-    Outcome.REPLAYED: "Replayed: it is planned again, due at once.",
-    Outcome.ASKED: "A worker looks for it in Resend's list, then sends it or says why not. That takes a moment.",
-    Outcome.DISCARDED: "Discarded for good. Its reason stays in the contact's timeline.",
-    Outcome.GONE: "Nothing was done: the dead letter that you saw has changed since.",
+    Outcome.REPLAYED: "Replayed: the mail is planned again, due at once.",
+    Outcome.ASKED: "A worker checks Resend's list for the mail, then sends it or says why not. This takes a moment.",
+    Outcome.DISCARDED: "Discarded: the mail is never sent. Its reason stays in the contact's timeline.",
+    Outcome.GONE: "Nothing was done: the dead letter has changed since you saw it.",
     Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
-    Outcome.NONE_LEFT: "Nothing was done: none of these is a dead letter any more.",
+    Outcome.NONE_LEFT: "Nothing was done: none of these is still a dead letter.",
 }
 _NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
-    Way.SAME: "The same mail is handed to Resend again, unchanged. If Resend has accepted it before, it knows it again,"
-    " and nothing is sent twice.",
-    None: "Resend may have accepted it, too long ago to know it again. A worker looks for it in"
-    " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if the list does not decide"
-    " it, it stays here.",
+    Way.SAME: "The same mail is sent to Resend again, unchanged. If Resend has already accepted it, Resend recognizes"
+    " it, and nothing is sent twice.",
+    None: "Resend may have accepted it, but too long ago to recognize it. A worker checks Resend's list: if the mail is"
+    " there, nothing is sent; if it certainly is not there, it is sent; if the list does not tell, it stays here.",
 }
 
 
@@ -181,9 +180,9 @@ def _chosen(value: str) -> tuple[str, int]:
 
 _DONE = {
     "replayed": "planned again, due at once",
-    "asked": "looked for in Resend's list by a worker",
-    "discarded": "discarded for good",
-    "gone": "left alone, because they had changed",
+    "asked": "being checked against Resend's list by a worker",
+    "discarded": "discarded",
+    "gone": "left unchanged, because they had changed meanwhile",
 }
 
 

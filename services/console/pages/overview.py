@@ -184,7 +184,7 @@ def health_of(context: ConsoleContext, status: Status, *, files_differ: Sequence
 
 def _unknown(status: Status, now_ms: int) -> ShownHealth:
     if status.away_since_ms is None:
-        return ShownHealth("unknown", "Nothing is known yet: the store is being asked", ())
+        return ShownHealth("unknown", "Nothing is known yet: the store is being read", ())
     what = f"the data store has not answered for {duration(now_ms - status.away_since_ms)}"
     cure = "Signups are kept on the gateway's disk meanwhile, and mail waits. Start the store, or correct REDIS_URL."
     return ShownHealth("unknown", f"Unknown: {what}", (Finding("store", Level.BROKEN, what, cure),))

@@ -16,14 +16,14 @@ from services.console.replies import page, see_other
 PAGE_SIZE = 25
 _MESSAGES = {
     "requeue": "Requeued: a worker runs it as soon as one is free.",
-    "delete": "Deleted: it never runs again. What it was to send is scheduled anew where that is still due.",
-    "gone": "Nothing was done: that job is no failed one any longer.",
-    "none": "Nothing was done: none of these is a failed job any longer.",
+    "delete": "Deleted: it never runs again. A mail that it should have sent is scheduled again if it is still due.",
+    "gone": "Nothing was done: that job is no longer a failed job.",
+    "none": "Nothing was done: none of these is still a failed job.",
 }
 _OUTCOMES = {
     "requeued": "requeued: a worker runs each as soon as one is free",
-    "deleted": "deleted: they never run again, and what they were to send is scheduled anew where that is still due",
-    "gone": "left alone, because they were no failed jobs any longer",
+    "deleted": "deleted: they never run again; mails that they should have sent are scheduled again if still due",
+    "gone": "left unchanged, because they were no longer failed jobs",
 }
 
 

@@ -25,9 +25,9 @@ SERIES_MAX = 6
 """Number of fills in the style sheet. Further series all have the last one."""
 
 _MESSAGES = {
-    "paused": "Paused: nothing more of it begins to leave. Nothing is lost.",
-    "was paused": "It was paused already; nothing changed.",
-    "resumed": "Resumed: what is overdue goes as the plan said.",
+    "paused": "Paused: no further mail is sent. Nothing is lost.",
+    "was paused": "It was already paused; nothing changed.",
+    "resumed": "Resumed: overdue mail is sent as the plan said.",
     "was not paused": "It was not paused; nothing changed.",
 }
 
@@ -99,7 +99,7 @@ async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -
     """
     scope, now_ms = fields.get("scope", ""), context.clock.now_ms()
     if scope != "everybody" and scope not in context.ledger.campaigns:
-        raise Problem(422, "`scope` must be `everybody`, or a campaign that is played here.", title="No such campaign")
+        raise Problem(422, "`scope` must be `everybody`, or a campaign that runs here.", title="No such campaign")
     whose = None if scope == "everybody" else campaign_scope(scope)
     if action == "pause":
         reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX]

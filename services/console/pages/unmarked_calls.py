@@ -13,9 +13,9 @@ from services.console.unmarked_calls import mark_call, mark_named, show_calls
 PAGE_SIZE = 25
 _MESSAGES = {
     "completed": "Marked: the call took place.",
-    "no-show": "Marked as a no-show: a worker plans what follows in a moment, as the person's timeline then shows.",
-    "before": "Nothing was done: somebody had said before how that call went.",
-    "unknown": "Nothing was done: of that call it is known how it went.",
+    "no-show": "Marked as a no-show: a worker plans what follows in a moment; the person's timeline then shows it.",
+    "before": "Nothing was done: that call had already been marked.",
+    "unknown": "Nothing was done: that call is not waiting for a mark.",
 }
 
 
