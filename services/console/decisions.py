@@ -219,7 +219,7 @@ async def _unsuppress(context: ConsoleContext, person: ContactTimeline, fields: 
     detail = f"by {PRINCIPAL.get().name}; consent: {consent}"
     await context.ledger.suppressions.request_unsuppress(person.enrollment_id, detail=detail)
     before = f"suppressed: {known.reason}"
-    # The consent is in the person's timeline, which is erased with them; the action log is not.
+    # The consent is recorded only in the timeline, which is erased with the person; the action log is not erased.
     await record_action(context, "unsuppress", [person.enrollment_id], before=before, after="asked for, with consent")
     return "asked"
 

@@ -111,7 +111,7 @@ def _details(snapshot: StoreSnapshot) -> dict[str, Any]:
     }
     for name in (
         stats.circuits.keys() - snapshot.budgets.keys()
-    ):  # Without a budget here: only while its circuit is open.
+    ):  # A provider without a budget here is shown only while its circuit is open.
         providers[name] = {"circuit": _circuit(stats, name), "budget": None}
     return {
         "newest_dead_letters": [_dead_letter(letter) for letter in snapshot.dead_letters],
