@@ -1,4 +1,4 @@
-"""What is wrong with a manifest although each of its values alone is right."""
+"""Checks whether the values of a manifest fit together."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from common.domain.contact import Assessment
 from common.domain.projection import USED_COLUMNS
 
 Problem = tuple[tuple[str | int, ...], str]
-"""A place in the manifest, and what is wrong there."""
+"""A place in the manifest, and the problem there."""
 
 RESERVED = frozenset(
     {"email", "phone", "timezone", "locale", "consent_text", "consent_source", "consent_at", "visitor", "sms_consent"}
 )
-"""What every signup may tell; no campaign declares it."""
+"""The fields that every signup may contain; a campaign must not declare them."""
 VARIABLES = frozenset({"segment", "scoreboard", "rated", "booking_url", "sender_name", "placeholders"})
-"""Names that bodies know in every campaign."""
+"""The variables that exist in every campaign."""
 
 
 _OF_ASSESSMENTS = frozenset(field.name for field in fields(Assessment))
 
 
 def problems(manifest: Manifest) -> Iterator[Problem]:
-    """In the order of the file, more or less; the first is the one to report."""
+    """Yield the problems, roughly in the order of the file; the first one is reported."""
     if manifest.default_language not in manifest.languages:
         yield ("default_language",), f"not one of the languages; there are: {', '.join(manifest.languages)}"
     if manifest.opens and manifest.closes and manifest.closes < manifest.opens:
@@ -64,7 +64,7 @@ def _fields(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _fields_named(manifest: Manifest) -> Iterator[Problem]:
-    """Fields that other tables name."""
+    """Check the fields that `[systems]` and `[scoreboard]` name."""
     board = manifest.scoreboard
     named: list[tuple[tuple[str | int, ...], str, str]] = [
         (("systems", variable), field, "text") for variable, of in manifest.systems.items() for field in of
@@ -84,7 +84,7 @@ def _fields_named(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _columns(manifest: Manifest) -> Iterator[Problem]:
-    """Fields of its own that Notion shows; those of an assessment have columns already."""
+    """Check the columns of the campaign's own fields. The fields of an assessment have fixed columns."""
     taken = {name.lower() for name in (*USED_COLUMNS, *(str(step.notion_column) for step in manifest.steps))}
     for name, column in manifest.notion.fields.items():
         place, entry = ("notion", "fields", name), manifest.fields.get(name)
@@ -118,7 +118,7 @@ def _segments(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _examples(manifest: Manifest, fields: Mapping[str, Field]) -> Iterator[Problem]:
-    """An example of a segment has to be of that segment, or its preview would show a mail that nobody gets."""
+    """Check that each example belongs to its segment; otherwise its preview would show a mail that nobody gets."""
     for number, entry in enumerate(manifest.segments):
         for name, value in entry.example.items():
             if name not in fields:
@@ -131,7 +131,7 @@ def _examples(manifest: Manifest, fields: Mapping[str, Field]) -> Iterator[Probl
 
 
 def _segment_of(values: Mapping[str, object], manifest: Manifest, fields: Mapping[str, Field]) -> str:
-    """Asked once every rule is known to be one."""
+    """Return the segment of these values. All rules must be valid."""
     *rules, rest = manifest.segments
     return next((entry.name for entry in rules if read_rule(entry.when or "", fields).holds(values)), rest.name)
 
@@ -155,7 +155,7 @@ def _steps(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _times(manifest: Manifest) -> Iterator[Problem]:
-    """Offsets rise, by the minimum gap at least, in both modes."""
+    """Check that each step is due at least the minimum gap after the one before, in both modes."""
     for mode in ("production", "testing"):
         gap = _ms(manifest.minimum_gap, mode)
         for number, (earlier, later) in enumerate(zip(manifest.steps, manifest.steps[1:], strict=False), 1):

@@ -121,7 +121,7 @@ def merged(rows: Sequence[Restored]) -> Restored:
     """
     Combine all rows of a contact: every step that any row shows as sent, the earliest signup, any exit.
 
-    The oldest row survives, as in `common/providers/notion/mirror.py`. The row that was edited last provides the
+    The oldest row survives, as in `common/providers/notion/duplicates.py`. The row that was edited last provides the
     contact's data.
     """
     kept = min(rows, key=lambda row: (row.created, row.page_id))

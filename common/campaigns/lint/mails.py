@@ -1,4 +1,4 @@
-"""What a lint finds in the mails as their readers get them."""
+"""The lint of rendered mails."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from common.campaigns.lint.contrast import unreadable
 from common.campaigns.lint.finding import Finding
 
 SUBJECT_MAX, PREHEADER_MIN, PREHEADER_MAX = 78, 15, 140
-"""Characters. A line of a header (RFC 5322) is no longer than the first; an inbox shows no more than the last."""
+"""In characters. A header line (RFC 5322) has at most the first; an inbox shows at most the last."""
 NEARLY_CLIPPED_BYTES = round(GMAIL_CLIPS_BYTES * 0.9)
 _VAGUE = frozenset({"click here", "here", "link", "cliquez ici", "ici", "lien"})
 
 
 def mail_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
-    """Of every mail in every language, for a person with everything and for one with the least."""
+    """Yield the findings in every mail in every language, for a sample contact with all values and one with few."""
     for language in campaign.languages:
         for kind in ("full", "sparse"):
             for sample in samples.mails(campaign, identity, kind=kind, language=language):
@@ -60,7 +60,7 @@ def _of_lengths(where: str, subject: str, preheader: str, size: int) -> Iterator
 
 
 def _wrong_link(href: str) -> str | None:
-    """By syntax alone: nothing is fetched."""
+    """Return what is wrong with a link, None if nothing. Only its syntax is checked; nothing is fetched."""
     parts = urlsplit(href)
     if parts.scheme == "mailto":
         return None if "@" in parts.path else "no address; write mailto:name@example.com"
@@ -77,7 +77,7 @@ def _wrong_link(href: str) -> str | None:
 
 
 class _Page(HTMLParser):
-    """`links`: address and words."""
+    """Collects the links (address and text) and the images without alternative text."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a lint finds in the SMS as phones show them: what they cost, and how to end them."""
+"""The lint of rendered SMS: their price, and whether they say how to stop them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = ("STOP", "ARRET")
 
 
 def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
-    """Of every SMS in every language, for a call with everything and for one with the least; and what each costs."""
+    """Yield the findings in every SMS in every language, for a call with all values and one with few, and its price."""
     for language in campaign.languages:
         found: dict[str, list[str]] = {}
         for kind in samples.MEETINGS:
