@@ -107,7 +107,7 @@ class Campaign:
         try:
             return Cadence(offsets, self.minimum_gap.at(pace), self.step_ids, needs)
         except ValueError:
-            raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
+            raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps would be due at one time; lower it") from None
 
     def window(self, pace: Pace) -> Window | None:
         """Return the hours in which mail may be sent; None for any hour, which is always so in TESTING_MODE."""

@@ -125,7 +125,7 @@ def _sms_bodies(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[s
     found = {body: sms for body, sms in named.items() if (folder / manifest.tags[0] / sms).is_file()}
     if not found:
         first = next(iter(named.values()), "reminders/24h.sms.md")
-        problem = f"no reminder has a text for SMS; write {manifest.tags[0]}/{first}, or set it to false"
+        problem = f"no reminder has a text for SMS; write {manifest.tags[0]}/{first}, or set enabled to false"
         raise source.error(("sms", "enabled"), problem)
     return found
 
@@ -172,7 +172,7 @@ def _languages(folder: Path, source: TomlFile, manifest: Manifest, sms_bodies: C
     for tag in manifest.tags:
         home = folder / tag
         if not home.is_dir():
-            raise source.error(("languages",), f"nothing is written in {tag}; add the folder {tag}, or take it out")
+            raise source.error(("languages",), f"there is no folder {tag}; add it, or remove the language")
         strings = _strings(home, tag)
         systems = read_systems(home / "systems.toml") if manifest.systems else {}
         first = next(iter(found.values()), None)
@@ -199,9 +199,9 @@ def _strings(home: Path, tag: str) -> Strings:
 def _check_systems(file: Path, systems: Mapping[str, Advice], first: Mapping[str, Advice]) -> None:
     for key in (*first, *systems):
         if key not in systems:
-            raise CampaignError(f"{file}: [{key}] is missing, which another language has; add it")
+            raise CampaignError(f"{file}: [{key}] is missing, but another language has it; add it")
         if key not in first:
-            raise CampaignError(f"{file}: [{key}] is in this language only; add it to the others, or take it out")
+            raise CampaignError(f"{file}: [{key}] is in this language only; add it to the others, or remove it")
 
 
 def _check_colours(file: Path, manifest: Manifest, strings: Strings) -> None:

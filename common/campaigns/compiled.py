@@ -325,14 +325,14 @@ def from_json(text: str) -> CompiledCampaign:
         data = json.loads(text)
         found, campaign = data["format"], data["campaign"]
     except (ValueError, TypeError, LookupError):
-        raise CampaignError("the campaign's version cannot be read: it is damaged; apply the campaign again") from None
+        raise CampaignError("the stored campaign version is damaged; apply the campaign again") from None
     if found != FORMAT:
         raise CampaignError(
-            f"the campaign's version has format {found}, and this Advent reads format {FORMAT}; "
+            f"the stored campaign version has format {found}, but this Advent reads format {FORMAT}; "
             f"run the Advent that applied it, or a later one"
         )
     try:
         return _ADAPTER.validate_python(campaign)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-        raise CampaignError(f"the campaign's version is damaged at {place}; apply the campaign again") from None
+        raise CampaignError(f"the stored campaign version is damaged at {place}; apply the campaign again") from None

@@ -76,7 +76,7 @@ def _cure_of_syntax(text: str, message: str) -> str:
 
 def _cure(kind: str, message: str) -> str:
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return "unknown field; correct its name or take it out"
+        return "unknown field; correct its name or remove it"
     if kind in ("missing", "missing_argument"):
         return "missing; add it"
     return message.removeprefix("Value error, ")

@@ -76,14 +76,14 @@ def check_mails(campaign: Campaign) -> None:
 
 def _check_length(file: str, text: str) -> None:
     if len(text) > SMS_CHARACTERS_MAX:
-        raise CampaignError(f"{file}: {len(text)} characters, and an SMS has {SMS_CHARACTERS_MAX} at most; shorten it")
+        raise CampaignError(f"{file}: {len(text)} characters, but an SMS has at most {SMS_CHARACTERS_MAX}; shorten it")
 
 
 def _check_subjects(folder: str, mails: list[samples.Sample]) -> None:
     subjects = [sample.mail.subject for sample in mails]
     for subject in subjects:
         if subjects.count(subject) > 1:
-            raise CampaignError(f"{folder}: subject: two mails of one person are called {subject!r}; change one")
+            raise CampaignError(f"{folder}: subject: two mails to one contact have the subject {subject!r}; change one")
 
 
 def _check_identification(mail: Rendered, layout: str) -> None:
@@ -96,4 +96,4 @@ def _check_identification(mail: Rendered, layout: str) -> None:
     for name, part in (("mail.mjml", mail.html), ("mail.txt", mail.text)):
         for field, value in shown.items():
             if value not in part:
-                raise CampaignError(f"{layout}/{name}: {field} is not shown; the law asks for it in every mail")
+                raise CampaignError(f"{layout}/{name}: {field} is not shown; the law requires it in every mail; add it")

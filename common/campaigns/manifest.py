@@ -26,7 +26,7 @@ Name = Annotated[str, Checked(pattern=r"^[a-z_][a-z0-9_]*$", max_length=60)]
 
 def _id(value: str) -> str:
     if not _ID.fullmatch(value):
-        raise ValueError(f"{value!r} is no id; write small letters, digits and hyphens, such as last-letter")
+        raise ValueError(f"{value!r} is not an id; use lowercase letters, digits and hyphens, such as last-letter")
     return value
 
 
@@ -122,9 +122,9 @@ class FieldEntry(_Table):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if (self.type == "choice") != bool(self.choices):
-            raise ValueError("a choice needs choices, and nothing else has them; correct type or choices")
+            raise ValueError("type choice needs choices, and no other type has them; correct type or choices")
         if self.required and self.default is not None:
-            raise ValueError("a required field has no default; take one of the two out")
+            raise ValueError("a required field cannot have a default; remove one of the two")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("minimum is above maximum; swap them")
         return self
@@ -226,7 +226,7 @@ class BrandEntry(_Table):
     @model_validator(mode="after")
     def _has_texts(self) -> Self:
         if (self.logo is None) != (self.logo_text is None):
-            raise ValueError("a logo needs logo_text, which is shown instead of it, and nothing else has one; add both")
+            raise ValueError("logo and logo_text (shown where images are not) need each other; add both")
         return self
 
 

@@ -176,19 +176,17 @@ class _Reader:
 
     def _list(self, nodes: list[ast.expr]) -> _Part:
         if not nodes or not all(isinstance(node, ast.Constant) for node in nodes):
-            raise RuleError("a list may hold only numbers and texts, one at least")
+            raise RuleError("a list needs at least one value, and only numbers and texts; correct it")
         constants = [self.read(node) for node in nodes]
         if len({part.kind for part in constants}) > 1:
-            raise RuleError("a list may not mix numbers and texts; use one kind")
+            raise RuleError("a list cannot mix types; use only numbers or only texts")
         values = tuple(value for part in constants for value in part.values)
         return _Part("list", lambda _: values, values=values)
 
     def _of(self, node: ast.expr, kind: Kind, where: str) -> _Part:
         part = self.read(node)
         if part.kind != kind:
-            raise RuleError(
-                f"{ast.unparse(node)}: a {part.kind} next to {where}, which takes a {kind}; compare it first"
-            )
+            raise RuleError(f"{where}: needs a {kind}, but {ast.unparse(node)} is a {part.kind}; correct it")
         return part
 
 
@@ -198,19 +196,19 @@ def _compared(op: ast.cmpop, left: _Part, right: _Part) -> Evaluate:
         raise RuleError("is: not allowed; write == or !=")
     if type(op) in _MEMBERSHIP:
         if right.kind != "list":
-            raise RuleError('in: takes a list, such as team in ("a", "b")')
+            raise RuleError('in: needs a list, such as team in ("a", "b")')
         _check_alike(left, _constant(right.values[0]))
     else:
         _check_alike(left, right)
         if type(op) in _ORDER and left.kind != "number":
-            raise RuleError(f"a {left.kind} has no order; use == or !=")
+            raise RuleError(f"a {left.kind} has no order; use == or != instead")
     _check_choices(left, right)
     return lambda values: _known(compare, left.evaluate(values), right.evaluate(values))
 
 
 def _check_alike(left: _Part, right: _Part) -> None:
     if left.kind != right.kind:
-        raise RuleError(f"a {left.kind} compared with a {right.kind}; compare like with like")
+        raise RuleError(f"a {left.kind} compared with a {right.kind}; compare values of the same type")
 
 
 def _check_choices(left: _Part, right: _Part) -> None:
@@ -218,7 +216,7 @@ def _check_choices(left: _Part, right: _Part) -> None:
         unknown = [value for value in other.values if one.choices and value not in one.choices]
         if unknown:
             there = suggestion(str(unknown[0]), one.choices)
-            raise RuleError(f"{unknown[0]!r} is no choice of this field; {there}")
+            raise RuleError(f"{unknown[0]!r} is not a choice of this field; {there}")
 
 
 def _constant(value: object) -> _Part:

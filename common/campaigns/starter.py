@@ -23,7 +23,7 @@ def create(key: str, home: Path) -> Path:
     Raises CampaignError for an invalid name, FileExistsError if the folder exists, and other OSErrors.
     """
     if not _NAME.fullmatch(key):
-        raise CampaignError(f"{key!r} cannot be a campaign's name; use lower-case letters, digits and _: spring_2026")
+        raise CampaignError(f"{key!r} is not a valid campaign name; use lowercase letters, digits and _: spring_2026")
     folder = home / key
     home.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
@@ -42,7 +42,7 @@ def add_language(folder: Path, tag: str, like: str) -> Path:
     Raises CampaignError for an invalid tag, FileExistsError if the language exists, and other OSErrors.
     """
     if not _TAG.fullmatch(tag):
-        raise CampaignError(f"{tag!r} is no language; use a tag such as es, pt-BR or de-CH")
+        raise CampaignError(f"{tag!r} is not a language tag; use one such as es, pt-BR or de-CH")
     target = folder / tag
     shutil.copytree(folder / like, target)
     brought, ours = _SHARED / "languages" / f"{tag}.toml", _SHARED / "languages" / f"{like}.toml"

@@ -97,7 +97,7 @@ def read_systems(file: Path) -> Mapping[str, Advice]:
     """Read `systems.toml`. Raises CampaignError."""
     source = read_toml(file)
     if _OTHER not in source.data:
-        raise CampaignError(f"{file}: [{_OTHER}] is missing; add it, for systems that are named otherwise")
+        raise CampaignError(f"{file}: [{_OTHER}] is missing; add it for systems with other names")
     return {key: source.validated(Advice, table, (key,)) for key, table in source.data.items()}
 
 

@@ -73,11 +73,11 @@ class Templates:
             variable = str(value).partition(".")[0]
             raise Blank(f"'{value}' was not given; guard it with {{% if {variable} %}}")
         if isinstance(value, bool):
-            raise Blank("a yes or no is not a text; use {% if … %}")
+            raise Blank("a boolean cannot be printed; use it in {% if … %}")
         if isinstance(value, int | float):
             return self._language.number(value)
         if isinstance(value, Choice):
-            raise Blank("a choice is not a text; use {% if … == … %}")
+            raise Blank("a choice cannot be printed; use it in {% if … == … %}")
         if not isinstance(value, str):
             raise Blank(f"a {type(value).__name__} cannot be printed; name one of its fields")
         text = wording.clean(value)
@@ -113,7 +113,7 @@ class Templates:
 
     def _date(self, week: object, weeks: int = 0) -> str:
         if not isinstance(week, WeekAhead):
-            raise Blank("date: takes a week that campaign.toml names")
+            raise Blank("date: needs a week from [weeks] in campaign.toml")
         return self._language.short_date(week.after(weeks))
 
     def _reported(self, filter_: Callable[..., str], value: object, *arguments: object, **named: object) -> str:
@@ -145,7 +145,7 @@ def unclosed_block(text: str) -> tuple[int, str] | None:
         elif begun and begun[-1][1] == word.removeprefix("end"):
             begun.pop()
         else:
-            return line, f"{{% {word} %}} closes nothing; take it out"
+            return line, f"{{% {word} %}} closes nothing; remove it"
     if not begun:
         return None
     line, word = begun[-1]

@@ -43,19 +43,19 @@ def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
         problem = f"the image {source} has no alternative text; write what it shows"
         yield Finding(where=where, rule="alt", problem=problem, is_error=True)
     for text, ratio in unreadable(mail.html):
-        problem = f"{text!r} has a contrast of {ratio}; take colours that differ more, 4.5 at least"
+        problem = f"{text!r} has a contrast of {ratio}; choose colours with at least 4.5"
         yield Finding(where=where, rule="contrast", problem=problem, is_error=True)
 
 
 def _of_lengths(where: str, subject: str, preheader: str, size: int) -> Iterator[Finding]:
     if len(subject) > SUBJECT_MAX:
-        problem = f"the subject has {len(subject)} characters, and phones cut it; make it {SUBJECT_MAX} at most"
+        problem = f"the subject has {len(subject)} characters, and phones cut it; make it at most {SUBJECT_MAX}"
         yield Finding(where=where, rule="subject", problem=problem)
     if not PREHEADER_MIN <= len(preheader) <= PREHEADER_MAX:
         problem = f"the preheader has {len(preheader)} characters; make it {PREHEADER_MIN} to {PREHEADER_MAX}"
         yield Finding(where=where, rule="preheader", problem=problem)
     if size > NEARLY_CLIPPED_BYTES:
-        problem = f"{size} bytes of HTML and attachments, and Gmail clips at {GMAIL_CLIPS_BYTES}; make the mail shorter"
+        problem = f"{size} bytes of HTML and attachments; Gmail clips at {GMAIL_CLIPS_BYTES}; shorten the mail"
         yield Finding(where=where, rule="size", problem=problem)
 
 
@@ -69,9 +69,9 @@ def _wrong_link(href: str) -> str | None:
     try:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "no web address; correct the port"
+        return "not a web address; correct the port"
     if parts.username is not None:
-        return "a name before the host looks like a fraud; take it out"
+        return "a user name before the host looks like fraud; remove it"
     is_local = host in ("localhost", "127.0.0.1", "::1")
     return None if "." in host or is_local else "no host; write it as https://example.com/…"
 

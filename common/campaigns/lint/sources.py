@@ -34,19 +34,17 @@ def source_findings(campaign: CompiledCampaign) -> Iterator[Finding]:
 
 def _of_line(where: str, line: str, tag: str, *, subject: bool = False) -> Iterator[Finding]:
     if found := _FOREIGN_MERGE.search(line):
-        problem = f"{found[0]} would be printed as it stands; write it as {{{{ first_name }}}}"
+        problem = f"{found[0]} would be printed unchanged; write it in Advent's form, such as {{{{ first_name }}}}"
         yield Finding(where=where, rule="field", problem=problem, is_error=True)
     text = _TAGS.sub(" ", line)
     language = _spoken(tag)
     if day := _found(RELATIVE_DAYS, language, text):
-        problem = f"{day!r} may be another day when it is read; name the day, or leave it out"
+        problem = f"{day!r} may be wrong on the day when the mail is read; name the day, or remove it"
         yield Finding(where=where, rule="relative-day", problem=problem)
     if phrase := _found(SPAM, language, text):
-        yield Finding(
-            where=where, rule="spam", problem=f"{phrase!r} is known to spam filters; say it in your own words"
-        )
+        yield Finding(where=where, rule="spam", problem=f"{phrase!r} is known to spam filters; use other words")
     if subject and (shout := _SHOUTING.search(text.removeprefix("subject:"))):
-        problem = f"{shout[0].strip()!r} makes the subject look like spam; take it out"
+        problem = f"{shout[0].strip()!r} makes the subject look like spam; remove it"
         yield Finding(where=where, rule="spam", problem=problem)
 
 
