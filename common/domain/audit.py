@@ -108,7 +108,7 @@ def compare(
         since_ms = min(reminder.booking.received_ms for reminder in theirs)
         left = [mail for mail in mails.get(email, ()) if mail.id not in known and mail.created_ms >= since_ms]
         found.update(audit_bookings.of_mails(email, left, theirs, subjects))
-    found.update(_of_strangers(shown))
+    found.update(_of_unknown_rows(shown))
     return found
 
 
@@ -143,7 +143,7 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         if record.sent_ms is None:
             continue
         accepted.add(step)
-        mail = _its_mail(step, record, left, enrollment, subjects)
+        mail = _mail_of_step(step, record, left, enrollment, subjects)
         if mail is None:
             yield Finding("missing", one.email, step, f"accepted as {record.detail}, and the provider does not list it")
         else:
@@ -153,7 +153,7 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         if not numbers:
             continue
         left.remove(mail)
-        number = _whose(numbers, accepted, one.under_way)
+        number = _likeliest_step(numbers, accepted, one.under_way)
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
         elif number not in one.under_way:  # Otherwise its answer is still to come, or lost and being looked up.
@@ -164,14 +164,14 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         accepted.add(number)
 
 
-def _whose(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
+def _likeliest_step(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
     """Return the step that a mail most likely is: a claimed step if possible, then any that was not accepted yet."""
     left = [number for number in numbers if number not in accepted]
     claimed = [number for number in left if number in under_way]
     return next(iter([*claimed, *left, *numbers]))
 
 
-def _its_mail(
+def _mail_of_step(
     step: Step, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
 ) -> AcceptedMail | None:
     """Find the step's mail by its id. After a rebuild that found only a date, by its subject, or else by its time."""
@@ -203,7 +203,7 @@ def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Find
             yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
 
 
-def _of_strangers(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
+def _of_unknown_rows(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
     for email, rows in shown.items():
         for row in rows:
             if email or row.steps:

@@ -30,7 +30,7 @@ of a seat counts as settled after the same time.
 """
 
 _OVER: tuple[Status, ...] = ("cancelled", "rejected")
-_STANDING = (BookingState.BOOKED, BookingState.AWAITING)
+_OPEN_STATES = (BookingState.BOOKED, BookingState.AWAITING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,9 @@ def unreported(
         return [*_of_seats(listed, known, own, now_ms), *_of_left_seats(listed, known, now_ms)]
     if any(event.is_seated for event in own):
         # The list does not say who has the seats, so the events concern all guests.
-        everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
-        found = [event for guest in known for event in _unreported(everybody, guest, own, now_ms)]
-        return list(dict.fromkeys(found)) if known else _unreported(everybody, None, own, now_ms)
+        any_guest = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
+        found = [event for guest in known for event in _unreported(any_guest, guest, own, now_ms)]
+        return list(dict.fromkeys(found)) if known else _unreported(any_guest, None, own, now_ms)
     return _unreported(listed, next(iter(known), None), own, now_ms)
 
 
@@ -144,7 +144,7 @@ def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int)
     seats = {seat.email for seat in listed.seats}
     for guest in known:
         is_settled = now_ms - guest.received_ms >= UNSEEN_MS
-        if guest.email not in (None, *seats) and guest.state in _STANDING and is_settled:
+        if guest.email not in (None, *seats) and guest.state in _OPEN_STATES and is_settled:
             left = replace(listed, status="cancelled", email=guest.email, first_name=None, timezone=None, is_seat=True)
             yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
 
@@ -164,7 +164,7 @@ def _unreported(
     found = [] if _agree(listed, known) and not link_missing else [_event(listed, _kind(listed), now_ms)]
     if not found and known is not None and _has_other_details(listed, known, events):
         found = [_event(listed, BookingKind.REASSIGNED, now_ms)]
-    return [*found, *_afterwards(listed, known, now_ms)]
+    return [*found, *_outcome_events(listed, known, now_ms)]
 
 
 def _has_other_details(listed: ListedBooking, known: Booking, events: Sequence[BookingEvent]) -> bool:
@@ -189,7 +189,7 @@ def _agree(listed: ListedBooking, known: Booking | None) -> bool:
     )
 
 
-def _afterwards(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
+def _outcome_events(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
     """
     Yield how the meeting went, where unreported. A withdrawn no-show mark is ignored: the list does not say when that
     happened.

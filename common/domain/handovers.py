@@ -21,7 +21,7 @@ TOGETHER_MS: Final = 600_000
 The longest time between the events of the new booking and of the old one's cancellation. Cal.com does both in one step.
 """
 
-_MAKING: Final = (BookingKind.REQUESTED, BookingKind.CREATED)
+_CREATION_KINDS: Final = (BookingKind.REQUESTED, BookingKind.CREATED)
 
 
 def handovers(guests: Sequence[Guest]) -> Iterator[tuple[GuestId, GuestId]]:
@@ -37,7 +37,7 @@ def _is_handover(new: Guest, old: Guest) -> bool:
     Whether the new booking was made when the old one was cancelled, or is known only from a report of its new host:
     then it was made for the handover.
     """
-    made, decided = _made(new), max(old.deciding, key=_time)
+    made, decided = _creation_event(new), max(old.deciding, key=_time)
     if made is None or min(event.event_ms for event in old.deciding) >= made.event_ms or decided.request_reschedule:
         return False
     if made.kind is BookingKind.REASSIGNED and decided.event_ms <= made.event_ms + TOGETHER_MS:
@@ -45,11 +45,11 @@ def _is_handover(new: Guest, old: Guest) -> bool:
     return decided.kind is BookingKind.CANCELLED and abs(decided.event_ms - made.event_ms) <= TOGETHER_MS
 
 
-def _made(guest: Guest) -> BookingEvent | None:
+def _creation_event(guest: Guest) -> BookingEvent | None:
     """Return the event that created this booking; None if it is unknown, or a move, which names the old booking."""
     if any(event.kind is BookingKind.RESCHEDULED or event.reschedule_uid for event in guest.events):
         return None
-    made = [event for event in guest.events if event.kind in _MAKING]
+    made = [event for event in guest.events if event.kind in _CREATION_KINDS]
     reassigned = [event for event in guest.deciding if event.kind is BookingKind.REASSIGNED]
     return min(made or reassigned, key=_time, default=None)
 

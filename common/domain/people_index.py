@@ -30,7 +30,7 @@ _KEYS: Final[dict[str, Any]] = {
     "address": lambda person: person.email,
     "next": lambda person: person.next_due_ms or _NEVER,
 }
-_LOOKED_AT: Final = 2_000
+_BATCH: Final = 2_000
 """How many entries of an order are searched at once for the next matches."""
 _FEW: Final = 50
 """
@@ -77,7 +77,7 @@ class Found(Sequence[ListedPerson]):
         self._order, self._matching, self._people = order, matching, people
         self._number = len(order) if matching is None else len(matching)
         self._ids: list[str] = []
-        self._looked_at = 0
+        self._searched = 0
 
     def __len__(self) -> int:
         return self._number
@@ -102,10 +102,10 @@ class Found(Sequence[ListedPerson]):
         matching = self._matching
         if matching is None:
             return [id for _, id in self._order[first:last]]
-        while len(self._ids) < last and self._looked_at < len(self._order):
-            some = self._order[self._looked_at : self._looked_at + _LOOKED_AT]
+        while len(self._ids) < last and self._searched < len(self._order):
+            some = self._order[self._searched : self._searched + _BATCH]
             self._ids += [id for _, id in some if id in matching]
-            self._looked_at += _LOOKED_AT
+            self._searched += _BATCH
         return self._ids[first:last]
 
 

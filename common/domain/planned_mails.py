@@ -29,11 +29,11 @@ class PlannedMails:
         self._anchors = {group: sorted(times) for group, times in self._anchors.items()}
 
     def add(self, person: ListedPerson) -> None:
-        self._change(_put, person)
+        self._change(_insert, person)
 
     def remove(self, person: ListedPerson) -> None:
         """Remove a person. `person` must equal the one that was added."""
-        self._change(_take, person)
+        self._change(_delete, person)
 
     def _change(self, change: Callable[[list[int], int], None], person: ListedPerson) -> None:
         if person.status != "active" or person.next_step is None or person.next_due_ms is None:
@@ -52,7 +52,7 @@ class PlannedMails:
             if campaign not in cadences:
                 continue
             cadence, counts = cadences[campaign], found[campaign, segment]
-            for offset_ms in (cadence.offset_ms(later) for later in _after(cadence, step)):
+            for offset_ms in (cadence.offset_ms(later) for later in _later_steps(cadence, step)):
                 for mark in marks:
                     counts[mark] += bisect_left(anchors, mark - offset_ms)
         return found
@@ -67,7 +67,7 @@ def without(all_of_them: Before, some: Before) -> Before:
     }
 
 
-def _after(cadence: Cadence, step: Step) -> Sequence[Step]:
+def _later_steps(cadence: Cadence, step: Step) -> Sequence[Step]:
     """Return the steps after `step`; none when the campaign no longer has that step."""
     return cadence.after(step) if step in cadence.steps else ()
 
@@ -76,9 +76,9 @@ def _append(times: list[int], ms: int) -> None:
     times.append(ms)
 
 
-def _put(times: list[int], ms: int) -> None:
+def _insert(times: list[int], ms: int) -> None:
     insort(times, ms)
 
 
-def _take(times: list[int], ms: int) -> None:
+def _delete(times: list[int], ms: int) -> None:
     del times[bisect_left(times, ms)]

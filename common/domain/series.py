@@ -33,7 +33,7 @@ class BookingState(StrEnum):
     COMPLETED = "completed"
     NO_SHOW = "no-show"
     UNMARKED = "unmarked"
-    """The call ended, and nobody reported how it went. No event sets this state; it comes with time."""
+    """The call ended, and nobody reported how it went. `follow_ups.as_of` sets this state; no event does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ _RANK = {
     BookingKind.REJECTED: 4,
     BookingKind.CANCELLED: 5,
 }
-_STAND = {
+_STATE_OF = {
     # These three decide only when no deciding event is known: a call that ended or was changed had been booked.
     BookingKind.ENDED: BookingState.BOOKED,
     BookingKind.REASSIGNED: BookingState.BOOKED,
@@ -104,7 +104,7 @@ def resolve(
     """
     Return the bookings of the series in `events`, one for each guest, sorted by id.
 
-    A guest of whom only no-show marks or a lost move are known is left out. `first_guests`: see `guests_of`.
+    A guest is left out while only no-show marks or a lost move are known. `first_guests`: see `guests_of`.
 
     An event with a `reschedule_uid` replaces the booking of that uid for the guests that the event concerns, whatever
     other events say about it. Among the remaining events the newest decides: by sequence where events have one, then by
@@ -124,7 +124,7 @@ _Replaced = tuple[GuestId, GuestId]
 
 
 def _replaced(event: BookingEvent, guests: Sequence[Guest]) -> Iterator[_Replaced]:
-    """Yield the guests whose booking this event moved."""
+    """Yield the pairs of guests for the bookings that this event moved."""
     if event.reschedule_uid in (None, event.uid):
         return
     news = [guest for guest in guests if guest.uid == event.uid and concerns(event, guest.seat)]
@@ -168,8 +168,8 @@ class _Links:
 
 
 def _names(chain: Sequence[Guest]) -> tuple[str, int]:
-    everything = _newest_first(event for guest in chain for event in guest.events)
-    return _ical_uid(everything), _sequence(everything)
+    all_events = _newest_first(event for guest in chain for event in guest.events)
+    return _ical_uid(all_events), _sequence(all_events)
 
 
 def _of_chain(chain: Sequence[Guest], links: _Links) -> Iterator[Booking]:
@@ -179,10 +179,10 @@ def _of_chain(chain: Sequence[Guest], links: _Links) -> Iterator[Booking]:
     if not candidates and not any(guest.is_moved_away for guest in chain):
         candidates = list(chain)  # They replace each other in a circle.
     current = _newest_of(candidates) if candidates else None
-    everything = _newest_first(event for guest in chain for event in guest.events)
+    all_events = _newest_first(event for guest in chain for event in guest.events)
     ids = tuple(sorted(guest.id for guest in chain))
     for guest in chain:
-        booking = _booking(guest, newest(guest.deciding), everything, moved=guest is not current)
+        booking = _booking(guest, newest(guest.deciding), all_events, moved=guest is not current)
         uid, sequence = links.names[guest.id]
         was_reassigned = booking.was_reassigned or guest.id in links.given
         yield replace(booking, ical_uid=uid, sequence=sequence, chain=ids, was_reassigned=was_reassigned)
@@ -234,7 +234,7 @@ def _newest_first(events: Iterable[BookingEvent]) -> list[BookingEvent]:
 def _booking(
     guest: Guest,
     decided: BookingEvent,
-    everything: Sequence[BookingEvent],
+    all_events: Sequence[BookingEvent],
     *,
     moved: bool,
 ) -> Booking:
@@ -242,12 +242,12 @@ def _booking(
     by_age = [decided, *_newest_first(own)]
     details = [*_later_details(own, decided), *by_age]
     join_url, place = _place(details)
-    person = [*by_age, *everything]
+    person = [*by_age, *all_events]
     email = guest.seat or _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
     return Booking(
         id=guest.id,
         uid=guest.uid,
-        state=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
+        state=BookingState.MOVED if moved else _state_after_call(own, _STATE_OF[decided.kind], email),
         received_ms=decided.received_ms,
         start_ms=_first(event.start_ms for event in by_age),
         end_ms=_first(event.end_ms for event in by_age),
@@ -285,7 +285,7 @@ def _place(newest_first: Iterable[BookingEvent]) -> tuple[str | None, str | None
     return None, None
 
 
-def _after(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:
+def _state_after_call(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:
     """
     Return how the meeting went if it was booked, otherwise `state`. The guest's newest no-show mark counts; marks of
     other attendees are ignored.
