@@ -347,7 +347,7 @@ async def test_steps_that_fall_on_one_instant_are_never_in_force(
     page = (await author.get(f"{PAGE}/plan")).text
     answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": files.version})
 
-    assert "steps fall on one instant; set it lower" in page
+    assert "steps would be due at one time; lower it" in page
     assert answer.status == 409
     assert await version_in_force(author) == campaign.version
 
