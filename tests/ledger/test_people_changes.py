@@ -1,4 +1,4 @@
-"""Whoever lists people learns of each who changed, in a list that stays short."""
+"""A bounded list of changed contacts tells each list of contacts what to read again."""
 
 from __future__ import annotations
 
