@@ -51,7 +51,7 @@ def test_a_message_is_tried_again_until_it_succeeds_and_leaves_nothing(broker, a
 
 
 def test_a_retry_in_the_same_millisecond_is_not_taken_for_the_attempt_it_follows(broker, attempts, clock):
-    broker.clock = clock  # It moves only when told to: a retry begins at the time of its attempt.
+    broker.clock = clock  # It moves only by `advance`: a retry begins at the time of its attempt.
 
     @dramatiq.actor(broker=broker)
     def send():

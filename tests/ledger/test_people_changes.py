@@ -1,4 +1,4 @@
-"""A bounded list of changed contacts tells each list of contacts what to read again."""
+"""The store records changed contacts in a bounded list, so that the people list reads only those again."""
 
 from __future__ import annotations
 
