@@ -1,4 +1,4 @@
-"""Which version of a campaign a process plays, whatever its files say."""
+"""Which version of a campaign a process plays, whatever its files contain."""
 
 from __future__ import annotations
 
