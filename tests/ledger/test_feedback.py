@@ -15,8 +15,8 @@ from common.ledger import keys
 from common.ledger.codec import Settled
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
-from tests.ledger.planned import plan_sms
-from tests.ledger_reads import dead_letters_of, timeline_of
+from tests.ledger.planned import NUMBER, plan_sms, plan_step
+from tests.ledger_reads import dead_letters_of, is_ended, timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 NUMBERS = count(1)
@@ -113,6 +113,18 @@ async def test_an_sms_that_failed_for_a_number_nobody_names_ends_no_mail(ledger,
     assert await ledger.deliveries.settle(claim, "dead", "twilio_21614", now_ms=clock.now_ms(), ends=ExitReason.REFUSED)
 
     assert await ledger.store.read_hash(keys.SUPPRESSED) == {}
+
+
+async def test_a_number_that_can_receive_no_sms_is_suppressed_and_mail_goes_on(ledger, clock):
+    await plan_step(ledger, clock.now_ms())
+    planned = await plan_sms(ledger, clock.now_ms())
+    report = replace(
+        about(K.BOUNCED, clock.now_ms()), delivery_id=planned.id, number=NUMBER, number_ends=ExitReason.REFUSED
+    )
+    await tell(ledger, report)
+
+    assert await is_ended(ledger, NUMBER)
+    assert (await ledger.enrollments.get(ADA)).status is Status.ACTIVE
 
 
 @pytest.mark.parametrize(

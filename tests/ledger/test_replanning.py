@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
-from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.reminders import SHORT_NOTICE, ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
 from common.ledger.bookings import BookingOutcome
 from common.ledger.ledger import Ledger
+from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 BORIS = "boris@example.org"
@@ -69,6 +71,30 @@ async def test_a_reminder_that_was_tried_keeps_the_place_that_its_try_gave_it(le
     await look(ledger, due_ms, EARLIER)
 
     assert await due(ledger, reminder) == due_ms + 60_000
+
+
+async def test_a_planned_reminder_stays_planned_when_a_later_look_finds_short_notice(ledger, booked, reminder):
+    await look(ledger, booked.received_ms, replace(RULES, minimum_notice_ms=200 * HOUR_MS))
+
+    assert await due(ledger, reminder) == booked.start_ms - 24 * HOUR_MS
+
+
+async def test_a_dead_reminder_stays_dead_whatever_its_reason(ledger, booked, reminder):
+    due_ms = booked.start_ms - 24 * HOUR_MS
+    claim = await ledger.deliveries.claim(reminder, worker="w1", now_ms=due_ms)
+    assert await ledger.deliveries.settle(claim, "dead", SHORT_NOTICE, now_ms=due_ms)
+
+    await look(ledger, due_ms)
+
+    assert await due(ledger, reminder) is None
+    assert (await record_of(ledger, reminder)).final_status is DeliveryStatus.DEAD
+
+
+async def test_what_a_booking_no_longer_says_is_deleted(ledger, booked, reminder):
+    await ledger.client.hset(keys.guest(CALL), "title", "The title of before")
+    await look(ledger, booked.received_ms)
+
+    assert await ledger.client.hget(keys.guest(CALL), "title") is None
 
 
 @pytest.mark.parametrize(("nurture", "why"), [("hold", "held"), ("stop", "exited")])
