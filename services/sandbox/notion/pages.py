@@ -1,4 +1,4 @@
-"""Pages: created, read, changed and moved to the trash."""
+"""The endpoints of pages: create, read, change, move to the trash."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Pages:
         return read_properties(source, properties, to_the_minute=self._sandbox.dials.notion_minute_dates)
 
     def _save_options(self, source: Source) -> None:
-        """Save select options that this write created."""
+        """Save the select options that this write created."""
         if source != self._store.sources[source.id]:
             self._store.put_source(source)
 
