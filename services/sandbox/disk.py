@@ -86,7 +86,7 @@ class Disk:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all statements of the block, or none if it raises. It must not await: no two may overlap."""
+        """Commit all statements of the block, or none if it raises. It must not await: transactions cannot overlap."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

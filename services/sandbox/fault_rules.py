@@ -187,11 +187,11 @@ class Rule(BaseModel):
         providers = [self.provider] if self.provider != "*" else list(OPERATIONS)
         known = [name for provider in providers for name in OPERATIONS[provider]]
         if not any(fnmatchcase(name, self.operation) for name in known):
-            raise ValueError(f"operation {self.operation!r} is none of {', '.join(known)}, nor a pattern for one")
+            raise ValueError(f"operation {self.operation!r} is not one of {', '.join(known)}, nor a pattern of one")
         if self.kind == "status" and self.status is None and self.name is None:
             raise ValueError("a status rule needs a status (503) or a name (conflict_error)")
         if self.name is not None and not any(self.name in NAMES[provider] for provider in providers):
-            raise ValueError(f"name {self.name!r} is no error of {' or '.join(providers)}")
+            raise ValueError(f"name {self.name!r} is not an error of {' or '.join(providers)}")
         return self
 
     def matches(self, provider: str, operation: str, body: str) -> bool:

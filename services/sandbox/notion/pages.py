@@ -75,7 +75,7 @@ class Pages:
         if "database_id" in parent:
             return self._only_source(path_id(parent["database_id"], "database_id", "body.parent"))
         if "page_id" in parent or parent.get("workspace"):
-            raise invalid("The sandbox keeps rows of databases only: give a data_source_id as the parent.")
+            raise invalid("The sandbox stores only rows of databases: give a data_source_id as the parent.")
         raise misshapen("body.parent.data_source_id", "defined", UNDEFINED)
 
     def _only_source(self, database_id: str) -> Source:

@@ -80,7 +80,7 @@ class Sending:
         return good, errors
 
     async def _once(self, request: web.Request, payload: Any, accept: Callable[[], Any]) -> web.Response:
-        """Return the earlier response to this key, or `accept` and save the new one in the same commit as the mail."""
+        """Return the earlier response to this key. Without one, `accept` and save its response in one commit."""
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
         key, now_ms = request.headers.get("Idempotency-Key"), self.sandbox.clock.now_ms()

@@ -91,7 +91,7 @@ class TwilioApi:
         return web.json_response({"messages": rows, "next_page_uri": following, "page": page, "page_size": size})
 
     async def receive(self, number: str, body: str, *, to: str) -> int | None:
-        """Send an SMS from a phone. Return the gateway's status, or None when it does not respond."""
+        """Accept an SMS from a phone and post it. Return the gateway's status, or None when it does not respond."""
         word = body.strip().upper()
         opted_out = self._opted_out()
         if word in ENDING | BEGINNING:
