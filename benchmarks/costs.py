@@ -41,7 +41,7 @@ Act = Callable[[Ledger], Awaitable[object]]
 
 
 def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:
-    costs = {size: _of(size) for size in sizes}
+    costs = {size: _measure_size(size) for size in sizes}
     first, last = costs[sizes[0]], costs[sizes[-1]]
     return [
         Figure(
@@ -55,7 +55,7 @@ def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:
     ]
 
 
-def _of(people: int) -> dict[str, float]:
+def _measure_size(people: int) -> dict[str, float]:
     """Return the store's time in ms, by operation."""
     with tempfile.TemporaryDirectory(prefix="advent-") as directory:
         store = EmbeddedStore(Path(directory))
