@@ -1,11 +1,12 @@
 """
-`make bench`: every figure that the documentation states, measured here and now, next to its goal.
+`make bench`: measures every figure that the documentation states, and compares it with its goal.
 
     python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [costs] [bookings]
         [versions] [console] [--quick] [--json]
 
-All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
-figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
+Runs all benchmarks, or only those that are named. `--quick` uses small sizes and takes about a minute: enough to see
+whether a change made a difference. The figures in `docs/performance.md` come from a full run on an idle machine. The
+exit status is 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ def of_gateway(*, quick: bool) -> list[Figure]:
     rounds = f"median of {len(ratios)} rounds, {ratios[0]:.2f} to {ratios[-1]:.2f}"
     cpu = f"of the gateway; the bare handler: {bare['cpu_us']:.0f}"
     return [
-        Figure("signups a second, to bare aiohttp + SET", found["ratio"], "times", Goal(0.9, at_least=True), rounds),
+        Figure("signups a second, vs. the bare handler", found["ratio"], "times", Goal(0.9, at_least=True), rounds),
         Figure("signups a second", round(ours["rps"]), "/s", None, f"the bare handler: {bare['rps']:,.0f}/s"),
         Figure("processor time of a signup", round(ours["cpu_us"]), "µs", None, cpu),
-        Figure("a signup's answer, p99", ours["p99_ms"], "ms", Goal(50), f"64 at once; p50 {ours['p50_ms']} ms"),
+        Figure("response to a signup, p99", ours["p99_ms"], "ms", Goal(50), f"64 at once; p50 {ours['p50_ms']} ms"),
     ]
 
 
@@ -57,10 +58,10 @@ def of_memory(*, quick: bool) -> list[Figure]:
 
 def of_parked(*, quick: bool) -> list[Figure]:
     found = parked.measure(50_000 if quick else 1_000_000, 5 if quick else 30)
-    behind = f"{found['parked']:,} parked, {found['started']:,} due ones"
-    about = f"p50 {found['lateness_p50_ms']} ms, the latest {found['lateness_max_ms']} ms"
+    behind = f"{found['parked']:,} parked, {found['started']:,} due"
+    about = f"p50 {found['lateness_p50_ms']} ms, maximum {found['lateness_max_ms']} ms"
     return [
-        Figure("lateness behind parked messages, p99", found["lateness_p99_ms"], "ms", Goal(50), f"{behind}; {about}"),
+        Figure("lateness among parked messages, p99", found["lateness_p99_ms"], "ms", Goal(50), f"{behind}; {about}"),
         Figure("memory of a parked message", found["bytes_per_parked_message"], "bytes"),
         Figure("messages parked a second", found["parked_a_second"], "/s", None, "in batches, each synced to disk"),
     ]
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure what docs/performance.md states.")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="small sizes")
-    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")

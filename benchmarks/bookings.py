@@ -1,4 +1,4 @@
-"""How fast one worker looks at bookings that come all at once, and how late a reminder is that is due meanwhile."""
+"""Measures how fast one worker processes many bookings at once, and how late a reminder is that is due meanwhile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATE_GOAL = Goal(1_000)
 GUEST = "due@bookings.example"
 DAY_MS = 86_400_000
 DUE_AFTER_MS = 4_000
-"""The reminder is due so long after the worker began with the bookings."""
+"""The reminder is due this long after the worker starts on the bookings."""
 
 
 def measure(*, bookings: int) -> list[Figure]:
@@ -50,13 +50,13 @@ def measure(*, bookings: int) -> list[Figure]:
         place.close()
     about = f"{bookings:,} at once; {1000 * processor_s / bookings:.2f} ms of the worker's processor time each"
     return [
-        Figure("bookings looked at a second, one worker", round(bookings / seconds), "/s", RATE_GOAL, about),
+        Figure("bookings processed a second, one worker", round(bookings / seconds), "/s", RATE_GOAL, about),
         Figure("lateness of a reminder due meanwhile", late_ms, "ms", LATE_GOAL, "after its due time, at the provider"),
     ]
 
 
 async def _book(url: str, events: Sequence[BookingEvent]) -> None:
-    """What a gateway does: everybody's booking is kept, and is to be looked at."""
+    """Store all bookings and make them due for processing, as a gateway does."""
     client = connect_async(url)
     cadence = Cadence((0,), minimum_gap_ms=0)
     ledger = Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRETS["SECRET_KEY"])
@@ -83,9 +83,9 @@ def _event(uid: str, email: str, start_ms: int, received_ms: int) -> BookingEven
 
 
 def _work_off(client: redis.Redis, pid: int) -> tuple[float, float]:
-    """(seconds, the worker's processor seconds) to the last booking."""
+    """Return (seconds, the worker's processor seconds) until the last booking is processed."""
     began, used, clock = time.monotonic(), _processor_s(pid), SystemClock()
-    # Each is looked at once more after its call, in days.
+    # Each booking is due again after its call, which is days away.
     eventually(lambda: client.zcount(keys.BOOKINGS, "-inf", clock.now_ms()) == 0, "the last booking", within_s=300)
     return time.monotonic() - began, _processor_s(pid) - used
 

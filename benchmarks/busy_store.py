@@ -1,4 +1,4 @@
-"""A store behind a console: many people under way, and of each thing that a person must decide, some hundreds."""
+"""Fills a store for a console: many contacts under way, and hundreds of each thing that an operator must decide."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ from common.ledger.unread_bookings import EVENTS_MAX
 DEAD_LETTERS = 5_000
 FAILED = 1_000
 MARKED = 500
-"""So many are paused, and so many suppressed."""
+"""The number of paused contacts, and also that of suppressed ones."""
 REASONS = ("http_422 invalid_to", "http_403 validation_error", "4 attempts: http_500", "4 attempts: timeout")
 
 
 async def fill(url: str, cast: Sequence[Assessment]) -> None:
-    """All wait for step 2; some are paused, some suppressed, some have a dead letter; and the team did much."""
+    """
+    Fill the store. All contacts wait for step 2; some are paused, some are suppressed, some have a dead letter.
+
+    It also gets failed jobs. Its unread bookings and its action log are filled to their maximum.
+    """
     now_ms = SystemClock().now_ms()
     letters = cast[-min(DEAD_LETTERS, len(cast) // 4) :]
     async with connected(url) as ledger:
-        await ledger.client.config_set("appendfsync", "no")  # It takes a third of the time, and nothing is to be kept.
+        await ledger.client.config_set("appendfsync", "no")  # This takes a third of the time, and the data may be lost.
         await each(cast, lambda one: sign_up(ledger, one))
         await each(cast, lambda one: send(ledger, one, 1))
         await each(cast[:MARKED], lambda one: _pause(ledger, one, now_ms))
@@ -59,7 +63,7 @@ async def _give_up(ledger: Ledger, one: Assessment, reason: str) -> None:
 
 
 async def _fail(ledger: Ledger, one: Assessment, now_ms: int) -> None:
-    """A job ends with an internal error."""
+    """Store a job that ended with an internal error."""
     job = step_delivery_id(who(ledger, one), 3)
     options = {"traceback": 'Traceback (most recent call last):\n  File "actors/sending/send.py", line 1' * 20}
     body = dramatiq.Message(queue_name="send", actor_name="send", args=(job,), kwargs={}, options=options).encode()
@@ -68,7 +72,7 @@ async def _fail(ledger: Ledger, one: Assessment, now_ms: int) -> None:
 
 
 async def _keep(ledger: Ledger, number: int, now_ms: int) -> None:
-    """Cal.com sends what cannot be read."""
+    """Store an event of Cal.com that cannot be read."""
     await ledger.unread_bookings.keep(f'{{"number": {number}}}' + " " * 500, reason="no attendee", received_ms=now_ms)
 
 

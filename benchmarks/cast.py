@@ -1,4 +1,4 @@
-"""Typical people, and what gateway, worker and provider do for each: the ledger's own transitions, no process."""
+"""Typical contacts, and what gateway, worker and provider do for each. Calls the ledger directly, without processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def person(number: int) -> Assessment:
 
 
 async def sign_up(ledger: Ledger, person: Assessment) -> None:
-    """The gateway's part, and the classification."""
+    """Accept a signup, as the gateway does, and enroll the contact, as the classification does."""
     now_ms = SystemClock().now_ms()
     accepted = await ledger.signups.accept(person, webhook_id=webhook_id(person), received_ms=now_ms)
     enrollment = Enrollment(
@@ -55,7 +55,7 @@ async def sign_up(ledger: Ledger, person: Assessment) -> None:
 
 
 async def send(ledger: Ledger, person: Assessment, step: int) -> None:
-    """The worker's part: a step is accepted, the next one is scheduled."""
+    """Send a step, as a worker does: it is accepted, and the next step is scheduled."""
     now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=step)
     claim = await ledger.deliveries.claim(step_delivery_id(who(ledger, person), step), worker="bench", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
@@ -64,7 +64,7 @@ async def send(ledger: Ledger, person: Assessment, step: int) -> None:
 
 
 async def mirror(ledger: Ledger) -> None:
-    """The contact that changed last is shown: Notion's page ids, and a digest of what each page shows, are kept."""
+    """Mirror the contact that changed last: store Notion's page ids and a digest of what each page shows."""
     now_ms = SystemClock().now_ms()
     changed = await ledger.mirror.take(worker="bench", now_ms=now_ms)
     if changed is None:
@@ -77,7 +77,7 @@ async def mirror(ledger: Ledger) -> None:
 
 
 async def reported(ledger: Ledger, person: Assessment, step: int) -> None:
-    """The provider's part: it has sent a mail, and it has been delivered."""
+    """Record the provider's feedback on a step: the mail was sent and delivered."""
     now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=step) + 1_000
     for kind in (FeedbackKind.SENT, FeedbackKind.DELIVERED):
         feedback = Feedback(
@@ -101,7 +101,7 @@ def webhook_id(person: Assessment) -> str:
 
 
 def _message_id(text: str) -> str:
-    """As long as those of Standard Webhooks' senders: `msg_` and 27 characters."""
+    """Return a message id as long as those of Standard Webhooks' senders: `msg_` and 27 characters."""
     return f"msg_{uuid.uuid5(uuid.NAMESPACE_DNS, text).hex[:27]}"
 
 

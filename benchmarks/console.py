@@ -1,8 +1,8 @@
 """
-The console's pages with 100,000 people behind them: how long each takes, and what it asks of the store.
+Measures the console with 100,000 people: how long each page takes, and how many commands of the store it needs.
 
-The console runs as a process of its own. Before each request somebody gets a mail, as in a campaign under way, so that
-no answer of before can be given again.
+The console runs in its own process. Before each request a contact gets a mail, as in a campaign under way, so that the
+console cannot return an earlier response again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.acceptance.place import SECRETS, Place
 
 LATENCY_GOAL = Goal(200)
 COMMANDS_GOAL = Goal(400)
-"""Twice for each of the 50 people or letters of a page, and as many again for all that any page shows."""
+"""Some commands for each of the 50 people or dead letters of a page, and as many again for what every page shows."""
 READ_GOAL = Goal(10)
 READ_S_MAX = 300
 HOUR_MS = 3_600_000
@@ -40,7 +40,7 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Of one page: what it is called, its time (ms) in each request, and the store's commands a request."""
+    """The measurement of one page: its name, its time in each request, and the store's mean commands per request."""
 
     name: str
     times_ms: Sequence[float]
@@ -52,7 +52,7 @@ class Timing:
 
 
 def measure(*, people: int, requests: int) -> list[Figure]:
-    setup_logs("bench", Settings(log_level="ERROR"))  # Ten thousand actions are as many lines.
+    setup_logs("bench", Settings(log_level="ERROR"))  # Otherwise ten thousand actions write as many lines.
     cast = [person(number) for number in range(people)]
     place = Place(**SECRETS | {"SECRET_KEY": SECRET_KEY}, LOG_LEVEL="ERROR")
     try:
@@ -68,16 +68,16 @@ def measure(*, people: int, requests: int) -> list[Figure]:
         timings = asyncio.run(_time_all(place.console_url, store.url, cast, requests))
     finally:
         place.close()
-    of_reading = f"{people:,} people; until then its pages say how many it has read"
+    of_reading = f"{people:,} people; until then its pages show how many it has read"
     return [
-        Figure("the console reads everybody", round(read_s, 1), "s", READ_GOAL, of_reading),
-        Figure("memory of the console a person", round(grown_kb * 1024 / people), "bytes", None, "all that is listed"),
+        Figure("time until the console has read all people", round(read_s, 1), "s", READ_GOAL, of_reading),
+        Figure("memory of the console per person", round(grown_kb * 1024 / people), "bytes", None, "all listed data"),
         *_figures(timings),
     ]
 
 
 def _figures(timings: Sequence[Timing]) -> Iterable[Figure]:
-    """The slowest page and the one that asks most, then each page."""
+    """Yield the slowest page and the page with the most commands, then each page."""
     slowest, costliest = max(timings, key=lambda one: one.p95_ms), max(timings, key=lambda one: one.commands)
     yield Figure("the slowest page, p95", round(slowest.p95_ms), "ms", LATENCY_GOAL, slowest.name)
     yield Figure("most commands of a page", round(costliest.commands), "", COMMANDS_GOAL, costliest.name)
@@ -140,7 +140,7 @@ def _pages(ledger: Ledger, cast: Sequence[Assessment]) -> dict[str, str]:
 
 
 async def _until_read(url: str, people: int) -> float:
-    """Seconds from the console's first answer until it has read everybody."""
+    """Return the seconds until the console, which serves requests already, has read all people."""
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
         while time.perf_counter() - began < READ_S_MAX:
@@ -161,7 +161,7 @@ async def _time_all(url: str, store_url: str, cast: Sequence[Assessment], reques
 async def _time(
     http: aiohttp.ClientSession, ledger: Ledger, name: str, path: str, waiting: Iterator[Assessment], requests: int
 ) -> Timing:
-    """`waiting`: people who wait for step 2, one for each request."""
+    """Measure a page. `waiting`: people who wait for step 2; each request uses one."""
     times_ms = []
     await _get(http, path)
     commands = 0
@@ -174,7 +174,7 @@ async def _time(
 
 
 async def _get(http: aiohttp.ClientSession, path: str) -> float:
-    """How long the whole answer took, in ms. Raises when it is no page."""
+    """Return how long the complete response took, in ms. Raises if its status is an error."""
     began = time.perf_counter()
     async with http.get(path) as response:
         await response.read()
@@ -183,12 +183,12 @@ async def _get(http: aiohttp.ClientSession, path: str) -> float:
 
 
 async def _commands(ledger: Ledger) -> int:
-    """How many the store has executed, those of scripts too."""
+    """Return how many commands the store has executed, including those of scripts, without INFO."""
     stats = await ledger.client.info("commandstats")
     return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
 
 
 def _memory_kb(pid: int) -> int:
-    """Resident, of a process."""
+    """Return the resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))

@@ -1,7 +1,8 @@
 """
-What upkeep costs the store at 1,000, 20,000 and 200,000 people: nothing that grows with all who were ever enrolled.
+Measures what upkeep costs the store at 1,000, 20,000 and 200,000 people. It must not grow with them.
 
-Everybody waits for step 2 or has ended, half of each. Measured is the store's own time, as it counts it by command.
+Half of the people wait for step 2, the others have completed. The measure is the store's own time, from its statistics
+of commands.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from common.store.embedded import EmbeddedStore
 
 SIZES = (1_000, 20_000, 200_000)
 RATIO_GOAL = Goal(5)
-"""To 1,000 people, who are 200 times fewer: for deeper lists, and for what varies below a millisecond."""
+"""The allowed ratio of 200,000 people to 1,000. It exceeds 1: lists are deeper, and times below a millisecond vary."""
 
 CAMPAIGN = "christmas_2025"
 DAY_MS = 86_400_000
@@ -40,7 +41,7 @@ Act = Callable[[Ledger], Awaitable[object]]
 
 
 def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:
-    costs = {size: _of(size) for size in sizes}
+    costs = {size: _measure_size(size) for size in sizes}
     first, last = costs[sizes[0]], costs[sizes[-1]]
     return [
         Figure(
@@ -54,8 +55,8 @@ def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:
     ]
 
 
-def _of(people: int) -> dict[str, float]:
-    """By what is done: ms of the store's time."""
+def _measure_size(people: int) -> dict[str, float]:
+    """Return the store's time in ms, by operation."""
     with tempfile.TemporaryDirectory(prefix="advent-") as directory:
         store = EmbeddedStore(Path(directory))
         store.start()
@@ -87,7 +88,7 @@ async def _ledger(url: str) -> AsyncIterator[Ledger]:
 
 
 async def _cost(ledger: Ledger, act: Act) -> float:
-    """The median of some rounds, after one that loads the scripts."""
+    """Return the median of some rounds, after one that loads the scripts."""
     await act(ledger)
     return median([await _once(ledger, act) for _ in range(ROUNDS)])
 
@@ -96,7 +97,7 @@ async def _once(ledger: Ledger, act: Act) -> float:
     await ledger.client.config_resetstat()
     await act(ledger)
     stats = await ledger.client.info("commandstats")
-    # What a script calls is counted with the script, and by itself.
+    # The store counts a command of a script twice: as part of the script, and on its own.
     outer = [stats[name]["usec"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in stats]
     inner = [one["usec"] for name, one in stats.items() if name.startswith("cmdstat_") and "eval" not in name]
     return float(max(sum(outer), sum(inner))) / 1000
@@ -111,7 +112,7 @@ async def _sweep(ledger: Ledger, now_ms: int) -> None:
 
 
 async def _forget(ledger: Ledger, now_ms: int) -> None:
-    """Somebody who has just signed up."""
+    """Forget a person who has just signed up."""
     newcomer = person(10**6)
     ledger_hash = ledger.store.address_hash(newcomer.email)
     await ledger.client.hdel(keys.SUPPRESSED, ledger_hash)
@@ -121,7 +122,7 @@ async def _forget(ledger: Ledger, now_ms: int) -> None:
 
 
 async def _fill(client: redis.asyncio.Redis, people: int, now_ms: int) -> None:
-    """As the scripts leave them; through the scripts, 200,000 people would take minutes."""
+    """Write people as the scripts leave them. Through the scripts, 200,000 people would take minutes."""
     for first in range(0, people, BATCH):
         pipe = client.pipeline(transaction=False)
         for number in range(first, min(first + BATCH, people)):

@@ -1,4 +1,4 @@
-"""What a benchmark finds: figures with their goals, as a table for eyes or as JSON for programs."""
+"""The results of a benchmark: figures with their goals, printed as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`at_least` or at most `value`, in the unit of its figure."""
+    """A goal of a figure: at most `value`, or at least `value` if `at_least`, in the unit of the figure."""
 
     value: float
     at_least: bool = False
@@ -28,7 +28,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; `about` says what it is made of."""
+    """One measured value. `about`: details, such as sizes and parts of the value."""
 
     name: str
     value: float

@@ -1,11 +1,11 @@
 """
-Signups a second, durable and signed, against a bare aiohttp handler that does one `redis.asyncio` SET a request.
+Measures signups a second, durable and signed, relative to an aiohttp handler with one `redis.asyncio` SET a request.
 
     python benchmarks/gateway.py [--requests 4000] [--rounds 5] [--connections 64]
 
-Both servers run on uvloop in a process of their own, over one store that syncs each write; they get the same requests
-over the same kept-alive connections, by turns, so that what else the machine does hits both alike. The ratio is the
-median over the rounds. Prints JSON.
+Each server runs on uvloop in its own process; both use one store, which syncs each write. They get the same kind of
+requests over as many keep-alive connections, in turn, so that other load on the machine affects both equally. The ratio
+is the median of the rounds. Prints JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATH = "/webhook/christmas-signup"
 
 
 def serve_advent(store_url: str, port: int, folder: str) -> None:
-    """The gateway as it runs in production, its log lines included."""
+    """Run the gateway as in production, including its log lines."""
     from common.settings.settings import Settings
     from services.gateway.__main__ import run
 
@@ -54,7 +54,7 @@ def serve_advent(store_url: str, port: int, folder: str) -> None:
 
 
 def serve_bare(store_url: str, port: int, _folder: str) -> None:
-    """What the gateway is measured against: no signature, no check, no log; the body under a new key."""
+    """Run the server for comparison: no signature, no check, no log. It stores each body under a new key."""
     import redis.asyncio
     from aiohttp import web
 
@@ -77,7 +77,7 @@ SERVERS = {"advent": serve_advent, "bare": serve_bare}
 
 
 def signed_requests(number: int, name: str) -> list[bytes]:
-    """Signups of as many people, each a request as it goes over the wire."""
+    """Return the signups of `number` people, each as the bytes of an HTTP request."""
     seconds = SystemClock().now_ms() // 1000
     return [_signed(f"msg_{name}_{index}", f"{name}-{index}@example.com", seconds) for index in range(number)]
 
@@ -112,7 +112,7 @@ def _signed(message_id: str, email: str, seconds: int) -> bytes:
 
 
 class Client(asyncio.Protocol):
-    """One kept-alive connection: takes the next request as soon as the last is answered with 202."""
+    """One keep-alive connection. It sends the next request as soon as the last one got a 202 response."""
 
     def __init__(self, requests: Iterator[bytes], latencies: list[float], ended: asyncio.Future[None]) -> None:
         self.requests, self.latencies, self.ended = requests, latencies, ended
@@ -152,7 +152,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(port: int, requests: list[bytes], connections: int) -> dict[str, float]:
-    """All requests over so many connections; a second's worth and the latencies in milliseconds."""
+    """Send all requests over this number of connections. Return requests a second and latencies in milliseconds."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     waiting = iter(requests)
@@ -168,7 +168,7 @@ async def load(port: int, requests: list[bytes], connections: int) -> dict[str, 
 
 @contextmanager
 def served(kind: str, store_url: str, folder: Path) -> Iterator[tuple[int, int]]:
-    """A server in its own process, listening: its port and process id."""
+    """Start a server in its own process and wait until it listens. Yield its port and process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -195,7 +195,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _processor_s(pid: int) -> float:
-    """Seconds of processor time that a process has used, which a busy machine does not lengthen; 0 without /proc."""
+    """Return the processor time of a process, in seconds, which other load does not increase; 0 without /proc."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -204,7 +204,11 @@ def _processor_s(pid: int) -> float:
 
 
 def measure(*, requests: int, rounds: int, connections: int) -> dict[str, object]:
-    """Rounds of A and B by turns, after one that only warms up; `ratio` is ours to bare, the median of the rounds."""
+    """
+    Measure both servers in turn, after one round of warm-up.
+
+    `ratio`: Advent's signups a second, divided by the bare handler's; the median of the rounds.
+    """
     results: dict[str, list[dict[str, float]]] = {kind: [] for kind in SERVERS}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -242,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         kind, store_url, port, folder = arguments[1:]
         SERVERS[kind](store_url, int(port), folder)
         return 0
-    parser = argparse.ArgumentParser(description="signups a second against one SET a request")
+    parser = argparse.ArgumentParser(description="signups a second, relative to a handler with one SET a request")
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)

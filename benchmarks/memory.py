@@ -1,7 +1,7 @@
 """
-Memory of everything that `advent up` runs, as PSS: what processes share is divided among them, so the sum is true.
+Measures the memory of all processes of `advent up` as PSS (proportional set size): the sum counts shared pages once.
 
-Linux only: it reads `/proc/<pid>/smaps_rollup` of the supervisor, its children and the embedded store.
+Works only on Linux: it reads `/proc/<pid>/smaps_rollup` of the supervisor, its children and the embedded store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GOAL = Goal(200)
 
 
 def measure(*, signups: int) -> list[Figure]:
-    """At rest, and after so many people have had all their e-mails; nothing where there is no `/proc`."""
+    """Measure the idle processes, and again after all e-mails to this number of people. Without `/proc`: no figures."""
     if not Path("/proc/self/smaps_rollup").exists():
         return []
     place = Place(**FAST, **SECRETS, **UNLIMITED)
@@ -33,13 +33,13 @@ def measure(*, signups: int) -> list[Figure]:
     finally:
         place.close()
     return [
-        Figure("memory of everything up, at rest (PSS)", sum(at_rest.values()), "MB", GOAL, _parts(at_rest)),
+        Figure("memory of all processes, idle (PSS)", sum(at_rest.values()), "MB", GOAL, _parts(at_rest)),
         Figure(f"the same after {7 * signups:,} e-mails (PSS)", sum(after.values()), "MB", GOAL, _parts(after)),
     ]
 
 
 def pss_by_process(parent: int) -> dict[str, int]:
-    """Name → MB of a process and all its descendants."""
+    """Return name → MB of a process and all its descendants."""
     return {_name(pid): _pss_mb(pid) for pid in [parent, *descendants(parent)]}
 
 
@@ -57,10 +57,10 @@ def descendants(parent: int) -> list[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        # After the name, which may hold anything but is closed by the last parenthesis: state, parent.
+        # The name may contain anything; the last parenthesis ends it. State and parent follow.
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, IndexError, ValueError):
-        return None  # It has ended meanwhile.
+        return None  # The process has ended meanwhile.
 
 
 def _pss_mb(pid: int) -> int:

@@ -1,7 +1,7 @@
 """
-How long `advent migrate` takes for a store that version 0.1.0 wrote: the copy of all keys, then the steps.
+Measures `advent migrate` for a store that version 0.1.0 wrote: the copy of all keys, then the migration's steps.
 
-Everybody has had three mails and waits for step 4; one contact in ten has booked a call with three reminders; one in a
+Contacts have received three mails and wait for step 4. One in ten has booked a call with three reminders. One in a
 hundred has a mail that is being sent, with its frozen payload.
 """
 

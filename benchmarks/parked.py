@@ -1,11 +1,11 @@
 """
-How late a due message starts while very many others wait, and what each of those costs in the store.
+Measures how late a due message starts while very many others wait, and how much memory each of these needs.
 
     python -m benchmarks.parked [PARKED] [SECONDS]
 
-Parks PARKED messages of no work (1,000,000 unless said) ten days ahead, then lets a worker process run one that is due
-every 50 ms. Prints one JSON object: lateness from the due instant to the actor's first line, in ms; bytes of the
-store's memory per parked message.
+Parks PARKED messages (default: 1,000,000), which do no work, ten days ahead. Meanwhile another message becomes due
+every 50 ms, and a worker process runs it. Prints one JSON object: lateness from the due time to the actor's first line,
+in ms; bytes of the store's memory per parked message.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FAR_MS = 10 * 86_400_000
 
 
 def measure(parked: int, seconds: float) -> dict[str, float]:
-    """The figures of `parked` messages that wait while `seconds` of others become due."""
+    """Return the figures of `parked` messages that wait while others become due for `seconds`."""
     with tempfile.TemporaryDirectory(prefix="advent-") as directory:
         store = EmbeddedStore(Path(directory))
         store.start()
@@ -46,7 +46,7 @@ def main(parked: int = 1_000_000, seconds: float = 15) -> None:
 
 
 def work(url: str) -> None:
-    """The worker process: notes how late each message started, until it is ended."""
+    """Run the worker process, which records how late each message starts, until it is killed."""
     broker = DurableRedisBroker(url=url, namespace=NAMESPACE)
 
     @dramatiq.actor(broker=broker, actor_name=QUEUE, queue_name=QUEUE)
@@ -104,7 +104,7 @@ def _run(broker: DurableRedisBroker, count: int) -> list[int]:
 
 
 def _job(n: int, due_ms: int) -> Job:
-    # An id as long as a delivery's.
+    # This id is as long as a delivery's.
     return Job(id=f"dlv_{n:020d}", actor=QUEUE, args=(str(due_ms),), due_ms=due_ms)
 
 

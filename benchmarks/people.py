@@ -1,9 +1,9 @@
 """
-What one person who waits for a step costs in the store, all state included.
+Measures the store's memory for one person who waits for a step, with all state.
 
-Typical people (`cast.py`) go through the ledger's own transitions, as gateway and worker would call them; the store's
-memory is read before and after, and divided by their number. Keys are then weighed by kind, to tell where the bytes
-are. Some of them go on to the end.
+Typical people (`cast.py`) go through the ledger's own transitions, as gateway and worker call them. The growth of the
+store's memory is divided by the number of people. Then keys are weighed by kind, to show where the bytes are. Some
+people continue to the end of the campaign.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ AT_ONCE = 64
 SECRET_KEY = "s" * 32
 WEIGHED = 500
 LATER = 5_000
-"""So many of them go on to the end: enough to tell the bytes of one."""
+"""The number of people who continue to the end: enough to measure the bytes of one."""
 
 
 def measure(*, people: int) -> list[Figure]:
@@ -48,7 +48,7 @@ def measure(*, people: int) -> list[Figure]:
 async def _measure(url: str, people: int) -> list[Figure]:
     async with connected(url) as ledger:
         cast = [person(number) for number in range(people)]
-        await _whole_way(ledger, [person(-1)])  # So that no script is loaded while people are measured.
+        await _whole_way(ledger, [person(-1)])  # This loads all scripts before the measurement.
         before = await _used(ledger.client)
         await each(cast, lambda one: sign_up(ledger, one))
         await _done(ledger.client, "classify")
@@ -62,13 +62,13 @@ async def _measure(url: str, people: int) -> list[Figure]:
         Figure("a person who waits for step 2", round(waiting_for_second), "bytes", GOAL, about),
         Figure("a person who waits for step 1", round(waiting_for_first), "bytes", GOAL, "not yet in Notion"),
         Figure("a person who waits for step 7", round(later[0]), "bytes", None, "six mails were accepted"),
-        Figure("a person whose sequence has ended", round(later[1]), "bytes", None, "while the webhook id is known"),
-        Figure("the same, and Resend reported each mail", round(later[2]), "bytes", None, "14 events, known 45 days"),
+        Figure("a person whose sequence has ended", round(later[1]), "bytes", None, "while the webhook id is stored"),
+        Figure("the same, and Resend reported each mail", round(later[2]), "bytes", None, "14 events, stored 45 days"),
     ]
 
 
 async def _later(ledger: Ledger, some: list[Assessment]) -> list[float]:
-    """What a person takes more than while waiting for step 2: at step 7, at the end, and with what Resend tells."""
+    """Return the bytes of a person beyond those at step 2: at step 7, at the end, and with Resend's feedback."""
     before = await _used(ledger.client)
     for step in range(2, 7):
         await _act(ledger, some, send, step)
@@ -94,7 +94,7 @@ async def _act(
     act: Callable[[Ledger, Assessment, int], Awaitable[None]],
     step: int,
 ) -> None:
-    """One act for everybody, and Notion shows what became of it."""
+    """Do one act for all people, then mirror them all."""
     await each(cast, lambda one: act(ledger, one, step))
     await each(cast, lambda _: mirror(ledger))
 
@@ -104,19 +104,19 @@ async def connected(url: str) -> AsyncIterator[Ledger]:
     client = connect_async(url)
     campaign = load_campaign("christmas_2025")
     cadence = campaign.cadence(Pace())
-    # A worker that lives as long as the measurement: its next heartbeat is far ahead.
+    # This worker stays alive for the whole measurement, because its heartbeat is far in the future.
     await client.zadd(keys.HEARTBEATS, {"bench": 9e15})
     yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRET_KEY)
     await client.aclose()
 
 
 async def _done(client: redis.asyncio.Redis, queue: str) -> None:
-    """As when every job of a queue has been worked off: nothing of them remains."""
+    """Delete all jobs of a queue, as if they had been processed."""
     await client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
 
 
 async def _weigh(client: redis.asyncio.Redis, cast: list[Assessment]) -> dict[str, int]:
-    """Bytes a person by kind of key, largest first: own keys by a sample, shared ones as a whole."""
+    """Return bytes per person by kind of key, largest first. Keys of a person are sampled, shared keys are not."""
     sample = cast[:: max(1, len(cast) // WEIGHED)]
     people = [keys.enrollment(enrollment_id("christmas_2025", one.email)) for one in sample]
     webhooks = [keys.webhook(webhook_id(one)) for one in sample]
@@ -134,7 +134,7 @@ async def _weight(client: redis.asyncio.Redis, names: list[str]) -> int:
 
 
 async def _used(client: redis.asyncio.Redis) -> int:
-    """The store's memory, once it no longer moves: a hash table that grows holds two for a while."""
+    """Return the store's memory, once it is stable: a hash table that grows exists twice for a while."""
     last = -1
     while (used := int((await client.info("memory"))["used_memory"])) // 20_000 != last // 20_000:
         last = used

@@ -1,10 +1,10 @@
 """
-Which files' code runs for one signup, from the endpoint to Notion: `python -m benchmarks.signup_files`.
+Lists the files whose code runs for one signup, from the endpoint to Notion: `python -m benchmarks.signup_files`.
 
-Runs `advent up` with a profiler in each process, and pauses sending first: what is counted is accept, classify, enroll
-and the row in Notion, not the first mail. A call is noted with the outermost function of its task or thread; what such
-a function called also while nothing happened (heartbeat, scheduler, sweeper) is left out, and so are sandbox, console
-and command line. `ROOT` in the environment names another checkout to count.
+It runs `advent up` with a profiler in each process, and first pauses sending: accept, classify, enroll and the row in
+Notion count, but not the first mail. Each call is recorded with the outermost function of its task or thread. Calls
+that this function also makes while the system is idle (heartbeat, scheduler, sweeper) are left out, and so are sandbox,
+console and command line. `ROOT` in the environment names another checkout to measure.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ROOT = Path(os.environ.get("ROOT") or Path(__file__).resolve().parents[1])  # no
 ADVENT = (sys.executable, "-m", "services.cli")
 PORTS = {"GATEWAY_PORT": "18100", "CONSOLE_PORT": "18101", "SANDBOX_PORT": "18102", "WORKER_METRICS_PORT": "18103"}
 JOBS = re.compile(r"(?:consumer|broker|registry|roster)\.py:")
-"""Where a worker fetches, runs and acknowledges jobs: what runs there belongs to the signup, whatever else it ran."""
+"""Outermost functions that fetch, run and acknowledge jobs. Their calls count even if they also occur while idle."""
 COMPARISON = " reconcile_bookings"
-"""An actor that runs by itself every few minutes."""
+"""An actor that runs every few minutes, without a signup."""
 HOOK = f"""
 import os, sys, threading
 ROOT, FOLDER, seen = {str(ROOT)!r}, os.environ.get("PROFILE_FOLDER"), set()
@@ -80,7 +80,7 @@ def main() -> None:
             _wait_until_ready()
             quiet = {key: value for key, value in environ.items() if key != "PROFILE_FOLDER"}
             while subprocess.run([*ADVENT, "pause"], cwd=ROOT, env=quiet).returncode:
-                time.sleep(1)  # `advent up` answers on its ports before it has noted its store for commands.
+                time.sleep(1)  # `advent up` serves its ports before commands can find its store.
             _record(folder, "idle", seconds=70)  # Longer than the period of every background task.
             (folder / "signup").touch()
             subprocess.run([*ADVENT, "try"], cwd=ROOT, env=quiet, check=True)

@@ -1,7 +1,7 @@
 """
-What `advent simulate` costs: the whole of it, with the store that it starts and stops.
+Measures the cost of `advent simulate`, including the store that it starts and stops.
 
-Processor time is that of all processes and their stores; a busy machine changes it less than the elapsed time.
+Processor time is that of all processes and their stores. Other load on the machine changes it less than elapsed time.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def measure(*, people: int) -> list[Figure]:
     report = simulate_in_processes(SETTINGS, Scenario(people=people, seed=1), progress=lambda _mails: None)
     elapsed_s, used_s = time.perf_counter() - started_s, _processor_s() - before_s
     assert report.sent == 7 * people, report
-    about = f"{used_s:.1f} s of processor; load {os.getloadavg()[0]:.0f}"
-    # Small sizes cost more for each person, because the first mails of each kind are rendered from the beginning.
+    about = f"{used_s:.1f} s of processor time; load {os.getloadavg()[0]:.0f}"
+    # Small sizes cost more per person, because the first mail of each kind is rendered without a cached skeleton.
     goal = Goal(20) if people == 1_000 else None
     return [
         Figure(f"a simulation of {people:,} people", round(elapsed_s, 1), "s", goal, about),
-        Figure("people simulated", round(people / used_s, 1), "/s of processor"),
+        Figure("people simulated", round(people / used_s, 1), "/s of processor time"),
     ]
 
 
 def _processor_s() -> float:
-    """Of this process, and of its children that have ended."""
+    """Return the processor time of this process and of its children that have ended."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in both)

@@ -1,4 +1,4 @@
-"""What `advent campaign plan` and `apply` take with many people under way: to read, compare, and change schedules."""
+"""Measures `advent campaign plan` and `apply` with many people under way: they read, compare and change schedules."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def _apply(ledger: Ledger, source: Campaign, target: Campaign, now_ms: int
 
 
 async def _fill(client: redis.asyncio.Redis, campaign: Campaign, people: int, now_ms: int) -> None:
-    """Everybody has had the first step, and waits for the second one."""
+    """Write people who have received the first step and wait for the second."""
     for first in range(0, people, BATCH):
         pipe = client.pipeline(transaction=False)
         for number in range(first, min(first + BATCH, people)):

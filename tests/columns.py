@@ -1,4 +1,4 @@
-"""What `advent check` says of the columns of both Notion databases, and adds to them."""
+"""The problems that `advent check` finds in the columns of both Notion databases, and the fixes that it makes."""
 
 from __future__ import annotations
 

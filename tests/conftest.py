@@ -1,4 +1,4 @@
-"""What every tier shares: one real store a test process, emptied before each test; and the campaign, loaded once."""
+"""Fixtures for all tests: one real store per test process, emptied before each test; and the campaign, loaded once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from common.store.embedded import EmbeddedStore
 from tests.packaged import packaged_campaign
 from tests.store import servers
 
-# Every write is synced, as in production; in memory that costs nothing where there is such a folder.
+# Every write is synced, as in production. If this folder exists, the store's files are in memory and syncs are free.
 _MEMORY = Path("/dev/shm")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 PROCESSES_TIMEOUT_S = 180
-"""Of tests that start processes, for which a loaded machine takes its time; others have pyproject.toml's."""
+"""Timeout of tests that start processes, which is slow on a loaded machine. pyproject.toml has that of other tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OtherServer:
-    """A server that is not the embedded one, with what the tests use of that."""
+    """A server that is not embedded, with the members of `EmbeddedStore` that the tests use."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -49,7 +49,7 @@ def store_server() -> Iterator[EmbeddedStore | OtherServer]:
         with servers.running(Path(binary)) as url:
             yield OtherServer(url)
         return
-    # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
+    # The path must be short: a Unix socket's path has at most 107 characters, and pytest's own folders are deep.
     with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
         server = EmbeddedStore(Path(directory))
         server.start()
@@ -59,7 +59,7 @@ def store_server() -> Iterator[EmbeddedStore | OtherServer]:
 
 @pytest.fixture
 def store_url(store_server: EmbeddedStore | OtherServer) -> str:
-    """The address of an empty store."""
+    """Empty the store and return its address."""
     with connect(store_server.url) as client:
         client.flushall()
     return store_server.url
@@ -74,13 +74,13 @@ async def store(store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
 
 @pytest.fixture(scope="session")
 def campaign() -> Campaign:
-    """For tests that only read it."""
+    """Return the packaged campaign, for tests that only read it."""
     return packaged_campaign("christmas_2025")
 
 
 @pytest.fixture
 def loads_campaign_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The packaged campaigns are loaded once for commands that only read them."""
+    """Load the packaged campaigns only once, for commands that only read them."""
     load = loader.load_campaign
 
     def load_once(key: str, *, directory: Path | None = None) -> Campaign:

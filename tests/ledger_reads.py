@@ -1,4 +1,4 @@
-"""What tests ask the ledger about one delivery or one contact."""
+"""Reads of the ledger for tests: one delivery, one contact, all dead letters, the whole store."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from common.ledger.reads.contact_timeline import Entry, read_happened
 
 
 async def record_of(ledger: Ledger, delivery_id: str) -> Record | None:
-    """The record of a step or a reminder, a planned one too; None when there is none."""
+    """Return the record of a step or a reminder, also of a planned one, or None when there is none."""
     delivery = delivery_of(DeliveryId(delivery_id))
     return read_records(await ledger.store.read_hash(keys.owner(delivery.owner))).get(delivery.name)
 
 
 async def timeline_of(ledger: Ledger, contact: str) -> list[Entry]:
-    """What happened to one contact, enrolled or not, oldest first."""
+    """Return what happened to one contact, enrolled or not, oldest first."""
     calls = [call async for call in ledger.bookings.calls(EnrollmentId(contact))]
     enrollment = await ledger.enrollments.get(contact)
     return await read_happened(ledger, EnrollmentId(contact), enrollment, calls)
 
 
 async def is_ended(ledger: Ledger, number: str) -> bool:
-    """No SMS goes to this number any more."""
+    """Return whether this number is suppressed: it gets no SMS any more."""
     return bool(await ledger.client.hexists(keys.SUPPRESSED, ledger.store.number_hash(number)))
 
 
 async def dead_letters_of(ledger: Ledger) -> list[DeadLetter]:
-    """All of them, oldest first."""
+    """Return all dead letters, oldest first."""
     return [letter async for letter in ledger.dead_letters.all()]
 
 
 async def sweep(ledger: Ledger, now_ms: int) -> list[str]:
-    """One sweep to its end: the jobs that were scheduled again."""
+    """Run one complete sweep. Return the jobs that it scheduled again."""
     page, found = await ledger.schedule.sweep("0", now_ms=now_ms)
     while page != "0":
         page, more = await ledger.schedule.sweep(page, now_ms=now_ms)
@@ -46,7 +46,7 @@ async def sweep(ledger: Ledger, now_ms: int) -> list[str]:
 
 
 async def content(store) -> dict[str, Any]:
-    """The whole store: key → content."""
+    """Return the whole store: key → content."""
     readers = {
         b"string": store.get,
         b"hash": store.hgetall,

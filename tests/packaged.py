@@ -1,4 +1,4 @@
-"""The packaged campaigns, each loaded once a process: a load takes two thirds of a second."""
+"""The packaged campaigns, each loaded only once per process, because loading takes two thirds of a second."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from common.campaigns.loader import load_campaign
 
 @functools.cache
 def packaged_campaign(key: str) -> Campaign:
-    """For tests that only read it."""
+    """Return a packaged campaign, for tests that only read it."""
     return load_campaign(key)
 
 
 def packaged_campaigns(*keys: str) -> Campaigns:
-    """As `load_campaigns`; which version of each is played is the caller's own."""
+    """Return packaged campaigns, like `load_campaigns`. `replace` on the result does not affect other callers."""
     return Campaigns(*map(packaged_campaign, keys))

@@ -1,4 +1,4 @@
-"""Calls as Cal.com reports them, and what came of them."""
+"""Calls as Cal.com reports them: recorded events, and what a simulation makes of them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def contact(address: str) -> EnrollmentId:
 
 
 def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str] = ()) -> BookingEvent | IgnoredEvent:
-    """What a webhook of Cal.com says."""
+    """Return the event in the body of Cal.com's webhook."""
     return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
 
 
 async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
-    """At the time of each event, or now if that is past."""
+    """Receive each event at the time in its body, or now if that has passed."""
     for body in bodies:
         await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
         await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
@@ -54,7 +54,7 @@ def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
 
 
 def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
-    """(Which reminder, its text) of each that arrived."""
+    """Return (name of the reminder, text) of each reminder that arrived."""
     return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
 
 

@@ -1,4 +1,4 @@
-"""The packaged campaign with its SMS turned on."""
+"""The packaged campaign, with SMS enabled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEY = "christmas_2025"
 
 
 def texting_folder(home: Path, *, more: str = "") -> Path:
-    """A folder of campaigns in which it is. `more`: lines of its `[sms]`."""
+    """Write the campaign into `home`, a folder of campaigns, and return the folder. `more`: lines for its `[sms]`."""
     shutil.copytree(Path(loader.__file__).parent / KEY, home / KEY)
     manifest = home / KEY / "campaign.toml"
     manifest.write_text(manifest.read_text().replace("enabled = false", f"enabled = true\n{more}"))

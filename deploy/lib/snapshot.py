@@ -1,8 +1,8 @@
 """
 Take a snapshot of the store: `snapshot.py SOCKET` returns when dump.rdb in the store's folder is complete.
 
-The snapshot shows the whole store at one moment; a forked child writes it while the store goes on answering. Exits
-with 1 and one line when it could not be written, mostly because the disk is full.
+The snapshot contains the whole store at one moment. A forked child writes it while the store continues to serve
+requests. If it cannot be written, mostly because the disk is full, the script prints one line and exits with 1.
 """
 
 import sys
@@ -18,7 +18,7 @@ WAIT_SECONDS = 1800
 def main(socket: Path) -> str | None:
     with redis.Redis(unix_socket_path=str(socket), socket_timeout=30) as store:
         before = _saves(store)
-        # SCHEDULE: waits for a rewrite of the append-only file that is under way.
+        # SCHEDULE: if the append-only file is being rewritten, the snapshot starts when that has ended.
         store.execute_command("BGSAVE", "SCHEDULE")
         deadline = time.monotonic() + WAIT_SECONDS
         while _saves(store) == before:

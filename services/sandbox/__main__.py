@@ -1,4 +1,4 @@
-"""`advent sandbox`: settings → sandbox → server, until SIGTERM."""
+"""`advent sandbox`: loads the settings, opens the sandbox and serves it until SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from services.sandbox.state import Sandbox, open_sandbox
 from services.web.server import Server, serve
 
 DRAIN_S = 2.0
-"""Requests take milliseconds; only one that a fault rule delays takes longer, and it may be cut off."""
+"""Requests take milliseconds. Only one that a fault rule delays takes longer, and it may be cut off."""
 
 log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
     """
-    Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when the port cannot be used.
+    Serve until SIGTERM or SIGINT. Return 0 after a clean stop, 1 when the port cannot be used.
 
     Raises SettingsError when DATA_DIR cannot be used.
     """

@@ -1,4 +1,4 @@
-"""The whole sandbox as one application: four providers, JSON for tests, pages for people."""
+"""The whole sandbox as one application: four providers, JSON routes for tests, and web pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE_STORE = web.AppKey("page_store", PageStore)
 
 
 def build_app(sandbox: Sandbox) -> web.Application:
-    """The application, to be served or tested. The caller closes the sandbox."""
+    """Build the application for a server or a test. The caller closes the sandbox."""
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[own_pages_only])
     resend = ResendApi(sandbox)
     app[PAGE_STORE] = store = PageStore(sandbox.disk, sandbox.clock)
@@ -38,13 +38,17 @@ def build_app(sandbox: Sandbox) -> web.Application:
 
 
 async def _root(_request: web.Request) -> web.Response:
-    """Of the provider's address: no operation of its API and not counted; a worker asks it for the `Date`."""
+    """
+    Respond at the provider's base address.
+
+    This is no operation of the provider's API and is not counted. A worker requests it to read the `Date` header.
+    """
     return web.Response(text="Resend\n")
 
 
 @web.middleware
 async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A page of another site, open in the same browser, must not change the dials."""
+    """Reject changes that come from a page of another site, open in the same browser."""
     if request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise web.HTTPForbidden(text="This request comes from another site's page.")
     return await handler(request)

@@ -1,8 +1,8 @@
 """
-What the sandbox keeps: one SQLite file, written before each response.
+The sandbox's storage: one SQLite file, written before each response.
 
-WAL with synchronous=NORMAL: a commit survives kill -9 of this process. Only a power failure could lose the last ones,
-which are not the record of anything real.
+With WAL and synchronous=NORMAL, a commit survives `kill -9` of this process. Only a power failure can lose the latest
+commits, which is acceptable: the sandbox holds no real data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ CREATE TABLE IF NOT EXISTS notion_pages (seq INTEGER PRIMARY KEY, id TEXT NOT NU
 
 
 def _make_private(file: Path) -> None:
-    """For its owner only, also where an earlier version created it: it holds mails. SQLite's other files follow it."""
+    """
+    Restrict the file and its folder to their owner, because the file contains mails.
+
+    This includes files that an earlier version created. SQLite gives its other files the same permissions.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     file.parent.chmod(0o700)
     file.touch(mode=0o600)
@@ -57,20 +61,20 @@ def _make_private(file: Path) -> None:
 
 
 class Disk:
-    """One connection, used from one thread (the event loop's): a commit takes microseconds and orders all writes."""
+    """One SQLite connection, used only by the event loop's thread. Commits take microseconds and order all writes."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or create the file; None keeps everything in memory, for tests without a restart."""
+        """Open or create the file. None: store everything in memory, for tests that do not restart."""
         if path is not None:
             _make_private(path)
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
         self._connection.row_factory = sqlite3.Row
-        # 256 KiB of pages instead of 2 MiB: the operating system caches the file as well.
+        # A cache of 256 KiB instead of 2 MiB is enough, because the operating system caches the file as well.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;")
         self._connection.executescript(SCHEMA)
 
     def run(self, sql: str, *arguments: Any) -> int:
-        """Run one statement, committed on return unless inside a `transaction`; returns the number of changed rows."""
+        """Run one statement and return the number of changed rows. It commits, unless inside a `transaction`."""
         return self._connection.execute(sql, arguments).rowcount
 
     def rows(self, sql: str, *arguments: Any) -> list[sqlite3.Row]:
@@ -82,7 +86,7 @@ class Disk:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; no await inside, so no two overlap."""
+        """Commit all statements of the block, or none if it raises. It must not await: transactions cannot overlap."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

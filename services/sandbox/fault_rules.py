@@ -2,13 +2,13 @@
 Fault rules: which requests fail, how often, and how.
 
     status   respond with this status and the provider's error name for it
-    html     respond with an HTML page, as a proxy in between does (502; any status, 200 too)
+    html     respond with an HTML page, as a proxy does (status 502, or the rule's own, even 200)
     drop     close the connection without a response
     hang     hold the connection for `seconds`, then close it
-    slow     work for `seconds`, then respond as usual; the request counts as in progress meanwhile
+    slow     wait for `seconds`, then respond as usual; the request counts as in progress meanwhile
 
 With `after_commit` the request takes effect first: the response is lost, the mail is not. `PRESETS` names useful
-combinations; a rule's `kind` may be one of those names.
+combinations; a rule's `kind` may be one of these names.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ TWILIO_NAMES: dict[str, int] = {
     "20003": 401, "20404": 404, "20429": 429, "20500": 500, "20503": 503, "21211": 400, "21408": 400, "21602": 400,
     "21606": 400, "21610": 400, "21611": 429, "21612": 400, "21614": 400, "30034": 400, "60728": 429, "63038": 429,
 }  # fmt: skip
-"""Twilio's errors are numbers."""
+"""Twilio's error names are numbers."""
 
 NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES, "calcom": CALCOM_NAMES, "twilio": TWILIO_NAMES}
 
@@ -118,42 +118,42 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 ABOUT: dict[str, str] = {
-    "refused": "Resend refuses the mail for good: it becomes a dead letter",
-    "domain_unverified": "Resend does not know the sender's domain: all mail waits until that is mended",
-    "daily_quota": "Resend's quota of the day is used up",
-    "rate_limited": "too many requests: ask again in a second",
-    "unavailable": "the provider is out of order (503)",
-    "timeout_before": "no answer for a minute, and nothing was done",
-    "timeout_after": "no answer for a minute, but it was done",
-    "drop_before": "the connection ends, and nothing was done",
-    "drop_after": "the connection ends, but it was done",
-    "error_after": "an error (500), but it was done",
-    "html_502": "a page of a proxy instead of an answer (502)",
-    "html_200": "a page of a proxy that looks like success (200)",
-    "concurrent": "Resend says that the same mail is being sent just now",
-    "other_payload": "Resend says that this mail was sent before with another text",
+    "refused": "Resend rejects the mail permanently: it becomes a dead letter",
+    "domain_unverified": "Resend has not verified the sender's domain: all mail waits until this is fixed",
+    "daily_quota": "Resend's daily quota is used up",
+    "rate_limited": "too many requests: retry after one second",
+    "unavailable": "the provider is unavailable (503)",
+    "timeout_before": "no response for a minute; the request had no effect",
+    "timeout_after": "no response for a minute, but the request took effect",
+    "drop_before": "the connection closes; the request had no effect",
+    "drop_after": "the connection closes, but the request took effect",
+    "error_after": "an error (500), but the request took effect",
+    "html_502": "an HTML page of a proxy instead of a response (502)",
+    "html_200": "an HTML page of a proxy that looks like success (200)",
+    "concurrent": "Resend reports that the same mail is being sent right now",
+    "other_payload": "Resend reports that this mail was sent before with different content",
     "overloaded": "Notion is overloaded (529)",
     "conflict": "Notion reports a conflict (409)",
     "blocked": "Notion blocks the integration for a while (429)",
-    "committed_503": "Notion reports an error (503), but made the row, and names it",
-    "unheard_503": "an error (503), but it was done, and the answer does not say so",
-    "status": "the status and error name given below",
-    "html": "a page instead of an answer, with the status given below",
-    "drop": "the connection ends without an answer",
-    "hang": "the connection is held for the seconds given below, then ends",
-    "slow": "the answer comes after the seconds given below",
+    "committed_503": "Notion reports an error (503), but has created the row and returns its id",
+    "unheard_503": "an error (503), but the request took effect and the response does not say so",
+    "status": "a response with the status and error name given below",
+    "html": "an HTML page instead of a response, with the status given below",
+    "drop": "the connection closes without a response",
+    "hang": "the connection stays open for the seconds given below, then closes without a response",
+    "slow": "the response comes after the seconds given below",
 }
-"""What a kind means, for a person; the likely ones first."""
+"""The meaning of each kind, as the faults page shows it; the most likely kinds come first."""
 
 
 class Rule(BaseModel):
     """
-    One fault. Rules are tried in order; the first that matches, and whose `probability` is drawn, applies.
+    A fault rule. Rules are tried in order. The first that matches, and that its `probability` lets through, applies.
 
-    `operation` may be a pattern (`pages.*`); `contains` limits the rule to requests whose body contains this text (an
-    address); `count`: for how many more requests it applies, None until it is removed. With `names_committed` a 503
-    after the commit names the new page, as Notion does when it can (`additional_data.committed_resource_id`). `met`:
-    how many requests it has applied to.
+    `operation` may be a pattern (`pages.*`). `contains` limits the rule to requests whose body contains this text, such
+    as an address. `count`: the number of requests to which the rule still applies; None: until it is removed.
+    `names_committed`: a 503 after the commit contains the new page's id, as Notion's does when it can
+    (`additional_data.committed_resource_id`). `met`: the number of requests to which the rule has applied.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -187,11 +187,11 @@ class Rule(BaseModel):
         providers = [self.provider] if self.provider != "*" else list(OPERATIONS)
         known = [name for provider in providers for name in OPERATIONS[provider]]
         if not any(fnmatchcase(name, self.operation) for name in known):
-            raise ValueError(f"operation {self.operation!r} is none of {', '.join(known)}, nor a pattern for one")
+            raise ValueError(f"operation {self.operation!r} is not one of {', '.join(known)}, nor a pattern of one")
         if self.kind == "status" and self.status is None and self.name is None:
             raise ValueError("a status rule needs a status (503) or a name (conflict_error)")
         if self.name is not None and not any(self.name in NAMES[provider] for provider in providers):
-            raise ValueError(f"name {self.name!r} is no error of {' or '.join(providers)}")
+            raise ValueError(f"name {self.name!r} is not an error of {' or '.join(providers)}")
         return self
 
     def matches(self, provider: str, operation: str, body: str) -> bool:
@@ -203,7 +203,7 @@ class Rule(BaseModel):
         )
 
     def error(self, provider: str) -> tuple[int, str]:
-        """The status and error name with which this rule responds at one provider."""
+        """Return the status and the error name with which this rule responds at a provider."""
         defaults = _DEFAULT_NAMES[provider]
         if self.name is not None:
             return self.status or NAMES[provider].get(self.name, 500), self.name

@@ -1,4 +1,4 @@
-"""The active fault rules, and the middleware that applies them between a provider's access checks and its work."""
+"""The active fault rules, and the middleware that applies them between a provider's access checks and its handlers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DROPPED = web.RequestKey("dropped", bool)
 HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr></body></html>"
 
 ErrorAnswer = Callable[[web.Request, Rule, "web.StreamResponse | None"], web.Response]
-"""Builds a provider's own error body for a rule; the third argument is the response that is lost, if any."""
+"""Builds a provider's error response for a rule. The third argument is the response that is lost, if any."""
 
 _RULES = TypeAdapter(list[Rule])
 
 
 class FaultBoard:
-    """The rules, in order. Kept across restarts with their counts: a kill must not end a fault early."""
+    """The rules, in order. They survive a restart with their counts, so that a kill does not end a fault early."""
 
     def __init__(self, disk: Disk, board: DialBoard) -> None:
         self._disk = disk
@@ -37,7 +37,7 @@ class FaultBoard:
         self._random = Random(board.now.seed)
 
     def put(self, given: list[Any]) -> None:
-        """Replace all rules. Raises pydantic's ValidationError, and then changes nothing."""
+        """Replace all rules. If one is invalid, raises pydantic's ValidationError and changes nothing."""
         self._set([rule.model_copy(update={"id": f"f{n}"}) for n, rule in enumerate(_RULES.validate_python(given), 1)])
 
     def add(self, given: Any) -> Rule:
@@ -57,7 +57,7 @@ class FaultBoard:
         self._random = Random(seed)
 
     def draw(self, provider: str, operation: str, body: str) -> Rule | None:
-        """The rule that applies to this request, if any; its count goes down."""
+        """Return the rule that applies to this request, or None. The rule's count goes down by one."""
         for index, rule in enumerate(self.rules):
             if rule.matches(provider, operation, body) and self._random.random() < rule.probability:
                 left = None if rule.count is None else rule.count - 1
@@ -72,7 +72,7 @@ class FaultBoard:
 
 
 def fault_middleware(board: FaultBoard, provider: str, error_answer: ErrorAnswer) -> Middleware:
-    """Applies the rules: before the work, after it, or in place of its response."""
+    """Return middleware that applies the rules: instead of the handler, before it, or after it (`after_commit`)."""
 
     @web.middleware
     async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,7 +85,7 @@ def fault_middleware(board: FaultBoard, provider: str, error_answer: ErrorAnswer
             return await handler(request)
         lost = await handler(request) if rule.after_commit else None
         if lost is not None and lost.status >= 400:
-            return lost  # Nothing was committed, so no response is to be lost.
+            return lost  # Nothing was committed, so there is no response to lose.
         return await _apply(request, rule, lost, error_answer)
 
     return faults
@@ -93,7 +93,7 @@ def fault_middleware(board: FaultBoard, provider: str, error_answer: ErrorAnswer
 
 @web.middleware
 async def delay(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Takes the time that a `slow` rule asks for, then does the work."""
+    """Wait as long as a `slow` rule requires, then call the handler."""
     await take_time(request)
     return await handler(request)
 
@@ -129,7 +129,7 @@ def drop_connection(request: web.Request) -> web.StreamResponse:
 
 
 def committed_id(lost: web.StreamResponse | None) -> str | None:
-    """The id in the response that is lost."""
+    """Return the id in the response that is lost, or None when there is none."""
     if not isinstance(lost, web.Response) or not isinstance(lost.body, bytes):
         return None
     found = json.loads(lost.body).get("id")

@@ -26,12 +26,12 @@ INTEGRATION_NAME = "Advent sandbox"
 
 
 def new_id() -> str:
-    """A random UUID, like the providers' ids: nothing can be derived from it."""
+    """Return a random UUID, like the providers' ids: nothing can be derived from it."""
     return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
 
 
 def as_uuid(text: str) -> str | None:
-    """The dashed form of an id written with or without dashes; None when it is not a UUID."""
+    """Return the dashed form of an id given with or without dashes, or None when it is not a UUID."""
     try:
         return str(uuid.UUID(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What wraps every request to an imitated provider: it is counted, and every error becomes one of the provider's."""
+"""Middleware of the imitated providers: it counts requests and turns every error into one of the provider's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ProviderProblem(Protocol):
 
 
 def counting(tally: Tally, provider: str) -> Middleware:
-    """The outermost middleware: it sees the answer as the client gets it."""
+    """Return the outermost middleware, which counts requests and the responses as the client gets them."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -38,7 +38,11 @@ def counting(tally: Tally, provider: str) -> Middleware:
 
 
 def answering(known: Callable[[Exception], ProviderProblem | None], internal: ProviderProblem) -> Middleware:
-    """Turns every error into a response. `known`: None for a fault of the sandbox, which is logged; then `internal`."""
+    """
+    Return middleware that turns every error into a response.
+
+    `known` returns None for an internal error of the sandbox. That error is logged, and the response is `internal`.
+    """
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,5 +60,5 @@ def answering(known: Callable[[Exception], ProviderProblem | None], internal: Pr
 
 
 def operation_of(request: web.Request) -> str:
-    """The name of the request's route."""
+    """Return the name of the request's route, or `unknown`."""
     return request.match_info.route.name or "unknown"

@@ -1,4 +1,4 @@
-"""Fixed windows with a number of requests each: one opens with its first request and may be used up in a burst."""
+"""Fixed-window rate limits: a window opens with its first request, and one burst may use it up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The state after one request: requests `remaining`, and whole seconds until the window is over."""
+    """
+    A window after one request. `is_over`: the request exceeded the limit.
+
+    `remaining`: the number of requests left; `reset_seconds`: whole seconds until the window ends, at least 1.
+    """
 
     is_over: bool
     limit: int
@@ -17,14 +21,14 @@ class Reading:
 
 
 class RateWindows:
-    """One window for each key."""
+    """One window per key."""
 
     def __init__(self, length_ms: int) -> None:
         self._length_ms = length_ms
         self._open: dict[str, tuple[int, int]] = {}
 
     def spend(self, key: str, *, limit: int, now_ms: int) -> Reading:
-        """Count one request in the key's window; one over the limit is not counted."""
+        """Count one request in the key's window. A request over the limit is not counted."""
         start_ms, used = self._open.get(key, (now_ms, 0))
         if not start_ms <= now_ms < start_ms + self._length_ms:
             start_ms, used = now_ms, 0

@@ -1,4 +1,4 @@
-"""Everything that a running sandbox holds."""
+"""The state of a running sandbox."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from services.sandbox.rate_windows import RateWindows
 
 
 class Tally:
+    """Counts of requests and responses since start, and the latest 200 suspicious requests."""
+
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
@@ -25,14 +27,14 @@ class Tally:
         self.requests[f"{provider} {operation}"] += 1
 
     def answered(self, provider: str, status: str) -> None:
-        """`status` is the HTTP status, or `dropped` when the connection was cut instead of an answer."""
+        """Count a response. `status`: the HTTP status, or `dropped` when the connection was cut instead."""
         self.answers[f"{provider} {status}"] += 1
 
     def suspect(self, what: str, **where: Any) -> None:
         """
-        Notes a request that is allowed and rarely meant.
+        Record a request that is allowed but rarely intended.
 
-        A query without a filter, for one: the SDK drops a misspelt `filters=` silently, and every row comes back.
+        An example is a query without a filter: the SDK silently drops a misspelt `filters=`, so every row is returned.
         """
         self.suspicious.append({"what": what, **where})
 
@@ -45,9 +47,11 @@ class Tally:
 @dataclass(kw_only=True)
 class Sandbox:
     """
-    `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` booking events; both go to `gateway_url`.
-    `twilio_token` signs what Twilio posts there, for the address `public_url`.
-    `own_domains`: verified sender domains besides those that mail has come from.
+    A running sandbox: its storage, clock, dials, fault rules and counts.
+
+    `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` signs booking events; both kinds are posted to
+    `gateway_url`. `twilio_token` signs Twilio's callbacks: they are posted to `gateway_url`, but the signature is for
+    `public_url`. `own_domains`: verified sender domains, in addition to the domains that mail was sent from.
     """
 
     disk: Disk
@@ -92,9 +96,7 @@ def open_sandbox(
     public_url: str | None = None,
     own_domains: tuple[str, ...] = (),
 ) -> Sandbox:
-    """
-    Open what was kept in `directory`, or start empty there; None keeps nothing. The caller closes it.
-    """
+    """Open the sandbox stored in `directory`, or an empty one; None: nothing is stored. The caller closes it."""
     disk = Disk(None if directory is None else directory / "sandbox.sqlite3")
     board = DialBoard(disk)
     sandbox_clock = SandboxClock(clock or SystemClock(), board)

@@ -1,4 +1,4 @@
-"""JSON read as strictly as the providers read it."""
+"""Parsing of JSON, as strict as the providers'."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value of a JSON text. Raises ValueError for anything else; NaN and Infinity are not JSON."""
+    """Return the value of a JSON text. Raises ValueError if it is not JSON; NaN and Infinity are not."""
     return json.loads(raw.decode("utf-8"), parse_constant=_refuse)
 
 
 def canonical(value: Any) -> str:
-    """One text for every spelling of the same JSON value: the order of keys and white space do not matter."""
+    """Return one text for all spellings of a JSON value: the order of keys and white space do not matter."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""JSON for tests and tools: accepted mails, counts, Notion's rows; and the dials and fault rules."""
+"""JSON routes for tests and tools: accepted mails, SMS, counts, Notion's rows, the dials and the fault rules."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Tools:
         return web.json_response({"status": "healthy", "mails": self._resend.mails.count()})
 
     async def inbox(self, request: web.Request) -> web.Response:
-        """Every accepted mail in the order of acceptance; `?to=`: one address, exactly."""
+        """Return every accepted mail in order of acceptance; `?to=`: only those to exactly this address."""
         self._resend.delivery.settle_due()
         to = request.query.get("to", "").strip().lower()
         mails = self._resend.mails.newest(limit=ALL, to=to)
@@ -61,13 +61,13 @@ class Tools:
         return web.Response(status=204)
 
     async def phones(self, request: web.Request) -> web.Response:
-        """Every SMS in the order of acceptance, those that phones sent too; `?number=`: of one phone."""
+        """Return every SMS, also those that phones sent, in order of acceptance; `?number=`: of one phone."""
         number = request.query.get("number", "").strip()
         found = [one for one in self._twilio.messages.all() if not number or one.phone == number]
         return web.json_response([{**asdict(one), "phone": one.phone} for one in found])
 
     async def answer(self, request: web.Request) -> web.Response:
-        """`{"from": number, "body": text}`: a phone sends an SMS; the gateway's status."""
+        """Send an SMS from a phone: `{"from": number, "body": text}`. Return the gateway's status."""
         body = await _body(request)
         given = body if isinstance(body, dict) else {}
         to = self._sandbox.twilio_number
@@ -79,7 +79,11 @@ class Tools:
         return web.Response(status=204)
 
     async def counts(self, request: web.Request) -> web.Response:
-        """An independent count: accepted mails in total and by idempotency key; requests and responses since start."""
+        """
+        Return counts that do not depend on the ledger: accepted mails and SMS, and mails by idempotency key.
+
+        Requests, responses and suspicious requests are counted since the sandbox started or its inbox was cleared.
+        """
         tally = self._sandbox.tally
         return web.json_response(
             {
@@ -93,7 +97,7 @@ class Tools:
         )
 
     async def notion(self, request: web.Request) -> web.Response:
-        """The rows of each data source as plain values, by the data source's title, oldest first."""
+        """Return the rows of each data source by its title. Rows have plain values; the oldest comes first."""
         return web.json_response({source.title: self._rows(source) for source in self._store.sources.values()})
 
     async def clear_notion(self, request: web.Request) -> web.Response:
@@ -104,7 +108,7 @@ class Tools:
         return web.json_response(self._settings())
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """`[rule, …]` replaces the rules; `{"rules": […], "dials": {…}}` also changes dials; either is optional."""
+        """Replace the rules: `[rule, …]`; or rules, dials or both: `{"rules": […], "dials": {…}}`."""
         body = await _body(request)
         if isinstance(body, list):
             body = {"rules": body}
@@ -121,7 +125,7 @@ class Tools:
         return web.json_response(self._settings())
 
     def change_dials(self, changes: dict[str, Any]) -> None:
-        """Change dials; a new seed restarts the random numbers. Raises pydantic's ValidationError."""
+        """Change dials. A seed restarts the random numbers. Raises pydantic's ValidationError."""
         dials = self._sandbox.board.change(changes if isinstance(changes, dict) else {"dials": changes})
         if "seed" in changes:
             self._sandbox.faults.reseed(dials.seed)
@@ -131,7 +135,7 @@ class Tools:
         try:
             self._sandbox.faults.put(rules)
         except ValidationError:
-            self._sandbox.board.change(before_dials)  # One request changes all of it or nothing.
+            self._sandbox.board.change(before_dials)  # A request takes effect completely or not at all.
             raise
 
     async def add_fault(self, request: web.Request) -> web.Response:
@@ -148,7 +152,7 @@ class Tools:
         return web.json_response(self._settings())
 
     async def advance(self, request: web.Request) -> web.Response:
-        """`{"advance_seconds": 86400}`: advance the sandbox's clock."""
+        """Advance the sandbox's clock: `{"advance_seconds": 86400}`."""
         body = await _body(request)
         seconds = body.get("advance_seconds") if isinstance(body, dict) else None
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
@@ -177,7 +181,7 @@ class Tools:
 
 
 def refused(problem: ValidationError) -> web.Response:
-    """422 that names each field and what is expected."""
+    """Return a 422 response that names each invalid field and what is expected."""
     return _refused([(".".join(map(str, error["loc"])) or "rule", error["msg"]) for error in problem.errors()])
 
 

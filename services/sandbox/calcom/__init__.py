@@ -1,1 +1,1 @@
-"""The imitated Cal.com: its list of bookings, and its webhooks, which can be lost."""
+"""The imitated Cal.com: its list of bookings, and its webhooks, which may be lost."""

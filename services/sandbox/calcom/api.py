@@ -1,4 +1,4 @@
-"""The imitated Cal.com API: its URLs, actions of its users for tests, and what wraps each request."""
+"""The imitated Cal.com API: its routes, its middleware, and routes with which tests act as its users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CREATED = {"accepted": "BOOKING_CREATED", "pending": "BOOKING_REQUESTED"}
 
 
 def calcom_app(sandbox: Sandbox) -> web.Application:
-    """The application to mount under `/calcom`."""
+    """Return the application to mount under `/calcom`."""
     faults = fault_middleware(sandbox.faults, "calcom", fault_response)
     app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
     calendar = Calendar(sandbox)
@@ -39,7 +39,11 @@ def calcom_app(sandbox: Sandbox) -> web.Application:
 
 
 class Calendar:
-    """Each action takes JSON, with `"webhook": false` for an event that is lost on its way; it returns the row."""
+    """
+    The handlers. Those of actions (`/_bookings`) take a JSON object and return the booking's row.
+
+    With `"webhook": false`, the event of an action is lost: it is not posted to the gateway.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -50,7 +54,7 @@ class Calendar:
         return web.json_response(list_bookings(self._bookings.all(), dict(request.query), now_s=now_s))
 
     async def list_webhooks(self, request: web.Request) -> web.Response:
-        """The one of the key's user, which posts to the gateway."""
+        """List the webhook of the key's user, which posts to the gateway."""
         return web.json_response({"status": "success", "data": [webhook_shape(self._sandbox)]})
 
     async def list_all(self, request: web.Request) -> web.Response:
@@ -58,7 +62,9 @@ class Calendar:
 
     async def book(self, request: web.Request) -> web.Response:
         """
-        `{"email", "start"}`, and perhaps `name`, `timeZone`, `minutes`, `status` (`pending`), `uid`, `icsUid`, `title`,
+        Create a booking. `{"start"}` is required.
+
+        Optional: `email`, `name`, `timeZone`, `minutes`, `status` (such as `pending`), `uid`, `icsUid`, `title`,
         `eventType`, `smsReminderNumber`.
         """
         body = await _body(request)
@@ -82,7 +88,7 @@ class Calendar:
         return await self._respond(body, CREATED.get(row["status"], "BOOKING_CREATED"), row)
 
     async def reschedule(self, request: web.Request) -> web.Response:
-        """`{"start"}`: the new booking."""
+        """Move a booking: `{"start"}`. Return the new booking."""
         body, old = await _body(request), self._row(request)
         new = self._bookings.move(old, start_ms=_start_ms(body), now_ms=self._now_ms())
         return await self._respond(
@@ -90,7 +96,7 @@ class Calendar:
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
-        """`{}`, or `{"requestReschedule": true}` when the host asks for another time."""
+        """Cancel a booking. `{"requestReschedule": true}`: the host requests another time."""
         body = await _body(request)
         row = self._bookings.change(self._row(request), {"status": "cancelled"}, now_ms=self._now_ms())
         return await self._respond(
@@ -103,7 +109,7 @@ class Calendar:
         return await self._respond(body, "BOOKING_REJECTED", row)
 
     async def absent(self, request: web.Request) -> web.Response:
-        """`{"absent": true}`: marks the first attendee as absent; the booking's `updatedAt` does not change."""
+        """Mark the first attendee as absent or not (`{"absent": false}`). The row's `updatedAt` does not change."""
         body, row = await _body(request), self._row(request)
         first, *others = row["attendees"]
         marked = [{**first, "absent": bool(body.get("absent", True))}, *others]
@@ -143,7 +149,7 @@ def _start_ms(body: Row) -> int:
 
 
 def responding(sandbox: Sandbox) -> Middleware:
-    """The outermost: counts, and turns every CalcomProblem into a response."""
+    """Return the outermost middleware, which counts requests and turns every CalcomProblem into a response."""
 
     @web.middleware
     async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -167,7 +173,7 @@ def admitting(sandbox: Sandbox) -> Middleware:
         name = request.match_info.route.name
         if name is None:
             return await handler(request)
-        # The API has no version of webhooks.
+        # The API's webhooks have no version, so the header is not required there.
         if name != WEBHOOKS and request.headers.get("cal-api-version") != VERSION:
             raise CalcomProblem(404, "NotFoundException", f"Cannot {request.method} {request.path}")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")

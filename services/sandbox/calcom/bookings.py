@@ -1,4 +1,4 @@
-"""The bookings, each as the row that `GET /v2/bookings` lists (`BookingOutput_2024_08_13`)."""
+"""The bookings. Each is stored as the row that `GET /v2/bookings` lists (`BookingOutput_2024_08_13`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class Bookings:
-    """The bookings, in the order of their creation."""
+    """The bookings, in order of creation."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -35,7 +35,7 @@ class Bookings:
         return None if found is None else json.loads(found["body"])
 
     def make(self, given: Row, *, start_ms: int, minutes: float, now_ms: int) -> Row:
-        """`given`: members of the row to set; the others have ordinary values."""
+        """Create a booking. `given`: members of the row to set; the others get typical values."""
         uid = str(given.get("uid") or new_id().replace("-", "")[:22])
         row = {
             "id": len(self.all()) + 1,
@@ -64,7 +64,7 @@ class Bookings:
         return row
 
     def move(self, row: Row, *, start_ms: int, now_ms: int) -> Row:
-        """The old booking is cancelled and names the new one, which keeps the iCalUID."""
+        """Reschedule a booking: cancel it and link it to a new one with the same iCalUID. Return the new booking."""
         minutes = float(row["duration"])
         kept = ("title", "attendees", "eventType", "eventTypeId", "icsUid", "bookingFieldsResponses")
         same = {name: row[name] for name in kept}
@@ -75,7 +75,7 @@ class Bookings:
         return new
 
     def change(self, row: Row, changes: Row, *, now_ms: int | None) -> Row:
-        """`now_ms`: None for what does not change `updatedAt`, such as an attendee's absence."""
+        """Change a booking. `now_ms`: None for a change that leaves `updatedAt` as it is, such as an absence."""
         stamp = {} if now_ms is None else {"updatedAt": iso(now_ms)}
         changed = {**row, **changes, **stamp}
         self._write(changed)
@@ -89,5 +89,5 @@ class Bookings:
 
 
 def minutes_of(row: Row) -> int:
-    """In whole minutes, as webhooks have it."""
+    """Return the duration in whole minutes, as webhooks contain it; at least 1."""
     return max(1, round(float(row["duration"])))

@@ -22,7 +22,7 @@ class CalcomProblem(Exception):
 
 
 def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """The response of a fault rule of kind `status` at Cal.com."""
+    """Return the response of a fault rule of kind `status` at Cal.com."""
     status, code = rule.error("calcom")
     headers = {} if rule.retry_after is None else {"retry-after": str(rule.retry_after)}
     return CalcomProblem(status, code, rule.message or "", headers=headers).response(request.path, 0)

@@ -36,7 +36,7 @@ KNOWN = {"status", "take", "skip", *TIME_FILTERS, *TEXT_FILTERS, *ORDERS}
 
 
 def list_bookings(rows: list[Row], query: Mapping[str, str], *, now_s: float) -> dict[str, Any]:
-    """The response's body. Raises the 400 for an unknown filter or an invalid value."""
+    """Return the response's body. Raises CalcomProblem (400) for an unknown filter or an invalid value."""
     if unknown := sorted(query.keys() - KNOWN):
         raise _bad(f"property {unknown[0]} should not exist")
     found = _ordered([row for row in rows if _matches(row, query, now_s)], query)
@@ -57,7 +57,7 @@ def list_bookings(rows: list[Row], query: Mapping[str, str], *, now_s: float) ->
 
 
 def seconds(text: str) -> float:
-    """Of an ISO 8601 time, since 1970. Raises ValueError for any other text."""
+    """Return an ISO 8601 time as seconds since 1970; UTC without an offset. Raises ValueError if it is not a time."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

@@ -1,7 +1,7 @@
 """
-Cal.com's webhooks, as its WebhookService posts them: signed over the raw body, and never repeated.
+Cal.com's webhooks, posted as its WebhookService posts them: signed over the raw body, and never repeated.
 
-The body is that of `fixtures/calcom_*.json`, without the members that no receiver reads.
+The bodies have the shape of `tests/fixtures/calcom_*.json`, without the members that no receiver reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ log = get_logger(__name__)
 
 
 async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> int | None:
-    """The gateway's status; None when it was not asked or did not answer: the event is then lost, as at Cal.com."""
+    """
+    Post an event and return the gateway's status.
+
+    Return None when the event is not posted or the gateway does not respond. The event is then lost, as at Cal.com.
+    """
     if trigger not in _triggers(sandbox):
         return None
     event = {"triggerEvent": trigger, "createdAt": iso(sandbox.clock.now_ms()), "payload": {**_payload(row), **more}}
@@ -52,7 +56,7 @@ async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> i
 
 
 def webhook_shape(sandbox: Sandbox) -> Row:
-    """The webhook as `GET /v2/webhooks` lists it."""
+    """Return the webhook as `GET /v2/webhooks` lists it."""
     return {
         "id": "2b1f0d3e-6c1a-4a53-9a0e-0f6d5f1a7c11",
         "userId": 1,

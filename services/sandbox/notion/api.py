@@ -1,4 +1,4 @@
-"""The imitated Notion API: its URLs, and what wraps each request: access, rate limit, errors."""
+"""The imitated Notion API: its routes, and its middleware for access, rate limit and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSIONS = ("2025-09-03", "2026-03-11")
 
 
 def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
-    """The application to mount under `/notion/v1`."""
+    """Return the application to mount under `/notion/v1`."""
     faults = fault_middleware(sandbox.faults, "notion", fault_response)
     errors = answering(_known, NotionProblem(500, "internal_server_error"))
     app = web.Application(middlewares=[counting(sandbox.tally, "notion"), errors, admitting(sandbox), faults, delay])

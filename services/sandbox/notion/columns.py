@@ -1,4 +1,4 @@
-"""Creating and changing columns, as PATCH /data_sources/{id} does."""
+"""Creates and changes columns, as PATCH /data_sources/{id} does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TYPES = (
 WITH_OPTIONS = ("select", "multi_select", "status")
 OPTION_NAME_MAX = 100
 
-# An id is four of these. Notion's ids contain such characters too, so URL-encoding them matters.
+# A column's id is four of these characters. Notion's ids contain them too, so clients must URL-encode ids.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789;=|<>?@\\]^_{}~:`["
 
 
 def make_column(source_id: str, name: str, kind: str, options: tuple[tuple[str, str], ...] = ()) -> Column:
-    """A column whose id is derived from its data source and name; `options`: (name, colour)."""
+    """Create a column whose id is derived from its data source and name. `options`: (name, colour)."""
     column = Column("title" if kind == "title" else _short_id(f"{source_id}/{name}"), name, kind)
     for option_name, color in options:
         column = with_option(column, option_name, color)
@@ -29,14 +29,14 @@ def make_column(source_id: str, name: str, kind: str, options: tuple[tuple[str, 
 
 
 def with_option(column: Column, name: str, color: str | None = None) -> Column:
-    """With one more option; the colour is derived from the name unless it is given."""
+    """Return the column with one more option. Its colour is derived from its name, unless one is given."""
     chosen = color or COLORS[1 + hashlib.sha256(name.encode()).digest()[0] % (len(COLORS) - 1)]
     option = Option(_short_id(f"{column.id}/{name}"), name, chosen)
     return replace(column, options=(*column.options, option))
 
 
 def changed_source(source: Source, changes: Any) -> Source:
-    """The data source after these property changes: null removes, `name` renames, a type creates or changes."""
+    """Return the data source after property changes: null removes, `name` renames, a type creates or changes."""
     if not isinstance(changes, dict):
         raise misshapen("body.properties", "an object", changes)
     for key, change in changes.items():
@@ -76,7 +76,11 @@ def _changed(source: Source, key: str, column: Column | None, change: dict[str, 
 
 
 def asked_type(change: dict[str, Any], path: str) -> str | None:
-    """The type that a property schema asks for, or None; refuses types that cannot be created, such as `status`."""
+    """
+    Return the type in a property schema, or None.
+
+    Raises NotionProblem for a type that the API cannot create, such as `status`.
+    """
     named = [key for key in change if key not in ("id", "name", "type", "description")]
     if not named:
         return None

@@ -1,8 +1,8 @@
 """
-The conditions of a filter, by type: `contains`, `on_or_before`, `is_empty`, …
+The conditions of a filter, by column type: `contains`, `on_or_before`, `is_empty`, …
 
-Text is compared without regard to case, as in Notion's own tables; numbers, options and dates exactly. An empty cell
-equals nothing, and is neither before nor after anything.
+Comparisons of text ignore case, as in Notion's own tables; those of numbers, options and dates are exact. An empty cell
+equals no value, and is neither before nor after any date.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from common.clock import utc_datetime
 from services.sandbox.notion.dates import span
 
 Comparison = Callable[[Any, Any, int], bool]
-"""(the cell's plain value, the filter's operand, now in ms) → whether it holds."""
+"""(the cell's plain value, the filter's operand, now in ms) → whether the condition holds."""
 
 
 def _is_empty(value: Any, operand: Any, now_ms: int) -> bool:
@@ -47,7 +47,7 @@ def _date(test: Callable[[datetime, datetime, datetime], bool]) -> Comparison:
         if value is None:
             return False
         start, end = span(operand)
-        # A day is compared with days: a time within it counts as that day.
+        # If the operand is a day, every time within it counts as that day.
         at = span(value)[0]
         return test(at, start, end)
 

@@ -1,5 +1,5 @@
 """
-Dates in Notion's format: a day (`2026-11-24`), or a time that is returned with milliseconds and an offset.
+Dates in Notion's format: a day (`2026-11-24`), or a time, which is returned with milliseconds and an offset.
 
 Programs must compare parsed times: `…T09:09:00Z` comes back as `…T09:09:00.000+00:00`.
 """
@@ -17,7 +17,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_date(value: Any, path: str, *, to_the_minute: bool = False) -> dict[str, Any] | None:
-    """A date value of a request, normalized: `{"start", "end", "time_zone"}`, or None for an empty cell."""
+    """Return a date value of a request, normalized: `{"start", "end", "time_zone"}`, or None for an empty cell."""
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -29,7 +29,7 @@ def read_date(value: Any, path: str, *, to_the_minute: bool = False) -> dict[str
 
 
 def span(text: str) -> tuple[datetime, datetime]:
-    """The half-open interval of a date: a whole UTC day, or a time as an empty interval."""
+    """Return the half-open interval of a date: a whole UTC day, or an empty interval for a time."""
     if _DAY.fullmatch(text):
         start = datetime.combine(date.fromisoformat(text), time(), UTC)
         return start, start + timedelta(days=1)

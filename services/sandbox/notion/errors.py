@@ -1,4 +1,4 @@
-"""Notion's errors (developers.notion.com/reference/status-codes): the codes, and the messages of the real API."""
+"""Notion's errors (developers.notion.com/reference/status-codes), with the messages of the real API."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def invalid(message: str) -> NotionProblem:
 
 
 def misshapen(path: str, should: str, value: Any) -> NotionProblem:
-    """``body failed validation: body.properties should be defined, instead was `undefined`.``"""
+    """Return ``body failed validation: body.properties should be defined, instead was `undefined`.``"""
     part = path.partition(".")[0]
     return invalid(f"{part} failed validation: {path} should be {should}, instead was `{_shown(value)}`.")
 
@@ -80,7 +80,7 @@ def not_found(kind: str, identifier: str) -> NotionProblem:
 
 
 def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """The response of a fault rule of kind `status` at Notion; a 503 after a commit names the committed page."""
+    """Return the response of a fault rule of kind `status`. A 503 after a commit contains the new page's id."""
     status, code = rule.error("notion")
     additional = dict(rule.additional_data or {})
     if code == "rate_limited":

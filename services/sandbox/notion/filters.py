@@ -1,4 +1,4 @@
-"""A query's filter, compiled into a predicate on rows."""
+"""Compiles a query's filter into a predicate on rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMESTAMPS = ("created_time", "last_edited_time")
 
 
 def compile_filter(source: Source, given: Any, now_ms: int, path: str = "body.filter", depth: int = 0) -> Predicate:
-    """Whether a row matches the filter. Raises a `NotionProblem` for a filter that Notion would refuse."""
+    """Return a predicate for rows that match the filter. Raises `NotionProblem` if Notion would reject the filter."""
     if not isinstance(given, dict):
         raise misshapen(path, "an object", given)
     for word, decide in (("and", all), ("or", any)):

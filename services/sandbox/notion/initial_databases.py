@@ -12,7 +12,7 @@ from services.sandbox.notion.columns import make_column
 from services.sandbox.notion.records import Column, Database, Source
 
 Options = tuple[tuple[str, str], ...]
-"""(name, colour)"""
+"""(name, colour) of each option."""
 
 SEGMENTS: Options = (("CRITICAL", "red"), ("URGENT", "orange"), ("OPTIMIZE", "green"))
 CAMPAIGN_STATUS: Options = (("Nurture Sequence", "blue"), ("Pre-Call Prep", "purple"))

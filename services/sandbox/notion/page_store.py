@@ -1,8 +1,9 @@
 """
 Databases, data sources and pages: in memory for queries, and written to the disk before each response.
 
-A query may see an older version of a page that was changed a moment ago (the dial `notion_query_lag_seconds`), as if an
-index lagged; a read by id always sees the newest. Older versions are in memory only: after a restart nothing lags.
+As if an index lagged, a query may see an older version of a page that has just changed (the dial
+`notion_query_lag_seconds`). A read by id always sees the newest version. Older versions are in memory only, so nothing
+lags after a restart.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ class PageStore:
         return self._write(replace(page, values=changed, in_trash=in_trash, edited_ms=self._clock.now_ms()))
 
     def pages_of(self, source_id: str) -> list[Page]:
-        """All rows in their newest version, with the trash, oldest first."""
+        """Return all rows in their newest version, including those in the trash, oldest first."""
         return [self._versions[page_id][-1] for page_id in self._by_source.get(source_id, [])]
 
     def indexed_pages_of(self, source_id: str, *, as_of_ms: int) -> Iterator[Page]:
-        """The rows as a lagging index sees them, newest first: each in its last version of `as_of_ms` or before."""
+        """Yield the rows as a lagging index sees them, newest first: each in its last version up to `as_of_ms`."""
         for page_id in reversed(self._by_source.get(source_id, [])):
             seen = next(
                 (version for version in reversed(self._versions[page_id]) if version.edited_ms <= as_of_ms), None
@@ -91,7 +92,7 @@ class PageStore:
         return [source for source in self.sources.values() if source.database_id == database_id]
 
     def clear_pages(self) -> None:
-        """Delete all rows for good, which Notion itself cannot do; for tests."""
+        """Delete all rows permanently, for tests. Notion itself cannot do this."""
         self._disk.run("DELETE FROM notion_pages")
         self._versions.clear()
         self._by_source.clear()

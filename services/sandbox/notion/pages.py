@@ -1,4 +1,4 @@
-"""Pages: created, read, changed and moved to the trash."""
+"""The endpoints of pages: create, read, change, move to the trash."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Pages:
         return read_properties(source, properties, to_the_minute=self._sandbox.dials.notion_minute_dates)
 
     def _save_options(self, source: Source) -> None:
-        """Save select options that this write created."""
+        """Save the select options that this write created."""
         if source != self._store.sources[source.id]:
             self._store.put_source(source)
 
@@ -75,7 +75,7 @@ class Pages:
         if "database_id" in parent:
             return self._only_source(path_id(parent["database_id"], "database_id", "body.parent"))
         if "page_id" in parent or parent.get("workspace"):
-            raise invalid("The sandbox keeps rows of databases only: give a data_source_id as the parent.")
+            raise invalid("The sandbox stores only rows of databases: give a data_source_id as the parent.")
         raise misshapen("body.parent.data_source_id", "defined", UNDEFINED)
 
     def _only_source(self, database_id: str) -> Source:

@@ -1,4 +1,4 @@
-"""POST /data_sources/{id}/query: filter, sort, and return a page at a time."""
+"""POST /data_sources/{id}/query: filters and sorts rows, and returns one page at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KNOWN_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of the result; `is_cut_off`: the cap on rows ended it."""
+    """One page of the result. `is_cut_off`: the result ends here because of the maximum number of rows."""
 
     pages: list[Page]
     next_cursor: str | None
@@ -44,7 +44,7 @@ def check_query(body: dict[str, Any]) -> None:
 
 
 def find(source: Source, rows: list[Page], body: dict[str, Any], *, now_ms: int, rows_max: int) -> Found:
-    """The result of a checked query over these rows; they come newest first, which is the order without a sort."""
+    """Return the result of a checked query. `rows` are newest first, which is the order without a sort."""
     wants_trash = bool(body.get("in_trash") or body.get("archived"))
     matches = compile_filter(source, body["filter"], now_ms) if body.get("filter") else None
     matching = [page for page in rows if page.in_trash == wants_trash and (matches is None or matches(page))]
@@ -94,7 +94,7 @@ def _sort(source: Source, given: Any, path: str) -> tuple[Column, bool]:
 
 
 def _sorted(pages: list[Page], column: Column, is_descending: bool) -> list[Page]:
-    """A stable sort; empty cells come last in either direction."""
+    """Sort stably. Empty cells come last in either direction."""
     key = _key(column)
     filled = [page for page in pages if plain(column, page) not in (None, "", [])]
     empty = [page for page in pages if plain(column, page) in (None, "", [])]

@@ -20,7 +20,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`id`: as Notion stores it, not URL-encoded (`a;b1`); that of the title column is `title`."""
+    """A column. `id`: as Notion stores it, not URL-encoded (`a;b1`); the title column's id is `title`."""
 
     id: str
     name: str
@@ -46,14 +46,14 @@ class Source:
     columns: tuple[Column, ...]
 
     def column(self, name_or_id: str) -> Column | None:
-        """By exact name, or by id, encoded or not."""
+        """Return the column with this exact name or this id (encoded or not), or None."""
         by_name = next((column for column in self.columns if column.name == name_or_id), None)
         return by_name or next(
             (column for column in self.columns if name_or_id in (column.id, encoded(column.id))), None
         )
 
     def with_column(self, changed: Column) -> Source:
-        """With the column of this id replaced, or added at the end."""
+        """Return the data source with the column of this id replaced, or added at the end."""
         if not any(column.id == changed.id for column in self.columns):
             return replace(self, columns=(*self.columns, changed))
         return replace(self, columns=tuple(changed if column.id == changed.id else column for column in self.columns))
@@ -84,7 +84,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A row. `values` by column id; `seq` is the order of creation."""
+    """A row. `values`: stored values by column id; `seq`: the order of creation."""
 
     seq: int
     id: str
@@ -99,5 +99,5 @@ class Page:
 
 
 def encoded(column_id: str) -> str:
-    """A column's id as the API shows it: `a%3Bb1`."""
+    """Return a column's id as the API shows it: `a%3Bb1`."""
     return quote(column_id, safe="")

@@ -1,4 +1,4 @@
-"""Reading requests and writing responses as Notion does."""
+"""Reads requests and writes responses as Notion does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.sandbox.strict_json import parse_json
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """The body, a JSON object; an empty body counts as {}."""
+    """Return the body, a JSON object; an empty body counts as {}. Raises NotionProblem (400) for any other body."""
     raw = await request.read()
     try:
         body = parse_json(raw) if raw else {}
@@ -24,7 +24,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
 
 def path_id(source: web.Request | Any, name: str, where: str = "path") -> str:
-    """An id of the path, or of a part of the body, with dashes. Raises the 400 for what is not a UUID."""
+    """Return an id of the request's path, or a given one, with dashes. Raises NotionProblem (400) if it is no UUID."""
     given = source.match_info[name] if isinstance(source, web.Request) else source
     known = as_uuid(given) if isinstance(given, str) else None
     if known is None:
@@ -33,7 +33,7 @@ def path_id(source: web.Request | Any, name: str, where: str = "path") -> str:
 
 
 def only_properties(request: web.Request) -> list[str] | None:
-    """`filter_properties`, repeated in the query string; None when absent."""
+    """Return every `filter_properties` of the query string, or None when there is none."""
     return request.query.getall("filter_properties", None)
 
 

@@ -17,7 +17,7 @@ PLAIN_ANNOTATIONS = {
 
 
 def page(page: Page, source: Source, only: Container[str] | None = None) -> dict[str, Any]:
-    """A row; `only` keeps the properties with these ids, when `filter_properties` asked for some."""
+    """Return a row. `only`: ids of the properties to include, from `filter_properties`; None: all."""
     shown = [column for column in source.columns if only is None or column.id in only or encoded(column.id) in only]
     return {
         "object": "page",
@@ -89,7 +89,7 @@ def data_source(source: Source) -> dict[str, Any]:
 
 
 def listing(results: list[dict[str, Any]], next_cursor: str | None, *, is_cut_off: bool) -> dict[str, Any]:
-    """A page of a query; `is_cut_off`: the cap on rows ended it."""
+    """Return a page of a query. `is_cut_off`: the result ends here because of the maximum number of rows."""
     body: dict[str, Any] = {
         "object": "list",
         "results": results,
@@ -131,7 +131,7 @@ def rich_text(content: str, link: str | None = None) -> list[dict[str, Any]]:
 
 
 def plain(column: Column, page: Page) -> Any:
-    """A cell's plain value: text, a number, an option's name, the start of a date."""
+    """Return a cell's plain value: text, a number, an option's name, the start of a date."""
     value = _value(column, page)
     if column.type in ("title", "rich_text"):
         return "".join(piece["plain_text"] for piece in value)
@@ -190,7 +190,7 @@ def _page_url(page: Page, source: Source) -> str:
 
 
 def _minute(ms: int) -> str:
-    """Notion drops the seconds: two writes within a minute cannot be ordered by these times."""
+    """Return a time without its seconds, as Notion does: these times cannot order two writes within a minute."""
     return f"{utc_datetime(ms):%Y-%m-%dT%H:%M}:00.000Z"
 
 

@@ -1,4 +1,4 @@
-"""Databases and data sources: read, changed, queried."""
+"""The endpoints of databases and data sources: read, create, change, query."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tables:
         return respond(shapes.data_source(self._source(request)))
 
     async def create(self, request: web.Request) -> web.Response:
-        """A second data source in a database, with which old integrations fail."""
+        """Create another data source in a database. Integrations that expect a single one then fail."""
         body = await read_object(request)
         parent = body.get("parent", UNDEFINED)
         if not isinstance(parent, dict):
@@ -99,7 +99,7 @@ class Tables:
         return changed_source(bare, asked)
 
     def _empty_retyped(self, before: Source, after: Source) -> None:
-        """A column whose type changes becomes empty. Notion converts some types; programs should not rely on it."""
+        """Empty columns whose type changes. Notion converts some types, but programs should not rely on that."""
         types = {column.id: column.type for column in after.columns}
         retyped = {column.id: None for column in before.columns if types.get(column.id, column.type) != column.type}
         for page in self._store.pages_of(before.id) if retyped else []:

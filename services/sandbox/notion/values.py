@@ -1,8 +1,8 @@
 """
 Property values: read from a request and checked as Notion checks them.
 
-Stored are: text as a list of `{"content", "link"}`, an option as its id, several as a list of ids, a date as Notion
-returns it, everything else as it is. None, or an empty list, is an empty cell.
+Text is stored as a list of `{"content", "link"}`, an option as its id, several options as a list of ids, a date as
+Notion returns it, and any other value unchanged. None or an empty list is an empty cell.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ COMPUTED = ("created_time", "last_edited_time")
 
 def read_properties(source: Source, given: Any, *, to_the_minute: bool = False) -> tuple[Source, dict[str, Any]]:
     """
-    The data source with the select options that this write creates, and the values to store by column id.
+    Return the data source with the select options that this write creates, and the values to store by column id.
 
-    Raises a `NotionProblem`; several invalid columns are named in one message, as Notion does.
+    Raises a `NotionProblem`. One message names several invalid columns, as in Notion.
     """
     if not isinstance(given, dict):
         raise misshapen("body.properties", "an object" if given is not UNDEFINED else "defined", given)
@@ -166,7 +166,7 @@ def _choices(column: Column, value: Any, path: str) -> tuple[Column, list[str]]:
 
 
 def _with_choice(column: Column, name: str) -> Column:
-    """Notion creates an unknown select option, but not a status option."""
+    """Return the column with this option. Notion creates an unknown select option, but not a status option."""
     return column if column.option_named(name) else with_option(column, name)
 
 

@@ -1,1 +1,1 @@
-"""The imitated Resend API: its errors by name, its limits, its idempotency keys."""
+"""The imitated Resend API, with its named errors, its limits and its idempotency keys."""

@@ -1,4 +1,4 @@
-"""The account: its suppression list, filled by hand, by hard bounces and by complaints; and its sender domains."""
+"""The account: its suppression list (filled by hand, by hard bounces and by complaints) and its sender domains."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from services.sandbox.state import Sandbox
 
 
 class Suppressions:
-    """The suppressed addresses, as rows."""
+    """The suppressed addresses, stored as rows."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
     def add(self, email: str, origin: str, *, now_ms: int, source_id: str | None = None) -> str:
-        """The id of the suppression of this address, new or known. `origin`: bounce, complaint or manual."""
+        """
+        Suppress an address, unless it is already suppressed. Return the suppression's id.
+
+        `origin`: `bounce`, `complaint` or `manual`; `source_id`: the mail that caused it.
+        """
         self._disk.run(
             "INSERT INTO suppressions (id, email, origin, source_id, created_ms) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
@@ -41,7 +45,7 @@ class Suppressions:
         return None if row is None else _shape(row)
 
     def newest(self, limit: int, older_than: str | None = None) -> tuple[list[dict[str, Any]], bool]:
-        """One page and whether there are more."""
+        """Return one page, newest first, and whether there are more. `older_than`: an id."""
         rows = self._disk.rows(
             "SELECT * FROM suppressions WHERE seq < coalesce((SELECT seq FROM suppressions WHERE id = ?), 1 << 62)"
             " ORDER BY seq DESC LIMIT ?",
@@ -50,7 +54,7 @@ class Suppressions:
         return [_shape(row) for row in rows[:limit]], len(rows) > limit
 
     def remove(self, id_or_email: str) -> str | None:
-        """The id of what was removed, or None."""
+        """Remove a suppression. Return its id, or None when there is none."""
         found = self.find(id_or_email)
         if found is None:
             return None
@@ -99,7 +103,7 @@ class Account:
         return web.json_response(shapes.listing(found, has_more=False))
 
     async def get_domain(self, request: web.Request) -> web.Response:
-        """A domain's id is its name here."""
+        """Return a domain. In the sandbox, a domain's id is its name."""
         name, dials = request.match_info["id"], self._sandbox.dials
         if name not in self._domains():
             raise ResendProblem(404, "not_found", "Domain not found")
@@ -107,7 +111,7 @@ class Account:
         return web.json_response({"object": "domain", **shapes.domain(name), "records": [], **tracking})
 
     async def list_webhooks(self, request: web.Request) -> web.Response:
-        """The one that posts delivery events to the gateway."""
+        """List the only webhook, which posts delivery events to the gateway."""
         dials = self._sandbox.dials
         events = dials.webhook_events if dials.webhook_events is not None else list(EVENTS)
         webhook = shapes.webhook(self._sandbox.webhook_url, events, is_enabled=dials.webhooks)

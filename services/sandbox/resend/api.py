@@ -1,4 +1,4 @@
-"""Every URL of the imitated Resend, and the parts that serve them."""
+"""All routes of the imitated Resend, and the objects that serve them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.sandbox.state import Sandbox
 
 
 class ResendApi:
-    """The application to mount under `/resend`, and the mails behind it."""
+    """The imitated Resend: its mails, and the application to mount under `/resend`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

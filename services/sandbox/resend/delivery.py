@@ -1,9 +1,9 @@
 """
 The outcome of an accepted mail: delivered, bounced, complained, or suppressed.
 
-Resend's own test addresses decide by their name (resend.com/docs/dashboard/emails/send-test-emails), labels included:
-`bounced+anything@resend.dev`. The dials `bouncing` and `complaining` do the same for any address. An outcome is a row
-with a due time, so a delay survives a restart; it is settled on the next read, or by the scheduler.
+The name of a Resend test address determines its outcome, with or without a label: `bounced+anything@resend.dev`
+(resend.com/docs/dashboard/emails/send-test-emails). The dials `bouncing` and `complaining` do the same for any address.
+An outcome is a row with a due time, so a delay survives a restart. The next read or the scheduler settles it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Delivery:
     webhooks: Webhooks
 
     def plan(self, mail: AcceptedMail) -> None:
-        """Record the outcomes of the mail: `sent` at once, the others after the delay of the dials."""
+        """Store the outcomes of a mail. `sent` is due when the mail is, the others `delivery_seconds` later."""
         sent_ms = mail.scheduled_ms or mail.created_ms
         due_ms = sent_ms + int(self.sandbox.dials.delivery_seconds * 1_000)
         events = self._events(mail)

@@ -52,7 +52,7 @@ def missing(field: str) -> ResendProblem:
 
 
 def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """The response of a fault rule of kind `status` at Resend."""
+    """Return the response of a fault rule of kind `status` at Resend."""
     status, name = rule.error("resend")
     message = rule.message or MESSAGES.get(name, "").format(limit=2) or None
     headers = {} if rule.retry_after is None else {"retry-after": str(rule.retry_after)}

@@ -1,4 +1,4 @@
-"""The accepted mails: one row each, in the order of acceptance; only their last event changes."""
+"""The accepted mails: one row each, in order of acceptance. Only the last event and the scheduled time change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEQ_MAX = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedMail:
-    """`payload`: the mail as it was posted. `sha256`: of the request's body, byte for byte."""
+    """An accepted mail. `payload`: the mail as it was posted; `sha256`: the hash of the request's raw body."""
 
     seq: int
     id: str
@@ -33,7 +33,7 @@ class AcceptedMail:
 
     @property
     def created_at(self) -> str:
-        """In Resend's format: `2023-04-03 22:13:42.674981+00`."""
+        """The time of acceptance in Resend's format: `2023-04-03 22:13:42.674981+00`."""
         micros = self.created_ms % 1_000 * 1_000 + self.seq % 1_000
         return f"{utc_datetime(self.created_ms):%Y-%m-%d %H:%M:%S}.{micros:06d}+00"
 
@@ -60,7 +60,7 @@ class AcceptedMail:
 
     @property
     def text(self) -> str | None:
-        """A missing text is made from the HTML; with an empty one the sender asks for none."""
+        """The text part. A missing one is generated from the HTML; an empty one stays empty, as the sender requests."""
         if self.payload.get("text") is not None:
             return str(self.payload["text"])
         return _text_of(self.html) if self.html else None
@@ -80,7 +80,7 @@ class AcceptedMail:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """One file of a mail. `text`: what is in it, where that is text; `size`: in bytes."""
+    """An attachment. `text`: the content if it is text, or None; `size`: in bytes."""
 
     filename: str
     content_type: str
@@ -89,7 +89,7 @@ class Attached:
 
 
 def _attached(given: dict[str, Any]) -> Attached:
-    """A file that Resend would fetch (`path`) or decode wrongly has no bytes here."""
+    """Read an attachment. Its size is 0 if Resend would fetch it (`path`), or if it is not base64 of UTF-8 text."""
     try:
         content = base64.b64decode(str(given.get("content") or ""), validate=True)
         text = content.decode()
@@ -100,7 +100,7 @@ def _attached(given: dict[str, Any]) -> Attached:
 
 
 class Mails:
-    """The accepted mails, as rows."""
+    """The accepted mails, stored as rows."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -137,8 +137,10 @@ class Mails:
         skipped: int = 0,
     ) -> list[AcceptedMail]:
         """
-        Newest first. `to`, `subject`: substrings; `words`: of either. `older_than`, `newer_than`: sequence numbers, for
-        paging; `skipped`: how many of the newest are left out.
+        Return mails, newest first.
+
+        `to`, `subject`: substrings of this field; `words`: a substring of either field. `older_than`, `newer_than`:
+        sequence numbers, for paging; `skipped`: the number of mails to leave out, from the newest on.
         """
         order = "ASC" if newer_than is not None else "DESC"
         rows = self._disk.rows(
@@ -156,14 +158,14 @@ class Mails:
         return 0 if row is None else int(row["n"])
 
     def counts_by_key(self) -> dict[str, int]:
-        """Accepted mails per idempotency key; those without a key under ""."""
+        """Return the number of accepted mails per idempotency key. Mails without a key are counted under ""."""
         rows = self._disk.rows(
             "SELECT coalesce(idempotency_key, '') AS key, count(*) AS n FROM mails GROUP BY 1 ORDER BY 1"
         )
         return {row["key"]: row["n"] for row in rows}
 
     def recipients_since(self, start_ms: int) -> int:
-        """The number of recipients since then, which Resend counts against a quota."""
+        """Return the number of recipients since `start_ms`, which Resend counts against a quota."""
         row = self._disk.row("SELECT coalesce(sum(recipient_count), 0) AS n FROM mails WHERE created_ms >= ?", start_ms)
         return 0 if row is None else int(row["n"])
 
@@ -178,7 +180,7 @@ class Mails:
         self._disk.run("UPDATE mails SET scheduled_ms = ? WHERE id = ?", at_ms, mail_id)
 
     def clear(self) -> None:
-        """Remove mails, idempotency keys, outcomes and webhooks; suppressions stay."""
+        """Delete the mails, idempotency keys, outcomes and unaccepted webhooks. The suppressions stay."""
         with self._disk.transaction():
             for table in ("mails", "answers", "outcomes", "hooks"):
                 self._disk.run(f"DELETE FROM {table}")
@@ -218,7 +220,7 @@ class _TextReader(HTMLParser):
 
 
 def _text_of(html: str) -> str:
-    """The text part that Resend makes of the HTML when a mail has none: one paragraph for each block."""
+    """Return the text part that Resend generates from the HTML when a mail has none: one paragraph per block."""
     reader = _TextReader()
     reader.feed(html)
     lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))

@@ -1,4 +1,4 @@
-"""Wraps every request: key, rate limit and quotas, errors in Resend's form, and the headers of the limit."""
+"""Resend's middleware: API key, rate limit with its headers, quotas, errors, and idempotency keys in progress."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from services.sandbox.state import Sandbox
 
 SENDING = {"emails.send", "emails.batch"}
 TEAM = "team"
-"""The rate limit is that of a team, whatever the key; this account has one team."""
+"""The rate limit applies to a team, whatever the key. This account has one team."""
 
 
 def limiting(sandbox: Sandbox) -> Middleware:
-    """Applies the rate limit, and tells in every response what is left of it."""
+    """Return middleware that applies the rate limit. Headers of every response state what is left of it."""
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -34,7 +34,7 @@ def limiting(sandbox: Sandbox) -> Middleware:
 
 
 def known_problem(error: Exception) -> ResendProblem | None:
-    """The error of Resend for one of the sandbox; None for a fault of the sandbox itself."""
+    """Return Resend's error for an exception, or None for an internal error of the sandbox."""
     match error:
         case ResendProblem():
             return error
@@ -48,7 +48,7 @@ def known_problem(error: Exception) -> ResendProblem | None:
 
 
 def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:
-    """Checks the key's rights and the quotas."""
+    """Return middleware that checks the key's rights and the quotas."""
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -61,7 +61,7 @@ def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:
 
 
 def holding_key(sandbox: Sandbox) -> Middleware:
-    """Reserves the idempotency key while the request is in progress, including the time that a `slow` rule takes."""
+    """Return middleware that reserves the idempotency key while a request is in progress, `slow` rules included."""
 
     @web.middleware
     async def hold_key(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Reading a request as Resend does: its JSON body, the page of a list, the time of a scheduled mail."""
+"""Reads requests as Resend does: the JSON body, the page of a list, the time of a scheduled mail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNIT_MS = {"min": 60_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_00
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, newest first: at most `limit` entries, older than the id `after` or newer than `before`."""
+    """A page of a list, newest first: at most `limit` entries, older than id `after` or newer than id `before`."""
 
     limit: int
     after: str | None
@@ -30,7 +30,7 @@ class Page:
 
 
 async def read_json(request: web.Request) -> Any:
-    """The value of the body. Raises the 400 for a body that is not JSON."""
+    """Return the value of the body. Raises ResendProblem (400) if it is not JSON."""
     try:
         return parse_json(await request.read())
     except (ValueError, RecursionError) as error:
@@ -38,7 +38,7 @@ async def read_json(request: web.Request) -> Any:
 
 
 def read_page(query: Mapping[str, str]) -> Page:
-    """Raises the 422 with which Resend answers a bad page."""
+    """Return the requested page. Raises ResendProblem (422), as Resend does, if it is not valid."""
     text = query.get("limit", str(PAGE_SIZE_DEFAULT))
     limit = int(text) if text.isdecimal() else 0
     if not 1 <= limit <= PAGE_SIZE_MAX:
@@ -51,9 +51,9 @@ def read_page(query: Mapping[str, str]) -> Page:
 
 def scheduled_ms(text: str | None, *, now_ms: int) -> int | None:
     """
-    The time asked for in ISO 8601 or in the English that Resend documents (`in 1 min`); None for now.
+    Return the time in ISO 8601 or in the English that Resend documents (`in 1 min`); None: now.
 
-    Raises the 422 for anything else, and for more than 30 days ahead.
+    Raises ResendProblem (422) for any other text, and for a time more than 30 days ahead.
     """
     if not text:
         return None

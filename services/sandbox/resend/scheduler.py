@@ -1,4 +1,4 @@
-"""Runs in the background: settles outcomes of mails when they are due, then posts their webhooks."""
+"""A background task that settles outcomes of mails when they are due, then posts their webhooks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Scheduler:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Something new may be due: check now."""
+        """Check now what is due, because something new may be."""
         self._wake.set()
 
     async def running(self, app: web.Application) -> AsyncIterator[None]:
-        """Run while the application runs (`app.cleanup_ctx`)."""
+        """Run the task while the application runs (`app.cleanup_ctx`)."""
         async with aiohttp.ClientSession() as session:
             loop = asyncio.create_task(self._run(session))
             loop.add_done_callback(_log_failure)

@@ -1,8 +1,8 @@
 """
 POST /emails and /emails/batch, with idempotency keys (resend.com/docs/dashboard/emails/idempotency-keys).
 
-Keys are remembered for 24 hours. The same key with the same payload gets the first response again and sends nothing;
-with another payload 409 `invalid_idempotent_request`; while the first request is in progress 409
+A key is stored for 24 hours. A request with the same key and payload gets the first response again and sends nothing.
+With another payload it gets 409 `invalid_idempotent_request`. While the first request is in progress it gets 409
 `concurrent_idempotent_requests`.
 """
 
@@ -80,7 +80,7 @@ class Sending:
         return good, errors
 
     async def _once(self, request: web.Request, payload: Any, accept: Callable[[], Any]) -> web.Response:
-        """The earlier response to this key, or a new one that is saved in the same commit as the mail."""
+        """Return the earlier response to this key. Without one, `accept` and save its response in one commit."""
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
         key, now_ms = request.headers.get("Idempotency-Key"), self.sandbox.clock.now_ms()
@@ -113,13 +113,17 @@ class Sending:
 
 
 class IdempotencyKeys:
-    """The responses by key, as rows."""
+    """The responses by idempotency key, stored as rows."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
     def find(self, key: str, path: str, payload: Any, *, now_ms: int) -> Any:
-        """The earlier response to this key, or None for a new key. Raises the 409 when the payload differs."""
+        """
+        Return the earlier response to this key, or None for a new key.
+
+        Raises ResendProblem (409) when the path or the payload differs.
+        """
         row = self._disk.row("SELECT * FROM answers WHERE key = ? AND at_ms > ?", key, now_ms - REMEMBERED_MS)
         if row is None:
             return None

@@ -14,7 +14,7 @@ def listing(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
 
 
 def mail_line(mail: AcceptedMail) -> dict[str, Any]:
-    """A mail in a list: without its content."""
+    """Return a mail as lists show it, without its content."""
     return {
         "id": mail.id,
         "message_id": mail.message_id,
@@ -44,7 +44,7 @@ def mail(mail: AcceptedMail) -> dict[str, Any]:
 
 
 def webhook(endpoint: str, events: list[str], *, is_enabled: bool) -> dict[str, Any]:
-    """A webhook in a list, which does not show its secret."""
+    """Return a webhook as lists show it, without its secret."""
     return {
         "id": "4dd369bc-aa82-4ff3-97de-514ae3000ee0",
         "created_at": "2025-11-24 09:09:00.000000+00",

@@ -1,4 +1,4 @@
-"""Which mails Resend accepts, and the messages with which it refuses the others."""
+"""The rules for mails that Resend accepts, and the messages with which it rejects others."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NAMED = re.compile(r"[^<>\r\n]*<\s*([^<>]+?)\s*>")
 
 
 def bare_address(text: str) -> str | None:
-    """`ada@x.org` of `Ada <ada@x.org>` or of itself; None when there is no well-formed address."""
+    """Return the lower-case address in `Ada <ada@x.org>` or `ada@x.org`, or None when it is not well-formed."""
     named = _NAMED.fullmatch(text.strip())
     address = named.group(1) if named else text.strip()
     return address.lower() if _ADDRESS.fullmatch(address) and ".." not in address else None
 
 
 def recipients(mail: dict[str, Any]) -> list[str]:
-    """The bare addresses of to, cc and bcc of a valid mail, in this order."""
+    """Return the bare addresses in `to`, `cc` and `bcc` of a valid mail, in this order."""
     listed = [entry for field in ("to", "cc", "bcc") for entry in as_list(mail.get(field))]
     return [address for entry in listed if (address := bare_address(entry))]
 
@@ -37,7 +37,7 @@ def as_list(value: Any) -> list[str]:
 
 
 def check_mail(mail: Any, dials: Dials) -> None:
-    """Raises the `ResendProblem` with which Resend would refuse this mail; the first that it would find."""
+    """Raise the `ResendProblem` with which Resend would reject this mail: the first problem that it would find."""
     if not isinstance(mail, dict):
         raise ResendProblem(422, "validation_error", "The email must be an object.")
     _check_sender(mail, dials)

@@ -1,8 +1,8 @@
 """
-Delivery events, posted to the gateway as Svix posts them for Resend.
+Delivery events, posted to the gateway as Svix posts them for Resend: signed, and at least once.
 
-Signed, at least once: repeated after 5 s, 5 min, 30 min … until a 2xx within 15 s, always with the same `svix-id`. The
-dials add copies, a wrong order, a wrong signature.
+An event is repeated after 5 s, 5 min, 30 min … until a 2xx response comes within 15 s, always with the same `svix-id`.
+Dials add copies, a wrong order and wrong signatures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVENTS = (
     "email.sent", "email.delivered", "email.delivery_delayed", "email.bounced", "email.complained", "email.suppressed",
     "email.failed",
 )  # fmt: skip
-"""What this sandbox can report of a mail."""
+"""The events to which the webhook subscribes, unless the dial `webhook_events` names others."""
 
 RESPONSE_SECONDS_MAX = 15
 WRONG_SECRET = "whsec_" + "d3JvbmctYnV0LXdlbGwtZm9ybWVkLXNlY3JldA=="
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 
 class Webhooks:
-    """The events that the gateway has not accepted yet, as rows: a restart loses none."""
+    """The events that the gateway has not accepted yet, stored as rows so that a restart loses none."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -47,7 +47,7 @@ class Webhooks:
             return
         webhook_id, body = f"msg_{new_id().replace('-', '')}", json.dumps(_envelope(mail, event, detail, now_ms))
         for copy in range(dials.webhook_copies):
-            # Shuffled: `sent` waits longest, so that it arrives after the outcome.
+            # For the wrong order, `sent` waits longest, so that it arrives after the outcome.
             wait_ms = (SECOND_MS if event == "sent" else 0) if dials.webhook_shuffled else 0
             self._sandbox.disk.run(
                 "INSERT INTO hooks (id, due_ms, attempts, body) VALUES (?, ?, 0, ?)",

@@ -1,1 +1,1 @@
-"""Twilio's messaging, imitated."""
+"""The imitated messaging API of Twilio."""

@@ -1,4 +1,4 @@
-"""The imitated Twilio: messages are created and listed, phones answer."""
+"""The imitated Twilio: clients create and list messages, and phones reply."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from services.sandbox.twilio.messages import Message, Messages
 BODY_CHARACTERS_MAX = 1_600
 PAGE_MAX = 1_000
 ENDING = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "CANCEL", "REVOKE", "OPTOUT"})
-"""The words that end SMS to a number at Twilio, without Advanced Opt-Out: ARRET is not among them."""
+"""The words with which a number opts out at Twilio (without Advanced Opt-Out). ARRET is not among them."""
 BEGINNING = frozenset({"START", "YES", "UNSTOP"})
 OPTED_OUT = "twilio_opted_out"
 
 
 class TwilioApi:
-    """The application to mount under `/twilio`, and the messages behind it."""
+    """The imitated Twilio: its messages, and the application to mount under `/twilio`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -78,7 +78,7 @@ class TwilioApi:
         return web.json_response(found.shape(request.match_info["account"]))
 
     async def list_messages(self, request: web.Request) -> web.Response:
-        """Newest first; `To`, `From` and `DateSent`, `DateSent>`, `DateSent<` (a UTC day) filter it."""
+        """List messages, newest first. Filters: `To`, `From`, `DateSent`, `DateSent>`, `DateSent<` (a UTC day)."""
         query, account = request.query, request.match_info["account"]
         found = [message for message in reversed(self.messages.all()) if _matches(message, query)]
         size, page = min(int(query.get("PageSize", 50)), PAGE_MAX), int(query.get("Page", 0))
@@ -91,7 +91,7 @@ class TwilioApi:
         return web.json_response({"messages": rows, "next_page_uri": following, "page": page, "page_size": size})
 
     async def receive(self, number: str, body: str, *, to: str) -> int | None:
-        """A phone sends an SMS; the gateway's status."""
+        """Accept an SMS from a phone and post it. Return the gateway's status, or None when it does not respond."""
         word = body.strip().upper()
         opted_out = self._opted_out()
         if word in ENDING | BEGINNING:
@@ -113,7 +113,7 @@ class TwilioApi:
 
 
 def _checked(form: dict[str, str]) -> tuple[str, str, str]:
-    """Recipient, sender and text. Raises TwilioProblem as Twilio does for each."""
+    """Return recipient, sender and text. Raises TwilioProblem, with Twilio's own code, if one is invalid."""
     to, body = form.get("To", ""), form.get("Body", "")
     sender = form.get("From") or form.get("MessagingServiceSid") or ""
     if not to:
@@ -146,7 +146,7 @@ def _matches(message: Message, query: Any) -> bool:
 
 
 def admitting(sandbox: Sandbox) -> Middleware:
-    """Checks sid and token, and the rate."""
+    """Return middleware that checks the account's SID, the token and the rate limit."""
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,8 +1,8 @@
 """
-What Twilio posts to the gateway: statuses of an SMS, and what phones answer; signed over the address and the form.
+Requests that Twilio posts to the gateway: statuses of an SMS, and SMS from phones, signed over the URL and the form.
 
-The dials add copies, a wrong order and wrong signatures, as for mail. A status that is not answered is repeated, five
-times, as `#rc=5&rp=all` in the callback's address asks for.
+Dials add copies, a wrong order and wrong signatures, as for mail. A status without a response below 500 is repeated up
+to five times, as `#rc=5&rp=all` in the callback's URL requests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 class Callbacks:
-    """Posts in the background while the application runs."""
+    """Posts statuses in the background while the application runs, and SMS from phones at once."""
 
     def __init__(self, sandbox: Sandbox, messages: Messages) -> None:
         self._sandbox, self._messages = sandbox, messages
@@ -39,7 +39,7 @@ class Callbacks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def report(self, message: Message, statuses: list[tuple[str, int | None]]) -> None:
-        """Settle the statuses of an SMS, one after the other, and report each."""
+        """Store the statuses of an SMS, one after the other, and report each to its callback."""
         for status, error_code in statuses:
             self._messages.settle(message.sid, status, error_code)
         if not message.callback or not self._sandbox.dials.webhooks:
@@ -51,7 +51,7 @@ class Callbacks:
         task.add_done_callback(self._tasks.discard)
 
     async def answer(self, message: Message) -> int | None:
-        """Post what a phone sent; the gateway's status, None when it did not answer."""
+        """Post an SMS from a phone. Return the gateway's status, or None when it does not respond."""
         form = {
             "MessageSid": message.sid,
             "SmsSid": message.sid,
@@ -86,7 +86,7 @@ class Callbacks:
     async def _post(self, url: str, form: Mapping[str, str]) -> int | None:
         token = "wrong" if self._sandbox.dials.webhook_bad_signatures else self._sandbox.twilio_token
         headers = {"X-Twilio-Signature": signature(token, url, form), "I-Twilio-Idempotency-Token": "sandbox"}
-        # Signed for the address under which people reach the gateway, which need not be reachable from here.
+        # The signature is for the public URL. The request goes to `gateway_url`, as the public URL may be unreachable.
         there = url.replace(self._sandbox.public_url, self._sandbox.gateway_url, 1)
         timeout = aiohttp.ClientTimeout(total=RESPONSE_SECONDS_MAX)
         try:
@@ -101,6 +101,6 @@ class Callbacks:
 
 
 def signature(token: str, url: str, form: Mapping[str, str]) -> str:
-    """twilio.com/docs/usage/webhooks/webhooks-security"""
+    """Return the signature of a form (twilio.com/docs/usage/webhooks/webhooks-security)."""
     text = url + "".join(f"{name}{form[name]}" for name in sorted(form))
     return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()

@@ -23,7 +23,7 @@ MESSAGES = {
     21617: "The concatenated message body exceeds the 1600 character limit",
 }
 STATUSES = {20003: 401, 20404: 404, 20429: 429, 20500: 500, 20503: 503, 21611: 429, 60728: 429, 63038: 429}
-"""Of every other code 400."""
+"""The HTTP status of each code; that of any other code is 400."""
 
 RECIPIENTS = {
     "+15005550001": 21211,
@@ -55,13 +55,13 @@ class TwilioProblem(Exception):
 
 
 def known_problem(error: Exception) -> TwilioProblem | None:
-    """The error of Twilio for one of the sandbox; None for a fault of the sandbox itself."""
+    """Return Twilio's error for an exception, or None for an internal error of the sandbox."""
     if isinstance(error, TwilioProblem):
         return error
     return TwilioProblem(20404) if isinstance(error, web.HTTPNotFound | web.HTTPMethodNotAllowed) else None
 
 
 def fault_response(_request: web.Request, rule: Rule, _lost: web.StreamResponse | None) -> web.Response:
-    """The response of a fault rule of kind `status` at Twilio."""
+    """Return the response of a fault rule of kind `status` at Twilio."""
     status, name = rule.error("twilio")
     return TwilioProblem(int(name), status=status, retry_after=rule.retry_after).response()

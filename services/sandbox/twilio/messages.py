@@ -1,4 +1,4 @@
-"""The SMS that were accepted, and those that phones sent: rows, as Twilio's message resource shows them."""
+"""Accepted SMS and SMS from phones: one row each, shown as Twilio's message resource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.sandbox.ids import new_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """`direction`: `outbound-api` or `inbound`. `callback`: where its statuses are reported, or ""."""
+    """An SMS. `direction`: `outbound-api` or `inbound`; `callback`: the URL to which statuses are reported, or ""."""
 
     sid: str
     created_ms: int
@@ -30,7 +30,7 @@ class Message:
 
     @property
     def phone(self) -> str:
-        """The phone on whose page it stands."""
+        """The number of the phone that sent or receives the SMS."""
         return self.sender if self.direction == "inbound" else self.to
 
     @property
@@ -38,7 +38,7 @@ class Message:
         return size_of(self.body).label
 
     def shape(self, account: str) -> dict[str, Any]:
-        """As the API shows it; times are RFC 2822, `date_sent` is null while it is queued."""
+        """Return the SMS as the API shows it. Times are RFC 2822; `date_sent` is null while the SMS is queued."""
         created = format_datetime(utc_datetime(self.created_ms))
         return {
             "sid": self.sid,
@@ -64,7 +64,7 @@ class Message:
 
 
 class Messages:
-    """Newest last."""
+    """The SMS, stored as rows, newest last."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk

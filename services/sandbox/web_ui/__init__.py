@@ -1,1 +1,1 @@
-"""Pages for people: the inbox, the two databases, the faults and dials."""
+"""Web pages: the inbox, the phones, the two databases, the faults and dials."""

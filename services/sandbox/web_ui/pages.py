@@ -1,4 +1,4 @@
-"""Every page for people: inbox, Notion's tables, faults and dials."""
+"""All web pages: inbox, phones, Notion's tables, faults and dials."""
 
 from __future__ import annotations
 
@@ -84,7 +84,11 @@ class WebUi:
         )
 
     async def inbox(self, request: web.Request) -> web.Response:
-        """`?q=`: in recipient or subject; `to`, `subject`: in one of them. `from`: so many newer ones are left out."""
+        """
+        List accepted mails. `?q=` searches recipients and subjects; `to` and `subject` search only one of them.
+
+        `from`: the number of newer mails to leave out, for paging.
+        """
         query = {name: request.query.get(name, "") for name in ("q", "to", "subject")}
         first = int(start) if (start := request.query.get("from", "")).isdecimal() and len(start) < 10 else 0
         self._resend.delivery.settle_due()
@@ -127,7 +131,7 @@ class WebUi:
         return mail_frame(mail.html or "<p>This mail has no HTML part.</p>")
 
     async def phones(self, request: web.Request) -> web.Response:
-        """What each phone shows; `?number=`: one of them."""
+        """Show the messages of each phone; `?number=`: of phones whose number contains this text."""
         number = request.query.get("number", "").replace(" ", "+", 1).strip()
         phones: dict[str, list[Message]] = {}
         for message in self._twilio.messages.all():
@@ -208,7 +212,7 @@ class WebUi:
 
 
 def _see_other(location: str) -> web.Response:
-    """Returned and not raised, since the server answers whatever is raised with a problem in JSON."""
+    """Return a redirect. It is not raised, because the server turns every exception into problem+json."""
     return web.Response(status=303, headers={"Location": location})
 
 
@@ -218,7 +222,7 @@ def _line(mail: AcceptedMail) -> dict[str, Any]:
 
 
 def _message_headers(mail: AcceptedMail) -> list[tuple[str, str]]:
-    """The headers of the message."""
+    """Return the headers of the message that have a value."""
     cc = ", ".join(as_list(mail.payload.get("cc")))
     reply_to = ", ".join(as_list(mail.payload.get("reply_to")))
     listed = [("From", mail.sender), ("To", ", ".join(mail.to)), ("Cc", cc), ("Reply-To", reply_to)]
@@ -236,7 +240,7 @@ def _count(pages: list[Page]) -> int:
 
 
 def _dial_groups(dials: Dials) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The dials in groups, as (title, dials)."""
+    """Return the dials in groups, as (title, dials)."""
     shown = {
         name: {
             "name": name,
@@ -264,9 +268,9 @@ def _read_rule(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_dials(form: MultiMapping[Any]) -> dict[str, Any]:
     """
-    Every dial of the form; what it does not show stays as it is.
+    Return the dials in the form; dials that it does not show keep their values.
 
-    Browsers do not send an unticked box: `shown` names the boxes, so that a missing one means False.
+    Browsers do not send an unticked box. `shown` names the form's boxes, so that a missing one means False.
     """
     changes: dict[str, Any] = {}
     boxes = {str(name) for name in form.getall("shown", [])}

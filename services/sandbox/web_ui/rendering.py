@@ -1,4 +1,4 @@
-"""HTML pages, with a policy that loads nothing from outside, and mails in a frame of their own."""
+"""Renders HTML pages under a policy that loads nothing from outside, and mails in an isolated frame."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page(environment: jinja2.Environment, template: str, status: int = 200, **va
 
 
 def mail_frame(html: str) -> web.Response:
-    """A mail's own HTML, isolated. The `base` element makes its links open a new tab."""
+    """Return a mail's own HTML, isolated. The `base` element makes its links open a new tab."""
     return web.Response(text=f'<base target="_blank">{html}', content_type="text/html", headers=MAIL_HEADERS)
 
 
@@ -50,7 +50,7 @@ def clock_time(ms: int) -> str:
 
 
 def day(ms: int, now_ms: int) -> str:
-    """`today`, `yesterday`, or `24 Nov`; UTC, like every time of these pages."""
+    """Return `today`, `yesterday`, or a date such as `24 Nov`, in UTC like every time on these pages."""
     that, today = utc_datetime(ms).date(), utc_datetime(now_ms).date()
     if that == today:
         return "today"
@@ -58,7 +58,7 @@ def day(ms: int, now_ms: int) -> str:
 
 
 def hue(text: str) -> int:
-    """One of six colours, always the same for the same text."""
+    """Return the number (0 to 5) of a colour, always the same for the same text."""
     return sum(text.encode()) % 6
 
 
