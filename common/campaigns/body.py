@@ -1,5 +1,5 @@
 """
-One e-mail as it is written: a Markdown file with its subject and preheader above it.
+The body of a mail: a Markdown file with the subject and the preheader above the text.
 
     ---
     subject: Your results, {{ first_name }}
@@ -7,8 +7,8 @@ One e-mail as it is written: a Markdown file with its subject and preheader abov
     ---
     Hi {{ first_name }}, …
 
-Jinja fills in the values. Each passes `Templates.in_words`: a value that is empty or was not given is an error, never a
-blank.
+Jinja fills in the values. Each value passes through `Templates.in_words`: a value that is empty or was not given is an
+error, never a blank.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ Values = Mapping[str, object]
 @dataclass(frozen=True, slots=True)
 class Body:
     """
-    `file`: for errors. `first_line`: of the Markdown in it. `takes_placeholders`: it uses no value after printing it.
+    A compiled body.
+
+    `file`: its name in errors. `first_line`: the line in the file on which the Markdown begins. `takes_placeholders`:
+    the template never reads its own output, so it can be rendered with placeholders.
     """
 
     file: str
@@ -45,24 +48,24 @@ class Body:
     takes_placeholders: bool
 
     def subject_for(self, values: Values) -> str:
-        """Plain text. Raises CampaignError for a value that is empty or was not given."""
+        """Return the subject, in plain text. Raises CampaignError for a value that is empty or was not given."""
         return filled(self.file, "subject", self.subject, values)
 
     def preheader_for(self, values: Values) -> str:
-        """Plain text. Raises as `subject_for`."""
+        """Return the preheader, in plain text. Raises as `subject_for`."""
         return filled(self.file, "preheader", self.preheader, values)
 
     def markdown_for(self, values: Values, placeholders: Placeholders | None = None) -> str:
-        """Markdown in which every value is literal, or a new one of `placeholders`. Raises as `subject_for`."""
+        """Return Markdown in which each value is literal, or a new placeholder. Raises as `subject_for`."""
         given = {**values, PLACEHOLDERS: placeholders}
         return filled(self.file, "the text", self.markdown, given, self.first_line)
 
 
 def filled(file: str, field: str, template: Template, values: Values, first_line: int | None = None) -> str:
     """
-    The template's text. `first_line`: of it in the file, where errors are to name the line.
+    Render a template. `first_line`: its first line in the file, if errors must name the line.
 
-    Raises CampaignError for a value that is empty or was not given, and for a text without any.
+    Raises CampaignError for a value that is empty or was not given, and for an empty result.
     """
 
     def wrong(error: Exception, problem: object) -> CampaignError:
@@ -96,7 +99,7 @@ def compile_template(
     templates: Templates,
     in_markdown: bool = False,
 ) -> tuple[Template, nodes.Template]:
-    """A field's template and its tree. `line`: of the text in the file. Raises CampaignError as `read_body`."""
+    """Compile a field; return its template and tree. `line`: its line in the file. Raises as `read_body`."""
     environment = templates.markdown if in_markdown else templates.plain
     try:
         tree = environment.parse(text)
@@ -114,7 +117,7 @@ def read_body(
     """
     Compile a body. `known`: the variables it may use, each with the fields that may follow a dot.
 
-    Raises CampaignError for a missing field, a syntax error or a name that is not known, in any branch.
+    Raises CampaignError for a missing field, a syntax error or an unknown name, in any branch.
     """
     match = _FRONT.match(source)
     if match is None:
@@ -135,7 +138,7 @@ def read_body(
 
 
 def split_subject(source: str) -> tuple[str, str]:
-    """A body's subject, and all the rest of it, as they are written; for what changed between two of them."""
+    """Return a body's subject line and its other lines, unrendered, to show what changed between two versions."""
     match = _FRONT.match(source)
     lines = match["front"].split("\n") if match else []
     subject = next((line for line in lines if line.startswith("subject:")), "")
@@ -143,7 +146,7 @@ def split_subject(source: str) -> tuple[str, str]:
 
 
 def _line_ends_kept(source: str) -> str:
-    """A line of nothing but tags vanishes with its end; a line of text that closes with a tag keeps it, by `+%}`."""
+    """Close a tag at the end of a line of text with `+%}`, so that Jinja keeps the line break. Lines of tags vanish."""
     return "\n".join(
         line.removesuffix("%}") + "+%}" if line.endswith("%}") and _TAGS.sub("", line).strip() else line
         for line in map(str.rstrip, source.split("\n"))
@@ -151,7 +154,7 @@ def _line_ends_kept(source: str) -> str:
 
 
 def _front_matter(file: str, text: str) -> dict[str, tuple[str, int]]:
-    """Each field, with its line in the file."""
+    """Return each field with its line in the file."""
     fields: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(text.split("\n"), 2):
         if not line.strip():
@@ -187,7 +190,7 @@ _BLOCK_END = ":::"
 
 
 class BlockError(ValueError):
-    """`line`: of the text, counted from 1."""
+    """An error in a segment block. `line`: its line in the text, counted from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -196,7 +199,7 @@ class BlockError(ValueError):
 
 def with_conditions(markdown: str, segments: Collection[str]) -> str:
     """
-    The text with each segment block as a condition of the template, line for line. A block is a part for some segments:
+    Turn segment blocks into conditions of the template, line for line. A block is a part for some segments only:
 
         ::: CRITICAL, URGENT
         You have {{ red|counted("red system") }}.

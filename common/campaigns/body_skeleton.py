@@ -1,8 +1,8 @@
 """
-A body with placeholders, parsed once for all persons who are shown the same branches of it.
+The skeleton of a body: Markdown with placeholders, parsed once for all contacts who get the same branches of it.
 
-Not every body can be used again. Where Markdown could read a value differently from its placeholder, `read_skeleton`
-answers None, and every such mail is parsed on its own.
+Not every body has a skeleton. When Markdown could read a value differently from its placeholder, `read_skeleton`
+returns None, and each such mail is parsed separately.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EDGE = address(EDGE)
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A link whose address is the value `index`. Its text is written out, unless it equals the address."""
+    """A link whose address is the value `index`. `label`: its text."""
 
     index: int
     label: str
@@ -55,7 +55,10 @@ class BodySkeleton:
     links: tuple[_Link, ...]
 
     def addresses(self, values: Sequence[str]) -> list[str] | None:
-        """The addresses of the links, which follow the values. None: one of them makes no link, or is its own text."""
+        """
+        Return the links' addresses, which are appended to the values. Return None if a value is not a valid address or
+        equals the link's text: then the text part differs.
+        """
         found = [address(values[link.index]) for link in self.links]
         usable = all(
             is_address(values[link.index]) and href != link.label for link, href in zip(self.links, found, strict=True)
@@ -66,9 +69,10 @@ class BodySkeleton:
 @lru_cache(maxsize=256)
 def read_skeleton(markdown: str, scoreboard: str, link: str, size: int, following: int) -> BodySkeleton | None:
     """
-    `markdown` contains the placeholders of `size` values, and the lines of `scoreboard` those that come next.
+    Parse a body with placeholders; return None if it has no skeleton.
 
-    The addresses of links are numbered from `following`; `link`: how the text part writes one.
+    `markdown`: contains the placeholders of the first `size` values. `scoreboard`: its lines contain the next
+    placeholders. `link`: the pattern of a link in the text part. `following`: the index of the first link's address.
     """
     if _MISREADABLE.search(markdown):
         return None
@@ -82,7 +86,7 @@ def read_skeleton(markdown: str, scoreboard: str, link: str, size: int, followin
 
 
 def _links(tokens: Iterable[Token], size: int, following: int) -> Iterable[_Link]:
-    """Gives each link whose whole address is a value a placeholder of its own."""
+    """Replace the address of each link that is exactly one value by a new placeholder; yield these links."""
     known = {address(placeholder(index)): index for index in range(size)}
     for token in tokens:
         children = token.children or []

@@ -1,9 +1,9 @@
 """
-A call as a calendar keeps it: a file of iCalendar (RFC 5545), and the pages of Google and Outlook that add it.
+A call for the guest's calendar: an iCalendar file (RFC 5545), and the pages of Google and Outlook that add the call.
 
-METHOD:PUBLISH asks nothing of anybody: Cal.com has invited the guest already, and a second invitation would be a second
-entry. UID and SEQUENCE are Cal.com's own, so calendars take the file for the entry that they have. Attached to a mail,
-its content type names no method: Gmail then offers to add it, where it would show an invitation as a mere file.
+METHOD:PUBLISH needs no answer. Cal.com has already invited the guest, and a second invitation would make a second
+entry. UID and SEQUENCE are Cal.com's own, so a calendar recognizes the entry that it has. As an attachment the file's
+content type has no method: Gmail then offers to add the call, but would show an invitation as an ordinary file.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _TIME: Final = "%Y%m%dT%H%M%SZ"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarEntry:
     """
-    `start`, `end`: aware. `uid`, `sequence`: as of iCalendar. `summary`: one line.
+    A call as a calendar entry.
 
-    `join_url`: where the call takes place; None: unknown. `organizer`: their name, and the address that answers reach.
-    `is_tentative`: it awaits confirmation.
+    `start`, `end`: aware. `uid`, `sequence`: as in iCalendar. `summary`: one line. `join_url`: the call's link, None if
+    unknown. `organizer`: name and address for replies. `is_tentative`: the call awaits confirmation.
     """
 
     uid: str
@@ -42,8 +42,8 @@ class CalendarEntry:
     is_tentative: bool = False
 
     def to_ics(self, *, now: datetime) -> bytes:
-        """The file, written at `now`; icalendar folds and escapes, so that no value becomes a property."""
-        import icalendar  # here and below, because it takes 4 MB, and few processes ever write a file
+        """Return the file, written at `now`. icalendar escapes all values, so none of them can become a property."""
+        import icalendar  # here and below: it takes 4 MB, and few processes write such a file
 
         calendar = icalendar.Calendar()
         calendar.add("prodid", _PRODUCT)
@@ -53,7 +53,7 @@ class CalendarEntry:
         return bytes(calendar.to_ical())
 
     def attachment(self, *, now: datetime) -> Attachment:
-        """The file, for a mail."""
+        """Return the file as an attachment of a mail."""
         content = self.to_ics(now=now).decode()
         return Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content=content)
 
@@ -94,7 +94,7 @@ class CalendarEntry:
 
 
 def google_url(*, summary: str, start: datetime, end: datetime, location: str | None) -> str:
-    """The page on which Google Calendar offers to add the call."""
+    """Return the address of the page on which Google Calendar offers to add the call."""
     dates = "/".join(instant.astimezone(UTC).strftime(_TIME) for instant in (start, end))
     return _page(
         "https://calendar.google.com/calendar/render",
@@ -103,7 +103,7 @@ def google_url(*, summary: str, start: datetime, end: datetime, location: str | 
 
 
 def outlook_url(*, summary: str, start: datetime, end: datetime, location: str | None) -> str:
-    """The same of Outlook."""
+    """Return the address of the page on which Outlook offers to add the call."""
     startdt, enddt = (instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for instant in (start, end))
     return _page(
         "https://outlook.live.com/calendar/0/deeplink/compose",
@@ -124,5 +124,5 @@ def _page(address: str, query: dict[str, str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without control characters, which some readers take for the end of a line."""
+    """Replace control characters, which some calendar programs read as line ends, and join the lines."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,4 +1,4 @@
-"""A campaign: its steps and reminders, who gets them, and when they are due; `messages` is what they say."""
+"""A campaign: its steps and reminders, who gets them, and when they are due. `messages` renders their texts."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Campaign:
     """
     A compiled campaign, ready to be played.
 
-    `version`: changes with whatever it sends, or when. `is_in_force`: the store says that this version is played, and
-    the ledger refuses what another one plans; False: it was read from files.
+    `version`: a name that changes with any change of the campaign. `is_in_force`: the store has this version in force,
+    and the ledger refuses work planned with another version; False: the campaign was read from files.
     """
 
     compiled: CompiledCampaign
@@ -46,7 +46,7 @@ class Campaign:
 
     @property
     def key(self) -> str:
-        """The name of its folder."""
+        """The name of the campaign's folder."""
         return self.compiled.key
 
     @property
@@ -75,12 +75,12 @@ class Campaign:
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
-        """The default one first."""
+        """The tags of the languages, the default one first."""
         return tuple(self.translations)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """In the order in which their rules are asked; the last one is the rest."""
+        """The segments, in the order in which their rules are tried. The last one has no rule and takes the rest."""
         return tuple(segment.name for segment in self.compiled.segments)
 
     @cached_property
@@ -94,20 +94,23 @@ class Campaign:
 
     @cached_property
     def step_ids(self) -> tuple[Step, ...]:
-        """In the order in which they are due."""
+        """The steps, ordered by due time."""
         return tuple(step_of(step.id) for step in self.steps)
 
     def cadence(self, pace: Pace) -> Cadence:
-        """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
+        """
+        Return the due times of the steps at this pace. Raises CampaignError if the pace is so fast that two steps would
+        be due at the same time.
+        """
         offsets = tuple(step.after.at(pace) for step in self.steps)
         needs = {step_of(step.id): step_of(step.needs) for step in self.steps if step.needs is not None}
         try:
             return Cadence(offsets, self.minimum_gap.at(pace), self.step_ids, needs)
         except ValueError:
-            raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
+            raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps would be due at one time; lower it") from None
 
     def window(self, pace: Pace) -> Window | None:
-        """When its mails may go out; None: at any hour, as always in TESTING_MODE."""
+        """Return the hours in which mail may be sent; None for any hour, which is always so in TESTING_MODE."""
         return None if pace.testing else self._window
 
     @cached_property
@@ -116,7 +119,7 @@ class Campaign:
         return window_of(declared) if declared else None
 
     def sms_window(self, pace: Pace) -> Window | None:
-        """When its SMS may go out; None: at any hour, as always in TESTING_MODE."""
+        """Return the hours in which SMS may be sent; None for any hour, which is always so in TESTING_MODE."""
         policy = self.compiled.sms
         if policy is None or pace.testing:
             return None
@@ -124,22 +127,22 @@ class Campaign:
 
     @property
     def sms_reminders(self) -> tuple[Reminder, ...]:
-        """Those that go by SMS too."""
+        """The reminders that are also sent by SMS."""
         return tuple(reminder for reminder in self.reminders if reminder.sms)
 
     @property
     def sms_follow_ups(self) -> tuple[FollowUp, ...]:
-        """Those that go by SMS too."""
+        """The follow-ups that are also sent by SMS."""
         return tuple(follow_up for follow_up in self.follow_ups if follow_up.sms)
 
     def follow_up_rules(self, pace: Pace) -> FollowUpRules:
-        """What it sends after a call, at this pace."""
+        """Return the rules of what is sent after a call, at this pace."""
         by_mail = [(one.name, one.on, one.after.at(pace)) for one in self.follow_ups]
         by_sms = [(f"{one.name}{Channel.SMS.suffix}", one.on, one.after.at(pace)) for one in self.sms_follow_ups]
         return follow_up_rules([*by_mail, *by_sms], pace)
 
     def identity(self, identity: Identity) -> Identity:
-        """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""
+        """Return the sender of this campaign's mails: `identity` from the settings, changed by `[sender]`."""
         declared = self.compiled.sender
         if declared.address is None:
             return replace(identity, reply_to=declared.reply_to or identity.reply_to)
@@ -152,12 +155,12 @@ class Campaign:
         )
 
     def zone_of(self, *names: str | None) -> ZoneInfo:
-        """The first of these that is a time zone; without one, the campaign's."""
+        """Return the first of these names that is a time zone, or the campaign's zone when none is."""
         zones = filter(None, map(zone_named, names))
         return next(zones, None) or ZoneInfo(self.compiled.timezone)
 
     def segment_of(self, person: Person) -> str:
-        """The first segment whose rule holds; the last one is the rest."""
+        """Return the first segment whose rule holds, or the last segment when none does."""
         values = {name: reported(person, name) for name in self._fields_of_rules}
         for name, rule in self._rules:
             if rule.holds(values):
@@ -165,15 +168,15 @@ class Campaign:
         return self.segments[-1]
 
     def language_of(self, locale: object) -> str:
-        """The language in which somebody is written to, from the tag that a signup or a booking named."""
+        """Return the language for a contact's mails, from the locale of their signup or booking."""
         return negotiated(locale, self.languages)
 
     def language_named(self, locale: object) -> str | None:
-        """The language that the tag names; None: none of the campaign's."""
+        """Return the campaign's language for a locale; None when the campaign does not have it."""
         return named(locale, self.languages)
 
     def terms(self, pace: Pace) -> CampaignTerms:
-        """What the ledger has to know of it. Raises as `cadence`."""
+        """Return the facts about the campaign that the ledger needs. Raises as `cadence`."""
         return CampaignTerms(
             key=self.key,
             cadence=self.cadence(pace),
@@ -202,7 +205,7 @@ class Campaign:
         )
 
     def is_open(self, at_ms: int) -> bool:
-        """Whether people may enrol: on the days from `opens` to `closes`, in the campaign's time zone."""
+        """Return whether contacts may enrol: on the days from `opens` to `closes`, in the campaign's time zone."""
         opens, closes = self.compiled.opens, self.compiled.closes
         if not opens and not closes:
             return True
@@ -210,30 +213,31 @@ class Campaign:
         return (opens or day) <= day <= (closes or day)
 
     def as_in_force(self) -> Campaign:
-        """The same, once the store has its version."""
+        """Return the campaign marked as in force, after the store has got its version."""
         return replace(self, is_in_force=True)
 
     @cached_property
     def messages(self) -> Messages:
-        """What it says to one person."""
+        """The renderer of the campaign's mails and SMS."""
         return Messages(self.compiled, self.translations, self.renderer)
 
 
 @lru_cache(maxsize=16)
 def stored_campaign(text: str, version: str) -> Campaign:
     """
-    A version as the store keeps it. Cached, because an audit asks for every version that was ever in force.
+    Return the campaign from a version that the store holds. Cached, because an audit needs every version that was ever
+    in force.
 
-    Raises CampaignError for one of a later format, or one that is damaged.
+    Raises CampaignError if the version is damaged or has a later format.
     """
     return campaign_of(from_json(text), in_force=version)
 
 
 def campaign_of(compiled: CompiledCampaign, *, in_force: str | None = None) -> Campaign:
     """
-    A campaign that renders from a compiled one. `in_force`: the name of its version, if the store has it.
+    Make a campaign that can render from a compiled one. `in_force`: the name of its version, if the store has it.
 
-    Raises CampaignError for a layout that is no template.
+    Raises CampaignError if the layout is not a valid template.
     """
     return Campaign(
         compiled=compiled,

@@ -14,28 +14,28 @@ from common.domain.projection import CampaignColumns
 
 
 class Campaigns(dict[str, Campaign]):
-    """By key, in the order of CAMPAIGNS; there is at least one."""
+    """The campaigns by key, in the order of the setting CAMPAIGNS; there is at least one."""
 
     def __init__(self, *campaigns: Campaign) -> None:
         super().__init__({campaign.key: campaign for campaign in campaigns})
 
     def played(self, key: str) -> Campaign:
-        """Raises CampaignError for one that is not played here."""
+        """Return the campaign with this key. Raises CampaignError if it is not played here."""
         if key not in self:
             raise CampaignError(f"the campaign {key} is not played here; add it to CAMPAIGNS")
         return self[key]
 
     def of(self, key: str | None) -> Campaign:
-        """The campaign of this key; the first one where it is not played here."""
+        """Return the campaign with this key, or the first campaign when that one is not played here."""
         return self.get(key or "", self.home)
 
     def replace(self, campaign: Campaign) -> None:
-        """Play another version of one of them from now on."""
+        """Use this version of the campaign from now on."""
         self[self.played(campaign.key).key] = campaign
 
     @property
     def home(self) -> Campaign:
-        """Of bookings and of people who are in none."""
+        """The first campaign; it also serves bookings and contacts that belong to no campaign."""
         return next(iter(self.values()))
 
     @property
@@ -47,7 +47,7 @@ class Campaigns(dict[str, Campaign]):
         return [key for key, campaign in self.items() if campaign.compiled.sending_window and pace.testing]
 
     def terms(self, pace: Pace) -> list[CampaignTerms]:
-        """What the ledger has to know of them. Raises as `Campaign.cadence`."""
+        """Return the facts that the ledger needs, for each campaign. Raises as `Campaign.cadence`."""
         return [campaign.terms(pace) for campaign in self.values()]
 
 
@@ -55,15 +55,15 @@ _preloaded: dict[tuple[tuple[str, ...], Path | None], tuple[Campaign, ...]] = {}
 
 
 def load_campaigns(keys: tuple[str, ...], *, directory: Path | None = None) -> Campaigns:
-    """Raises CampaignError as `load_campaign` does."""
+    """Load and check these campaigns, or return the preloaded ones. Raises CampaignError as `load_campaign` does."""
     found = _preloaded.get((keys, directory))
     return Campaigns(*(found or (load_campaign(key, directory=directory) for key in keys)))
 
 
 def preload_campaigns(keys: tuple[str, ...], *, directory: Path | None = None) -> Campaigns:
     """
-    Likewise, before processes are forked: they share the memory, and one that is started again while somebody edits the
-    files does not read them half done.
+    Load the campaigns before processes are forked. The processes share the memory, and a process that restarts while
+    somebody edits the files does not read half-edited ones.
     """
     campaigns = load_campaigns(keys, directory=directory)
     _preloaded[keys, directory] = tuple(campaigns.values())

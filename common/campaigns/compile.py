@@ -1,15 +1,15 @@
 """
-Compiles a campaign's folder into one value, and refuses what does not fit together.
+Compiles a campaign's folder into one value, and refuses files that do not fit together.
 
     christmas_2025/
-        campaign.toml    name, fields, segments, steps and their hours, reminders, what a booking does
-        en-CA/           everything that is written in one language; a folder for each
-            emails/      a Markdown file a mail, or a mail and segment
-            reminders/   likewise; `24h.sms.md` next to `24h.md` is the SMS
-            follow_ups/  likewise, `missed.md` and `missed.sms.md`
-            strings.toml what Advent adds to the texts, where it differs from what most campaigns share
+        campaign.toml    name, fields, segments, steps and their due times, reminders, the effect of a booking
+        en-CA/           the texts in one language; there is one such folder for each language
+            emails/      a Markdown file for each mail, or for each mail and segment
+            reminders/   a file for each reminder; `24h.sms.md` next to `24h.md` is its SMS
+            follow_ups/  a file for each follow-up; `missed.sms.md` next to `missed.md` is its SMS
+            strings.toml the words that Advent adds to the texts, where they differ from `shared/languages/`
             systems.toml the systems of an assessment, each with its advice
-        layout/          mail.mjml and mail.txt, the frame around every body; without it, the shared one
+        layout/          optional: mail.mjml and mail.txt, the frame around every body; by default `shared/layout/`
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SHARED = Path(__file__).parent / "shared"
 
 
 def compile_campaign(folder: Path) -> CompiledCampaign:
-    """Raises CampaignError naming the file, the line, the field and the cure."""
+    """Compile the campaign in this folder. Raises CampaignError naming the file, the line, the field and the fix."""
     source = read_toml(folder / "campaign.toml")
     manifest = source.validated(Manifest)
     for place, problem in problems(manifest):
@@ -116,7 +116,7 @@ def _sms(manifest: Manifest) -> SmsPolicy | None:
 
 
 def _sms_bodies(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[str, str]:
-    """By the body of each reminder and follow-up that has one: its SMS. Which have one, the default language says."""
+    """Map the bodies of reminders and follow-ups to their SMS. One without a file in the default language has none."""
     if not manifest.sms.enabled:
         return {}
     bodies = [f"reminders/{entry.body}" for entry in manifest.reminders]
@@ -125,7 +125,7 @@ def _sms_bodies(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[s
     found = {body: sms for body, sms in named.items() if (folder / manifest.tags[0] / sms).is_file()}
     if not found:
         first = next(iter(named.values()), "reminders/24h.sms.md")
-        problem = f"no reminder has a text for SMS; write {manifest.tags[0]}/{first}, or set it to false"
+        problem = f"no reminder has a text for SMS; write {manifest.tags[0]}/{first}, or set enabled to false"
         raise source.error(("sms", "enabled"), problem)
     return found
 
@@ -167,12 +167,12 @@ def _layout(folder: Path) -> LayoutSource:
 
 
 def _languages(folder: Path, source: TomlFile, manifest: Manifest, sms_bodies: Collection[str]) -> Mapping[str, Texts]:
-    """Each language whole: the same bodies and the same systems in all."""
+    """Return the texts in each language. All languages must have the same bodies and systems."""
     found: dict[str, Texts] = {}
     for tag in manifest.tags:
         home = folder / tag
         if not home.is_dir():
-            raise source.error(("languages",), f"nothing is written in {tag}; add the folder {tag}, or take it out")
+            raise source.error(("languages",), f"there is no folder {tag}; add it, or remove the language")
         strings = _strings(home, tag)
         systems = read_systems(home / "systems.toml") if manifest.systems else {}
         first = next(iter(found.values()), None)
@@ -199,9 +199,9 @@ def _strings(home: Path, tag: str) -> Strings:
 def _check_systems(file: Path, systems: Mapping[str, Advice], first: Mapping[str, Advice]) -> None:
     for key in (*first, *systems):
         if key not in systems:
-            raise CampaignError(f"{file}: [{key}] is missing, which another language has; add it")
+            raise CampaignError(f"{file}: [{key}] is missing, but another language has it; add it")
         if key not in first:
-            raise CampaignError(f"{file}: [{key}] is in this language only; add it to the others, or take it out")
+            raise CampaignError(f"{file}: [{key}] is in this language only; add it to the others, or remove it")
 
 
 def _check_colours(file: Path, manifest: Manifest, strings: Strings) -> None:

@@ -1,8 +1,8 @@
 """
-A campaign as one value: everything that its files say, checked, and nothing of where they are.
+A campaign as one value: the checked content of all its files, without their paths.
 
-It goes to JSON and back without a loss, so a store can keep it, and a process without the files can play it. Texts are
-kept as they were written; `campaign.py` renders from them.
+It can be written to JSON and read back without a loss. The store can therefore hold it, and a process without the files
+can play it. Texts stay as they were written; `campaign.py` renders them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
 
 FORMAT = 1
-"""Raised when an older Advent could not play what is written."""
+"""The version of the JSON format. It grows when an older Advent could not play the new JSON."""
 
 FieldType = Literal["text", "integer", "number", "money", "boolean", "choice", "scores"]
 FieldValue = str | bool | int | float
@@ -30,24 +30,24 @@ FieldValue = str | bool | int | float
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A length of time in both modes, in milliseconds, at speed 1."""
+    """A duration in both modes, production and testing, in milliseconds at speed 1."""
 
     production_ms: int
     testing_ms: int
 
     def at(self, pace: Pace) -> int:
-        """Milliseconds at this pace."""
+        """Return the duration at this pace, in milliseconds."""
         return pace.divided(self.testing_ms if pace.testing else self.production_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """
-    One thing that a signup may tell.
+    A field that a signup may contain.
 
-    `variable`: its name in bodies. `scores`: an object of names and numbers. `minimum`, `maximum`: inclusive.
-    `shown_maximum`: a larger number is kept, and no mail shows it.
-    `default` stands in for a value that was not given. `example`: for samples and for the description of the endpoint.
+    `type`: `scores` is an object of names and numbers. `variable`: its name in bodies. `minimum`, `maximum`: inclusive.
+    `shown_maximum`: a larger number is stored, but no mail shows it. `default`: replaces a value that was not given.
+    `example`: for samples and for the description of the endpoint.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemVariable:
-    """A variable of bodies: the first of `fields` that names a system which no earlier variable has."""
+    """A variable of bodies. Its value is the system named by the first of `fields` that no earlier variable took."""
 
     variable: str
     fields: tuple[str, ...]
@@ -73,9 +73,11 @@ class SystemVariable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoreboard:
     """
-    `counts`: each colour and the field with its number, the most urgent first. `together_max`: of all of them.
+    The scoreboard: how many systems have each colour.
 
-    `scores`: the field with the score of each system by name, from which those of the first colour are named.
+    `counts`: pairs of a colour and the field with its number, the most urgent colour first. `together_max`: the highest
+    sum of all counts. `scores`: the field with the score of each system; the lowest scores tell which systems have the
+    first colour.
     """
 
     counts: tuple[tuple[str, str], ...]
@@ -84,13 +86,13 @@ class Scoreboard:
 
     @property
     def names_variable(self) -> str:
-        """`red_names`: the systems of the most urgent colour."""
+        """The variable with the names of the systems of the most urgent colour, such as `red_names`."""
         return f"{self.counts[0][0]}_names"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """A week of every year, which bodies know by `variable`: the one with this day in it."""
+    """The week of each year that contains this day. Bodies refer to it as `variable`."""
 
     variable: str
     month: int
@@ -99,7 +101,10 @@ class Week:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentRule:
-    """`when`: a rule over the fields (`rules.py`); empty for the last segment, which is the rest."""
+    """
+    A segment. `when`: a rule over the fields (`rules.py`), empty for the last segment, which takes the rest. `example`:
+    the values of a contact in this segment.
+    """
 
     name: str
     when: str = ""
@@ -109,9 +114,10 @@ class SegmentRule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """
-    One of the nurture mails, `after` the anchor. `id` is part of its delivery id and never changes.
+    A nurture mail.
 
-    `bodies`: each segment and its file. `needs`: the step without which this one is not sent. `column`: in Notion.
+    `id`: part of its delivery id; it never changes. `after`: its due time after the anchor. `bodies`: maps each segment
+    to its file. `column`: its column in Notion. `needs`: the step without which this one is not sent.
     """
 
     id: str
@@ -125,8 +131,10 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
     """
-    A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id. `attach`: with the
-    call as a file for calendars.
+    A mail before a call, and perhaps an SMS.
+
+    `name`: part of its delivery id. `before`: its due time before the start. `sms`: the body of the SMS, None for no
+    SMS. `attach`: whether a calendar file is attached to the mail.
     """
 
     name: str
@@ -139,8 +147,10 @@ class Reminder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
     """
-    A mail `after` a call was missed, held or cancelled, and an SMS where `sms` is its body; `on` and `name` are part of
-    its delivery id.
+    A mail after a call that was missed, held or cancelled, and perhaps an SMS.
+
+    `on`, `name`: parts of its delivery id. `after`: its due time after the trigger. `sms`: the body of the SMS, None
+    for no SMS.
     """
 
     name: str
@@ -152,7 +162,10 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingPolicy:
-    """What a booking does to the nurture mails, and the notice under which it gets no reminders."""
+    """
+    The effect of a booking on nurture mails. `minimum_notice`: a call booked less than this before its start gets no
+    reminders.
+    """
 
     nurture: Literal["continue", "pause", "stop"]
     cancellation_resumes: bool
@@ -162,9 +175,10 @@ class BookingPolicy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingWindow:
     """
-    When nurture mails may go out, on the reader's own clock.
+    The hours in which mail may be sent, on the reader's clock.
 
-    `opens_minute`, `closes_minute`: of the day; `weekdays`: Monday is 0; `holidays`: `CA-ON`, or none are kept.
+    `opens_minute`, `closes_minute`: minutes of the day. `weekdays`: Monday is 0. `holidays`: the region, such as
+    `CA-ON`, on whose holidays no mail is sent; None: holidays are ignored.
     """
 
     opens_minute: int
@@ -176,9 +190,11 @@ class SendingWindow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsPolicy:
     """
-    When SMS may go out, on the reader's own clock: minutes of the day.
+    The rules for SMS.
 
-    `question`: of Cal.com's booking form, by its name; whoever answers it agrees to SMS. `segment_price`: US dollars.
+    `opens_minute`, `closes_minute`: when SMS may be sent, in minutes of the day on the reader's clock. `question`: the
+    name of a question in Cal.com's booking form; a guest who answers it with a number or yes agrees to SMS.
+    `segment_price`: US dollars.
     """
 
     opens_minute: int
@@ -189,7 +205,7 @@ class SmsPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who writes, where it is not whom the settings name."""
+    """The campaign's own sender. None: as in the settings."""
 
     address: str | None = None
     reply_to: str | None = None
@@ -198,11 +214,11 @@ class Sender:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
     """
-    How every mail looks.
+    The look of every mail.
 
-    `logo`: an address of https, shown above instead of `name`, with `logo_text` where images are not shown; width in
-    pixels. `photo`: of who writes, next to the signature. `colour`: of headings, links and buttons; `colour_dark`: the
-    same in dark mode; `tint`: behind a box.
+    `logo`: an https address of an image that is shown at the top instead of `name`. `logo_text`: replaces it where
+    images are not shown. `logo_width`: pixels. `photo`: a picture of the sender, next to the signature. `colour`: the
+    colour of headings, links and buttons; `colour_dark`: the same in dark mode. `tint`: the background of a box.
     """
 
     name: str
@@ -225,7 +241,7 @@ class LayoutSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """Everything that is written in one language. `bodies`: `emails/1-results.md` and its source."""
+    """All texts in one language. `bodies`: maps a file such as `emails/1-results.md` to its source."""
 
     strings: Strings
     systems: Mapping[str, Advice]
@@ -235,10 +251,12 @@ class Texts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledCampaign:
     """
-    `key`: the name of its folder; `name`: in Notion. `opens`, `closes`: days in its time zone, both inclusive.
+    A compiled campaign.
 
-    `priority`: of two campaigns whose mails are due, the lower one goes first. `excludes`: contacts in one of these are
-    not enrolled. `languages`: the default one first. `field_columns`: by field of its own, the column that shows it.
+    `key`: the name of its folder. `name`: its name in Notion. `opens`, `closes`: the first and last day on which
+    contacts may enrol, in its time zone. `priority`: when mails of two campaigns are due, the campaign with the lower
+    number sends first. `excludes`: keys of campaigns whose contacts cannot enrol in this one. `languages`: the default
+    one first. `field_columns`: maps the campaign's own fields to their columns in Notion.
     """
 
     key: str
@@ -267,14 +285,17 @@ class CompiledCampaign:
     follow_ups: tuple[FollowUp, ...] = ()
     field_columns: Mapping[str, str] = field(default_factory=dict)
     sms: SmsPolicy | None = None
-    """None: no SMS."""
+    """None: the campaign sends no SMS."""
 
     @property
     def default_language(self) -> str:
         return next(iter(self.languages))
 
     def to_json(self) -> str:
-        """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
+        """
+        Return the campaign as JSON; equal campaigns give equal text. A field that a later Advent added is left out
+        while empty, so that existing versions keep their names.
+        """
         campaign = _ADAPTER.dump_python(self, mode="json")
         for name in _LATER:
             for declared in (campaign, *campaign["reminders"], *campaign["follow_ups"]):
@@ -285,12 +306,12 @@ class CompiledCampaign:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its JSON, in hex."""
+        """The SHA-256 of the JSON, in hex."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     @property
     def version(self) -> str:
-        """Its name among the versions of the campaign: the first 12 digits of the digest."""
+        """The name of this version: the first 12 digits of the digest."""
         return self.digest[:12]
 
 
@@ -299,19 +320,19 @@ _ADAPTER = TypeAdapter(CompiledCampaign)
 
 
 def from_json(text: str) -> CompiledCampaign:
-    """What `to_json` wrote. Raises CampaignError for one of a later format, or one that is damaged."""
+    """Read what `to_json` wrote. Raises CampaignError if it is damaged or has a later format."""
     try:
         data = json.loads(text)
         found, campaign = data["format"], data["campaign"]
     except (ValueError, TypeError, LookupError):
-        raise CampaignError("the campaign's version cannot be read: it is damaged; apply the campaign again") from None
+        raise CampaignError("the stored campaign version is damaged; apply the campaign again") from None
     if found != FORMAT:
         raise CampaignError(
-            f"the campaign's version has format {found}, and this Advent reads format {FORMAT}; "
+            f"the stored campaign version has format {found}, but this Advent reads format {FORMAT}; "
             f"run the Advent that applied it, or a later one"
         )
     try:
         return _ADAPTER.validate_python(campaign)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-        raise CampaignError(f"the campaign's version is damaged at {place}; apply the campaign again") from None
+        raise CampaignError(f"the stored campaign version is damaged at {place}; apply the campaign again") from None

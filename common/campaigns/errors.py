@@ -1,7 +1,7 @@
-"""What is wrong with a campaign's files, or with the values they were given."""
+"""The error of a campaign's files, or of the values that they were given."""
 
 from __future__ import annotations
 
 
 class CampaignError(Exception):
-    """One line that names the file, the field in it, and the cure. It never carries a person's data."""
+    """The text is one line that names the file, the field and the fix. It never contains personal data."""

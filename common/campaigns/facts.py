@@ -1,4 +1,4 @@
-"""Who writes, and what a reminder may say of a meeting."""
+"""The facts that mails show: the sender, and for reminders and follow-ups the meeting."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from common.normalization.text import if_usable, name_if_usable
 @dataclass(frozen=True, slots=True)
 class Identity:
     """
-    Who writes, as the settings say; every mail shows it.
+    The sender as the settings describe them; every mail shows it.
 
-    `sender`: `Sarah at BusinessX <sarah@example.com>`. `sender_name` signs the mails. `postal_address`: one line.
+    `sender`: such as `Sarah at BusinessX <sarah@example.com>`. `sender_name`: the signature of the mails.
+    `postal_address`: one line.
     """
 
     sender_name: str
@@ -33,25 +34,25 @@ class Identity:
 
     @property
     def contact_address(self) -> str:
-        """The address a person may write to."""
+        """The address to which contacts may write."""
         return self.reply_to or parse_sender(self.sender)[1]
 
 
 @lru_cache(maxsize=16)
 def parse_sender(sender: str) -> tuple[str, str]:
-    """Name and address, as `parseaddr` reads them; cached, because every mail needs them."""
+    """Return name and address, as `parseaddr` reads them. Cached, because every mail needs them."""
     return parseaddr(sender)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
     """
-    A booked call. `start` is aware; `timezone` is the attendee's, an IANA name; None: unknown, and the time is in UTC.
-    `locale`: the attendee's, by which they read an hour.
+    A booked call. None: unknown.
 
-    `join_url`: where the call takes place, only shown when it is a web address. `place`: without
-    one, who calls whom, or that it is in person, see `normalization/place.py`. `end`: aware; None: unknown.
-    `calendar_url`: of the file for calendars. `reschedule_url`, `cancel_url`: where the guest changes the booking.
+    `start`, `end`: aware. `timezone`: the guest's, an IANA name; without it, times are shown in UTC. `locale`: the
+    guest's; it decides the format of hours. `join_url`: the call's link, shown only if it is a web address. `place`:
+    without a link, who calls whom, or that the call is in person, see `normalization/place.py`. `calendar_url`: the
+    address of the calendar file. `reschedule_url`, `cancel_url`: the pages on which the guest changes the booking.
     """
 
     first_name: str | None
@@ -79,7 +80,7 @@ REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
 
 
 def reminder_values(meeting: Meeting, identity: Identity, language: Language) -> dict[str, object]:
-    """The values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is absent."""
+    """Return the values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is `Absent`."""
     title = wording.clean(if_usable(meeting.title) or "")
     reported: dict[str, object] = {
         "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
@@ -100,14 +101,14 @@ def reminder_values(meeting: Meeting, identity: Identity, language: Language) ->
 
 
 def call_summary(identity: Identity, language: Language) -> str:
-    """What a call is called in a calendar, where its own title must not be shown."""
+    """Return the call's title in a calendar, for calls whose own title must not be shown."""
     return language.strings.calendar.summary.format(sender=identity.sender_name)
 
 
 def call_entry(
     meeting: Meeting, identity: Identity, language: Language, *, uid: str, sequence: int, is_tentative: bool
 ) -> CalendarEntry:
-    """The call as a calendar keeps it, with what a reminder says of it."""
+    """Return the call as a calendar entry, with the same facts as in a reminder."""
     return CalendarEntry(
         uid=uid,
         sequence=sequence,
@@ -124,7 +125,7 @@ def call_entry(
 
 
 def end_of(meeting: Meeting) -> datetime:
-    """A meeting whose end is unknown lasts an hour."""
+    """Return the end of a meeting. One whose end is unknown counts as one hour long."""
     return meeting.end or meeting.start + _USUAL_LENGTH
 
 
@@ -138,12 +139,12 @@ def _calendar_values(meeting: Meeting, summary: str) -> dict[str, object]:
 
 
 def or_absent(name: str, value: object) -> object:
-    """`value`, or that no value was given for the variable `name`."""
+    """Return `value`, or `Absent` when there is no value for the variable `name`."""
     return Absent(name) if value is None or value == "" else value
 
 
 def web_address(setting: str, value: str) -> str:
-    """`value`. Raises CampaignError naming the setting when it is no web address."""
+    """Return `value`. Raises CampaignError naming the setting if it is not a web address."""
     if not _is_web_address(value):
         raise CampaignError(f"{setting}: not a web address; write it as https://…")
     return value

@@ -1,4 +1,4 @@
-"""What a signup may tell a campaign: reading a value of it, and describing it to callers of the endpoint."""
+"""The fields of a signup: reads their values, and describes them to callers of the endpoint."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def usable(field: Field, value: object) -> object | None:
-    """`value` as this field takes it; None when it cannot be used."""
+    """Return `value` in the form that this field needs; None when it cannot be used."""
     return _READERS[field.type](field, value)
 
 
 def expected(field: Field) -> str:
-    """`a whole number from 0 to 8`."""
+    """Return in words what the field accepts, such as `a whole number from 0 to 8`."""
     if field.type == "choice":
         return f"one of {', '.join(field.choices)}"
     return _EXPECTED[field.type] + _bounds(field)
 
 
 def json_schema(fields: Sequence[Field]) -> dict[str, Any]:
-    """The fields as an object of JSON Schema, for the description of the endpoint."""
+    """Return the fields as a JSON Schema object, for the description of the endpoint."""
     return {
         "type": "object",
         "properties": {field.name: _property(field) for field in fields},
@@ -63,7 +63,7 @@ def _choice(field: Field, value: object) -> str | None:
 
 
 def _scores(field: Field, value: object) -> Mapping[str, int | float] | None:
-    """All of them, or none: half a list would name the wrong ones the lowest."""
+    """Return all scores, or None if one is unusable: with some missing, the wrong systems would look the lowest."""
     if not isinstance(value, Mapping) or not 0 < len(value) <= SCORES_MAX:
         return None
     scores = {clean(str(name)): _number(field, score) for name, score in value.items()}
@@ -88,7 +88,7 @@ COLUMN_KINDS: Mapping[str, str] = {
     "boolean": "checkbox",
     "choice": "select",
 }
-"""How Notion shows a field of each type; scores have no column."""
+"""The type of Notion's column for each type of field; scores have no column."""
 
 _EXPECTED = {
     "text": f"a text of at most {TEXT_CHARACTERS_MAX} characters",

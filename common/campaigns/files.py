@@ -1,4 +1,4 @@
-"""Reading a campaign's files, with errors that name the file, the line, the field and the cure."""
+"""Reads a campaign's files. Errors name the file, the line, the field and the fix."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """`data`: what the file says; `text` knows the lines."""
+    """A TOML file. `data`: its parsed content. `text`: its source, in which the line of an error is found."""
 
     file: Path
     text: str
     data: Mapping[str, Any]
 
     def error(self, place: tuple[str | int, ...], problem: str) -> CampaignError:
-        """What is wrong at `place`, such as `("steps", 1, "body")`."""
+        """Return the error for a problem at `place`, such as `("steps", 1, "body")`."""
         line = line_of(self.text, place)
         at = f"line {line}: " if line else ""
         return CampaignError(f"{self.file}: {at}{'.'.join(map(str, place)) or 'the file'}: {problem}")
 
     def validated(self, kind: type[T], data: object = None, place: tuple[str | int, ...] = ()) -> T:
-        """`data`, by default the whole file, as `kind`. Raises CampaignError with the first thing that is wrong."""
+        """Validate `data`, by default the whole file, as `kind`. Raises CampaignError with the first problem."""
         try:
             return _adapter(kind).validate_python(self.data if data is None else data)
         except ValidationError as error:
@@ -44,12 +44,12 @@ _ADAPTERS: dict[object, TypeAdapter[Any]] = {}
 
 
 def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Made once each: a validator of its own for each file would cost megabytes."""
+    """Return a cached validator: a new one for each file would cost megabytes."""
     return _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
 
 
 def read_text(file: Path) -> str:
-    """Raises CampaignError when it is missing or not UTF-8."""
+    """Return the file's text. Raises CampaignError if it is missing or not UTF-8."""
     try:
         return file.read_text(encoding="utf-8").replace("\r\n", "\n")
     except OSError as error:
@@ -59,7 +59,7 @@ def read_text(file: Path) -> str:
 
 
 def read_toml(file: Path) -> TomlFile:
-    """Raises CampaignError."""
+    """Read a TOML file. Raises CampaignError if it is missing or not TOML."""
     text = read_text(file)
     try:
         return TomlFile(file, text, tomllib.loads(text))
@@ -68,7 +68,7 @@ def read_toml(file: Path) -> TomlFile:
 
 
 def _cure_of_syntax(text: str, message: str) -> str:
-    """Editors of letters like to put typographic quotes."""
+    """Return the fix for a syntax error. Text editors often insert typographic quotes."""
     found = re.search(r"at line (\d+)", message)
     line = text.split("\n")[int(found[1]) - 1] if found else ""
     return 'write straight quotes, "' if re.search("[“”«»]", line) else "correct the line"
@@ -76,7 +76,7 @@ def _cure_of_syntax(text: str, message: str) -> str:
 
 def _cure(kind: str, message: str) -> str:
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return "unknown field; correct its name or take it out"
+        return "unknown field; correct its name or remove it"
     if kind in ("missing", "missing_argument"):
         return "missing; add it"
     return message.removeprefix("Value error, ")

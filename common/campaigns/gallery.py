@@ -1,4 +1,4 @@
-"""Every mail of a campaign on one page: as on a desktop, on a phone, in dark mode, and as plain text."""
+"""The gallery: a page with all mails of a campaign as on a desktop, on a phone, in dark mode and as plain text."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from common.domain.enrollment import Enrollment
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
 READERS: Final = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
-"""Each kind of sample person in words."""
+"""The kinds of sample contacts, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which mails of a gallery; "" for all. `mail`: as `Page.mail_id`; `reader`: one of READERS."""
+    """The choice of mails for a gallery; "" for all. `mail`: a `Page.mail_id`. `reader`: a key of READERS."""
 
     mail: str = ""
     segment: str = ""
@@ -40,8 +40,11 @@ class Choice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """
-    One mail of the gallery. `name`: of its files; `campaign`, `letter`, `segment`, `language`, `reader`: what it is
-    chosen by. `mail_id`: of the step, the name of a reminder or follow-up, or `sms-24h`. `kind`: of the reader.
+    One mail of the gallery.
+
+    `name`: the name of its files. `mail_id`: the step's id, the name of a reminder or follow-up, or `sms-24h`. `kind`:
+    the kind of sample contact, or `contact`. `campaign`, `letter`, `segment`, `language`, `reader`: the filters of the
+    page.
     """
 
     name: str
@@ -56,7 +59,7 @@ class Page:
 
 
 def sample_pages(campaign: Campaign, identity: Identity, choice: Choice = Choice()) -> Iterator[Page]:
-    """Every mail in every language for every segment, for somebody of each kind; or those that are chosen."""
+    """Yield the chosen mails, by default all, in every language, for every segment and kind of sample contact."""
     segments = [choice.segment] if choice.segment else ()
     for language in campaign.languages:
         for kind, reader in READERS.items():
@@ -82,7 +85,7 @@ def sample_pages(campaign: Campaign, identity: Identity, choice: Choice = Choice
 
 
 def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
-    """Each SMS as a phone shows it, with its price."""
+    """Yield each SMS as a phone shows it, with its price."""
     for name, _, text in samples.texts(campaign, identity, kind=kind, language=language):
         letter = f"sms-{name}"
         bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
@@ -100,7 +103,7 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
 
 
 def mail_ids(campaign: Campaign) -> list[str]:
-    """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
+    """Return the ids of all mails: the ids of steps, the names of reminders and follow-ups, and SMS as `sms-24h`."""
     steps = [one.id for one in campaign.steps]
     calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
     texts = [one.mail_id for one in _sms_pages(campaign, samples.IDENTITY, campaign.languages[0], "full")]
@@ -110,7 +113,7 @@ def mail_ids(campaign: Campaign) -> list[str]:
 def contact_pages(
     campaign: Campaign, identity: Identity, enrollment: Enrollment, pace: Pace, choice: Choice = Choice()
 ) -> Iterator[Page]:
-    """The letters as this contact reads them, each on its day; all, or the one that `choice` names."""
+    """Yield the steps' mails as this contact gets them, each on its date; all, or the one that `choice` names."""
     segment = enrollment.segment
     if segment not in campaign.segments:
         segment = campaign.segment_of(enrollment.assessment)
@@ -141,13 +144,13 @@ def contact_pages(
 
 
 def _day_of(campaign: Campaign, enrollment: Enrollment, after_ms: int) -> date | None:
-    """Where the reader is; None where no mail counts days."""
+    """Return the mail's date in the reader's time zone; None if the campaign has no weeks to count down to."""
     zone = campaign.zone_of(enrollment.assessment.timezone)
     return utc_datetime(enrollment.anchor_ms + after_ms).astimezone(zone).date() if campaign.compiled.weeks else None
 
 
 def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
-    """Write each mail as `.html`, `.dark.html` and `.txt`, and the page that shows them; returns it. Raises OSError."""
+    """Write each mail as `.html`, `.dark.html` and `.txt`, and the page that shows them. Return it. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for page in pages:
         (folder / f"{page.name}.html").write_text(page.mail.html, encoding="utf-8")
@@ -171,16 +174,16 @@ def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
 
 
 def in_dark_mode(page: str) -> str:
-    """The mail as a program in dark mode shows it, whatever the browser's own mode is."""
+    """Return the mail's HTML in dark mode, whatever the browser's own mode is."""
     return _DARK.sub("@media all", page)
 
 
 def in_light_mode(page: str) -> str:
-    """Likewise in light mode."""
+    """Return the mail's HTML in light mode, whatever the browser's own mode is."""
     return _DARK.sub("@media not all", page)
 
 
 def preheader_of(mail: str) -> str:
-    """What the inbox shows next to the subject, of the HTML of a mail."""
+    """Return the preheader, which an inbox shows next to the subject, from a mail's HTML."""
     found = re.search(r"display:none[^>]*>([^<]*)<", mail)
     return html.unescape(found[1]) if found else ""

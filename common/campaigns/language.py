@@ -1,4 +1,4 @@
-"""One language: numbers, amounts, plurals, lists, days and hours as its readers write them."""
+"""Formats numbers, amounts, plurals, lists, days and hours in one language."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _OF_24_HOURS = "HH:mm"
 _QUOTED = re.compile("'[^']*'")
 _PLURALS_SEEN = range(200)
-"""Whole numbers within which every plural form of every language occurs that a mail needs."""
+"""Whole numbers among which every plural form that a mail needs occurs, in every language."""
 
 
 class Language:
-    """`tag`: as in `fr-CA`. `currency`: ISO 4217. Formats come from CLDR, and from the strings where those differ."""
+    """
+    A language. `tag`: such as `fr-CA`. `currency`: ISO 4217. Formats come from CLDR, except where the strings define
+    their own.
+    """
 
     def __init__(self, tag: str, strings: Strings, currency: str) -> None:
         self.tag, self.strings = tag, strings
@@ -40,20 +43,20 @@ class Language:
         self._decimal = str(self.locale.number_symbols["latn"]["decimal"])
 
     def number(self, value: int | float) -> str:
-        """62, 62.5; one decimal at most. Raises ValueError for NaN and infinity."""
+        """Return `62` or `62.5`, with at most one decimal. Raises ValueError for NaN and infinity."""
         return f"{_rounded(value, '0.1'):f}".removesuffix(".0").replace(".", self._decimal)
 
     def money(self, value: int | float) -> str:
-        """A whole amount: $4,200, 4 200 $. Raises ValueError for NaN and infinity."""
+        """Return a whole amount: `$4,200`, `4 200 $`. Raises ValueError for NaN and infinity."""
         amount = _rounded(value, "1")
         return str(self._money.apply(amount, self.locale, currency=self._currency, currency_digits=False))
 
     def counted(self, value: int, noun: str | None = None, /, **forms: str) -> str:
         """
-        A number and what it counts: `one red system`, `trois systèmes rouges`.
+        Return a number with its noun: `one red system`, `trois systèmes rouges`.
 
-        `forms`: one for each plural form of the language, such as `one` and `other`. English has a short way: `noun`
-        for one, and with an s for others. Raises ValueError when a form is missing.
+        `forms`: the noun in each plural form of the language, such as `one` and `other`. In English `noun` is enough:
+        an s makes its plural. Raises ValueError when a form is missing.
         """
         if noun is not None:
             forms = {"one": noun, "other": f"{noun}s", **forms}
@@ -64,30 +67,30 @@ class Language:
         return f"{number} {forms[self.locale.plural_form(value)]}"
 
     def listed(self, names: Sequence[str]) -> str:
-        """A, B and C."""
+        """Return the names as a list in words: `A, B and C`."""
         return format_list(list(names), locale=self.locale)
 
     def isolated(self, text: str) -> str:
-        """A Latin value in a text that runs from right to left: it keeps its direction, and the text its own."""
+        """In a right-to-left language, isolate a Latin text, so that it does not change the direction around it."""
         is_latin = self.direction == "rtl" and any(bidirectional(character) == "L" for character in text)
         if not is_latin or text.startswith(("https://", "http://")):
             return text
         return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
     def short_date(self, day: date) -> str:
-        """December 15."""
+        """Return `December 15`."""
         return format_date(day, self._for_day(self.strings.dates.date, day), locale=self.locale)
 
     def day(self, start: datetime, timezone: str | None) -> str:
-        """`Thursday, December 4`, on the reader's clock. Raises ValueError for a naive instant."""
+        """Return `Thursday, December 4`, on the reader's clock. Raises ValueError if `start` is naive."""
         local, _ = _local(start, timezone)
         return format_date(local.date(), self._for_day(self.strings.dates.day, local), locale=self.locale)
 
     def time(self, start: datetime, timezone: str | None, reader: str | None = None) -> str:
         """
-        `9:00 a.m. on Thursday, December 4 (Toronto time)`; in UTC when the zone is unknown. `reader`: as in `hour`.
+        Return `9:00 a.m. on Thursday, December 4 (Toronto time)`, in UTC when the zone is unknown.
 
-        Raises ValueError for a naive instant.
+        `reader`: as in `hour`. Raises ValueError if `start` is naive.
         """
         local, zone = _local(start, timezone)
         return self.strings.dates.time.format(
@@ -96,9 +99,9 @@ class Language:
 
     def hour(self, start: datetime, timezone: str | None, reader: str | None = None) -> str:
         """
-        `9:00 a.m.`, on the reader's clock; `2:00 p.m. UTC` when the zone is unknown. Raises as `time`.
+        Return `9:00 a.m.` on the reader's clock, or `2:00 p.m. UTC` when the zone is unknown. Raises as `time`.
 
-        `reader`: their own locale, by which somebody in London reads `14:00`.
+        `reader`: the reader's own locale; a reader in London, for example, gets `14:00`.
         """
         local, zone = _local(start, timezone)
         return self._hour(local, reader) if zone else f"{self._hour(local, reader)} UTC"
@@ -115,7 +118,7 @@ class Language:
         return pattern.replace("d", f"'{first}'") if day.day == 1 and first != "1" else pattern
 
     def _clock(self, local: datetime, zone: ZoneInfo | None) -> str:
-        """`Toronto time`, `heure de Paris`; an offset for zones that name no place, such as `EST` or `Etc/GMT+5`."""
+        """Return `Toronto time` or `heure de Paris`, or an offset for a zone without a place (`EST`, `Etc/GMT+5`)."""
         area, _, place = (zone.key if zone else "").rpartition("/")
         generic = self._generic_name(zone.key) if zone else None
         pattern = self.strings.dates.clock
@@ -126,14 +129,14 @@ class Language:
         return "UTC" if minutes == 0 else f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
     def _generic_name(self, key: str) -> str | None:
-        """What the zone is called all year round, where CLDR has a name in this language."""
+        """Return the zone's name that holds all year, None if CLDR has none in this language."""
         names = self.locale.meta_zones.get(get_global("meta_zones").get(key), {}).get("long", {})
         return names.get("generic") or (None if "daylight" in names else names.get("standard"))
 
 
 @lru_cache(maxsize=256)
 def _short_time(tag: str | None) -> str:
-    """How the readers of a locale write an hour; "" for one that CLDR does not know."""
+    """Return a locale's pattern of a short time; "" if CLDR does not know the locale."""
     try:
         return str(Locale.parse(tag or "", sep="-").time_formats["short"].pattern)
     except (ValueError, UnknownLocaleError):

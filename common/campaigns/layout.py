@@ -1,7 +1,8 @@
 """
-From a written body to the two parts of a mail, by a layout: `mail.mjml` and `mail.txt`.
+A layout, `mail.mjml` and `mail.txt`: turns a body into the two parts of a mail.
 
-Jinja escapes values for MJML, which is XML; MJML then becomes tables with inlined styles that hold in Outlook.
+Jinja escapes values for MJML, which is XML. MJML is then converted to HTML tables with inlined styles, which work in
+Outlook too.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from common.campaigns.placeholders import captures_output, printed
 from common.campaigns.strings import ScoreboardStrings
 
 GMAIL_CLIPS_BYTES = 102_000
-"""Gmail hides what follows, the unsubscribe link included, behind "View entire message"."""
+"""Gmail hides everything after this size, including the unsubscribe link, behind "View entire message"."""
 
 _XML = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=True, finalize=printed, trim_blocks=True, lstrip_blocks=True
 )
 _PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-# Without this a mail fetches a font from another company's server whenever it is opened.
+# Without this option, each opened mail would fetch a font from another company's server.
 _RENDER = mrml.RenderOptions(fonts={})
 
 _WRITTEN = frozenset({"html", "label", "href"})
@@ -35,7 +36,7 @@ _WRITTEN = frozenset({"html", "label", "href"})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the scoreboard; `colour` is the same in every language, `label` is what it is called."""
+    """A line of the scoreboard. `colour`: the same in every language. `label`: its name in this language."""
 
     colour: str
     count: int
@@ -44,7 +45,7 @@ class Row:
 
 
 def scoreboard(counts: Mapping[str, int], strings: ScoreboardStrings) -> list[Row]:
-    """One row for each colour that was given to a system."""
+    """Return a row for each colour whose count is not 0."""
     return [
         Row(colour, count, strings.colours[colour].label, strings.colours[colour].meaning)
         for colour, count in counts.items()
@@ -53,7 +54,7 @@ def scoreboard(counts: Mapping[str, int], strings: ScoreboardStrings) -> list[Ro
 
 
 def scoreboard_lines(rows: Sequence[Row], pattern: str) -> str:
-    """The scoreboard in the text part; `pattern` is of one row."""
+    """Return the scoreboard for the text part. `pattern`: the format of a row."""
     return "\n".join(
         pattern.format(label=row.label.capitalize(), count=printed(row.count), meaning=row.meaning) for row in rows
     )
@@ -62,8 +63,10 @@ def scoreboard_lines(rows: Sequence[Row], pattern: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    `folder`: for errors. `takes_placeholders`: it prints the values of a body as they are, and does nothing else with
-    them.
+    A compiled layout.
+
+    `folder`: its name in errors. `takes_placeholders`: it only prints the values of a body, so it can be filled with
+    placeholders.
     """
 
     folder: str
@@ -72,11 +75,11 @@ class Layout:
     takes_placeholders: bool
 
     def mjml(self, blocks: Sequence[Block], rows: Sequence[Row], values: Mapping[str, object]) -> str:
-        """The source of the HTML part. Raises CampaignError."""
+        """Return the MJML source of the HTML part. Raises CampaignError."""
         return _filled(f"{self.folder}/mail.mjml", self.frame, {**values, "blocks": blocks, "scoreboard": rows})
 
     def html(self, mjml: str) -> str:
-        """Raises CampaignError."""
+        """Convert MJML to HTML. Raises CampaignError."""
         try:
             html: str = mrml.to_html(mjml, None, _RENDER).content
         except Exception as error:  # noqa: BLE001 -- mrml raises nothing narrower
@@ -84,19 +87,19 @@ class Layout:
         return html
 
     def check_size(self, html: str) -> str:
-        """Raises CampaignError when Gmail would clip it."""
+        """Return the HTML. Raises CampaignError if Gmail would clip it."""
         size = len(html.encode())
         if size >= GMAIL_CLIPS_BYTES:
             raise CampaignError(f"{self.folder}/mail.mjml: {size} bytes of HTML; Gmail clips at {GMAIL_CLIPS_BYTES}")
         return html
 
     def text(self, body: str, values: Mapping[str, object]) -> str:
-        """The text part. Raises CampaignError."""
+        """Return the text part. Raises CampaignError."""
         return _filled(f"{self.folder}/mail.txt", self.plain, {**values, "body": body}).strip() + "\n"
 
 
 def read_layout(folder: str, source: LayoutSource) -> Layout:
-    """Raises CampaignError."""
+    """Compile a layout. Raises CampaignError."""
     frame, tree = _compiled(f"{folder}/mail.mjml", source.mjml, _XML)
     plain, _ = _compiled(f"{folder}/mail.txt", source.text, _PLAIN)
     return Layout(folder, frame, plain, _only_prints(tree))
@@ -110,7 +113,7 @@ def _compiled(file: str, source: str, environment: ImmutableSandboxedEnvironment
 
 
 def _only_prints(tree: nodes.Template) -> bool:
-    """Whether the blocks are only gone through, and their values only printed."""
+    """Whether the layout only iterates over the blocks and only prints their values."""
     fields = list(tree.find_all(nodes.Getattr))
     loops = [loop for loop in tree.find_all(nodes.For) if getattr(loop.iter, "name", "") == "blocks"]
     names = {"blocks", *(getattr(loop.target, "name", "blocks") for loop in loops)}

@@ -1,4 +1,4 @@
-"""Reads a campaign from its folder, and refuses one that could leave a blank, before anybody gets a mail."""
+"""Loads a campaign from its folder, and refuses one whose mails could contain a blank, before any mail is sent."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SMS_CHARACTERS_MAX = 1_600
 
 def load_campaign(key: str, *, directory: Path | None = None) -> Campaign:
     """
-    The campaign in the folder `key` of `directory`; without one there, the packaged campaign of this name.
+    Load the campaign in the folder `key` of `directory`, or the packaged campaign of this name if there is none.
 
-    Everything that can be checked is checked here: each body in each language for each segment is rendered for sample
-    people. Raises CampaignError naming the file, the field and the cure.
+    The campaign is checked completely: each body is rendered in each language and for each segment, for sample people.
+    Raises CampaignError naming the file, the field and the fix.
     """
     campaign = campaign_of(compile_campaign(folder_of(key, directory)))
-    # Processes that only check a campaign do not need the memory of skeletons.
+    # Without skeletons, because a process that only checks a campaign does not need their memory.
     check_mails(replace(campaign, renderer=campaign.renderer.without_skeletons()))
     return campaign
 
 
 def folder_of(key: str, directory: Path | None = None) -> Path:
-    """Where the files of a campaign are. Raises CampaignError."""
+    """Return the folder of a campaign's files. Raises CampaignError if there is none."""
     for home in _homes(directory):
         if key in campaign_names(home):
             return home / key
@@ -42,7 +42,7 @@ def folder_of(key: str, directory: Path | None = None) -> Path:
 
 
 def available_campaigns(directory: Path | None = None) -> list[str]:
-    """Those of `directory` and the packaged ones. Raises CampaignError when there is no such folder."""
+    """Return the names of all campaigns: in `directory`, and packaged. Raises CampaignError if it is not a folder."""
     return sorted({name for home in _homes(directory) for name in campaign_names(home)})
 
 
@@ -51,7 +51,7 @@ def _homes(directory: Path | None) -> list[Path]:
 
 
 def campaign_names(directory: Path | None = None) -> list[str]:
-    """The campaigns that a folder holds, or the packaged ones. Raises CampaignError when there is no such folder."""
+    """Return the campaigns in a folder, by default the packaged ones. Raises CampaignError if it is not a folder."""
     home = directory or _PACKAGED
     if not home.is_dir():
         raise CampaignError(f"CAMPAIGNS_DIR={home}: no such folder; set the one that holds the campaigns' folders")
@@ -60,9 +60,8 @@ def campaign_names(directory: Path | None = None) -> list[str]:
 
 def check_mails(campaign: Campaign) -> None:
     """
-    Every mail renders for every sample, says who writes, and shares its subject with none of the same person.
-
-    Raises CampaignError.
+    Check that every mail renders for every sample, identifies the sender, and has a subject that no other mail to the
+    same contact has. Raises CampaignError.
     """
     for language in campaign.languages:
         for kind in samples.KINDS:
@@ -77,14 +76,14 @@ def check_mails(campaign: Campaign) -> None:
 
 def _check_length(file: str, text: str) -> None:
     if len(text) > SMS_CHARACTERS_MAX:
-        raise CampaignError(f"{file}: {len(text)} characters, and an SMS has {SMS_CHARACTERS_MAX} at most; shorten it")
+        raise CampaignError(f"{file}: {len(text)} characters, but an SMS has at most {SMS_CHARACTERS_MAX}; shorten it")
 
 
 def _check_subjects(folder: str, mails: list[samples.Sample]) -> None:
     subjects = [sample.mail.subject for sample in mails]
     for subject in subjects:
         if subjects.count(subject) > 1:
-            raise CampaignError(f"{folder}: subject: two mails of one person are called {subject!r}; change one")
+            raise CampaignError(f"{folder}: subject: two mails to one contact have the subject {subject!r}; change one")
 
 
 def _check_identification(mail: Rendered, layout: str) -> None:
@@ -97,4 +96,4 @@ def _check_identification(mail: Rendered, layout: str) -> None:
     for name, part in (("mail.mjml", mail.html), ("mail.txt", mail.text)):
         for field, value in shown.items():
             if value not in part:
-                raise CampaignError(f"{layout}/{name}: {field} is not shown; the law asks for it in every mail")
+                raise CampaignError(f"{layout}/{name}: {field} is not shown; the law requires it in every mail; add it")

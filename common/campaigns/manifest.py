@@ -1,4 +1,4 @@
-"""`campaign.toml`: what a campaign consists of and when its mails go out. An edge, so it is read with pydantic."""
+"""The content of `campaign.toml`: what a campaign consists of and when its mails are sent. pydantic validates it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Name = Annotated[str, Checked(pattern=r"^[a-z_][a-z0-9_]*$", max_length=60)]
 
 def _id(value: str) -> str:
     if not _ID.fullmatch(value):
-        raise ValueError(f"{value!r} is no id; write small letters, digits and hyphens, such as last-letter")
+        raise ValueError(f"{value!r} is not an id; use lowercase letters, digits and hyphens, such as last-letter")
     return value
 
 
@@ -34,7 +34,7 @@ Id = Annotated[str, AfterValidator(_id)]
 
 
 def duration_ms(value: object) -> int:
-    """`"24h"`, `"30s"`, `"6min"`, `"2d"` as milliseconds."""
+    """Return a duration such as `"24h"`, `"30s"`, `"6min"` or `"2d"` in milliseconds."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('write a duration as "30s", "6min", "24h" or "2d"')
@@ -42,7 +42,7 @@ def duration_ms(value: object) -> int:
 
 
 def span_fields(value: object) -> object:
-    """`"2h"` as the table of both modes: in TESTING_MODE a day is a minute, as it is for the steps."""
+    """Turn `"2h"` into the table of both modes. In TESTING_MODE a day takes a minute, as it does for steps."""
     if not isinstance(value, str):
         return value
     seconds = max(1, round(duration_ms(value) / 1_000 / _DAY_IN_MINUTES))
@@ -122,9 +122,9 @@ class FieldEntry(_Table):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if (self.type == "choice") != bool(self.choices):
-            raise ValueError("a choice needs choices, and nothing else has them; correct type or choices")
+            raise ValueError("type choice needs choices, and no other type has them; correct type or choices")
         if self.required and self.default is not None:
-            raise ValueError("a required field has no default; take one of the two out")
+            raise ValueError("a required field cannot have a default; remove one of the two")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("minimum is above maximum; swap them")
         return self
@@ -147,13 +147,13 @@ class StepEntry(_Table):
     name: str
     after: SpanEntry
     body: str | dict[str, str]
-    """One file of `emails/` for everybody, or one for each segment."""
+    """One file in `emails/` for all contacts, or one for each segment."""
     needs: str | None = None
     column: str | None = None
 
     @property
     def notion_column(self) -> str | None:
-        """`Email 3 Sent` for step-3, unless it names another. None: it has to name one."""
+        """The column in Notion: the one declared, or `Email 3 Sent` for step-3. None: the step must declare one."""
         match = _OWN_COLUMN.fullmatch(self.id)
         return self.column or (f"Email {match[1]} Sent" if match else None)
 
@@ -169,7 +169,7 @@ class FollowUpEntry(_Table):
 
     @property
     def id(self) -> str:
-        """Its name; without one, its trigger's: `no-show`."""
+        """The declared name, or the trigger's name, such as `no-show`."""
         return self.name or self.on.replace("_", "-")
 
 
@@ -197,7 +197,7 @@ class SmsEntry(_Table):
     hours: Hours = (9 * 60, 20 * 60)
     question: str | None = Checked(default=None, max_length=100)
     segment_price: float = Checked(default=0.0083, ge=0, le=10)
-    """In US dollars; Twilio's for a number of the USA or Canada, without what carriers add."""
+    """In US dollars. The default is Twilio's price for a number in the USA or Canada, without the carriers' fees."""
 
 
 class SenderEntry(_Table):
@@ -210,7 +210,7 @@ ImageUrl = Annotated[str, Checked(pattern=r"^https://[^\s\"<>]+$")]
 
 
 _BRAND = Brand(name="")
-"""What a brand looks like that says nothing of it."""
+"""The default look of a brand."""
 
 
 class BrandEntry(_Table):
@@ -226,14 +226,14 @@ class BrandEntry(_Table):
     @model_validator(mode="after")
     def _has_texts(self) -> Self:
         if (self.logo is None) != (self.logo_text is None):
-            raise ValueError("a logo needs logo_text, which is shown instead of it, and nothing else has one; add both")
+            raise ValueError("logo and logo_text (shown where images are not) need each other; add both")
         return self
 
 
 class NotionEntry(_Table):
     status_column: str
     fields: dict[Name, str] = {}
-    """Fields of the campaign's own, and the columns that show them."""
+    """The campaign's own fields, each with the column that shows it."""
 
 
 class Manifest(_Table):
@@ -266,17 +266,17 @@ class Manifest(_Table):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The languages, the default one first."""
+        """The tags of the languages, the default one first."""
         return tuple(dict.fromkeys((self.default_language, *self.languages)))
 
     def body_of(self, entry: StepEntry, segment: str) -> str | None:
-        """The file of `emails/` that people of a segment read, as `emails/1-results.md`."""
+        """Return the file for contacts of a segment, such as `emails/1-results.md`; None if there is none."""
         name = entry.body if isinstance(entry.body, str) else entry.body.get(segment)
         return None if name is None else f"emails/{name}"
 
 
 def bodies_of(manifest: Manifest) -> dict[str, tuple[Any, ...]]:
-    """Each body that is named, and the place in the manifest that names it first."""
+    """Return each file of a body, and the place in the manifest that names it first."""
     found: dict[str, tuple[Any, ...]] = {}
     for number, step in enumerate(manifest.steps):
         for segment in manifest.segments:

@@ -1,9 +1,9 @@
 """
-One Markdown text becomes both parts of a mail: blocks for the HTML layout, and plain lines for the text part.
+Turns one Markdown text into both parts of a mail: blocks for the HTML layout, and plain lines for the text part.
 
-Beyond CommonMark there are four readings: a link alone in its paragraph is the button, a quotation is a callout,
-`{{ scoreboard }}` alone in its paragraph is a component, and an item of a list that begins with `[ ]` has a box to
-tick. HTML in the source stays literal.
+There are four additions to CommonMark: a link alone in its paragraph is a button, a quotation is a callout,
+`{{ scoreboard }}` alone in its paragraph is a component, and a list item that begins with `[ ]` has a checkbox. HTML in
+the source is shown as text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from markupsafe import Markup
 from common.campaigns.placeholders import dashes
 
 _MARK = "\ue000"
-"""Private use: `wording.clean` takes it out of every value, so only a component can carry it."""
+"""A private-use character: `wording.clean` removes it from every value, so only a component can contain it."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
 _BOX, _TICKED = "[ ] ", "\u2610\u00a0"
@@ -35,7 +35,7 @@ _EMPTY = Markup()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the HTML part; `html` is safe, `label` and `href` are not escaped yet."""
+    """A part of the HTML. `html` is safe; `label` and `href` are not escaped yet."""
 
     kind: Literal["text", "callout", "button", "component"]
     html: Markup = _EMPTY
@@ -44,13 +44,13 @@ class Block:
 
 
 def component(name: str) -> Markup:
-    """What stands for a component in the Markdown source."""
+    """Return the text that represents a component in the Markdown source."""
     return Markup(f"{_MARK}{name}{_MARK}")
 
 
 @lru_cache(maxsize=1024)
 def address(text: str) -> str:
-    """A link's address as Markdown writes it: other characters than those of an address are percent-encoded."""
+    """Return a link's address as Markdown writes it: characters that are invalid in one are percent-encoded."""
     return _MARKDOWN.normalizeLink(text)
 
 
@@ -62,14 +62,14 @@ def is_address(text: str) -> bool:
 def parsed(source: str) -> list[Token]:
     tokens = _MARKDOWN.parse(source)
     for child in (child for token in tokens for child in token.children or ()):
-        # A condition that was false may leave two spaces where it stood.
+        # A false condition in the template may leave two spaces in its place.
         child.content = _SPACES.sub(" ", child.content)
     _mark_boxes(tokens)
     return tokens
 
 
 def _mark_boxes(tokens: Sequence[Token]) -> None:
-    """An item is followed by its paragraph, and that by its text."""
+    """Mark the list items with a checkbox. The tokens of an item are the item, its paragraph, its text."""
     for item, inline in zip(tokens, tokens[2:], strict=False):
         if item.type != "list_item_open" or not inline.children:
             continue
@@ -80,7 +80,7 @@ def _mark_boxes(tokens: Sequence[Token]) -> None:
 
 
 def blocks(tokens: Sequence[Token]) -> list[Block]:
-    """The HTML part, in order; neighbouring paragraphs and lists are one `text` block."""
+    """Return the blocks of the HTML part, in order; adjacent paragraphs and lists form one `text` block."""
     found: list[Block] = []
     running: list[Token] = []
     for group in _groups(tokens):
@@ -136,9 +136,10 @@ def _html(tokens: Sequence[Token]) -> Markup:
 @dataclass(frozen=True, slots=True)
 class TextWriter:
     """
-    Writes the text part: no marks.
+    Writes the text part, without Markdown's marks.
 
-    `components` maps their names to their lines; `link`: how a link is written, such as `{label}: {url}`.
+    `components`: maps the names of components to their lines. `link`: the pattern of a link, such as `{label}: {url}`.
+    `underline`: returns the line under a heading.
     """
 
     components: Mapping[str, str]
@@ -184,7 +185,7 @@ class TextWriter:
 
 
 def _plain(node: SyntaxTreeNode) -> str | None:
-    """The text of a node that has no others inside."""
+    """Return the text of a node without children; None for others."""
     if node.type in ("text", "code_inline"):
         return node.content
     return {"softbreak": " ", "hardbreak": "\n"}.get(node.type)

@@ -1,4 +1,4 @@
-"""What the mails and SMS of a campaign say to one person."""
+"""Renders the mails and SMS of a campaign for one contact."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from common.domain.mail import Attachment
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """
-    One mail's content. The same arguments and the same campaign version give the same bytes.
+    A mail's content. The same arguments and the same campaign version give the same bytes.
 
-    `attachments`: of a sample.
+    `attachments`: filled for samples only.
     """
 
     subject: str
@@ -34,13 +34,13 @@ class Rendered:
 
 
 class Messages:
-    """Renders in any language of the campaign."""
+    """The renderer of a campaign, in all its languages."""
 
     def __init__(self, compiled: CompiledCampaign, translations: Mapping[str, Translation], renderer: Renderer) -> None:
         self._compiled, self._translations, self._renderer = compiled, translations, renderer
 
     def translation(self, language: str | None) -> Translation:
-        """Of a language that the campaign no longer has, the default one: a whole mail in another one."""
+        """Return the translation. For a language that the campaign no longer has, the default: no mail is mixed."""
         return self._translations.get(language or "") or self._translations[self._compiled.default_language]
 
     def render(
@@ -55,10 +55,10 @@ class Messages:
         today: date | None = None,
     ) -> Rendered:
         """
-        The mail of a step in one of the languages.
+        Render the mail of a step in one of the languages.
 
-        `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
-        Raises IndexError for a step there is not, CampaignError when a field would be blank.
+        `today`: the date of the mail in the reader's time zone; None: weeks are absent.
+        Raises IndexError for an unknown step, and CampaignError when a field would be blank.
         """
         translation = self.translation(language)
         number, one = self._step(step)
@@ -79,7 +79,7 @@ class Messages:
         language: str | None = None,
         today: date | None = None,
     ) -> str:
-        """The subject of a step, without the rest of the mail. Raises as `render`."""
+        """Render only the subject of a step. Raises as `render`."""
         translation = self.translation(language)
         _, one = self._step(step)
         return translation.body(one.bodies[segment]).subject_for(
@@ -90,9 +90,9 @@ class Messages:
         self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
     ) -> Rendered:
         """
-        The reminder or the follow-up called `name`.
+        Render the reminder or follow-up called `name`.
 
-        Raises KeyError for an unknown one, CampaignError when a field would be blank.
+        Raises KeyError for an unknown name, and CampaignError when a field would be blank.
         """
         translation = self.translation(language)
         body = self._call_body(name, translation)
@@ -104,16 +104,16 @@ class Messages:
         return self._rendered(translation, body, values, [], about, identity, unsubscribe_url)
 
     def call_mail_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The subject of the one called `name`, without the rest of the mail. Raises as `render_call_mail`."""
+        """Render only the subject of the reminder or follow-up called `name`. Raises as `render_call_mail`."""
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         return self._call_body(name, translation).subject_for(values)
 
     def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
         """
-        The SMS of the reminder or follow-up called `name`.
+        Render the SMS of the reminder or follow-up called `name`.
 
-        Raises KeyError without one, CampaignError as `render_call_mail`.
+        Raises KeyError if it has no SMS, and CampaignError as `render_call_mail`.
         """
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
@@ -122,7 +122,7 @@ class Messages:
         return translation.sms(bodies[name]).text_for(values)
 
     def _step(self, step: Step) -> tuple[int, CompiledStep]:
-        """Its place, from 1, and the step."""
+        """Return the step and its place, counted from 1."""
         for place, one in enumerate(self._compiled.steps, 1):
             if one.id == step_name(step):
                 return place, one

@@ -1,11 +1,12 @@
 """
-Placeholders stand for a person's values while a mail is parsed and laid out, so that the result can be used again.
+Placeholders represent a contact's values while a mail is parsed and laid out, so that the result can be reused.
 
-What Markdown and MJML make of a mail depends on few things: which branches of its body apply, and which colours the
-scoreboard shows. The values differ for every person. A template therefore runs with the real values and prints a
-numbered placeholder for each; what the whole text becomes is cached, and the values are put in at the end.
+The output of Markdown and MJML depends on few things: which branches of the body apply, and which colours the
+scoreboard shows. Only the values differ for every contact. A template therefore runs with the real values and prints a
+numbered placeholder for each. The output with placeholders (the skeleton) is cached, and the values are filled in last.
 
-A placeholder contains each character that a format may escape. What a format made of them says how to escape the value.
+A placeholder contains each character that a format may escape. Their escaped form in the output shows how the format
+escapes a value at this place.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from markdown_it.common.utils import isMdAsciiPunct, isPunctChar
 
 from common.campaigns.wording import literal
 
-# Ugaritic letters: no format rewrites a letter, and no author writes these.
+# Ugaritic letters: no format changes a letter, and no author uses these.
 _OPEN, _SEPARATOR, _CLOSE = "\U00010380", "\U00010381", "\U00010382"
 EDGE = "\U0001039f"
-"""Stands next to emphasis where a value begins or ends with punctuation, for Markdown's emphasis depends on that."""
+"""Marks the edge of a value that begins or ends with punctuation: Markdown's emphasis next to it depends on that."""
 
 _ESCAPABLE = "&<>\"'\\\u00a0"
 _UNCHANGED = re.compile(
     r"[ -~\u00a1-\u00ac\u00ae-\u024f\u0391-\u03a1\u03a3-\u03ff\u0400-\u0482\u2010-\u2027\u20a0-\u20bf\u4e00-\u9fef]*"
 )
-"""What stays as it is, once it is escaped, where MJML writes a value as a program would quote it: its `aria-label`."""
+"""Characters that MJML only escapes in `aria-label`; it writes others as in a string literal of a program."""
 
-# Private use: `wording.clean` takes these out of every value.
+# Private-use characters: `wording.clean` removes them from every value.
 _UNDERLINE, _UNDERLINE_END = "\ue004", "\ue005"
 
 PATTERN = f"{EDGE}?{_OPEN}[^{_CLOSE}]*{_CLOSE}{EDGE}?"
@@ -43,13 +44,13 @@ _BACKSLASH = ord("\\")
 
 
 class PlacedText(str):
-    """A text that a layout prints as a placeholder, and sees as it is in every other use."""
+    """A text that a layout prints as a placeholder; in every other use it has its real value."""
 
     placeholder: str
 
 
 class PlacedNumber(int):
-    """Likewise for a number."""
+    """A number that a layout prints as a placeholder; in every other use it has its real value."""
 
     placeholder: str
 
@@ -61,12 +62,12 @@ class Placeholders:
         self.values: list[str] = []
 
     def in_markdown(self, value: str) -> str:
-        """A new placeholder for `value`, as Markdown source."""
+        """Return a new placeholder for `value`, as Markdown source."""
         return _edge(value[0]) + literal(self._next(value)) + _edge(value[-1])
 
     @staticmethod
     def without_idle_edges(markdown: str) -> str:
-        """Fewer differences between persons, and so fewer skeletons."""
+        """Remove edges that are not next to emphasis: fewer differences between contacts need fewer skeletons."""
         return _IDLE_EDGE.sub("", markdown)
 
     def text(self, value: str) -> PlacedText:
@@ -89,12 +90,12 @@ def placeholder(index: int) -> str:
 
 
 def printed(value: object) -> object:
-    """What a layout prints for `value`."""
+    """Return what a layout prints for `value`: the placeholder, if it has one."""
     return value.placeholder if isinstance(value, PlacedText | PlacedNumber) else value
 
 
 def captures_output(template: nodes.Template) -> bool:
-    """Whether a template could use what it printed before, and so take a placeholder for a value."""
+    """Whether a template can read its own output, and so could treat a placeholder as a value."""
     return next(template.find_all(_CAPTURES), None) is not None
 
 
@@ -103,7 +104,7 @@ def has_placeholder(text: str) -> bool:
 
 
 def underlined_later(title: str) -> str:
-    """Where `dashes` come to stand once the values are in the title."""
+    """Return a mark that `Skeleton.filled` replaces by dashes, when the values in the title are known."""
     return f"{_UNDERLINE}{title}{_UNDERLINE_END}"
 
 
@@ -113,7 +114,7 @@ def dashes(title: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """Where value `index` goes, and how the format around it escapes."""
+    """The place of value `index`. `escapes`: how the format escapes characters there."""
 
     index: int
     escapes: dict[int, str]
@@ -134,22 +135,22 @@ class Skeleton:
         return _UNDERLINED.sub(lambda found: dashes(found[1]), "".join(parts))
 
     def takes(self, values: Sequence[str]) -> bool:
-        """False when a value contains characters that are written in a way of their own where it would stand."""
+        """Whether all values can be filled in. False if one has characters that its place would change."""
         return all(_UNCHANGED.fullmatch(values[hole.index]) for hole in self.holes if _BACKSLASH in hole.escapes)
 
     @property
     def is_verbatim(self) -> bool:
-        """Whether every value stands as it is: in Markdown's code, the backslashes of literal Markdown would show."""
+        """Whether no value needs escaping. In a code span the backslashes of literal Markdown would be visible."""
         return not any(hole.escapes for hole in self.holes)
 
     @property
     def indexes(self) -> list[int]:
-        """Which values it shows, a value once for each time it is shown."""
+        """The indexes of the values in the order in which they are shown, with repetitions."""
         return [hole.index for hole in self.holes]
 
 
 def skeleton(text: str) -> Skeleton | None:
-    """None when a placeholder did not come through whole."""
+    """Return the skeleton of a text with placeholders; None if the format damaged a placeholder."""
     found = list(_PLACEHOLDER.finditer(text))
     texts = _PLACEHOLDER.sub(_CLOSE, text).split(_CLOSE)
     holes = [_hole(match) for match in found]

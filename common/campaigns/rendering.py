@@ -1,9 +1,9 @@
 """
-Renders the two parts of a mail, most of them from the skeleton of an earlier one.
+Renders the two parts of a mail, usually from the skeleton of an earlier mail.
 
-Parsing Markdown and MJML costs many times more than putting values into the result. The result of a text with
-placeholders is therefore cached. It is used only after it has given, for one person, the same bytes as that person's
-mail rendered from the beginning; wherever placeholders do not fit, every mail is rendered from the beginning.
+Parsing Markdown and MJML costs many times more than filling values into the output. The output with placeholders, the
+skeleton, is therefore cached. A skeleton is used only if it has produced, for one contact, the same bytes as that
+contact's mail rendered from scratch. Where placeholders cannot be used, every mail is rendered from scratch.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from common.campaigns.markdown import TextWriter, blocks, parsed
 from common.campaigns.placeholders import Placeholders, Skeleton, skeleton
 
 _PERSONAL = ("subject", "title", "preheader", "unsubscribe_url")
-"""The values of a layout that differ for every person; the others are part of the skeleton."""
+"""The values of a layout that differ for every contact; the others are part of the skeleton."""
 _SIZE = 256
-"""Skeletons of one layout; about 30 KB each."""
+"""The number of cached skeletons of one layout; each takes about 30 KB."""
 
 
 class Parts(NamedTuple):
@@ -33,9 +33,10 @@ class Parts(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Mail:
     """
-    One mail before it is laid out: `values` go into its body, `frame` around it.
+    A mail before it is laid out.
 
-    `row`, `link`: how the text part writes a row of the scoreboard, and a link.
+    `values`: the values of its body. `rows`: the scoreboard. `frame`: the values of the layout around the body. `row`,
+    `link`: the patterns of a scoreboard row and of a link in the text part.
     """
 
     body: Body
@@ -47,24 +48,24 @@ class Mail:
 
 
 class Renderer:
-    """Renders mails in one layout."""
+    """The renderer of the mails in one layout."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._skeletons: dict[tuple[str, str], Skeleton | None] = {}
 
     def without_skeletons(self) -> Renderer:
-        """One that renders every mail from the beginning: for a check, or as what to compare with."""
+        """Return a renderer that renders every mail from scratch, for checks and comparisons."""
         return Renderer(replace(self.layout, takes_placeholders=False))
 
     def parts(self, mail: Mail) -> Parts:
-        """Raises CampaignError."""
+        """Render both parts. Raises CampaignError."""
         parts = self._from_skeleton(mail) or self.from_the_beginning(mail)
         self.layout.check_size(parts.html)
         return parts
 
     def from_the_beginning(self, mail: Mail) -> Parts:
-        """Raises CampaignError."""
+        """Render both parts without a skeleton. Raises CampaignError."""
         tokens = parsed(mail.body.markdown_for(mail.values))
         html = self.layout.html(self.layout.mjml(blocks(tokens), mail.rows, mail.frame))
         body = TextWriter({"scoreboard": scoreboard_lines(mail.rows, mail.row)}, mail.link).text(tokens)
@@ -95,7 +96,7 @@ class Renderer:
         return Parts(html.filled(values), self.layout.text(body.text.filled(values), mail.frame))
 
     def _compare(self, key: tuple[str, str], mail: Mail, body: BodySkeleton, values: Sequence[str]) -> Parts:
-        """Cache a skeleton, or that there is none."""
+        """Render from scratch. Cache the skeleton if it gives the same mail, otherwise cache that there is none."""
         parts = self.from_the_beginning(mail)
         html = self._skeleton(key[1])
         if html is None or html.takes(values):
@@ -109,4 +110,4 @@ class Renderer:
         try:
             return skeleton(self.layout.html(mjml))
         except CampaignError:
-            return None  # A layout in which a value must be more than text, such as a colour or a length.
+            return None  # The layout needs a value that is not mere text, such as a colour or a length.

@@ -1,9 +1,9 @@
 """
 Rules of segments: small expressions over a campaign's fields, such as `red_systems >= 2 or business_name == "Spa"`.
 
-They are read with Python's own parser, and only what is listed here is allowed. A rule is checked when a campaign is
-loaded: a field that there is not, or a text compared with a number, is refused. What was not given is unknown, as NULL
-is in SQL: a comparison with it is neither true nor false, and a rule that remains unknown does not hold.
+Python's own parser reads them, and only the operations in this module are allowed. A rule is checked when a campaign is
+loaded: an unknown field, or a comparison of a text with a number, is refused. A value that was not given is unknown,
+like NULL in SQL: a comparison with it is neither true nor false. A rule whose result is unknown does not hold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from common.campaigns.suggestion import suggestion
 from common.domain.contact import Assessment
 
 Person = Assessment | Mapping[str, object]
-"""The values that a contact gave, by the names of the campaign's fields."""
+"""The values that a contact gave, by the names of the fields."""
 
 Kind = Literal["number", "text", "boolean", "list"]
 Values = Mapping[str, object]
@@ -51,11 +51,11 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[..., float]] = {
 
 
 class RuleError(ValueError):
-    """What is wrong with a rule, and the cure."""
+    """The text says what is wrong with a rule, and the fix."""
 
 
 def reported(person: Person, name: str) -> object:
-    """The value that this person gave for a field; None: none."""
+    """Return the value that this person gave for a field, or None."""
     if isinstance(person, Assessment):
         return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
     return person.get(name)
@@ -63,19 +63,22 @@ def reported(person: Person, name: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A checked rule. `fields`: the names of those that it reads."""
+    """A checked rule. `fields`: the names of the fields that it reads."""
 
     fields: tuple[str, ...]
     _evaluate: Evaluate
 
     def holds(self, values: Values) -> bool:
-        """`values`: each of `fields` and its value; None or absent when it was not given."""
+        """Return whether the rule holds. `values`: the values of `fields`; None or absent when not given."""
         return self._evaluate(values) is True
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a rule. `choices`: what a text may be; none given: anything. `values`: of a list or a constant."""
+    """
+    A part of a rule. `choices`: the allowed values of a text, empty for any. `values`: the values of a list or a
+    constant.
+    """
 
     kind: Kind
     evaluate: Evaluate
@@ -84,7 +87,7 @@ class _Part:
 
 
 def read_rule(source: str, fields: Mapping[str, Field]) -> Rule:
-    """Raises RuleError."""
+    """Parse and check a rule. Raises RuleError."""
     if len(source) > LENGTH_MAX:
         raise RuleError(f"longer than {LENGTH_MAX} characters; make it shorter")
     try:
@@ -173,19 +176,17 @@ class _Reader:
 
     def _list(self, nodes: list[ast.expr]) -> _Part:
         if not nodes or not all(isinstance(node, ast.Constant) for node in nodes):
-            raise RuleError("a list may hold only numbers and texts, one at least")
+            raise RuleError("a list needs at least one value, and only numbers and texts; correct it")
         constants = [self.read(node) for node in nodes]
         if len({part.kind for part in constants}) > 1:
-            raise RuleError("a list may not mix numbers and texts; use one kind")
+            raise RuleError("a list cannot mix types; use only numbers or only texts")
         values = tuple(value for part in constants for value in part.values)
         return _Part("list", lambda _: values, values=values)
 
     def _of(self, node: ast.expr, kind: Kind, where: str) -> _Part:
         part = self.read(node)
         if part.kind != kind:
-            raise RuleError(
-                f"{ast.unparse(node)}: a {part.kind} next to {where}, which takes a {kind}; compare it first"
-            )
+            raise RuleError(f"{where}: needs a {kind}, but {ast.unparse(node)} is a {part.kind}; correct it")
         return part
 
 
@@ -195,19 +196,19 @@ def _compared(op: ast.cmpop, left: _Part, right: _Part) -> Evaluate:
         raise RuleError("is: not allowed; write == or !=")
     if type(op) in _MEMBERSHIP:
         if right.kind != "list":
-            raise RuleError('in: takes a list, such as team in ("a", "b")')
+            raise RuleError('in: needs a list, such as team in ("a", "b")')
         _check_alike(left, _constant(right.values[0]))
     else:
         _check_alike(left, right)
         if type(op) in _ORDER and left.kind != "number":
-            raise RuleError(f"a {left.kind} has no order; use == or !=")
+            raise RuleError(f"a {left.kind} has no order; use == or != instead")
     _check_choices(left, right)
     return lambda values: _known(compare, left.evaluate(values), right.evaluate(values))
 
 
 def _check_alike(left: _Part, right: _Part) -> None:
     if left.kind != right.kind:
-        raise RuleError(f"a {left.kind} compared with a {right.kind}; compare like with like")
+        raise RuleError(f"a {left.kind} compared with a {right.kind}; compare values of the same type")
 
 
 def _check_choices(left: _Part, right: _Part) -> None:
@@ -215,7 +216,7 @@ def _check_choices(left: _Part, right: _Part) -> None:
         unknown = [value for value in other.values if one.choices and value not in one.choices]
         if unknown:
             there = suggestion(str(unknown[0]), one.choices)
-            raise RuleError(f"{unknown[0]!r} is no choice of this field; {there}")
+            raise RuleError(f"{unknown[0]!r} is not a choice of this field; {there}")
 
 
 def _constant(value: object) -> _Part:
@@ -236,7 +237,7 @@ def _negation(inner: _Part) -> _Part:
 
 
 def _known(apply: Callable[..., object], *values: object) -> object:
-    """None when one of the values is not known, or is not what its field promises."""
+    """Return `apply(*values)`; None when a value is unknown or does not have its field's type."""
     if None in values:
         return None
     try:

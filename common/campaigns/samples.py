@@ -1,4 +1,4 @@
-"""Sample people and meetings of a campaign: what the load check, the tests and the preview render for."""
+"""Sample contacts and meetings of a campaign, for the check at load, the tests and the preview."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
 CALENDAR_URL = "https://advent.example/calendar/sample.ics"
 KINDS = ("full", "sparse", "half", "awkward")
 """
-Every value; only what a signup must have, and no text that may be shown; every other value; values that look like
-Markdown or headers.
+The kinds of sample contacts. `full`: every value. `sparse`: only required values, and no text that may be shown.
+`half`: every other optional value. `awkward`: values that look like Markdown or headers.
 """
 
 DAYS = {"full": date(2025, 11, 1), "sparse": None, "half": date(2025, 12, 2), "awkward": date(2025, 12, 26)}
-"""The day on which each reads it: early, not known, late, and when what was counted towards is over."""
+"""The date on which each kind gets a mail: early, unknown, late, and after the week to which mails count down."""
 
 _HOSTILE = (
     "Ben *&* [x] `bb` #1",
@@ -59,9 +59,10 @@ MEETINGS = {
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    A mail for a sample person; `segment` is None for a reminder or a follow-up.
+    A mail for a sample contact.
 
-    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name.
+    `name`: such as `1-results.critical.full`. `segment`: None for a reminder or follow-up. `delivery`: the id of the
+    step, or the name of the reminder or follow-up.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Sample:
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
-    """A person of one of `KINDS`; the examples of the segment's rule hold for each."""
+    """Return a sample contact of one of `KINDS`, with the values of the segment's example."""
     example = next(rule.example for rule in campaign.segments if rule.name == segment)
     values: dict[str, object] = {}
     optional = 0
@@ -95,10 +96,10 @@ def mails(
     delivery: str | None = None,
 ) -> Iterator[Sample]:
     """
-    Every step for every segment, and every reminder, for one kind of sample.
+    Yield the mails for one kind of sample: each step for each segment, and each reminder and follow-up.
 
-    `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
-    `delivery`: only this one, by the id of its step or its name.
+    `people`: the contact to use for each segment, instead of one made from the fields' examples. `segments`: only these
+    segments; empty for all. `delivery`: only this mail, by the step's id or the name.
     """
     for number, step in enumerate(campaign.steps, 1):
         if delivery not in (None, step.id):
@@ -129,7 +130,7 @@ def mails(
 
 
 def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | None) -> Attachment:
-    """The sample's call as a file for calendars."""
+    """Return the sample call as a calendar file."""
     translation = campaign.messages.translation(language)
     entry = call_entry(
         MEETINGS[kind],
@@ -143,7 +144,7 @@ def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | No
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str, str]]:
-    """Every SMS for one kind of sample: its name, its file, and what the phone shows."""
+    """Yield every SMS for one kind of sample: its name, its file, and its text."""
     if kind in MEETINGS:
         files = {one.name: one.sms for one in campaign.sms_reminders}
         files |= {one.name: one.sms for one in campaign.sms_follow_ups}

@@ -1,4 +1,4 @@
-"""The files with which a new campaign begins: few, whole, and meant to be rewritten."""
+"""Creates the files of a new campaign: a small, complete set that the author rewrites."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _STARTER = _SHARED / "starter"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _PLACEHOLDER = "New Campaign"
-"""Stands for the campaign's name in the files."""
+"""The text in the files that is replaced by the campaign's name."""
 
 
 def create(key: str, home: Path) -> Path:
     """
-    The directory `key` in `home`, which is made if necessary.
+    Create the folder `key` in `home`, and `home` itself if necessary. Return the folder.
 
-    Raises CampaignError for a name that cannot be one, FileExistsError for one that is taken, OSError as files do.
+    Raises CampaignError for an invalid name, FileExistsError if the folder exists, and other OSErrors.
     """
     if not _NAME.fullmatch(key):
-        raise CampaignError(f"{key!r} cannot be a campaign's name; use lower-case letters, digits and _: spring_2026")
+        raise CampaignError(f"{key!r} is not a valid campaign name; use lowercase letters, digits and _: spring_2026")
     folder = home / key
     home.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
@@ -36,12 +36,13 @@ def create(key: str, home: Path) -> Path:
 
 def add_language(folder: Path, tag: str, like: str) -> Path:
     """
-    The folder of another language, with the texts of `like` and all strings of a language that Advent does not bring.
+    Create the folder of another language with the texts of `like`, and return it. For a language that Advent has no
+    shared strings for, `strings.toml` gets all strings.
 
-    Raises CampaignError for a tag that is none, FileExistsError for a language that is there, OSError as files do.
+    Raises CampaignError for an invalid tag, FileExistsError if the language exists, and other OSErrors.
     """
     if not _TAG.fullmatch(tag):
-        raise CampaignError(f"{tag!r} is no language; use a tag such as es, pt-BR or de-CH")
+        raise CampaignError(f"{tag!r} is not a language tag; use one such as es, pt-BR or de-CH")
     target = folder / tag
     shutil.copytree(folder / like, target)
     brought, ours = _SHARED / "languages" / f"{tag}.toml", _SHARED / "languages" / f"{like}.toml"
@@ -52,7 +53,7 @@ def add_language(folder: Path, tag: str, like: str) -> Path:
 
 
 def _together(shared: str, own: str) -> str:
-    """Both files as one, where a table may stand once, and a key in it too; `own` wins."""
+    """Merge two TOML files so that each table and key occurs once; `own` wins."""
     (head, mine), (_, tables) = _tables(own), _tables(shared)
     for name, lines in mine.items():
         keys = {_key(line) for line in lines} - {None}
@@ -62,7 +63,7 @@ def _together(shared: str, own: str) -> str:
 
 
 def _tables(text: str) -> tuple[str, dict[str, list[str]]]:
-    """What stands above the first table, and the lines of each."""
+    """Return the text above the first table, and the lines of each table."""
     head, *tables = re.split(r"(?m)^(?=\[)", text)
     parted = (table.partition("\n") for table in tables)
     return head, {name.strip(): lines.strip("\n").split("\n") for name, _, lines in parted}

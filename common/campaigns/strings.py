@@ -1,7 +1,7 @@
 """
-The words that the program adds to a campaign's texts, in one language.
+The words that Advent adds to a campaign's texts, in one language.
 
-What most campaigns share comes with Advent (`shared/languages/`); a campaign's own `strings.toml` names what differs.
+The words that most campaigns share are in `shared/languages/`; a campaign's own `strings.toml` overrides them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _STRICT = ConfigDict(extra="forbid", str_min_length=1)
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameStrings:
-    """`link_text`: a link in the text part. `unsubscribe` is the link in the HTML part, and the rest follows it."""
+    """
+    The words of the frame around a mail. `link_text`: the pattern of a link in the text part. `unsubscribe`: the link
+    in the HTML part; `unsubscribe_rest` follows it.
+    """
 
     series: str
     reminder_series: str
@@ -32,7 +35,10 @@ class FrameStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FooterStrings:
-    """Why a person gets this mail, said in each. The default is of versions from before there were follow-ups."""
+    """
+    The sentence in each mail that says why the contact gets it. The default is for versions from before there were
+    follow-ups.
+    """
 
     emails: str
     reminders: str
@@ -49,7 +55,7 @@ class ColourStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreboardStrings:
-    """`row`: a line of the text part."""
+    """The words of the scoreboard. `row`: the pattern of a line in the text part."""
 
     row: str
     colours: Mapping[str, ColourStrings]
@@ -58,7 +64,7 @@ class ScoreboardStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberStrings:
-    """`words`: zero, one, two and so on; further numbers are written in digits."""
+    """The words for numbers. `words`: for zero, one, two and so on; larger numbers are written in digits."""
 
     words: tuple[str, ...] = ()
 
@@ -67,10 +73,10 @@ class NumberStrings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateStrings:
     """
-    `date`, `day`, `hour`, `hour_minutes`: patterns of Unicode's LDML (UTS 35).
+    The formats of dates and times.
 
-    `clock`: `{place}` is the city of a time zone, `{generic}` the zone's name in this language. `first_of_month`: how
-    a 1 is written.
+    `date`, `day`, `hour`, `hour_minutes`: patterns of Unicode's LDML (UTS 35). `clock`: `{place}` is the city of a time
+    zone, `{generic}` the zone's name in this language. `first_of_month`: the form of the day 1.
     """
 
     date: str
@@ -85,7 +91,7 @@ class DateStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubscribeStrings:
-    """The page behind the link."""
+    """The texts of the page behind the unsubscribe link."""
 
     ask_title: str
     ask_text: str
@@ -109,9 +115,9 @@ class UnsubscribeStrings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarStrings:
     """
-    Of the calendar file of a call, and the pages that are shown instead of it.
+    The texts of a call's calendar file, and of the pages shown when the file is not available.
 
-    `summary`: what the call is called. The defaults are of versions that were applied before these texts existed.
+    `summary`: the title of the call. The defaults are for versions that were applied before these texts existed.
     """
 
     summary: str = "Call with {sender}"
@@ -129,8 +135,10 @@ class CalendarStrings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strings:
     """
-    `campaign_name`: as readers see it. `sender_name`: where the settings' name is not of this language; `signature`: a
-    line under it.
+    All words in one language.
+
+    `campaign_name`: the name that readers see. `sender_name`: replaces the sender's name from the settings in this
+    language. `signature`: a line under the sender's name.
     """
 
     campaign_name: str
@@ -155,11 +163,11 @@ _PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "unsubscribe_page.ask_series_note": frozenset({"campaign"}),
     "calendar.summary": frozenset({"sender"}),
 }
-"""What may stand in braces in each; in all others nothing may."""
+"""The placeholders that each of these strings may contain in braces; all other strings may contain none."""
 
 
 def wrong_placeholder(strings: Strings) -> tuple[str, str] | None:
-    """The place of a string with a brace that would not be filled in, and what is wrong with it."""
+    """Return the place of the first string with an invalid placeholder, and the problem; None if all are valid."""
     for place, text in _texts(strings, ""):
         known = _PLACEHOLDERS.get(place, frozenset())
         try:
@@ -184,9 +192,8 @@ def _texts(value: Any, place: str) -> list[tuple[str, str]]:
 
 def untranslated(data: Mapping[str, Any]) -> tuple[str, str] | None:
     """
-    The place of a string that the files leave out although readers would see it in English.
-
-    Its default is only for versions that were applied before there was such a string.
+    Return the place of a string that the files lack, so that readers would see its English default; None if there is
+    none. The default is only for versions that were applied before the string existed.
     """
     for table, kind in (("footer", FooterStrings), ("calendar", CalendarStrings)):
         for field in fields(kind):
@@ -196,7 +203,7 @@ def untranslated(data: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` over `base`, table by table."""
+    """Return `base` with the values of `own` on top, table by table."""
     result = dict(base)
     for name, value in own.items():
         under = base.get(name)

@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote a name that is not known."""
+"""Suggests a known name for an unknown one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def suggestion(name: str, known: Iterable[str], *, nothing: str = "none") -> str:
-    """`did you mean 'score'?`, or what there is; `nothing`: what is said where there is nothing."""
+    """Return `did you mean 'score'?` or `there are: …`. `nothing`: the word for an empty list."""
     names = [*known]
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or nothing}"

@@ -1,4 +1,4 @@
-"""The systems of an assessment, each with its own advice, and what to say of one that is named otherwise."""
+"""The systems of an assessment, each with its advice, and the general advice for a system with another name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _OTHER = "other"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentences:
     """
-    What mails say of a system.
+    The sentences about a system.
 
     `about`: what the system is, after a comma: "GPS, your direction and planning". `sign`: how its weakness shows.
-    `quick_win`: half an hour's repair. `next_win`: the step after that, for a business in good shape. `check`: one line
-    of a checklist. `strength`: how to lean on it, when it is the strongest.
+    `quick_win`: an improvement in half an hour. `next_win`: the next improvement, for a business in good shape.
+    `check`: a line of a checklist. `strength`: how to use it when it is the strongest.
     """
 
     name: str
@@ -40,20 +40,20 @@ class Sentences:
 @with_config(ConfigDict(extra="forbid", str_min_length=1, str_strip_whitespace=True))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice(Sentences):
-    """One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote."""
+    """One table of `systems.toml`. In `[other]`, `{name}` is replaced by the contact's own word for the system."""
 
     aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System(Sentences):
-    """A system as a mail may speak of it; `label` introduces it, `name` repeats it, `about` says it in plain words."""
+    """A system as mails show it. `label`: for its first mention. `name`: for later ones. `about`: in plain words."""
 
     label: str
 
 
 class SystemBook:
-    """`systems.toml` of one language: looks up what a person's assessment calls a system."""
+    """The systems in one language, from `systems.toml`: finds a system by its name in an assessment."""
 
     def __init__(self, advice: Mapping[str, Advice]) -> None:
         self._other = advice.get(_OTHER)
@@ -66,9 +66,10 @@ class SystemBook:
 
     def named(self, text: str | None) -> System | None:
         """
-        `GPS`, `gps system` and `GPS (direction)` are one; other words are taken as they are.
+        Return the system with this name. `GPS`, `gps system` and `GPS (direction)` are the same one. An unknown name
+        gives the advice of `[other]`.
 
-        None: no words, or words that must not be shown to a recipient.
+        None: the text is empty, or must not be shown to a recipient.
         """
         name = clean(text or "")
         if not name or self._other is None:
@@ -93,19 +94,19 @@ def _sentences(advice: Advice) -> dict[str, str]:
 
 
 def read_systems(file: Path) -> Mapping[str, Advice]:
-    """Raises CampaignError."""
+    """Read `systems.toml`. Raises CampaignError."""
     source = read_toml(file)
     if _OTHER not in source.data:
-        raise CampaignError(f"{file}: [{_OTHER}] is missing; add it, for systems that are named otherwise")
+        raise CampaignError(f"{file}: [{_OTHER}] is missing; add it for systems with other names")
     return {key: source.validated(Advice, table, (key,)) for key, table in source.data.items()}
 
 
 def _head(name: str) -> str:
-    """What stands before a bracket, dash, colon or slash."""
+    """Return the part before a bracket, dash, colon or slash."""
     return re.split(r"\s*[(\[:/\u2013\u2014]|\s+-", name, maxsplit=1)[0]
 
 
 def _plain(name: str) -> str:
-    """Without accents, which people leave out: `Équipage` and `equipage` are one."""
+    """Return the name for comparisons, without accents, because people omit them: `Équipage` equals `equipage`."""
     letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name.casefold())))
     return letters.removesuffix("system") or letters

@@ -1,4 +1,4 @@
-"""The two dialects of the templates in bodies, in one language: plain text for a subject, and Markdown."""
+"""The Jinja templates of bodies in one language, in two forms: plain text for a subject, and Markdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.campaigns.placeholders import Placeholders
 from common.campaigns.weeks import WeekAhead
 
 PLACEHOLDERS = "placeholders"
-"""No body can name it: it is no variable that a body may use."""
+"""The context variable with the placeholders. Bodies cannot use it, because it is not among the known variables."""
 
 
 class Blank(Exception):
@@ -26,7 +26,7 @@ class Blank(Exception):
 
 
 class Absent:
-    """Something the person did not tell: false in a condition, an error where it would be printed."""
+    """A value that was not given. It is false in a condition, and an error where it would be printed."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -43,16 +43,16 @@ class Absent:
         return Absent(f"{self._path}.{field}")
 
     def __str__(self) -> str:
-        """`second.name`, as the author of a body wrote it."""
+        """The expression as the author of the body wrote it, such as `second.name`."""
         return self._path
 
 
 class Choice(str):
-    """One of a few words that conditions ask for; no reader is shown it."""
+    """One of a fixed set of words, for use in conditions. It is never printed."""
 
 
 class Templates:
-    """Reads the templates of one language."""
+    """The template environments of one language."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
@@ -60,7 +60,7 @@ class Templates:
         self.markdown = self._environment(self._in_markdown(), autoescape=True)
 
     def problems(self, tree: nodes.Template) -> Iterator[tuple[int, str]]:
-        """The line of each use of a filter that would fail for some value, and what is wrong."""
+        """Yield the line and the problem of each use of a filter that would fail for some value."""
         for node in tree.find_all(nodes.Filter):
             forms = {keyword.key for keyword in node.kwargs}
             missing = sorted(self._language.plural_forms - forms)
@@ -68,16 +68,16 @@ class Templates:
                 yield node.lineno, f"counted: no form for {', '.join(missing)}; name each: counted(one=…, other=…)"
 
     def in_words(self, value: object) -> str:
-        """What is printed for a value. Raises Blank."""
+        """Return the text that is printed for a value. Raises Blank."""
         if isinstance(value, Absent):
             variable = str(value).partition(".")[0]
             raise Blank(f"'{value}' was not given; guard it with {{% if {variable} %}}")
         if isinstance(value, bool):
-            raise Blank("a yes or no is not a text; use {% if … %}")
+            raise Blank("a boolean cannot be printed; use it in {% if … %}")
         if isinstance(value, int | float):
             return self._language.number(value)
         if isinstance(value, Choice):
-            raise Blank("a choice is not a text; use {% if … == … %}")
+            raise Blank("a choice cannot be printed; use it in {% if … == … %}")
         if not isinstance(value, str):
             raise Blank(f"a {type(value).__name__} cannot be printed; name one of its fields")
         text = wording.clean(value)
@@ -89,7 +89,7 @@ class Templates:
         @pass_context
         def in_markdown(context: Context, value: object) -> Markup:
             if isinstance(value, Markup):
-                return value  # A component, or what Jinja has already put through here.
+                return value  # A component, or a value that has already passed through here.
             text = self.in_words(value)
             placeholders: Placeholders | None = context[PLACEHOLDERS]
             # To Jinja, Markup means "already in the language of this template", here Markdown.
@@ -113,7 +113,7 @@ class Templates:
 
     def _date(self, week: object, weeks: int = 0) -> str:
         if not isinstance(week, WeekAhead):
-            raise Blank("date: takes a week that campaign.toml names")
+            raise Blank("date: needs a week from [weeks] in campaign.toml")
         return self._language.short_date(week.after(weeks))
 
     def _reported(self, filter_: Callable[..., str], value: object, *arguments: object, **named: object) -> str:
@@ -123,7 +123,7 @@ class Templates:
 
 
 def template_line(error: BaseException) -> int | None:
-    """The line of a template, counted from 1, in which an error arose while it was rendered."""
+    """Return the line of the template, counted from 1, in which a rendering error occurred; None if unknown."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<template>":
@@ -136,7 +136,7 @@ _TAG = re.compile(r"\{%-?\s*(if|for|endif|endfor)\b")
 
 
 def unclosed_block(text: str) -> tuple[int, str] | None:
-    """The line of an `if` or `for` without its end, or of an end without its beginning, and what is wrong."""
+    """Return line and problem of an `if` or `for` without an end, or of an end without a beginning; None if none."""
     begun: list[tuple[int, str]] = []
     for tag in _TAG.finditer(text):
         line, word = text.count("\n", 0, tag.start()) + 1, tag[1]
@@ -145,7 +145,7 @@ def unclosed_block(text: str) -> tuple[int, str] | None:
         elif begun and begun[-1][1] == word.removeprefix("end"):
             begun.pop()
         else:
-            return line, f"{{% {word} %}} closes nothing; take it out"
+            return line, f"{{% {word} %}} closes nothing; remove it"
     if not begun:
         return None
     line, word = begun[-1]

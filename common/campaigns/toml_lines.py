@@ -1,4 +1,4 @@
-"""On which line of a TOML file a value stands, for errors: the standard library's reader does not tell."""
+"""Finds the line of a value in a TOML file, for errors: the standard library's parser does not report it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 
 Path = tuple[str | int, ...]
-"""As pydantic names a place: `("steps", 1, "after", "production")`."""
+"""A place in the file in pydantic's form: `("steps", 1, "after", "production")`."""
 
 _HEADER = re.compile(r"\s*(?P<open>\[\[?)(?P<keys>[^\[\]]+)\]\]?\s*(?:#.*)?")
 _KEY = re.compile(
@@ -18,16 +18,16 @@ _PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
 
 def line_of(text: str, place: Path) -> int | None:
     """
-    The line of the nearest thing around `place` that has one of its own, counted from 1.
+    Return the line of `place`, or of the smallest part around it that has a line of its own, counted from 1.
 
-    An inline table stands on one line, so what is in it has the line of its key. None: nothing of it is in the file.
+    A value in an inline table has the line of the table's key. None: the file contains nothing of `place`.
     """
     lines = _lines(text)
     return next((lines[place[:length]] for length in range(len(place), 0, -1) if place[:length] in lines), None)
 
 
 def _lines(text: str) -> Mapping[Path, int]:
-    """`text` is valid TOML."""
+    """Return the line of each table and key. `text` must be valid TOML."""
     found: dict[Path, int] = {}
     table: Path = ()
     lengths: dict[Path, int] = {}
@@ -43,7 +43,7 @@ def _lines(text: str) -> Mapping[Path, int]:
 
 
 def _table(keys: list[str], lengths: dict[Path, int], *, is_array: bool) -> Path:
-    """The place of a table: an array of tables counts as far as it has come."""
+    """Return the place of a table. `lengths` counts the tables of each array of tables so far."""
     place: Path = ()
     for key in keys:
         place = (*place, key)
@@ -56,7 +56,7 @@ def _table(keys: list[str], lengths: dict[Path, int], *, is_array: bool) -> Path
 
 
 def _pass_value(value: str, following: Iterator[tuple[int, str]]) -> None:
-    """Go on to the end of a value of several lines."""
+    """Skip the remaining lines of a multi-line value."""
     while not _is_whole(value):
         value += "\n" + next(following)[1]
 

@@ -1,4 +1,4 @@
-"""What a campaign says in one language: its bodies, systems and strings, ready to be filled in."""
+"""A campaign's texts in one language: its bodies, systems and strings, ready to be filled in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.campaigns.wording import clean
 
 
 class Translation:
-    """Bodies are compiled when they are first asked for."""
+    """The texts in one language. Bodies are compiled at their first use."""
 
     def __init__(self, campaign: CompiledCampaign, tag: str, texts: Texts) -> None:
         self._campaign, self._texts, self._home = campaign, texts, f"{campaign.key}/{tag}"
@@ -30,7 +30,7 @@ class Translation:
         self._sms_bodies: dict[str, SmsBody] = {}
 
     def body(self, name: str) -> Body:
-        """`emails/1-results.md`. Raises CampaignError."""
+        """Return a body. `name`: its file, such as `emails/1-results.md`. Raises CampaignError."""
         if name not in self._bodies:
             is_of_call = name.startswith(("reminders/", "follow_ups/"))
             self._bodies[name] = read_body(
@@ -43,7 +43,7 @@ class Translation:
         return self._bodies[name]
 
     def sms(self, name: str) -> SmsBody:
-        """`reminders/24h.sms.md`. Raises CampaignError."""
+        """Return the body of an SMS. `name`: its file, such as `reminders/24h.sms.md`. Raises CampaignError."""
         if name not in self._sms_bodies:
             self._sms_bodies[name] = read_sms(
                 f"{self._home}/{name}", self._texts.bodies[name], known=REMINDER_VARIABLES, templates=self._templates
@@ -51,22 +51,22 @@ class Translation:
         return self._sms_bodies[name]
 
     def identity(self, identity: Identity) -> Identity:
-        """Who writes, by the name that is meant for readers of this language."""
+        """Return the sender, with the name for readers of this language."""
         name = self.strings.sender_name
         return replace(identity, sender_name=name) if name else identity
 
     def series(self, step: int) -> str:
-        """`Christmas 2025 · Letter 1 of 7`."""
+        """Return `Christmas 2025 · Letter 1 of 7`."""
         strings = self.strings
         return strings.frame.series.format(campaign=strings.campaign_name, step=step, steps=len(self._campaign.steps))
 
     def frame(self, subject: str, preheader: str, identity: Identity, unsubscribe_url: str) -> dict[str, Any]:
-        """What a layout is filled with, but for what differs between steps and reminders. Raises CampaignError."""
+        """Return the layout's values that are the same for steps and reminders. Raises CampaignError."""
         frame = self.strings.frame
         link = _shown("PUBLIC_URL", unsubscribe_url)
         return {
             "subject": subject,
-            # Screen readers are given it; MJML writes a no-break space there as a program would quote it.
+            # For screen readers. MJML would write a no-break space here as an escape of a string literal.
             "title": subject.replace("\u00a0", " ").replace("\u202f", " "),
             "preheader": preheader,
             "language": self.language.tag,
@@ -85,7 +85,10 @@ class Translation:
 
 
 def _shown(setting: str, value: str) -> str:
-    """Who writes and how to leave: the law asks for each of these in every mail, so a blank one stops it."""
+    """
+    Return a value that the law requires in every mail: the sender and how to unsubscribe. Raises CampaignError if it is
+    blank.
+    """
     text = clean(value)
     if not text:
         raise CampaignError(f"{setting}: empty; every mail must show it")

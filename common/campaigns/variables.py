@@ -1,4 +1,4 @@
-"""What a mail of a campaign may say of one person: the variables of bodies, and their values."""
+"""The variables that the bodies of steps may use, and their values for one contact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.normalization.text import if_usable, name_if_usable
 
 SCOREBOARD = "scoreboard"
 FIRST_NAME = "first_name"
-"""The field whose text must also be short enough to be a name."""
+"""The field whose text must also be short enough for a name."""
 
 _SYSTEM = frozenset(field.name for field in fields(System))
 _WEEK = frozenset(field.name for field in fields(WeekAhead)) - {"monday"}
@@ -27,7 +27,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 def email_variables(campaign: CompiledCampaign) -> Mapping[str, frozenset[str]]:
-    """The variables that bodies may use, each with the fields that may follow a dot."""
+    """Return the variables that bodies may use, each with the fields that may follow a dot."""
     names = [field.variable for field in _printed(campaign)]
     names += ["segment", "booking_url", "sender_name", *(("rated", SCOREBOARD) if campaign.scoreboard else ())]
     if campaign.scoreboard and campaign.scoreboard.scores:
@@ -47,9 +47,9 @@ def email_values(
     today: date | None,
 ) -> dict[str, object]:
     """
-    The values of `email_variables` for one person; what was not given is `Absent`.
+    Return the values of `email_variables` for one person; a value that was not given is `Absent`.
 
-    `today`: the day of the mail, where its reader is; None: not known, and no week can be counted from it.
+    `today`: the date of the mail in the reader's time zone; None: unknown, and then weeks are absent.
     """
     values = {field.variable: or_absent(field.variable, _value(field, person)) for field in _printed(campaign)}
     values |= _systems(campaign, person, book)
@@ -68,18 +68,18 @@ def email_values(
 
 
 def counts(board: Scoreboard, person: Person) -> Mapping[str, int]:
-    """Each colour and its number."""
+    """Return the number of systems for each colour."""
     return {colour: _whole(reported(person, field)) for colour, field in board.counts}
 
 
 def _printed(campaign: CompiledCampaign) -> list[Field]:
-    """The fields that bodies know themselves: not those that name a system, and no objects."""
+    """Return the fields that are variables themselves: all but those that name a system, and scores."""
     looked_up = {name for one in campaign.systems for name in one.fields}
     return [field for field in campaign.fields if field.name not in looked_up and field.type != "scores"]
 
 
 def _systems(campaign: CompiledCampaign, person: Person, book: SystemBook) -> dict[str, object]:
-    """A system is named once, by the first variable that it fits."""
+    """Return the variables of systems. Each system is the value of one variable only, the first that it fits."""
     values: dict[str, object] = {}
     for one in campaign.systems:
         named = (book.named(_text(reported(person, field))) for field in one.fields)
@@ -90,9 +90,9 @@ def _systems(campaign: CompiledCampaign, person: Person, book: SystemBook) -> di
 
 def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, language: Language) -> Mapping[str, object]:
     """
-    The systems of the first colour in words: as many of the lowest scores as that colour has.
+    Return the names of the systems of the first colour: as many of the lowest scores as that colour counts.
 
-    Absent where a tie leaves open which they are: none is to be named wrongly.
+    The value is absent when a tie leaves open which systems these are, so that no wrong one is named.
     """
     if board.scores is None:
         return {}
@@ -107,7 +107,7 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
 
 
 def _value(field: Field, person: Person) -> object | None:
-    """The value given, if it may be shown and is of the type that the field has by now; else its default."""
+    """Return the value if it may be shown and fits the field's present type, otherwise the default."""
     value = _usable(field, reported(person, field.name))
     if value is None or value == "":
         value = field.default
@@ -119,12 +119,12 @@ def _value(field: Field, person: Person) -> object | None:
         return value if isinstance(value, bool) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Less than one would be printed as $0.
+    # An amount below 1 could be printed as $0.
     return None if field.type == "money" and value < 1 else value
 
 
 def _usable(field: Field, value: object) -> object | None:
-    """Filtered here too, and not only at the endpoint: what an earlier version stored was not."""
+    """Return the value if it may be shown. The endpoint filters too, but older versions stored unfiltered values."""
     if field.type == "text" and isinstance(value, str):
         return name_if_usable(value) if field.name == FIRST_NAME else if_usable(value)
     if field.shown_maximum is not None and isinstance(value, int | float) and value > field.shown_maximum:

@@ -1,4 +1,4 @@
-"""Weeks of a year that e-mails count towards, such as that of the rush before Christmas."""
+"""Weeks to which mails count down, such as the rush before Christmas."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from datetime import date, timedelta
 from common.campaigns.compiled import Week
 
 _PASSED = timedelta(weeks=8)
-"""For so long a week is the one that was; after that it is the one to come."""
+"""For this long after its day, a week means the past one; after that, next year's."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeekAhead:
-    """`monday`: its first day. `weeks_left`: from the week of the mail; 0 in the week itself, negative after it."""
+    """
+    A week, seen from the date of a mail. `monday`: its first day. `weeks_left`: weeks from the mail until then; 0 in
+    the week itself, negative after it.
+    """
 
     monday: date
     weeks_left: int
 
     def after(self, weeks: int) -> date:
-        """The Monday so many weeks later, or earlier."""
+        """Return the Monday this many weeks later; negative: earlier."""
         return self.monday + timedelta(weeks=weeks)
 
 
 def week_ahead(week: Week, today: date) -> WeekAhead:
-    """`today`: the day of the mail, where its reader is."""
+    """Return the week as seen from `today`, the date of the mail in the reader's time zone."""
     years = (date(today.year + offset, week.month, week.day) for offset in (-1, 0, 1))
     monday = next(_monday(day) for day in years if day >= today - _PASSED)
     return WeekAhead(monday, (monday - _monday(today)).days // 7)

@@ -1,4 +1,4 @@
-"""A campaign's sending window with its holidays."""
+"""A campaign's sending window, with holidays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def window_of(window: SendingWindow) -> Window:
-    """Raises LookupError for holidays of a region that is not known."""
+    """Return the window with its holidays. Raises LookupError for an unknown region."""
     closed = {"is_holiday": holidays_of(window.holidays)} if window.holidays else {}
     return Window(
         opens_minute=window.opens_minute,
@@ -25,8 +25,8 @@ def window_of(window: SendingWindow) -> Window:
 
 @cache
 def holidays_of(region: str) -> Callable[[date], bool]:
-    """Whether a day is a public holiday in `CA-ON` or `DE`. Raises LookupError for a region that is not known."""
-    import holidays  # A process whose campaigns keep no holidays does not load it.
+    """Return a test for public holidays in a region such as `CA-ON` or `DE`. Raises LookupError if it is unknown."""
+    import holidays  # Here, so that a process whose campaigns have no holidays does not load it.
 
     country, _, subdivision = region.partition("-")
     try:
@@ -37,7 +37,7 @@ def holidays_of(region: str) -> Callable[[date], bool]:
 
 
 def window_in_words(window: SendingWindow | None) -> str:
-    """`Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
+    """Return the window in words: `Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
     if window is None:
         return "at any hour"
     days = " ".join(_WEEKDAYS[day] for day in window.weekdays)

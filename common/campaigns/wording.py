@@ -1,4 +1,4 @@
-"""Clean text, shortened text, and Markdown that stays literal: what is the same in every language."""
+"""Cleans, shortens and escapes text, in the same way for every language."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff")
 _SPACES = re.compile(r"[^\S\u00a0\u202f]+")
-"""White space, but for no-break spaces: typography asks for them."""
+"""White space except no-break spaces, which typography needs."""
 
 
 def clean(value: str) -> str:
     """
-    One line of visible text: line breaks, tabs and control characters become one space, the ends are trimmed.
+    Return the text as one visible line: line breaks, tabs and control characters become one space, the ends are
+    trimmed. No-break spaces stay, because French needs them before a colon.
 
-    No-break spaces stay, since French sets them before a colon.
-
-    A header can then not be injected, a right-to-left override cannot turn the rest of a sentence around, and what
-    only looks filled in is empty. Private-use characters go, because components are marked with one.
+    The result cannot inject a header, and a right-to-left override cannot reverse the rest of a sentence. A text of
+    invisible characters becomes empty. Private-use characters are removed, because they mark components.
     """
     return _SPACES.sub(" ", value.translate(_VISIBLE)).strip()
 
 
 class _Visible(dict[int, str]):
-    """What each character becomes, found out once for each that occurs."""
+    """Maps each character to its replacement. A replacement is computed when its character first occurs."""
 
     def __missing__(self, code: int) -> str:
         self[code] = _visible(chr(code))
@@ -49,12 +48,12 @@ _VISIBLE = _Visible()
 
 
 def literal(value: str) -> str:
-    """Markdown that shows exactly `value`: CommonMark lets every ASCII punctuation be escaped."""
+    """Return Markdown that shows exactly `value`: in CommonMark every ASCII punctuation character can be escaped."""
     return _PUNCTUATION.sub(r"\\\1", value)
 
 
 def shortened(value: str, length: int) -> str:
-    """At most `length` characters, cut between words where there are any, and marked as cut."""
+    """Return at most `length` characters, cut between words if possible, with an ellipsis if cut."""
     if len(value) <= length:
         return value
     cut = value[: length - 1]

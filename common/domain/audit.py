@@ -1,14 +1,14 @@
 """
-Three accounts of the same mails: what the ledger says, what the provider lists, what Notion shows.
+The audit: compares what the ledger says about mails, what the provider lists, and what Notion shows.
 
-    missing       the ledger says accepted, and the provider does not list it; or long due, and nothing waits to be done
-    doubled       the provider lists more than one mail of one step, or one reminder, to one person
-    unexplained   the provider, or Notion, knows of a mail that the ledger does not know of; or Notion lacks one
+    missing       the ledger says accepted, and the provider does not list it; or it is long due and not scheduled
+    doubled       the provider lists more than one mail to a contact for the same step or reminder
+    unexplained   the provider or Notion has a mail that the ledger does not have; or Notion lacks one
 
-Mails are steps and reminders; what is said of the latter is in `audit_bookings.py`.
+This module audits steps; `audit_bookings.py` audits reminders and follow-ups.
 
-The accounts are read one after the other while workers go on: what was merely late in one of them is asked about twice
-by the caller.
+The three sources are read one after the other while workers continue to send. Therefore the caller compares contacts
+with findings a second time and reports only what it finds both times.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.text import AcceptedText
 
 APART_MS = 120_000
-"""Notion may cut an instant to its minute, and clocks differ."""
+"""How far two times of the same mail may differ: Notion may truncate times to the minute, and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
     """
-    `waits`: by step (0: the enrollment's classification), the instant at which something is to happen to it.
-    `under_way`: steps that were claimed and have no final status yet. `is_held`: nothing of it is sent for now.
+    An enrollment and its place in the schedule.
+
+    `waits`: step (0: the enrollment's classification) → its time in the schedule. `under_way`: steps that are claimed
+    and have no final status yet. `is_held`: nothing of the enrollment is sent for now.
     """
 
     enrollment: Enrollment
@@ -55,7 +57,7 @@ class Audited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A row of Notion: the steps it shows as sent, of those it has a column for."""
+    """A row in Notion. `steps`: the steps that it shows as sent. `columns`: the steps for which it has a column."""
 
     page_id: str
     email: str
@@ -64,7 +66,7 @@ class Shown:
 
 
 class Subjects(ReminderSubjects, Protocol):
-    """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
+    """Finds the step or reminder to which a listed mail belongs; see `actors/sending/mail_matching.py`."""
 
     def steps_of(self, subject: str, person: Assessment) -> Sequence[Step]: ...
 
@@ -81,9 +83,10 @@ def compare(
     texts: Sequence[AcceptedText] | None = (),
 ) -> set[Finding]:
     """
-    Everything that the accounts do not agree on. `mails`: by address, the oldest first.
+    Return all disagreements of the three sources.
 
-    `texts`: all SMS; None: the provider could not be asked, and accepted ones are taken as they are.
+    `mails`: the provider's mails by address, oldest first. `texts`: all SMS that the provider lists; None when it could
+    not be queried, and then SMS that the ledger says were accepted are trusted.
     """
     shown: dict[str, list[Shown]] = {}
     for row in rows:
@@ -105,7 +108,7 @@ def compare(
         since_ms = min(reminder.booking.received_ms for reminder in theirs)
         left = [mail for mail in mails.get(email, ()) if mail.id not in known and mail.created_ms >= since_ms]
         found.update(audit_bookings.of_mails(email, left, theirs, subjects))
-    found.update(_of_strangers(shown))
+    found.update(_of_unknown_rows(shown))
     return found
 
 
@@ -133,14 +136,14 @@ def _of_waiting(one: Audited, step: Step, terms: Terms) -> Iterator[Finding]:
 
 
 def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
-    """Of the steps; what is none of theirs stays in `left`."""
+    """Yield the findings about steps. Mails of no step stay in `left`; all others are removed from it."""
     enrollment = one.enrollment
     accepted: set[Step] = set()
     for step, record in enrollment.records.items():
         if record.sent_ms is None:
             continue
         accepted.add(step)
-        mail = _its_mail(step, record, left, enrollment, subjects)
+        mail = _mail_of_step(step, record, left, enrollment, subjects)
         if mail is None:
             yield Finding("missing", one.email, step, f"accepted as {record.detail}, and the provider does not list it")
         else:
@@ -150,10 +153,10 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         if not numbers:
             continue
         left.remove(mail)
-        number = _whose(numbers, accepted, one.under_way)
+        number = _likeliest_step(numbers, accepted, one.under_way)
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
-        elif number not in one.under_way:  # Else its answer is on its way, or lost and being asked for.
+        elif number not in one.under_way:  # Otherwise its answer is still to come, or lost and being looked up.
             final_status = enrollment.final_status_of(number)[0]
             yield Finding(
                 "unexplained", one.email, number, f"the provider lists {mail.id}, and the ledger says {final_status}"
@@ -161,17 +164,17 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         accepted.add(number)
 
 
-def _whose(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
-    """Of the steps that have its subject one that may still be it: rather one that was claimed, else the first."""
+def _likeliest_step(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
+    """Return the step that a mail most likely is: a claimed step if possible, then any that was not accepted yet."""
     left = [number for number in numbers if number not in accepted]
     claimed = [number for number in left if number in under_way]
     return next(iter([*claimed, *left, *numbers]))
 
 
-def _its_mail(
+def _mail_of_step(
     step: Step, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
 ) -> AcceptedMail | None:
-    """By its id; where a rebuild found only a date, by its subject, else by its instant."""
+    """Find the step's mail by its id. After a rebuild that found only a date, by its subject, or else by its time."""
     if record.detail != AS_NOTION_SHOWS:
         return next((mail for mail in left if mail.id == record.detail), None)
     sent_ms = record.sent_ms
@@ -200,7 +203,7 @@ def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Find
             yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
 
 
-def _of_strangers(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
+def _of_unknown_rows(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
     for email, rows in shown.items():
         for row in rows:
             if email or row.steps:

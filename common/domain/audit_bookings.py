@@ -1,4 +1,4 @@
-"""Audits bookings and their reminders: the second half of `audit.py`, with the same three kinds of findings."""
+"""The audit of bookings, reminders and follow-ups: the second half of `audit.py`, with the same kinds of findings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from common.domain.series import Booking
 from common.domain.text import AcceptedText
 
 HEALED_MS = 600_000
-"""What lost its place in the schedule is put back within a minute; after ten, nobody will."""
+"""The sweeper reschedules a lost delivery within a minute; one that is still missing after this time stays lost."""
 LONG_MS = 86_400_000
-"""An outage of workers, or a backlog, is over after this long."""
+"""By this time an outage of workers or a backlog is over."""
 
 Kind = Literal["missing", "doubled", "unexplained"]
 
@@ -26,9 +26,10 @@ Kind = Literal["missing", "doubled", "unexplained"]
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    `email`: whose it is. `step`: which one, 0 for the person as a whole, or a reminder. `what`: for the operator.
+    One disagreement between ledger, provider and Notion.
 
-    `reminder`: which one, `start_ms/24h`, or which follow-up, `no_show/missed`, or "".
+    `email`: the contact's address. `step`: the step, or 0 when it concerns the whole contact or a reminder. `what`: the
+    text for the operator. `reminder`: the reminder (`start_ms/24h`) or follow-up (`no_show/missed`), otherwise "".
     """
 
     kind: Kind
@@ -39,13 +40,16 @@ class Finding:
 
     @property
     def place(self) -> tuple[object, ...]:
-        """By which findings are sorted."""
+        """The sort key of findings."""
         return self.kind, self.email, step_order(self.step), self.what, self.reminder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """`is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits."""
+    """
+    The terms of one audit. `is_waiting`: all mail of the campaign waits, because it is paused or the provider is in
+    trouble.
+    """
 
     now_ms: int
     cadence: Cadence
@@ -55,12 +59,11 @@ class Terms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedReminder:
     """
-    One reminder of one start of a booking, or one follow-up of it, which has a `trigger`. `name`: `24h`. `record`: None
-    when the ledger has no word of it.
+    One reminder of one start of a booking, or one follow-up, which has a `trigger`.
 
-    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a final status yet.
-    `is_held`: nothing is sent to this person for now. `signup`: of a guest who is enrolled and named no
-    time zone when booking.
+    `name`: such as `24h`. `record`: None when the ledger has none. `waits_ms`: its time in the schedule, None when it
+    is not scheduled. `is_under_way`: claimed, without a final status yet. `is_held`: nothing is sent to this guest for
+    now. `signup`: the assessment of an enrolled guest whose booking has no time zone.
     """
 
     booking: Booking
@@ -76,7 +79,7 @@ class AuditedReminder:
 
     @property
     def record_name(self) -> str:
-        """`1764856800000/24h`, `no_show/missed`."""
+        """The delivery's name: `1764856800000/24h` or `no_show/missed`."""
         return f"{self.trigger or self.start_ms}/{self.name}"
 
     @property
@@ -93,7 +96,7 @@ class AuditedReminder:
 
     @property
     def sent_as(self) -> str | None:
-        """The provider's id of it, if it was accepted."""
+        """The provider's id, None if it was not accepted."""
         return self.record.detail if self.record is not None and self.record.sent_ms is not None else None
 
     def finding(self, kind: Kind, what: str) -> Finding:
@@ -102,7 +105,10 @@ class AuditedReminder:
 
 @dataclass(frozen=True, slots=True)
 class UnreadCall:
-    """A booking was reported or changed at `reported_ms` and has not been processed. `is_arranged`: a job waits to."""
+    """
+    A booking that was reported or changed at `reported_ms` and has not been processed. `is_arranged`: a job for it
+    waits.
+    """
 
     email: str
     reported_ms: int
@@ -110,7 +116,7 @@ class UnreadCall:
 
 
 class ReminderSubjects(Protocol):
-    """Which reminder a listed mail is; see `actors/sending/mail_matching.py`."""
+    """Finds the reminder to which a listed mail belongs; see `actors/sending/mail_matching.py`."""
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None: ...
 
@@ -118,7 +124,7 @@ class ReminderSubjects(Protocol):
 
 
 def by_person(reminders: Iterable[AuditedReminder]) -> dict[str, list[AuditedReminder]]:
-    """By address."""
+    """Group the reminders by address."""
     found: dict[str, list[AuditedReminder]] = {}
     for reminder in reminders:
         found.setdefault(reminder.email, []).append(reminder)
@@ -126,7 +132,10 @@ def by_person(reminders: Iterable[AuditedReminder]) -> dict[str, list[AuditedRem
 
 
 def of_ledger(reminders: Iterable[AuditedReminder], listed: Collection[str], terms: Terms) -> Iterator[Finding]:
-    """What the ledger cannot account for by itself, and what the provider does not list. `listed`: ids."""
+    """
+    Yield reminders that the provider does not list although they were accepted, and reminders that are overdue or not
+    scheduled. `listed`: the provider's ids of all messages.
+    """
     for reminder in reminders:
         if reminder.sent_as is not None and reminder.sent_as not in listed:
             what = f"accepted as {reminder.sent_as}, and the provider does not list it"
@@ -136,7 +145,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Collection[str], ter
 
 
 def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
-    """Without a final status. A reminder is looked at when its call begins, at the latest; none waits for longer."""
+    """Yield findings for a reminder without a final status. It is settled by the start of its call at the latest."""
     if reminder.is_held:
         return
     if reminder.waits_ms is None:
@@ -157,7 +166,7 @@ def of_unread(calls: Iterable[UnreadCall], terms: Terms) -> Iterator[Finding]:
 def of_mails(
     email: str, left: Iterable[AcceptedMail], reminders: Sequence[AuditedReminder], subjects: ReminderSubjects
 ) -> Iterator[Finding]:
-    """Of mails to one person that no record explains, and that are no step's."""
+    """Yield findings for the mails in `left`: mails to one address that match no record and no step."""
     accounted = {one.id for one in reminders if one.sent_as is not None}
     for mail in left:
         reminder = subjects.reminder_of(mail, reminders)
@@ -174,7 +183,7 @@ def of_mails(
 
 
 def of_texts(texts: Sequence[AcceptedText], reminders: Sequence[AuditedReminder]) -> Iterator[Finding]:
-    """SMS that are as one of ours, to the same number, and that no record explains. Others are not ours to judge."""
+    """Yield SMS without a record whose number and text equal those of a recorded one. Other SMS are ignored."""
     whose = {one.sent_as: one for one in reminders if one.sent_as is not None}
     ours = {(text.to, text.body): whose[text.id] for text in texts if text.id in whose}
     for text in texts:
@@ -183,7 +192,10 @@ def of_texts(texts: Sequence[AcceptedText], reminders: Sequence[AuditedReminder]
 
 
 def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:
-    """Accepted before this ledger heard of the call, for an hour that had passed by then: another store sent it."""
+    """
+    Whether another store sent the mail: it was accepted before this ledger learned of the call, and its reminder was
+    skipped because its time had passed by then.
+    """
     record = reminder.record
     had_passed = record is not None and record.final_status is DeliveryStatus.SKIPPED and record.detail == PASSED
     return had_passed and mail.created_ms < reminder.booking.received_ms

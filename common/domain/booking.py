@@ -1,4 +1,4 @@
-"""What Cal.com tells of a booking: events, whatever their order; `series.py` says what they amount to."""
+"""Events that Cal.com reports about a booking, in any order; `series.py` computes the booking's state from them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 class BookingKind(StrEnum):
     """
-    What happened.
+    What happened to a booking.
 
-    The first five decide the state of a booking. NO_SHOW and ENDED say how its meeting went, REASSIGNED and RELOCATED
-    who holds it and where. LOST_MOVE: it was moved, but the event does not say to which booking.
+    The first five decide its state. NO_SHOW and ENDED say how the meeting went; REASSIGNED and RELOCATED change its
+    host and its place. LOST_MOVE: the booking was moved, but the event does not say to which booking.
     """
 
     REQUESTED = "requested"
-    """It awaits the host's confirmation."""
+    """The booking awaits the host's confirmation."""
     CREATED = "created"
     RESCHEDULED = "rescheduled"
     REJECTED = "rejected"
@@ -35,8 +35,8 @@ class BookingKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Attendee:
     """
-    One person whom an event names. `email`: trimmed and lower-cased. `locale`: a language tag. `sms_number`: given for
-    reminders by SMS.
+    A person named in an event. `email`: trimmed and lower-cased. `locale`: a language tag. `sms_number`: the number
+    that they gave for reminders by SMS.
     """
 
     email: str
@@ -51,18 +51,21 @@ class BookingEvent:
     """
     One event about one booking. None: not reported.
 
-    `uid`: the booking it is about; of a rescheduled one the new booking, and `reschedule_uid` names the one before.
-    `ical_uid`: the same for all bookings of a series, where reported. `sequence`: iCalendar's count of changes.
-    `event_ms`: when it happened by Cal.com's clock (`createdAt`), else its arrival; of a flat MEETING_ENDED always the
-    arrival, since its `createdAt` is the booking's. `received_ms`: its arrival at the gateway. `start_ms`, `end_ms`:
-    the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name;
-    `locale`: theirs, a language tag; `sms_number`: the one that they gave for reminders by SMS, as they wrote it.
-    `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
-    seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
-    `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
-    mark was set or taken back. `event_type`: its id or slug. `place`: how it takes place where
-    that is not by a link, see `normalization/place.py`. `reschedule_url`, `cancel_url`: Cal.com's pages on which
-    the guest changes the booking, where it may be changed.
+    `uid`: the booking that the event is about; after a reschedule, the new booking. `reschedule_uid`: the booking
+    before the reschedule. `ical_uid`: the same for all bookings of a series. `sequence`: iCalendar's count of changes.
+    `event_ms`: when it happened by Cal.com's clock (`createdAt`), or its arrival if that is missing; always the
+    arrival for a flat MEETING_ENDED, whose `createdAt` is the booking's. `received_ms`: its arrival at the gateway.
+    `start_ms`, `end_ms`: start and end of the meeting.
+
+    About the first attendee: `email`, trimmed and lower-cased; `timezone`, an IANA name; `locale`, a language tag;
+    `sms_number`, given for reminders by SMS, as they wrote it. `is_seated`: the booking has seats, so each attendee is
+    a guest with a state of their own; `others`: the attendees with a seat, without the first.
+
+    `organizer_email`: the host's address; a no-show mark with it means that the host was absent.
+    `request_reschedule`: the host cancelled and asks for another time. `no_shows`: for NO_SHOW, pairs of an attendee's
+    address and whether they are marked absent (False: the mark was withdrawn). `event_type`: the event type's id or
+    slug. `place`: where the meeting takes place if not at a link, see `normalization/place.py`. `reschedule_url`,
+    `cancel_url`: the Cal.com pages on which the guest can change the booking.
     """
 
     kind: BookingKind
@@ -94,7 +97,7 @@ class BookingEvent:
 
     @property
     def attendees(self) -> tuple[Attendee, ...]:
-        """All whom it names."""
+        """All attendees named in the event."""
         if self.email is None:
             return self.others
         first = Attendee(self.email, self.first_name, self.timezone, self.locale, self.sms_number)
@@ -102,11 +105,14 @@ class BookingEvent:
 
     @property
     def addresses(self) -> list[str]:
-        """All that it names, those whose absence was marked too."""
+        """All addresses in the event: its attendees and everyone with a no-show mark."""
         return [*(attendee.email for attendee in self.attendees), *(address for address, _ in self.no_shows)]
 
     def without(self, address: str) -> BookingEvent | None:
-        """The same without this person; None when no other guest is named, or it was about this person's booking."""
+        """
+        Return the event without this person. Return None when it names nobody else, or when this person is the guest of
+        a booking without seats.
+        """
         if not self.is_seated and self.email == address:
             return None
         named = [attendee for attendee in self.attendees if attendee.email != address]
@@ -116,7 +122,7 @@ class BookingEvent:
         return replace(self._naming(*named), no_shows=marks)
 
     def about(self, address: str) -> BookingEvent:
-        """The same as it concerns this person: without the names of others."""
+        """Return the event with this person's data only."""
         named = [attendee for attendee in self.attendees if attendee.email == address]
         marks = tuple(mark for mark in self.no_shows if mark[0] == address)
         return replace(self._naming(*named), no_shows=marks)
@@ -134,9 +140,9 @@ class BookingEvent:
         )
 
     def to_json(self) -> str:
-        """What it says, one line; what was not reported is absent."""
+        """Return the event as one line of JSON, without the fields that were not reported."""
         values = [(name, getattr(self, name)) for name in _names()]
-        # By identity: a sequence of 0 equals False, and is reported all the same.
+        # `is not False` and not `!= False`: a sequence of 0 equals False, and it must stay.
         reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
         if self.others:
             reported["others"] = [{name: text for name, text in asdict(one).items() if text} for one in self.others]
@@ -144,12 +150,15 @@ class BookingEvent:
 
     @classmethod
     def from_json(cls, text: str) -> BookingEvent:
-        """Raises ValueError or TypeError when this is not the text of an event."""
+        """Read an event from `to_json`. Raises ValueError or TypeError if the text is not one."""
         return cls.from_fields(json.loads(text))
 
     @classmethod
     def from_fields(cls, reported: Mapping[str, Any]) -> BookingEvent:
-        """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
+        """
+        Read an event from the output of `dataclasses.asdict`, also after a round trip through JSON. Raises ValueError
+        or TypeError for anything else.
+        """
         if unknown := reported.keys() - _names():
             raise ValueError(f"a booking event has no {', '.join(sorted(unknown))}")
         marks = tuple((str(address), bool(absent)) for address, absent in reported.get("no_shows", ()))
@@ -157,7 +166,7 @@ class BookingEvent:
         return cls(**{**reported, "kind": BookingKind(reported["kind"]), "no_shows": marks, "others": others})
 
     def digest(self) -> str:
-        """16 hex digits of all that it says but for its arrival: the same event sent twice has the same."""
+        """Return 16 hex digits of all fields except the arrival, so an event that is sent twice has one digest."""
         return _digest(self)
 
 
@@ -166,7 +175,7 @@ def _names() -> frozenset[str]:
     return frozenset(field.name for field in fields(BookingEvent))
 
 
-# Events are sorted by it: resolving a booking asks for that of each event several times.
+# Cached because events are sorted by digest: resolving a booking needs each event's digest several times.
 @lru_cache(maxsize=1_000)
 def _digest(event: BookingEvent) -> str:
     return hashlib.sha256(replace(event, received_ms=0).to_json().encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What Cal.com lists of a booking, and which events it would have sent to make it so."""
+"""Compares a booking in Cal.com's list with the events received, and makes the events that are missing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ _AGREEING: dict[Status, tuple[BookingState, ...]] = {
     "rejected": (BookingState.REJECTED,),
 }
 UNSEEN_MS = 600_000
-"""What became of a moved booking is listed next to it, or reported, within this; else it is only known to be over."""
+"""
+How long to wait for the booking that replaces a moved one; after that, the moved one is only known to be over. A change
+of a seat counts as settled after the same time.
+"""
 
 _OVER: tuple[Status, ...] = ("cancelled", "rejected")
-_STANDING = (BookingState.BOOKED, BookingState.AWAITING)
+_OPEN_STATES = (BookingState.BOOKED, BookingState.AWAITING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +48,10 @@ class ListedBooking:
     """
     One booking as Cal.com lists it. None: not listed.
 
-    `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it.
-    `is_absent`: the first attendee is marked as a no-show; a host's absence says nothing of them. `event_types`: the id
-    and the slug of its event type. `seats`: each attendee, of a booking with seats; `some_seats_unread`: it has more,
-    without an address that can be read. `is_seat`: this is what the booking is for one of them.
+    `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it. `is_absent`:
+    the first attendee is marked as a no-show (a host's absence does not set it). `event_types`: the id and the slug of
+    its event type. `seats`: the attendees of a booking with seats. `some_seats_unread`: it has further seats whose
+    addresses cannot be read. `is_seat`: this object stands for a single seat of the booking.
     """
 
     uid: str
@@ -74,7 +77,7 @@ class ListedBooking:
     is_seat: bool = False
 
     def counts(self, types: Collection[str]) -> bool:
-        """Whether its event type is among these ids or slugs; none of them means all."""
+        """Whether the event type is one of `types` (ids or slugs). True if `types` is empty or no type is listed."""
         return not types or not self.event_types or not set(types).isdisjoint(self.event_types)
 
 
@@ -82,28 +85,28 @@ def unreported(
     listed: ListedBooking, series: Sequence[Booking], events: Sequence[BookingEvent], *, now_ms: int
 ) -> list[BookingEvent]:
     """
-    The events that no webhook reported of a listed booking; empty when all that matters was reported.
+    Return the events of a listed booking that no webhook has reported; empty when nothing relevant is missing.
 
-    `series`, `events`: what is known of its series. The instant of an event is that of the booking's last change, so
-    that whatever a webhook reported since stays newer. A move is reported by the booking it became; where that one
-    stays unseen, as far as anybody can tell there is no call.
+    `series`, `events`: the known bookings and events of its series. A new event gets the time of the booking's last
+    change, so events that webhooks reported after it stay newer. A move is found through the new booking; while the new
+    booking stays unseen for long, the call counts as over.
     """
     own = [event for event in events if event.uid == listed.uid]
     known = [booking for booking in series if booking.uid == listed.uid]
     if listed.seats:
         return [*_of_seats(listed, known, own, now_ms), *_of_left_seats(listed, known, now_ms)]
     if any(event.is_seated for event in own):
-        # Who has the seats is not listed: what is reported concerns all of them.
-        everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
-        found = [event for guest in known for event in _unreported(everybody, guest, own, now_ms)]
-        return list(dict.fromkeys(found)) if known else _unreported(everybody, None, own, now_ms)
+        # The list does not say who has the seats, so the events concern all guests.
+        any_guest = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
+        found = [event for guest in known for event in _unreported(any_guest, guest, own, now_ms)]
+        return list(dict.fromkeys(found)) if known else _unreported(any_guest, None, own, now_ms)
     return _unreported(listed, next(iter(known), None), own, now_ms)
 
 
 def _of_seats(
     listed: ListedBooking, known: Sequence[Booking], events: Sequence[BookingEvent], now_ms: int
 ) -> Iterator[BookingEvent]:
-    """The events that each listed seat lacks. A seat moves alone: the booking's links say nothing of it."""
+    """Yield the missing events of each listed seat. Seats move one by one: the booking's own links do not apply."""
     for seat in listed.seats:
         guest = next((booking for booking in known if booking.email == seat.email), None)
         row = replace(
@@ -120,27 +123,28 @@ def _of_seats(
         if guest is None or not _taken_again(row, guest):
             yield from _unreported(row, guest, events, now_ms)
         elif now_ms - guest.received_ms >= UNSEEN_MS:
-            # The row does not say since when; it was read just now, and nothing was reported meanwhile.
+            # The list does not say when the seat was taken again, so the event gets the time of this reading.
             yield from _unreported(replace(row, updated_ms=now_ms), guest, events, now_ms)
 
 
 def _taken_again(row: ListedBooking, guest: Booking) -> bool:
-    """A seat that was given up may be taken again; other bookings that are over never come back."""
+    """Whether a guest has taken again a seat that they had given up. Bookings without seats never come back."""
     return row.status not in _OVER and guest.state is BookingState.CANCELLED
 
 
 def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int) -> Iterator[BookingEvent]:
     """
-    Seats that are no longer listed were given up; one that was reported only now may not be listed yet.
+    Yield a cancellation for each seat that is no longer listed, except one reported so recently that it may not be
+    listed yet.
 
-    Where the address of a listed seat cannot be read, it may be that of any guest: none of them is known to have left.
+    While the address of a listed seat cannot be read, it may belong to any guest, so nobody counts as gone.
     """
     if listed.some_seats_unread and listed.status not in _OVER:
         return
     seats = {seat.email for seat in listed.seats}
     for guest in known:
         is_settled = now_ms - guest.received_ms >= UNSEEN_MS
-        if guest.email not in (None, *seats) and guest.state in _STANDING and is_settled:
+        if guest.email not in (None, *seats) and guest.state in _OPEN_STATES and is_settled:
             left = replace(listed, status="cancelled", email=guest.email, first_name=None, timezone=None, is_seat=True)
             yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
 
@@ -156,15 +160,15 @@ def _unreported(
         (event.uid, event.reschedule_uid) == (listed.uid, listed.moved_from) for event in events
     )
     if known is None and listed.status in _OVER and not link_missing:
-        return []  # Nobody knows of it, and nothing is left to do about it.
+        return []  # It is unknown here and over: nothing is left to do.
     found = [] if _agree(listed, known) and not link_missing else [_event(listed, _kind(listed), now_ms)]
     if not found and known is not None and _has_other_details(listed, known, events):
         found = [_event(listed, BookingKind.REASSIGNED, now_ms)]
-    return [*found, *_afterwards(listed, known, now_ms)]
+    return [*found, *_outcome_events(listed, known, now_ms)]
 
 
 def _has_other_details(listed: ListedBooking, known: Booking, events: Sequence[BookingEvent]) -> bool:
-    """Another host or another place, by a change after everything that was reported of this booking."""
+    """Whether the host or the place differs, through a change after the last reported event of this booking."""
     if listed.status != "accepted" or (listed.updated_ms or 0) <= max(event.event_ms for event in events):
         return False
     pairs = ((listed.organizer, known.organizer), (listed.join_url, known.join_url))
@@ -172,7 +176,10 @@ def _has_other_details(listed: ListedBooking, known: Booking, events: Sequence[B
 
 
 def _agree(listed: ListedBooking, known: Booking | None) -> bool:
-    """A guest's address may be corrected by hand; a start that differs from the listed one was moved."""
+    """
+    Whether the known booking matches the listed one. The guest's address may differ, because people correct it by hand;
+    a different start means that the booking was moved.
+    """
     return (
         known is not None
         and known.state in _AGREEING[listed.status]
@@ -182,8 +189,11 @@ def _agree(listed: ListedBooking, known: Booking | None) -> bool:
     )
 
 
-def _afterwards(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
-    """How the meeting went. That a no-show was withdrawn is not reported: the list does not say when that was."""
+def _outcome_events(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
+    """
+    Yield how the meeting went, where unreported. A withdrawn no-show mark is ignored: the list does not say when that
+    happened.
+    """
     state = known.state if known is not None and known.state in _AGREEING["accepted"] else BookingState.BOOKED
     if listed.status != "accepted" or listed.end_ms > now_ms:
         return
@@ -224,7 +234,10 @@ def _event(listed: ListedBooking, kind: BookingKind, now_ms: int) -> BookingEven
 
 
 def _changed_ms(listed: ListedBooking, now_ms: int) -> int:
-    """What is over never comes back, so its end may be dated by hearing of it; anything else only by its making."""
+    """
+    Return when the booking changed. Where the list does not say: now for a booking that is over, since it never comes
+    back; for any other its creation.
+    """
     if listed.updated_ms is not None:
         return listed.updated_ms
     return now_ms if listed.status in _OVER else listed.created_ms

@@ -1,4 +1,4 @@
-"""The steps and their days: when a step is due, counted from the time of the signup."""
+"""The cadence: when each step is due, counted from the anchor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from common.domain.ids import Step
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a campaign runs: production or minutes for days, divided by a speed."""
+    """
+    How fast a campaign runs.
+
+    `testing`: a day takes a minute. `speed`: all times are divided by it.
+    """
 
     testing: bool = False
     speed: float = 1.0
@@ -22,11 +26,11 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Cadence:
     """
-    When the steps are due, in milliseconds after the anchor, pace already applied.
+    The due times of all steps, pace already applied.
 
-    `offsets_ms` rises strictly; `minimum_gap_ms` lies between two nurture mails of one person when one is overdue.
-    `ids`: of the steps, in the order in which they are due; not given: 1, 2, 3 …
-    `needs`: by step, the earlier one without which it is not sent.
+    `offsets_ms`: each step's due time after the anchor, strictly rising. `minimum_gap_ms`: the shortest time between
+    two nurture mails to a contact when one of them is overdue. `ids`: the steps, ordered by due time; when empty, they
+    are 1, 2, 3 … `needs`: maps a step to the earlier step without which it is not sent.
     """
 
     offsets_ms: tuple[int, ...]
@@ -44,19 +48,19 @@ class Cadence:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """In the order in which they are due."""
+        """The steps, ordered by due time."""
         return self.ids or tuple(range(1, len(self.offsets_ms) + 1))
 
     def after(self, step: Step) -> tuple[Step, ...]:
-        """The steps that follow; all of them after one that is not there."""
+        """Return the steps that follow `step`, or all steps when `step` is not one of them."""
         return self.steps[self.steps.index(step) + 1 :] if step in self.steps else self.steps
 
     def offset_ms(self, step: Step) -> int:
-        """Raises IndexError for a step that is not there."""
+        """Return how long after the anchor the step is due. Raises IndexError for an unknown step."""
         if step not in self.steps:
             raise IndexError(f"step {step} is none of {self.steps}")
         return self.offsets_ms[self.steps.index(step)]
 
     def due_ms(self, *, anchor_ms: int, step: Step) -> int:
-        """When the step is due. Raises IndexError for one that is not there."""
+        """Return when the step is due. Raises IndexError for an unknown step."""
         return anchor_ms + self.offset_ms(step)

@@ -1,4 +1,4 @@
-"""The link under which a guest's calendar finds their call."""
+"""The link from which a guest's calendar fetches their call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PURPOSE: Final = "calendar"
 @dataclass(frozen=True, slots=True)
 class CalendarLink:
     """
-    One guest's call: the guest whom a reminder was sent to, and the hash of their address.
+    The content of a calendar link: the guest to whom a reminder was sent, and the hash of their address.
 
-    The same link leads to the booking that this one was moved to.
+    After the booking has moved, the same link leads to the new booking.
     """
 
     guest: GuestId
@@ -26,12 +26,12 @@ class CalendarLink:
         return booking_of(self.guest)
 
     def token(self, secret_key: str) -> str:
-        """An opaque, unforgeable path segment; no address can be read from it."""
+        """Return an opaque, unforgeable path segment that does not reveal the address."""
         return signed(secret_key, _PURPOSE, self.guest, self.address_hash)
 
     @classmethod
     def from_token(cls, token: str, secret_key: str) -> CalendarLink | None:
-        """The link's content, or None when it was not made with this key."""
+        """Return the link's content, or None when the token was not made with this key."""
         match read_signed(token, secret_key, _PURPOSE):
             case (guest, address_hash):
                 return cls(GuestId(guest), address_hash)

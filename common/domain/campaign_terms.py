@@ -1,4 +1,4 @@
-"""What the ledger has to know of a campaign: when its mails are due, and how it reads a signup."""
+"""The facts about a campaign that the ledger needs: when its mails are due and how to read a signup."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ class CampaignTerms:
     """
     One campaign at the pace of this process.
 
-    `segment_of`: the segment that an assessment leads to. `language_named`: the campaign's language that a locale
-    names, None when it names none of them. `priority`: of two campaigns whose mails are due, the lower one goes first.
-    `excludes`: who is in one of these does not enrol. `is_open`: whether people may enrol at a time, ms.
-    `window`: when its steps may go; None: at any hour. `zone_of`: the first of these names that is a time zone, else
-    the campaign's. `version`: the one in force, as far as this process knows; None: it plays its files, whatever the
-    store says.
+    `segment_of`: returns the segment for an assessment. `language_named`: returns the campaign's language for a
+    locale, or None when the campaign lacks it. `priority`: when mails of two campaigns are due, the campaign with the
+    lower number sends first. `excludes`: keys of campaigns whose contacts cannot enrol in this one. `is_open`: returns
+    whether contacts may enrol at a time (ms). `window`: the hours in which steps may be sent, None for any hour.
+    `zone_of`: returns the first of the given names that is a time zone, or the campaign's own zone when none is.
+    `version`: the version in force as far as this process knows, or None when the process plays campaign files,
+    whatever the store says.
     """
 
     key: str

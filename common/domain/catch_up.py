@@ -1,4 +1,4 @@
-"""What is overdue after a pause or an outage, and when it goes: the policy worked out before it is let loose."""
+"""A forecast: which mails are overdue after a pause or an outage, and when each will be sent once sending resumes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ def _at_any_hour(at_ms: int) -> int:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """
-    The mails of one person of which the first is overdue.
+    The waiting mails of one contact; the first of them is overdue.
 
-    `mails`: (name, instant it is due, ms), in order; `last_ms`: their last nurture mail. `gap_ms`: between two of them;
-    0 for reminders, which know no gap. `opening_ms`: when a mail may go that could go at a time, as the sending window
-    and the reader's time zone say.
+    `who`: the enrollment or the booking's guest. `mails`: (name, due time in ms), in order. `last_ms`: when their last
+    nurture mail was sent. `gap_ms`: the minimum gap between two mails; 0 for reminders, to which no gap applies.
+    `opening_ms`: returns the first time, from a given time on, at which the sending window allows a mail on the
+    reader's clock.
     """
 
     who: str
@@ -31,9 +32,9 @@ class Backlog:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
     """
-    One mail that goes later than it was due.
+    One mail that is sent later than it was due.
 
-    `may_ms`: as soon as its gap and its window allow; `at_ms`: as the rate allows.
+    `may_ms`: the earliest time that its gap and its window allow. `at_ms`: when it is sent at the provider's rate.
     """
 
     who: str
@@ -45,10 +46,10 @@ class Departure:
 
 def departures(backlogs: Iterable[Backlog], *, now_ms: int, per_second: float) -> Iterator[Departure]:
     """
-    What goes because of a backlog, in the order in which it goes; of each person until their mails are on time again.
+    Yield the late mails in the order in which they are sent, for each contact until their mails are on time again.
 
-    One after the other at the provider's rate: the longest overdue first. What is on time is not counted in, so under
-    load the last of them go a little later than said here.
+    They are sent one by one at the provider's rate, the longest overdue first. Mails that are on time are not counted,
+    so under load the last of the late ones are sent slightly later than this forecast says.
     """
     slot_ms = 1_000 / per_second
     free_ms = float(now_ms)
@@ -67,7 +68,10 @@ def departures(backlogs: Iterable[Backlog], *, now_ms: int, per_second: float) -
 def _next(
     backlog: Backlog, number: int, index: int, last_ms: int | None, now_ms: int
 ) -> tuple[int, int, int, int, Backlog] | None:
-    """When the mail of this index may go; None when there is none, or it is on time and so are all after it."""
+    """
+    Return the heap entry of the mail with this index. Return None when there is no such mail, or when it and so all
+    later ones are on time.
+    """
     if index == len(backlog.mails):
         return None
     due_ms = backlog.mails[index][1]

@@ -1,8 +1,8 @@
 """
-Which clock is right: the store's, this machine's, and the time that has passed since this process first compared them.
+Decides which clock is right: the store's, this machine's, or the steady clock since this process first compared them.
 
-A clock that is set makes a jump against the steady clock, which nobody can set. What has passed is then believed, and
-not the clock, until the clocks agree again, a provider's `Date` says which of them is right, or a person does.
+A clock that is set jumps relative to the steady (monotonic) clock, which cannot be set. The steady clock is then
+trusted until the clocks agree again, or a provider's `Date` header or an operator says which of them is right.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 JUMP_MS = 60_000
-"""Clocks that differ by less agree: a machine may be corrected so much without anybody being written to early."""
+"""Clocks that differ by no more than this agree: a correction of this size sends no mail noticeably early."""
 
 DRIFT_MS = 1_000
-"""Less is left alone: the question to the store itself takes time."""
+"""A difference of up to this is not corrected: the request to the store itself takes time."""
 
 Basis = Literal["witness", "steady"]
 
@@ -22,10 +22,10 @@ Basis = Literal["witness", "steady"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """
-    What a worker found of the store's clock, as the others read it.
+    A worker's finding about the store's clock, stored for the other processes.
 
-    `judged_ms`: when, by the store's clock. `ahead_ms`: how far that clock was ahead then; 0: it was right. `by`: the
-    process. `basis`: the providers' `Date`, or the time that has passed.
+    `judged_ms`: when it was made, by the store's clock. `ahead_ms`: how far that clock was ahead then; 0: it was right.
+    `by`: the process. `basis`: `witness` (the providers' `Date`) or `steady` (the steady clock).
     """
 
     judged_ms: int
@@ -39,9 +39,10 @@ class Reading:
     """
     All clocks at one moment, UTC ms.
 
-    `now_ms`: the time by this process, which goes with its steady clock, `steady_ms`. `witness_ms`: the time by the
-    providers; None while none has answered. `judgement`: the latest one of another process. `confirmed`: how often a
-    person has said that the store's clock is right; `excused_ms`: how far it was ahead of the witness then.
+    `now_ms`: the time of this process, which advances with its steady clock, `steady_ms`. `store_ms`: the store's
+    clock. `wall_ms`: this machine's clock. `witness_ms`: the time of the providers, None while none has answered.
+    `judgement`: the latest one of another process. `confirmed`: how often an operator has confirmed the store's clock.
+    `excused_ms`: how far it was ahead of the providers at that confirmation.
     """
 
     steady_ms: int
@@ -55,17 +56,19 @@ class Reading:
 
     @property
     def is_judged(self) -> bool:
-        """Another process has judged the clock that the store has now."""
+        """Whether another process has judged the store's clock, which has moved at most `JUMP_MS` since."""
         return self.judgement is not None and abs(self.store_ms - self.judgement.judged_ms) <= JUMP_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStatus:
     """
-    `correction_ms`: to add to this process's clock. `store_ahead_ms`: of the right time, 0 while the store is right.
-    `machine_ahead_ms`: likewise of this machine. `machine_jumped`: it was set wrong while this process ran.
-    `is_unresolved`: store and machine disagree at the start, and nothing tells yet which of them is right.
-    `excused_ms`: see Reading.
+    The result of a check.
+
+    `correction_ms`: to be added to this process's clock. `store_ahead_ms`: how far the store's clock is ahead of the
+    right time; 0: it is right. `machine_ahead_ms`: the same for this machine's clock. `machine_jumped`: this machine's
+    clock was set wrong while the process ran. `is_unresolved`: store and machine disagree at the start, and it is not
+    yet known which of them is right. `excused_ms`: see `Reading`.
     """
 
     correction_ms: int
@@ -82,16 +85,16 @@ class ClockStatus:
 
 
 class ClockCheck:
-    """Of one process; compares each reading with the first one and with what came between."""
+    """The clock check of one process. It compares each reading with earlier ones."""
 
     def __init__(self) -> None:
         self._confirmed: int | None = None
         self._is_resolved = False
         self._machine_apart_ms = 0
-        """The machine's clock less the steady one, when it was last not set."""
+        """The machine's clock minus the steady one, as of the last reading before the machine's clock was set wrong."""
 
     def judge(self, reading: Reading) -> ClockStatus:
-        """The status after one reading. Its correction must be applied before the next reading is made."""
+        """Return the status after a reading. The caller must apply its correction before the next reading."""
         is_first, confirmed = self._confirmed is None, self._confirmed
         self._confirmed = reading.confirmed
         if confirmed is not None and confirmed != reading.confirmed:
@@ -101,7 +104,7 @@ class ClockCheck:
         return self._judge_machine(reading, found, is_first=is_first)
 
     def _believe_all(self, reading: Reading) -> ClockStatus:
-        """A person says that the clocks are right as they stand."""
+        """Return the status after an operator has confirmed that the clocks are right as they are."""
         self._is_resolved = True
         self._machine_apart_ms = reading.wall_ms - reading.steady_ms
         excused_ms = None if reading.witness_ms is None else reading.store_ms - reading.witness_ms
@@ -142,13 +145,13 @@ def _judge_store(reading: Reading, *, is_first: bool) -> ClockStatus:
 
 
 def _judge_first(reading: Reading, known: Judgement | None) -> ClockStatus:
-    """Without anything to compare with but this machine's clock, and what other processes have found."""
+    """Judge the first reading, with only this machine's clock and other processes' findings for comparison."""
     if known is not None:
         return _as_known(reading, known)
     was_set_back = reading.judgement is not None and reading.judgement.judged_ms - reading.store_ms > JUMP_MS
     status = _right(reading, "steady")
     if was_set_back or abs(reading.wall_ms - reading.store_ms) > JUMP_MS:
-        # This machine's clock goes on: it agrees with the senders who sign what a gateway accepts.
+        # Continue with this machine's clock: it agrees with the senders, whose signed webhooks a gateway accepts.
         return replace(status, correction_ms=0, is_unresolved=True)
     return status
 

@@ -14,7 +14,7 @@ class Segment(StrEnum):
 
 
 def segment_of(*, red: int, orange: int) -> Segment:
-    """CRITICAL at 2 or more red systems; URGENT at 1 red, or at 2 or more orange; else OPTIMIZE."""
+    """Return CRITICAL for 2 or more red systems, URGENT for 1 red or for 2 or more orange ones, otherwise OPTIMIZE."""
     if red >= 2:
         return Segment.CRITICAL
     if red == 1 or orange >= 2:
@@ -27,7 +27,7 @@ Number = int | float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What the person agreed to, on which page or form, and when (UTC ms), as far as the website said."""
+    """The text that the contact agreed to, on which page or form, and when (UTC ms). None: the website did not say."""
 
     text: str | None = None
     source: str | None = None
@@ -37,9 +37,9 @@ class Consent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsConsent:
     """
-    What the person said of SMS: yes or no, for which number, on which page or form, and when (UTC ms).
+    The contact's answer about SMS: yes or no, for which number, on which page or form, and when (UTC ms).
 
-    `at_ms`: None until the ledger keeps it, which knows when the signup came.
+    `at_ms`: may be None until the ledger stores the consent; the ledger then uses the time of the signup.
     """
 
     is_given: bool
@@ -49,18 +49,18 @@ class SmsConsent:
 
     @classmethod
     def of_signup(cls, is_given: bool, *, number: str | None, source: str | None, at_ms: int | None) -> SmsConsent:
-        """`source`, `at_ms`: of the consent to mail that came with it."""
+        """Build the consent from a signup. `source`, `at_ms`: those of the consent to mail in the same signup."""
         return cls(is_given=is_given, number=number, source=source or "signup", at_ms=at_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """
-    One finished assessment, as the website posted it.
+    One finished assessment, as the website posted it. None: not given.
 
     `email` is trimmed and lower-cased. `first_name`: "" when none can be used. `assessment_score`, `gps_score`,
-    `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None:
-    not given. `extra`: unknown fields, kept.
+    `money_score`: 0..100. The four counts of systems: 0..8 each, at most 8 in total. `revenue_leak_total`: dollars,
+    ≥ 0. `extra`: the fields that are unknown here, stored as they came.
     """
 
     email: str

@@ -1,4 +1,4 @@
-"""What all calls of one contact amount to: what Notion shows, and whether the nurture mails go on meanwhile."""
+"""Combines all calls of a contact: the status that Notion shows, and whether nurture mails continue meanwhile."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _HOUR_MS = 3_600_000
 @dataclass(frozen=True, slots=True)
 class BookingSummary:
     """
-    One booking in short, as it is kept with its contact.
+    The short form of a booking that is stored with its contact.
 
-    `called_off_ms`: when it was reported that there is no call any more; None: there is one, or the host asks for
-    another time.
+    `called_off_ms`: when the report arrived that the call is cancelled or rejected; None when it is not, or when the
+    host asks for another time.
     """
 
     state: BookingState
@@ -39,18 +39,20 @@ class BookingSummary:
 
     @property
     def off_for_certain_ms(self) -> int | None:
-        """Until then another host's booking of the same call may be reported after the cancellation of this one."""
+        """
+        When the cancellation is certain: until then the same call may still be reported as booked with another host.
+        """
         return None if self.called_off_ms is None else self.called_off_ms + TOGETHER_MS
 
     def is_ahead(self, now_ms: int) -> bool:
         return self.end_ms > now_ms
 
     def pauses(self, now_ms: int) -> bool:
-        """Somebody who asked for a call waits for it as well as somebody who has one."""
+        """Whether the call pauses nurture mails. A requested call that awaits confirmation counts like a booked one."""
         return self.state in (BookingState.BOOKED, BookingState.AWAITING) and self.is_ahead(now_ms)
 
     def was_just_called_off(self, *, since_ms: int, now_ms: int) -> bool:
-        """After `since_ms`, and another host's booking may still follow."""
+        """Whether it was called off after `since_ms`, and another host's booking may still follow."""
         certain_ms = self.off_for_certain_ms
         return certain_ms is not None and since_ms + TOGETHER_MS <= certain_ms and now_ms < certain_ms
 
@@ -58,9 +60,9 @@ class BookingSummary:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnenrolledContact:
     """
-    Somebody who booked a call and is not enrolled; `id` is what their enrollment's would be.
+    A contact who booked a call and is not enrolled. `id`: the id that their enrollment would have.
 
-    `revision`, `pages`: as of an enrollment.
+    `revision`, `pages`: as in `Enrollment`.
     """
 
     id: EnrollmentId
@@ -71,11 +73,11 @@ class UnenrolledContact:
 
 
 Person = Enrollment | UnenrolledContact
-"""Whom Notion shows: somebody enrolled, or somebody who only booked a call."""
+"""A contact in Notion: enrolled, or known only from a booked call."""
 
 
 def in_short(booking: Booking) -> BookingSummary:
-    """A meeting whose end is unknown lasts an hour."""
+    """Return the booking's short form. A meeting whose end is unknown counts as one hour long."""
     start_ms = booking.start_ms or 0
     is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.asked_anew
     return BookingSummary(
@@ -88,9 +90,9 @@ def in_short(booking: Booking) -> BookingSummary:
 
 def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStanding | None:
     """
-    What Notion shows of a contact's calls; None when there never was one.
+    Return the status that Notion shows for a contact's calls; None when there never was a call.
 
-    The soonest that is booked and not over; else the last that was; else nothing is booked.
+    It is that of the next booked call; without one, that of the latest call held or missed; otherwise *Not Booked*.
     """
     if not calls:
         return None
@@ -112,12 +114,13 @@ def nurture_after(
     now_ms: int,
 ) -> Nurture:
     """
-    What a booking does to the nurture mails of its contact, by the campaign's policy.
+    Return what happens to a contact's nurture mails after a change of a booking, by the campaign's policy.
 
-    `booking`: None when it became somebody else's; `others`: their other calls. A call that the host cancels to ask for
-    another time keeps the person warm: mails that paused come back. A cancellation that ends the mails holds them
-    first, until it is certain, whichever of the calls is looked at meanwhile. `since_ms`: of their signup; what was
-    called off before it ends nothing.
+    `booking`: None when it now belongs to another contact. `others`: the contact's other calls. `since_ms`: the time of
+    their signup; a call that was called off before it ends nothing.
+
+    When the host cancels and asks for another time, paused mails resume. A cancellation that ends the mails first holds
+    them until the cancellation is certain, even when another of the contact's calls changes meanwhile.
     """
     if policy == "continue":
         return "leave"

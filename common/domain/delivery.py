@@ -1,8 +1,8 @@
 """
-One delivery: a step, a reminder of a call or a follow-up of one, by mail or SMS; and what became of it.
+Deliveries and their results. A delivery is a step, a reminder of a call or a follow-up of a call, by mail or SMS.
 
-Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
-channel is a provider and a renderer.
+Kinds differ in data only, and `delivery_of` reads these data from the id. A new kind needs a branch there and a
+renderer; a new channel needs a provider and a renderer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What a follow-up follows: the guest did not come, the call was held, or it was cancelled."""
+    """The event that causes a follow-up: the guest did not come, the call was held, or the call was cancelled."""
 
     NO_SHOW = "no_show"
     COMPLETED = "completed"
@@ -35,31 +35,35 @@ class Channel(StrEnum):
 
     @property
     def key_remembered_ms(self) -> int:
-        """For how long its provider recognizes a repetition by its key; 0: it knows no keys."""
+        """How long the provider recognizes a repeated request by its idempotency key; 0: it has no such keys."""
         return KEY_REMEMBERED_MS if self is Channel.EMAIL else 0
 
     @property
     def has_keys(self) -> bool:
-        """Whether its provider recognizes a repetition at all; else what may be out is looked for."""
+        """
+        Whether the provider has idempotency keys. If not, a message whose outcome is unknown is looked up in the
+        provider's list.
+        """
         return self.key_remembered_ms > 0
 
     @property
     def suffix(self) -> str:
-        """What a delivery's name ends with: "" for mail, whose ids are older than any other channel."""
+        """The end of a delivery's name. It is "" for mail, because its ids date from before there were channels."""
         return "" if self is Channel.EMAIL else f".{self}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """
-    What is known of a delivery before anybody looks into the store.
+    The facts that a delivery's id contains, without reading the store.
 
     `owner`: the enrollment (`enr_…`) or the booking's guest (`bkg_…`) that it belongs to. `name`: `step-3`, or
-    `1764856800000/24h`, by SMS `1764856800000/24h.sms`; owner and name are the id. `short_name`: `step-3`, `24h`,
-    `24h.sms`; `plan_name`: the same without the channel, as the campaign calls it. `label`: as the timeline calls it.
-    `gap_applies`: the minimum gap and the order of the owner's deliveries apply to it. `expires_ms`: from then on it is
-    not sent. `call_state`: the state of the owner's call in which it is sent; `call_start_ms`: and only while it starts
-    then. `trigger`: of a follow-up.
+    `1764856800000/24h`, by SMS `1764856800000/24h.sms`; the id is the owner and the name. `short_name`: `step-3`,
+    `24h`, `24h.sms`. `plan_name`: the short name without the channel, as the campaign calls it. `label`: its name in
+    the timeline. `gap_applies`: whether the minimum gap and the order of the owner's deliveries apply. `expires_ms`:
+    it is not sent from this time on. `call_state`: it is sent only while the owner's call is in this state.
+    `call_start_ms`: it is sent only while the call starts at this time. `trigger`: a follow-up's trigger, otherwise
+    None.
     """
 
     id: DeliveryId
@@ -84,7 +88,7 @@ class Delivery:
 
     @property
     def step(self) -> Step | None:
-        """None for other kinds."""
+        """The step, or None for a delivery of another kind."""
         return step_of(self.name) if self.kind is Kind.STEP else None
 
 
@@ -94,11 +98,11 @@ _STATE_OF: Mapping[Trigger, str] = {
     Trigger.COMPLETED: "completed",
     Trigger.CANCELLED: "cancelled",
 }
-"""States of `series.BookingState`."""
+"""The values are those of `series.BookingState`."""
 
 
 def delivery_of(delivery_id: DeliveryId) -> Delivery:
-    """Raises ValueError for what is no delivery's id."""
+    """Return the delivery with this id. Raises ValueError if it is not the id of a delivery."""
     owner, name = split_delivery_id(delivery_id)
     if owner.startswith("enr_"):
         return Delivery(
@@ -162,17 +166,17 @@ class DeliveryStatus(StrEnum):
 
     @property
     def is_sent(self) -> bool:
-        """The provider accepted it."""
+        """Whether the provider accepted it."""
         return self in _SENT
 
     @property
     def is_reported(self) -> bool:
-        """The provider's webhooks said what became of it after it was accepted."""
+        """Whether the provider's webhooks reported what happened to it after it was accepted."""
         return self in _SENT and self is not DeliveryStatus.ACCEPTED
 
     @property
     def is_final(self) -> bool:
-        """The sequence no longer waits for it."""
+        """Whether the enrollment no longer waits for it."""
         return self in _SENT or self in (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
 
 
@@ -184,10 +188,10 @@ _SENT = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    What the ledger remembers of one delivery that has a final status.
+    The ledger's record of a delivery that has a final status.
 
-    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did.
-    `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
+    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did. `attempts`: how
+    many attempts there were. `detail`: the provider's id if it was sent, otherwise the reason.
     """
 
     final_status: DeliveryStatus

@@ -1,4 +1,4 @@
-"""One contact's way through one version of the campaign."""
+"""An enrollment: one contact in one campaign, its status and its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Status(StrEnum):
     """
     `accepted` (durable, not yet classified) → `active` → `completed` or `exited`.
 
-    `held`: a signup beyond a bound, which is `accepted` once it is released.
+    `held`: a signup above an hourly limit; it becomes `accepted` when it is released.
     """
 
     HELD = "held"
@@ -29,37 +29,41 @@ class ExitReason(StrEnum):
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     LEFT = "left"
-    """This series only; the address may be written to."""
+    """The contact left this campaign only; the address may get other mail."""
     REFUSED = "refused"
     """The provider does not accept the address as a recipient."""
     SUPPRESSED = "suppressed"
-    """By a person of the team, with `advent suppress` or in the provider's suppression list."""
+    """The team suppressed the address, with `advent suppress` or in the provider's suppression list."""
     STOPPED = "stopped"
-    """By a rule of the campaign, or by a person of the team; the address is not suppressed."""
+    """A rule of the campaign or the team ended the enrollment; the address is not suppressed."""
     UNKNOWN = "unknown"
-    """A rebuild found an early end without a readable reason; a person decides whether they may be written to."""
+    """A rebuild found an early end without a readable reason; an operator decides whether the contact may get mail."""
 
     @property
     def is_suppressing(self) -> bool:
-        """Whether nothing more goes to the address, in no campaign."""
+        """Whether the address gets no more mail from any campaign."""
         return self not in (ExitReason.STOPPED, ExitReason.LEFT)
 
     @property
     def is_persons_word(self) -> bool:
-        """Somebody wants no more, on any channel; the others say that a mailbox takes no mail."""
+        """
+        Whether a person wants no more messages, on any channel. The other suppressing reasons only say that the
+        mailbox cannot be used.
+        """
         return self in (ExitReason.UNSUBSCRIBED, ExitReason.COMPLAINED, ExitReason.SUPPRESSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment:
     """
-    What the ledger knows of one person in one campaign.
+    The ledger's record of one contact in one campaign.
 
-    `anchor_ms`: the instant the gateway received the first signup, or a held one was released; every step counts from
-    it. `next_step` and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
-    final statuses so far, by step. `language`: one of the campaign's, None: its default. `contact`: the id with
-    which the person's calls are kept, None: its own.
-    `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
+    `anchor_ms`: when the gateway received the first signup, or a held signup was released; all steps count from it.
+    `assessed_ms`: when the newest assessment arrived. `next_step`, `next_due_ms`: the step that waits in the schedule,
+    None when none does. `records`: final statuses so far, by step. `language`: one of the campaign's languages, None
+    for its default. `contact`: the id under which the contact's calls are stored, None when it is this enrollment's
+    own id. `revision` counts changes; `mirrored_revision` is the one that Notion shows. `pages`: Notion page ids, by
+    database.
     """
 
     id: EnrollmentId
@@ -81,11 +85,11 @@ class Enrollment:
 
     @property
     def contact_id(self) -> EnrollmentId:
-        """The id with which the person's calls are kept: of their enrollment in the first campaign."""
+        """The id under which the contact's calls are stored: the id of their enrollment in the first campaign."""
         return self.contact or self.id
 
     def final_status_of(self, step: Step) -> tuple[DeliveryStatus, str]:
-        """One status and one reason for every step, also for those that were never claimed."""
+        """Return the status and the reason of a step, even if the step was never claimed."""
         record = self.records.get(step)
         if record is not None:
             return record.final_status, record.detail

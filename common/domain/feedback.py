@@ -1,4 +1,4 @@
-"""What the provider reports of a mail or an SMS after it accepted it; repeated, late, in any order."""
+"""Feedback: the provider's reports about an accepted mail or SMS. They can be repeated, late and in any order."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId
 
 SOFT_BOUNCE_LIMIT = 5
-"""Mailbox bounces in a row after which an address rests, unless the setting says otherwise."""
+"""The number of soft bounces in a row after which an address rests, unless the setting says otherwise."""
 
 CONTENT_BOUNCE_PEOPLE = 3
-"""Refusals of the content for so many people within a day are the campaign's fault."""
+"""When the content is refused for this many contacts within a day, the fault lies with the campaign."""
 
 UNKNOWN_ID = "unknown"
-"""In place of the provider's id of a mail, when an event does not name it."""
+"""Stands for the provider's id of a mail when an event does not contain it."""
 
 PREVIOUS_COMPLAINT = "previous_complaint"
-"""Resend's reason for suppressing a mail to somebody who once called one spam; others bounced once."""
+"""Resend's reason for suppressing a mail to a contact who once reported spam. For other reasons, they once bounced."""
 
 
 class FeedbackKind(StrEnum):
     """
-    One event of the provider. Of several for one mail, complained > bounced, suppressed > delivered decides.
+    The kind of a provider's event. When a mail has several, the strongest decides: complained, then bounced or
+    suppressed, then delivered.
 
-    The others end nothing. Soft bounces are counted: several in a row make an address rest. A contact who opens a
-    mail is no better than one who does not.
+    The other kinds end nothing. Soft bounces are counted: after several in a row an address rests. Opens and clicks
+    change nothing for a contact.
     """
 
     SENT = "sent"
@@ -37,14 +38,14 @@ class FeedbackKind(StrEnum):
     DELAYED = "delayed"
     BOUNCED = "bounced"
     SOFT_BOUNCED = "soft-bounced"
-    """The mailbox took it not, or for a reason nobody could determine: the next mail may well arrive."""
+    """The mailbox refused this mail, or it bounced for an unknown reason; the next mail may well arrive."""
     CONTENT_BOUNCED = "content-bounced"
-    """Refused for what it contains: no fault of the address."""
+    """Refused because of its content; the address is not at fault."""
     COMPLAINED = "complained"
     SUPPRESSED = "suppressed"
-    """Accepted, and never handed on: the address bounced or complained before."""
+    """Accepted but never sent on, because the address bounced or complained before."""
     FAILED = "failed"
-    """Accepted, and never handed on: the quota of the day. No fault of the address."""
+    """Accepted but never sent on, because the daily quota was used up; the address is not at fault."""
     OPENED = "opened"
     CLICKED = "clicked"
 
@@ -52,13 +53,13 @@ class FeedbackKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """
-    One event about one mail.
+    One event about one mail or SMS.
 
-    `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail
-    was for, enrolled or not. `event_ms`: when it happened by the provider's clock; `mailed_ms`: when it accepted the
-    mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not reported. `detail`: its
-    reason, without anything personal, or "". `number`: where an SMS went (E.164), which ends mail to nobody;
-    `number_ends`: why no further SMS goes to it.
+    `delivery_id`: None for a mail without our tags; `provider_id` may identify it. `contact_id`: the contact to whom it
+    was sent, enrolled or not. `event_ms`: when it happened, by the provider's clock. `mailed_ms`: when the provider
+    accepted the mail. `received_ms`: arrival at the gateway. `address`: the address of the mail, None when not
+    reported. `detail`: the reason without personal data, or "". `number`: the number of an SMS (E.164); its feedback
+    never ends mail. `number_ends`: why the number gets no further SMS.
     """
 
     kind: FeedbackKind
@@ -75,7 +76,10 @@ class Feedback:
 
     @classmethod
     def from_fields(cls, reported: Mapping[str, Any]) -> Feedback:
-        """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
+        """
+        Read feedback from the output of `dataclasses.asdict`, also after a round trip through JSON. Raises ValueError
+        or TypeError for anything else.
+        """
         if unknown := reported.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"feedback has no {', '.join(sorted(unknown))}")
         ends = reported.get("number_ends")
@@ -89,7 +93,7 @@ class Feedback:
 
     @property
     def ends(self) -> ExitReason | None:
-        """Why the sequence ends and the address, or the number, is suppressed; None for what decides nothing."""
+        """Why the enrollment ends and the address (or number) is suppressed; None if this event ends nothing."""
         if self.is_of_sms:
             return self.number_ends
         if self.kind is FeedbackKind.SUPPRESSED and self.detail == PREVIOUS_COMPLAINT:

@@ -1,4 +1,4 @@
-"""What follows a call that was missed, held or cancelled, by mail and SMS, when, and why one is not sent."""
+"""Plans the mails and SMS after a call that was missed, held or cancelled: which, when, and why one is not sent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from common.domain.series import Booking, BookingState
 
 TAKEN_BACK: Final = "the mark was taken back"
 ABSENT: Final = "somebody was marked absent"
-"""The host, or a guest who came along: no thanks for a call that may not have been held."""
+"""The host or a further attendee was absent: no thanks are sent for a call that may not have been held."""
 SENT_BEFORE: Final = "another follow-up of this call was sent"
 
 FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, str(BookingState.BOOKED))
-"""Reasons of this file that change with the booking, besides those of `reminders.PLANNED_AWAY`."""
+"""Skip reasons set by this plan that can change with the booking, in addition to `reminders.PLANNED_AWAY`."""
 
 _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
@@ -30,11 +30,12 @@ _MINUTE_MS = 60_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpRules:
     """
-    `after_ms`: name (`missed`, by SMS `missed.sms`) and trigger of each follow-up, and how long after the trigger. Pace
-    already applied.
+    A campaign's rules for follow-ups, pace already applied.
 
-    `grace_ms`: as long a mark can be set or taken back. `lateness_max_ms`: what was due longer ago is not sent.
-    `unmarked_after_ms`: so long after the end of a call somebody should have said how it went.
+    `after_ms`: name (`missed`, by SMS `missed.sms`) and trigger of each follow-up, and how long after the trigger it is
+    due. `grace_ms`: how long the team has to set or withdraw a no-show mark. `lateness_max_ms`: a follow-up that was
+    due longer ago is not sent. `unmarked_after_ms`: how long after the end of a call it becomes *unmarked* if nobody
+    has reported how it went.
     """
 
     after_ms: tuple[tuple[str, Trigger, int], ...]
@@ -44,7 +45,7 @@ class FollowUpRules:
 
 
 def follow_up_rules(follow_ups: Sequence[tuple[str, Trigger, int]], pace: Pace) -> FollowUpRules:
-    """Of follow-ups at this pace: marks count after two hours, a call is unmarked after a day."""
+    """Return the rules at this pace: marks count after two hours, and a call is unmarked after a day."""
     day_ms = pace.divided(_MINUTE_MS if pace.testing else 24 * _HOUR_MS)
     return FollowUpRules(
         after_ms=tuple(follow_ups),
@@ -59,7 +60,7 @@ class FollowUp:
     """
     One follow-up of a call. `name`: `no_show/missed`, or `no_show/missed.sms`.
 
-    `because`: why it is skipped, None when it is to be sent.
+    `because`: why it is skipped; None when it will be sent.
     """
 
     id: DeliveryId
@@ -70,7 +71,12 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class _Occurrence:
-    """A trigger that was reported: `from_ms` by whoever reports it, `received_ms` here, from which it counts."""
+    """
+    A reported trigger.
+
+    `from_ms`: when it happened, by the reporter's clock. `received_ms`: when the report arrived here; the follow-up
+    counts from it. Neither is before the call. `because`: why no follow-up is sent, None when one is.
+    """
 
     from_ms: int
     received_ms: int
@@ -81,9 +87,9 @@ def follow_ups_of(
     booking: Booking, events: Sequence[BookingEvent], rules: FollowUpRules, *, now_ms: int
 ) -> list[FollowUp]:
     """
-    Those whose trigger was ever reported, each to be sent or with its reason; none while nobody knows the address.
+    Return the follow-ups whose trigger was ever reported; none while the guest's address is unknown.
 
-    `events`: those of the booking that concern its guest.
+    `events`: the booking's events that concern its guest.
     """
     if booking.email is None:
         return []
@@ -108,8 +114,9 @@ def follow_ups_of(
 
 def as_of(booking: Booking, events: Sequence[BookingEvent], rules: FollowUpRules, *, now_ms: int) -> Booking:
     """
-    The booking now. Of a call that is over a mark that was taken back says that the guest came; where nobody says
-    anything for long, it is unmarked, if a guest's address is known. `events`: as in `follow_ups_of`.
+    Return the booking with its state at `now_ms`. After the end of a call, a withdrawn no-show mark means that the
+    guest came. When nobody reports how the call went, it becomes *unmarked*, provided the guest's address is known.
+    `events`: as in `follow_ups_of`.
     """
     end_ms = _end_ms(booking)
     if end_ms is None or now_ms < end_ms:
@@ -121,15 +128,15 @@ def as_of(booking: Booking, events: Sequence[BookingEvent], rules: FollowUpRules
 
 
 def unmarked_at_ms(booking: Booking, rules: FollowUpRules) -> int | None:
-    """From when on the call is unmarked unless somebody reports how it went; None: that is known, or there is none."""
+    """Return when the call becomes *unmarked* if nobody reports how it went; None if that is known or there is none."""
     end_ms = _end_ms(booking)
     return None if end_ms is None else end_ms + rules.unmarked_after_ms
 
 
 def _end_ms(booking: Booking) -> int | None:
     """
-    Of a call of which nobody has reported yet how it went; None also where no mark could say it, because nobody knows
-    whose the call is, and nothing would follow.
+    Return the end of a call whose result is not reported yet, otherwise None. None also when the guest's address is
+    unknown: then no mark can name them, and no follow-up can be sent.
     """
     is_open = booking.state is BookingState.BOOKED and booking.start_ms is not None and booking.email is not None
     return in_short(booking).end_ms if is_open else None
@@ -144,7 +151,7 @@ def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool, is_mai
 
 
 def _no_show(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
-    """Counts from the first mark after which none was taken back, and not from before the call."""
+    """Return the no-show. It counts from the first mark that was not withdrawn later, but not before the call."""
     marks = [(event, marked) for event in _marks(events) if (marked := _absence_of(event, booking)) is not None]
     if not any(is_absent for _, is_absent in marks):
         return None
@@ -161,7 +168,7 @@ def _no_show(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | 
 
 
 def _completed(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
-    """Counts from the end of the call."""
+    """Return the completion. It counts from the end of the call."""
     ended = [event for event in events if event.kind is BookingKind.ENDED]
     if not ended:
         return None
@@ -190,18 +197,18 @@ _OCCURRENCES: Mapping[Trigger, Callable[[Booking, Sequence[BookingEvent]], _Occu
 
 
 def _marks(events: Sequence[BookingEvent]) -> list[BookingEvent]:
-    """Oldest first."""
+    """Return the no-show marks, oldest first."""
     marks = [event for event in events if event.kind is BookingKind.NO_SHOW]
     return sorted(marks, key=lambda event: (event.event_ms, event.digest()))
 
 
 def _absence_of(event: BookingEvent, booking: Booking) -> bool | None:
-    """Whether it marks this guest as absent; None: it is not about them."""
+    """Return whether the event marks this guest as absent; None if it does not name them."""
     return next((is_absent for address, is_absent in event.no_shows if address == booking.email), None)
 
 
 def _is_somebody_absent(booking: Booking, events: Sequence[BookingEvent]) -> bool:
-    """With seats, the absence of another guest is their own matter."""
+    """Whether anybody was absent. In a booking with seats only the host's absence counts, not that of other guests."""
     absent = dict(mark for event in _marks(events) for mark in event.no_shows)
     hosts = {event.organizer_email for event in events}
     concerned = hosts if any(event.is_seated for event in events) else absent.keys()

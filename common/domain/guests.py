@@ -1,8 +1,8 @@
 """
-Whose call a booking is: its guests, and the events that concern each of them.
+The guests of a booking, and the events that concern each of them.
 
-A booking has one guest, its first attendee, whatever the address; one with seats has as many as it has attendees. Each
-guest has an own state and own reminders, `series.py` says which.
+A booking has one guest, its first attendee, even if the address changes. A booking with seats has one guest for each
+attendee. Each guest has their own state (`series.py`) and their own reminders.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import BookingId, GuestId, booking_id, seat_id
 
 CHANGES_OF_DETAILS = (BookingKind.REASSIGNED, BookingKind.RELOCATED)
-"""Who holds the call and where; they concern every guest."""
+"""Changes of the host or the place; they concern every guest."""
 
 _CONCERNS_ALL = (*CHANGES_OF_DETAILS, BookingKind.ENDED, BookingKind.NO_SHOW)
 _DECIDING = (
@@ -30,9 +30,10 @@ _DECIDING = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
     """
-    One guest of one booking, and what concerns them: in each event, only what it says of this person.
+    One guest of one booking.
 
-    `seat`: the address that has the seat; None: the booking has no seats, and this is its only guest.
+    `seat`: the address that has the seat; None: the booking has no seats, and this is its only guest. `events`: the
+    events that concern them; with seats, each event contains this person's data only.
     """
 
     id: GuestId
@@ -43,7 +44,8 @@ class Guest:
     @property
     def deciding(self) -> list[BookingEvent]:
         """
-        Those that decide the state. Where they were all lost, what ended, or was given to another host, was booked.
+        The events that decide the state. If all of these were lost, the reports of its end or of another host or place
+        take their part: a call that ended or was changed had been booked.
         """
         deciding = [event for event in self.events if event.kind in _DECIDING]
         fallback = (*CHANGES_OF_DETAILS, BookingKind.ENDED)
@@ -51,16 +53,16 @@ class Guest:
 
     @property
     def is_moved_away(self) -> bool:
-        """It was moved, and nobody knows to which booking."""
+        """Whether the booking was moved to an unknown booking."""
         return any(event.kind is BookingKind.LOST_MOVE for event in self.events)
 
 
 def guests_of(events: Iterable[BookingEvent], first_guests: Mapping[BookingId, str]) -> list[Guest]:
     """
-    Every guest of every booking that these events are about.
+    Return every guest of every booking in `events`.
 
-    `first_guests`: by booking, the address that holds the booking's own id, from before it was known to have seats;
-    this guest keeps it, so that their reminders go on under the same names.
+    `first_guests`: maps a booking to the address of the guest who got the booking's own id before its seats were known.
+    This guest keeps that id, so their reminders keep their ids too.
     """
     by_uid: dict[str, list[BookingEvent]] = defaultdict(list)
     for event in events:
@@ -69,13 +71,13 @@ def guests_of(events: Iterable[BookingEvent], first_guests: Mapping[BookingId, s
 
 
 def concerns(event: BookingEvent, seat: str | None) -> bool:
-    """Whether an event about a booking is about this guest: one that it names, or any when it names nobody."""
+    """Whether an event of a booking concerns this guest: it names them, names nobody, or is about the whole booking."""
     named = event.attendees
     return seat is None or event.kind in _CONCERNS_ALL or not named or any(one.email == seat for one in named)
 
 
 def events_about(address: str, events: Sequence[BookingEvent]) -> tuple[BookingEvent, ...]:
-    """Of the events of one booking, those that concern the guest with this address, without the names of others."""
+    """Return those events of one booking that concern the guest with this address; with seats, without other guests."""
     if not any(event.is_seated for event in events):
         return tuple(events)
     return tuple(event.about(address) for event in events if concerns(event, address))
@@ -98,7 +100,10 @@ def _guests(uid: str, events: Sequence[BookingEvent], first_guest: str | None) -
 
 
 def _seats(events: Sequence[BookingEvent]) -> list[str]:
-    """The addresses that have, or had, a seat; none where no event says that there are seats. A mark names anybody."""
+    """
+    Return the addresses that have or had a seat, or nothing when no event mentions seats. No-show marks do not count,
+    because they can name anybody.
+    """
     if not any(event.is_seated for event in events):
         return []
     named = {one.email for event in events if event.kind is not BookingKind.NO_SHOW for one in event.attendees}

@@ -1,8 +1,9 @@
 """
-Calls that Cal.com gives to another host under a new uid.
+Handovers: calls that move to another host under a new uid.
 
-A round-robin booking keeps its uid. One of a managed event type is cancelled, and the other host's own event type gets
-a booking of the same guest at the same time, with a new uid and a new iCalUID; nothing that Cal.com reports joins them.
+When the host changes, a round-robin booking keeps its uid. A booking of a managed event type is cancelled instead, and
+the other host's event type gets a booking of the same guest at the same time, with a new uid and a new iCalUID. Nothing
+that Cal.com reports connects the two.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from common.domain.guests import Guest
 from common.domain.ids import GuestId
 
 TOGETHER_MS: Final = 600_000
-"""Cal.com makes the new booking and cancels the old one in one step; so far apart they are reported at most."""
+"""
+The longest time between the events of the new booking and of the old one's cancellation. Cal.com does both in one step.
+"""
 
-_MAKING: Final = (BookingKind.REQUESTED, BookingKind.CREATED)
+_CREATION_KINDS: Final = (BookingKind.REQUESTED, BookingKind.CREATED)
 
 
 def handovers(guests: Sequence[Guest]) -> Iterator[tuple[GuestId, GuestId]]:
-    """Pairs: the guest of the new booking, and of the one that it replaced. Without seats, which name their guests."""
+    """Yield pairs: the guest of the new booking and the guest of the booking it replaced. Skips bookings with seats."""
     alone = [guest for guest in guests if guest.seat is None]
     for new, old in permutations(alone, 2):
         if _guest_and_start(new) == _guest_and_start(old) and _is_handover(new, old):
@@ -31,10 +34,10 @@ def handovers(guests: Sequence[Guest]) -> Iterator[tuple[GuestId, GuestId]]:
 
 def _is_handover(new: Guest, old: Guest) -> bool:
     """
-    The new booking was made when the old one was cancelled; or all that is reported of it is that it has another host,
-    so that it was made for that.
+    Whether the new booking was made when the old one was cancelled, or is known only from a report of its new host:
+    then it was made for the handover.
     """
-    made, decided = _made(new), max(old.deciding, key=_time)
+    made, decided = _creation_event(new), max(old.deciding, key=_time)
     if made is None or min(event.event_ms for event in old.deciding) >= made.event_ms or decided.request_reschedule:
         return False
     if made.kind is BookingKind.REASSIGNED and decided.event_ms <= made.event_ms + TOGETHER_MS:
@@ -42,17 +45,17 @@ def _is_handover(new: Guest, old: Guest) -> bool:
     return decided.kind is BookingKind.CANCELLED and abs(decided.event_ms - made.event_ms) <= TOGETHER_MS
 
 
-def _made(guest: Guest) -> BookingEvent | None:
-    """The event by which this booking came to be; None: by a move, which names the booking before, or nobody knows."""
+def _creation_event(guest: Guest) -> BookingEvent | None:
+    """Return the event that created this booking; None if it is unknown, or a move, which names the old booking."""
     if any(event.kind is BookingKind.RESCHEDULED or event.reschedule_uid for event in guest.events):
         return None
-    made = [event for event in guest.events if event.kind in _MAKING]
+    made = [event for event in guest.events if event.kind in _CREATION_KINDS]
     reassigned = [event for event in guest.deciding if event.kind is BookingKind.REASSIGNED]
     return min(made or reassigned, key=_time, default=None)
 
 
 def _guest_and_start(guest: Guest) -> tuple[str | None, int | None]:
-    """As reported last; unequal to any other where it is not known."""
+    """Return address and start as last reported. If one is unknown, the result differs from every other guest's."""
     newest_first = sorted(guest.deciding + list(guest.events), key=_time, reverse=True)
     email = next((event.email for event in newest_first if event.email and event.kind is not BookingKind.NO_SHOW), None)
     start_ms = next((event.start_ms for event in newest_first if event.start_ms is not None), None)

@@ -1,4 +1,4 @@
-"""A rendered message, as it is frozen and handed to the provider; and one as the provider lists it."""
+"""A rendered mail, as it is frozen and sent to the provider, and a mail as the provider lists it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file of text. `content_type`: as in `text/calendar; charset=utf-8`."""
+    """A text file. `content_type`: such as `text/calendar; charset=utf-8`."""
 
     filename: str
     content_type: str
@@ -18,17 +18,17 @@ class Attachment:
 
     @property
     def encoded(self) -> str:
-        """In base64, as it travels."""
+        """The content in base64, as it is sent."""
         return base64.b64encode(self.content.encode()).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """
-    One message, byte for byte: a retry with other bytes is refused by the provider (409).
+    One mail, byte for byte: the provider refuses a retry with other bytes (409).
 
-    `tags`: names and values of ASCII letters, digits, `_` and `-` only (Resend refuses others); the provider's
-    webhooks bring them back, which is how an event finds its delivery.
+    `tags`: names and values contain only ASCII letters, digits, `_` and `-`, because Resend refuses others. The
+    provider's webhooks return the tags, and they identify the delivery of an event.
     """
 
     sender: str
@@ -42,7 +42,7 @@ class Mail:
     attachments: tuple[Attachment, ...] = ()
 
     def frozen(self) -> str:
-        """Without what came later while it is empty: an older worker can send it too."""
+        """Return the mail as JSON. A field that was added later is left out while empty, for older workers."""
         fields = {name: value for name, value in asdict(self).items() if name != "attachments" or value}
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
@@ -56,10 +56,10 @@ class Mail:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedMail:
     """
-    One mail as Resend lists it, newest first; the list knows neither tags nor idempotency keys.
+    A mail in Resend's list, which is sorted newest first and contains neither tags nor idempotency keys.
 
-    `last_event` is its word for what became of it (`sent`, `delivered`, …); `sender` as it was given. `to`: normal
-    addresses.
+    `to`: normal addresses. `last_event`: Resend's word for the mail's status (`sent`, `delivered`, …). `sender`: as we
+    gave it to Resend.
     """
 
     id: str
@@ -72,7 +72,7 @@ class AcceptedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMail:
-    """One mail as the provider keeps it; `html`, `text`: "" for a part that it does not have."""
+    """A mail as the provider stores it. `html`, `text`: "" for a part that it does not have."""
 
     subject: str
     html: str

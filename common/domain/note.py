@@ -1,4 +1,4 @@
-"""What became of a field that could not be used as it was sent. It is never a reason to lose a signup or a booking."""
+"""Notes about fields that could not be used as sent. Such a field never causes the loss of a signup or a booking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kept = str | int | float | None
 
 
 class NoteKind(StrEnum):
-    """Which metric counts it; `REPAIRED` is counted by none, because nothing was lost."""
+    """What happened to the field. A metric counts each kind except `REPAIRED`, because nothing was lost."""
 
     DROPPED = "dropped"
     REPAIRED = "repaired"
@@ -22,10 +22,10 @@ class NoteKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """
-    One field of a signup or a booking. `what`: a sentence without anything that was sent but cleaned names of fields.
+    A note about one field of a signup or a booking.
 
-    `field`: the known name. `kept`: the value that is used instead; None: none. `sent_as`: for RENAMED and UNKNOWN, the
-    name that was sent.
+    `field`: the name that we know. `what`: a sentence; of the text that was sent it contains only cleaned field names.
+    `kept`: the value that is used instead; None for none. `sent_as`: for RENAMED and UNKNOWN, the name that was sent.
     """
 
     kind: NoteKind
@@ -36,19 +36,19 @@ class Note:
 
     @property
     def is_on_timeline(self) -> bool:
-        """Unknown fields are kept with the assessment, so there is nothing to report to a person about them."""
+        """Whether the timeline shows it. It does not for unknown fields, because the assessment stores them anyway."""
         return self.kind is not NoteKind.UNKNOWN
 
     def to_json(self) -> str:
-        """The detail of an entry of the timeline."""
+        """Return the note as the detail of a timeline entry."""
         return json.dumps({"field": self.field, "what": self.what, "kept": self.kept}, ensure_ascii=False)
 
 
 def note_fields(notes: tuple[Note, ...]) -> list[dict[str, Any]]:
-    """For the spool."""
+    """Return the notes as plain values for the spool."""
     return [asdict(note) for note in notes]
 
 
 def read_notes(fields: list[dict[str, Any]]) -> tuple[Note, ...]:
-    """Raises TypeError or ValueError when `note_fields` did not write it."""
+    """Read notes that `note_fields` wrote. Raises TypeError or ValueError for anything else."""
     return tuple(Note(**{**one, "kind": NoteKind(one["kind"])}) for one in fields)

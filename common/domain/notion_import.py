@@ -1,4 +1,4 @@
-"""A row of the Email Sequence database, read back: what is left of an enrollment after the loss of a store."""
+"""Reads a row of Notion's Email Sequence database back into an enrollment, for a rebuild after the loss of a store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from common.domain.ids import Step, normal_address
 from common.domain.projection import ENDED_IN_ORDER, CampaignColumns
 
 AS_NOTION_SHOWS = "as Notion shows it"
-"""In place of a provider's id that nobody remembers."""
+"""Stands for the provider's id when that is unknown."""
 
 _USUAL = CampaignColumns(name="")
 
@@ -22,7 +22,7 @@ COUNTS = ("Red Systems", "Orange Systems", "Yellow Systems", "Green Systems")
 
 
 class Unreadable(ValueError):
-    """A row that says too little of a person to write to them; the text names the columns and the cure."""
+    """The row lacks data that are needed to send mail to the contact. The text names the columns and the fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class SequenceRow:
     """
     One row as Notion shows it.
 
-    `values`: what is there, by our own column names: text, number, bool, aware datetime, or None. `columns`: those the
-    database has. `created`, `edited`: instants in Notion's spelling, to the minute.
+    `values`: the cells by our own column names: text, number, bool, aware datetime, or None. `columns`: the columns
+    that the database has. `created`, `edited`: times in Notion's format, to the minute.
     """
 
     page_id: str
@@ -45,11 +45,11 @@ class SequenceRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """
-    What Notion remembers of one enrollment.
+    An enrollment as read from Notion.
 
-    `enrollment_id`: as the row shows it. `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended
-    early. `is_completed`: nothing more is to be sent. `language`: in which they were written to. `segment`: where the
-    assessment does not tell it. `differs`: the row has to be written again.
+    `enrollment_id`: as in the row. `sent_ms`: when each step was accepted. `exit_reason`: why the enrollment ended
+    early. `is_completed`: no more steps will be sent. `language`: the language of the contact's mails. `segment`: the
+    segment in the row, for campaigns whose assessment does not determine it. `differs`: the row must be written again.
     """
 
     assessment: Assessment
@@ -64,12 +64,12 @@ class Restored:
     segment: str | None = None
     differs: bool = False
     ids: Mapping[Step, str] = field(default_factory=dict)
-    """The provider's ids of sent steps, where its list tells them."""
+    """The provider's ids of sent steps, as far as its list contains them."""
     enrollment_id: str | None = None
 
 
 def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
-    """`columns`: of the campaign. Raises Unreadable, with everything that is wrong at once."""
+    """Read a row. `columns`: the campaign's columns. Raises Unreadable with all problems of the row."""
     problems: list[str] = []
     email = _address(row, problems)
     anchor = row.values.get("Signup Date")
@@ -119,9 +119,10 @@ def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
 
 def merged(rows: Sequence[Restored]) -> Restored:
     """
-    All rows of one person as one: every step that any of them shows as sent, the earliest signup, any exit.
+    Combine all rows of a contact: every step that any row shows as sent, the earliest signup, any exit.
 
-    The oldest row is the one that is kept, as the mirror does it; the one that was edited last says who it is.
+    The oldest row survives, as in `common/providers/notion/duplicates.py`. The row that was edited last provides the
+    contact's data.
     """
     kept = min(rows, key=lambda row: (row.created, row.page_id))
     newest = max(rows, key=lambda row: (row.edited, row.page_id))
@@ -145,7 +146,7 @@ def merged(rows: Sequence[Restored]) -> Restored:
 
 
 def by_person(rows: Iterable[Restored]) -> list[Restored]:
-    """One for each address, in the order of their first rows."""
+    """Return one result for each address, in the order of the addresses' first rows."""
     people: dict[str, list[Restored]] = {}
     for row in rows:
         people.setdefault(row.assessment.email, []).append(row)
@@ -159,10 +160,12 @@ def _sent(row: SequenceRow, columns: CampaignColumns) -> dict[Step, int]:
 
 def _exit_reason(row: SequenceRow, columns: CampaignColumns) -> ExitReason | None:
     """
-    A contact who left must not be written to again, also when the reason cannot be read.
+    Return why the contact left. A contact who left must not get mail again, so UNKNOWN stands for a reason that cannot
+    be read.
 
-    A completed sequence without all its dates may have ended in any way. So may one with all of them whose assessment
-    is not completed: the mirror marks there, without a column for reasons, who left after the last mail.
+    UNKNOWN also stands for a completed sequence without all its dates, whose end is not known, and for one with all its
+    dates and *Assessment Completed* unticked: if the database has no *Exit Reason* column, `projection.py` marks a
+    contact who left after the last mail in this way.
     """
     text = (_text(row, "Exit Reason") or "").lower()
     if text == ENDED_IN_ORDER:
@@ -190,20 +193,23 @@ def _text(row: SequenceRow, column: str) -> str | None:
 
 
 def _first_name(row: SequenceRow, email: str) -> str:
-    """The title stands in for it, unless it shows the business or the address, as that of a person without a name."""
+    """Return the first name, or the row's title, unless the title is the business or the address."""
     title = row.title.strip()
     is_name = title not in (_text(row, "Business Name"), email)
     return _text(row, "First Name") or (title if is_name else "")
 
 
 def _own_fields(row: SequenceRow, columns: CampaignColumns) -> dict[str, object]:
-    """A box that is not ticked says nothing: Notion has no other word for a value that was not given."""
+    """
+    Return the campaign's own fields. A checkbox that is not ticked is left out, because Notion shows a missing value in
+    the same way.
+    """
     shown = {name: one.shown(row.values.get(one.name)) for name, one in columns.fields.items()}
     return {name: value for name, value in shown.items() if value not in (None, False)}
 
 
 def _consent(row: SequenceRow) -> Consent | None:
-    """As `consent_line` wrote it; what a person wrote by hand is its text."""
+    """Read what `consent_line` wrote. Anything else was written by hand and becomes the consent's text."""
     line = _text(row, "Consent")
     if line is None:
         return None
@@ -239,7 +245,7 @@ def _number(row: SequenceRow, column: str, most: int, problems: list[str]) -> Nu
 
 
 def _optional(row: SequenceRow, column: str, most: int | None) -> Number | None:
-    """What is out of its bounds was entered by hand, and says nothing."""
+    """Return the number, or None if it is out of bounds: then it was entered by hand and is ignored."""
     value = row.values.get(column)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None

@@ -1,7 +1,7 @@
 """
-All people of a list, so arranged that a filter, an order or a page of 100,000 does not go through 100,000.
+An index of all contacts in memory: a filter, a sort order or a page of 100,000 contacts needs no pass over all of them.
 
-Sets say who has which segment, status and so on; sorted lists keep the orders that were asked for.
+Sets hold the ids of the contacts with each segment, status and so on; sorted lists hold the orders used so far.
 """
 
 from __future__ import annotations
@@ -30,13 +30,17 @@ _KEYS: Final[dict[str, Any]] = {
     "address": lambda person: person.email,
     "next": lambda person: person.next_due_ms or _NEVER,
 }
-_LOOKED_AT: Final = 2_000
+_BATCH: Final = 2_000
+"""How many entries of an order are searched at once for the next matches."""
 _FEW: Final = 50
-"""A result so many times smaller than all is sorted by itself."""
+"""
+A result this many times smaller than the whole is sorted on its own. Fewer additions than this are inserted into an
+order one by one.
+"""
 
 
 class Group(NamedTuple):
-    """What people have in common. `month`: in which they signed up, `2025-11`."""
+    """The values by which contacts are counted. `month`: the month of the signup, `2025-11`."""
 
     campaign: str
     segment: str
@@ -47,12 +51,16 @@ class Group(NamedTuple):
 
 
 PeopleCounts = Counter[Group]
-"""How many people there are in each."""
+"""The number of contacts in each group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What changes for many at once: ids of who is paused or has a dead letter, and the address hashes suppressed."""
+    """
+    Criteria that can change for many contacts at once, so the index does not hold them.
+
+    `paused`: ids of paused contacts. `dead`: owners of dead letters. `suppressed`: suppressed address hashes.
+    """
 
     paused: Collection[str] = ()
     dead: Collection[str] = ()
@@ -60,16 +68,16 @@ class Marked:
 
 
 class Found(Sequence[ListedPerson]):
-    """Those who match, in order; as they are when they are looked at, without those who are gone by then."""
+    """The matching contacts, in order, as they are when they are read. A slice leaves out those removed meanwhile."""
 
     def __init__(
         self, order: Sequence[tuple[Any, str]], matching: set[str] | None, people: Mapping[str, ListedPerson]
     ) -> None:
-        """`order`: all; `matching`: who of them, None for everybody."""
+        """`order`: sort keys and ids of all contacts. `matching`: the ids of those that match, None for all."""
         self._order, self._matching, self._people = order, matching, people
         self._number = len(order) if matching is None else len(matching)
         self._ids: list[str] = []
-        self._looked_at = 0
+        self._searched = 0
 
     def __len__(self) -> int:
         return self._number
@@ -90,14 +98,14 @@ class Found(Sequence[ListedPerson]):
         return iter(self[:])
 
     def _between(self, first: int, last: int) -> Sequence[str]:
-        """The order is gone through as far as somebody looks."""
+        """Return the ids of these places. The order is searched only as far as needed."""
         matching = self._matching
         if matching is None:
             return [id for _, id in self._order[first:last]]
-        while len(self._ids) < last and self._looked_at < len(self._order):
-            some = self._order[self._looked_at : self._looked_at + _LOOKED_AT]
+        while len(self._ids) < last and self._searched < len(self._order):
+            some = self._order[self._searched : self._searched + _BATCH]
             self._ids += [id for _, id in some if id in matching]
-            self._looked_at += _LOOKED_AT
+            self._searched += _BATCH
         return self._ids[first:last]
 
 
@@ -108,12 +116,12 @@ def _counted(person: ListedPerson) -> Group:
 
 @cache
 def _month_of(day: int) -> str:
-    """`day`: since 1970, UTC."""
+    """`day`: days since 1970, UTC."""
     return f"{date.fromordinal(_EPOCH + min(max(day, 0), _LAST_DAY)):%Y-%m}"
 
 
 class PeopleIndex:
-    """Orders, and the mails that are to come, are kept from the first time on that somebody asks for them."""
+    """The index. Each sort order, and the planned mails, are built at their first use and then kept up to date."""
 
     def __init__(self) -> None:
         self.counts = PeopleCounts()
@@ -134,7 +142,7 @@ class PeopleIndex:
 
     @property
     def planned(self) -> PlannedMails:
-        """The mails that are to come for them."""
+        """The planned mails of all contacts."""
         if self._planned is None:
             self._planned = PlannedMails(self._people.values())
         return self._planned
@@ -146,15 +154,15 @@ class PeopleIndex:
         return self._people.get(id)
 
     def with_calls_of(self, contact: str) -> set[str]:
-        """Those whose calls are kept with this id; it is an enrollment of its own, too."""
+        """Return the enrollments whose calls are stored under this id, which can be an enrollment itself."""
         return {contact} | self._of_contact.get(contact, set())
 
     def values(self, name: str) -> list[str]:
-        """Of one field, all that occur."""
+        """Return all values of a field that occur, sorted."""
         return sorted(value for (field, value), ids in self._with.items() if field == name and value and ids)
 
     def put(self, person: ListedPerson, text: str) -> None:
-        """`text`: as `searched_text` makes it."""
+        """Add or replace a contact. `text`: the result of `searched_text`."""
         before, id = self._people.get(person.id), person.id
         if before is not None:
             self._forget_changed(before, person)
@@ -192,7 +200,7 @@ class PeopleIndex:
         return self._ordered(found, sort)
 
     def _forget_changed(self, before: ListedPerson, now: ListedPerson | None) -> None:
-        """What was kept of `before` and is not so any more; None: they are gone."""
+        """Remove the entries of `before` that do not apply to `now`. `now`: None when the contact is removed."""
         id, group = before.id, _counted(before)
         self.counts[group] -= 1
         if not self.counts[group]:
@@ -214,7 +222,7 @@ class PeopleIndex:
             self._planned.remove(before)
 
     def _parts(self, wanted: PeopleFilter, marked: Marked) -> Iterator[set[str]]:
-        """Of each thing that is asked for, who has it."""
+        """Yield, for each criterion of the filter except the words, the ids of the contacts that meet it."""
         for name in _EQUAL:
             if value := getattr(wanted, name):
                 yield self._with.get((name, value), set())
@@ -235,20 +243,23 @@ class PeopleIndex:
     def between(
         self, sort: Literal["oldest", "next"], from_ms: int | None, until_ms: int | None
     ) -> Iterator[ListedPerson]:
-        """Who signed up, or whose next mail is due, from one time on and before another one; in this order."""
+        """
+        Yield the contacts who signed up (`oldest`), or whose next mail is due (`next`), from `from_ms` until before
+        `until_ms`, sorted by that time.
+        """
         order = self._order(sort)
         first = bisect_left(order, (from_ms or 0,))
         last = bisect_left(order, (_NEVER if until_ms is None else until_ms,))
         return (self._people[id] for _, id in order[first:last])
 
     def _ordered(self, found: set[str] | None, sort: Sort) -> Found:
-        """`found`: None for everybody."""
+        """Return the contacts in `found` in this order. `found`: None for all contacts."""
         by, number = "oldest" if sort == "newest" else sort, len(self._people if found is None else found)
         if found is not None and number * _FEW < len(self._people):
             key = _KEYS[by]
             order = sorted((key(self._people[id]), id) for id in found)
         else:
-            order = self._order(by)[:]  # It changes while somebody goes through what was found.
+            order = self._order(by)[:]  # A copy: the order changes while a caller reads the result.
         if sort == "newest":
             order.reverse()
         return Found(order, found, self._people)
@@ -263,5 +274,5 @@ class PeopleIndex:
                 insort(order, one)
         else:
             order += added
-            order.sort()  # While everybody is read: to make room for one after the other takes seconds.
+            order.sort()  # Many at once, as in the first reading: inserting them one by one takes seconds.
         return order

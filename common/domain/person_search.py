@@ -1,4 +1,4 @@
-"""Finding people among many: by words, whatever their case and accents, and by what is known of them."""
+"""The search for contacts: by words, ignoring case and accents, and by other criteria."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SORTS: Final[tuple[Sort, ...]] = ("newest", "oldest", "name", "address", "next")
 
 
 def folded(text: str) -> str:
-    """Without case and accents: `Éloïse Strauß` → `eloise strauss`."""
+    """Remove case and accents: `Éloïse Strauß` → `eloise strauss`."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -25,7 +25,7 @@ def folded(text: str) -> str:
 
 
 def searched_text(*texts: str) -> str:
-    """What a search looks through: every word of these, each behind a space, whole and in its parts."""
+    """Return the text that is searched: every word of `texts`, whole and in its parts, each after a space."""
     text = folded(" ".join(texts))
     words = text.split()
     of_addresses = [part for word in words if "@" in word for part in word.split("@")]
@@ -35,10 +35,10 @@ def searched_text(*texts: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPerson:
     """
-    One enrollment as the list of people shows it.
+    One enrollment in the list of contacts.
 
-    `next_step`: the mail that comes next, None when none does. `calls_contact`: the id with which their calls are kept.
-    `is_booked`: a call is booked, or took place. `sorted_name`: the folded name, then the address.
+    `next_step`: the next mail, None when there is none. `calls_contact`: the id under which the contact's calls are
+    stored. `is_booked`: a call is booked or took place. `sorted_name`: the folded name, then the address.
     """
 
     id: str
@@ -62,10 +62,11 @@ class ListedPerson:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleFilter:
     """
-    Who is wanted; "" and None match everybody. `words`: each begins a word of theirs, in any order.
+    Criteria for contacts; "" and None match all. `words`: each must begin one of the contact's words, in any order.
 
-    `step`: the mail that comes next. `is_paused`, `is_suppressed`, `has_dead_letter`: only those. They signed up from
-    `from_ms` on and before `until_ms`; their next mail is due from `due_from_ms` on and before `due_until_ms`.
+    `step`: the next mail. `is_paused`, `is_suppressed`, `has_dead_letter`: True finds only these contacts. `from_ms`,
+    `until_ms`: when they signed up, the second excluded. `due_from_ms`, `due_until_ms`: when their next mail is due,
+    the second excluded.
     """
 
     words: str = ""

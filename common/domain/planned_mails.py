@@ -1,4 +1,4 @@
-"""How many mails a time holds: the planned times of everybody's steps, counted without going through everybody."""
+"""Counts the mails that are planned for a period, from sorted lists instead of a pass over all contacts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from common.domain.ids import Step
 from common.domain.person_search import ListedPerson
 
 Before = dict[tuple[str, str], Counter[int]]
-"""By campaign and segment: mark (a time, ms) → number of mails that are due before it."""
+"""(campaign, segment) → mark (a time, ms) → number of mails that are due before it."""
 
 
 class PlannedMails:
     """
-    Each person under way has the next step at the time that it is planned for, the others by the campaign's calendar:
-    what a gap, a window or a skipped step changes is not foreseen.
+    The planned mails of all active enrollments. The next step counts at its scheduled time, later steps at the due
+    times of the cadence. Later changes by a minimum gap, a sending window or a skipped step are not predicted.
     """
 
     def __init__(self, people: Iterable[ListedPerson] = ()) -> None:
@@ -29,11 +29,11 @@ class PlannedMails:
         self._anchors = {group: sorted(times) for group, times in self._anchors.items()}
 
     def add(self, person: ListedPerson) -> None:
-        self._change(_put, person)
+        self._change(_insert, person)
 
     def remove(self, person: ListedPerson) -> None:
-        """`person`: as they were added."""
-        self._change(_take, person)
+        """Remove a person. `person` must equal the one that was added."""
+        self._change(_delete, person)
 
     def _change(self, change: Callable[[list[int], int], None], person: ListedPerson) -> None:
         if person.status != "active" or person.next_step is None or person.next_due_ms is None:
@@ -43,7 +43,7 @@ class PlannedMails:
         change(self._anchors.setdefault((*group, person.next_step), []), person.signed_up_ms)
 
     def before(self, marks: Sequence[int], cadences: Mapping[str, Cadence]) -> Before:
-        """Of the campaigns that are played, which have a cadence."""
+        """Count the mails due before each mark, for the campaigns in `cadences` only."""
         found: Before = {}
         for (campaign, segment), due in self._next.items():
             if campaign in cadences:
@@ -52,14 +52,14 @@ class PlannedMails:
             if campaign not in cadences:
                 continue
             cadence, counts = cadences[campaign], found[campaign, segment]
-            for offset_ms in (cadence.offset_ms(later) for later in _after(cadence, step)):
+            for offset_ms in (cadence.offset_ms(later) for later in _later_steps(cadence, step)):
                 for mark in marks:
                     counts[mark] += bisect_left(anchors, mark - offset_ms)
         return found
 
 
 def without(all_of_them: Before, some: Before) -> Before:
-    """The numbers of those who are not among `some`."""
+    """Subtract the counts in `some` from those in `all_of_them`."""
     none: Counter[int] = Counter()
     return {
         key: Counter({mark: number - some.get(key, none)[mark] for mark, number in counts.items()})
@@ -67,8 +67,8 @@ def without(all_of_them: Before, some: Before) -> Before:
     }
 
 
-def _after(cadence: Cadence, step: Step) -> Sequence[Step]:
-    """None after a step that the campaign has no more."""
+def _later_steps(cadence: Cadence, step: Step) -> Sequence[Step]:
+    """Return the steps after `step`; none when the campaign no longer has that step."""
     return cadence.after(step) if step in cadence.steps else ()
 
 
@@ -76,9 +76,9 @@ def _append(times: list[int], ms: int) -> None:
     times.append(ms)
 
 
-def _put(times: list[int], ms: int) -> None:
+def _insert(times: list[int], ms: int) -> None:
     insort(times, ms)
 
 
-def _take(times: list[int], ms: int) -> None:
+def _delete(times: list[int], ms: int) -> None:
     del times[bisect_left(times, ms)]

@@ -1,4 +1,4 @@
-"""The projection: what Notion shows of one enrollment, as plain values by column name; read back only to rebuild."""
+"""The projection: an enrollment as Notion shows it, as plain values by column name. Only a rebuild reads it back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import Step
 
 PHONE_CHARACTERS_MAX = 200
-"""Notion's limit of a phone number."""
+"""Notion's limit for a phone number."""
 
 STEP_COLUMNS = 7
 """The sequence database has `Email 1 Sent` … `Email 7 Sent`."""
@@ -30,14 +30,14 @@ USED_COLUMNS = frozenset(
 
 NURTURE, PRE_CALL = "Nurture Sequence", "Pre-Call Prep"
 ENDED_IN_ORDER = "completed"
-"""In place of a reason for leaving: the last step was reached, although one before it could not be sent."""
+"""Stands for an exit reason when the last step was reached although an earlier step could not be sent."""
 NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW, UNMARKED = "Not Booked", "Booked", "Completed", "No-Show", "Unmarked"
 
 Value = str | int | float | bool | datetime | None
 
 
 def page_url(page_id: str) -> str:
-    """Notion finds a page by its id."""
+    """Return the page's address. Notion needs only the id."""
     return f"https://www.notion.so/{page_id.replace('-', '')}"
 
 
@@ -46,10 +46,10 @@ class Row:
     """
     One row of a database.
 
-    `title`: for whatever the title column is called; `keeps_title`: what stands there already stays. `values`: written
-    always; None empties the cell. `if_empty`:
-    written only where the cell is empty, because somebody else may know better. `if_lacking`: by a column, what is
-    written besides where the database lacks that column. Instants are aware UTC.
+    `title`: the value of the title column, whatever its name. `keeps_title`: the title is written only where it is
+    empty. `values`: always written; None empties the cell. `if_empty`: written only where the cell is empty, because
+    other people may have entered better values. `if_lacking`: column → values that are also written if the database
+    lacks that column. Times are aware UTC.
     """
 
     title: str
@@ -61,13 +61,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FieldColumn:
-    """Where a field of a campaign's own is shown: `rich_text`, `select`, `number` or `checkbox`."""
+    """The column of one of a campaign's own fields. `kind`: `rich_text`, `select`, `number` or `checkbox`."""
 
     name: str
     kind: str
 
     def shown(self, value: object) -> Value:
-        """The value as this column takes it; None: it cannot show it."""
+        """Return the value if this column can show it, otherwise None."""
         if self.kind == "checkbox":
             return value if isinstance(value, bool) else None
         if self.kind == "number":
@@ -78,9 +78,11 @@ class FieldColumn:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignColumns:
     """
-    How Notion shows a campaign. `name`: in the column `Campaign`. `status`: its own column of the contact's row.
-    `steps`: the column of each step's date. `has_assessment`: score and segment of the contact's row are
-    this campaign's. `fields`: by name, what else a signup reported that has a column.
+    How Notion shows a campaign.
+
+    `name`: the value in the column `Campaign`. `status`: the campaign's own column in the contact's row. `steps`: the
+    column of each step's date. `has_assessment`: the contact's row shows score and segment of this campaign. `fields`:
+    name of a signup's further field → its column.
     """
 
     name: str
@@ -95,9 +97,9 @@ class CampaignColumns:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingStanding:
     """
-    What is known of a contact's call: an option of `Booking Status`, and the instant of the call, ms, if any.
+    The status of a contact's call: an option of `Booking Status`, and the start of the call (ms), if any.
 
-    `sms_answer`: what their phone answered last, apart from STOP and its like.
+    `sms_answer`: the contact's last SMS to us, except STOP and similar words.
     """
 
     status: str
@@ -111,10 +113,10 @@ class BookingStanding:
 
 def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str) -> Row:
     """
-    The row of the Email Sequence database.
+    Return the row of the Email Sequence database.
 
-    A date once sent and a sequence once completed are never taken back: absent here, not emptied. After the loss of a
-    store they are what a rebuild reads.
+    Sent dates and the completion are left out while unknown, so Notion never loses one that it shows: a rebuild reads
+    them after the loss of a store.
     """
     assessment = enrollment.assessment
     values: dict[str, Value] = {
@@ -140,13 +142,13 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
         "Consent": None if assessment.consent is None else consent_line(assessment.consent),
     }
     if enrollment.language is not None:
-        # Only where one was chosen, so that the rows of everybody else stay as they are.
+        # Only where a language was chosen, so that all other rows stay unchanged.
         values["Language"] = enrollment.language
     if assessment.phone is not None:
         values["Phone"] = assessment.phone[:PHONE_CHARACTERS_MAX]
     values |= {one.name: one.shown(assessment.extra.get(name)) for name, one in columns.fields.items()}
     sent, ending = _sent(enrollment, columns), _ending(enrollment, columns)
-    # All dates and a completed sequence look like the end of a contact who stayed: one who left is distinguished.
+    # With all dates and a completed sequence, a contact who left looks like one who stayed: mark the difference.
     has_left = "Exit Reason" in ending and len(sent) == len(columns.steps)
     marked = {"Exit Reason": {"Assessment Completed": False}} if has_left else {}
     return Row(title=title, values=values | sent | ending, if_lacking=marked)
@@ -156,8 +158,8 @@ def contact_row(
     enrollment: Enrollment, columns: CampaignColumns, *, title: str, booking: BookingStanding | None = None
 ) -> Row:
     """
-    The row of the BusinessX Canada database, which a person's campaigns share; without a known booking, what is there
-    about bookings stays.
+    Return the row of the BusinessX Canada database, which all campaigns of a contact share. Without a known booking,
+    the existing cells about bookings are not changed.
     """
     values: dict[str, Value] = {
         "email": enrollment.assessment.email,
@@ -172,15 +174,15 @@ def contact_row(
 
 
 def caller_row(email: str, columns: CampaignColumns, *, title: str, booking: BookingStanding | None) -> Row:
-    """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
+    """Return the BusinessX Canada row of a contact who booked a call and has no assessment to show."""
     standing = booking or BookingStanding(status=NOT_BOOKED)
     values: dict[str, Value] = {"email": email, columns.status: standing.campaign_status}
-    # The row was written before with more than a name.
+    # An existing title may contain more than a name.
     return Row(title=title, values=values | _calls(standing), keeps_title=True)
 
 
 def consent_line(consent: Consent) -> str:
-    """`2026-11-29T10:00:00.000+00:00 | https://site.example/quiz | I agree`, with `-` for what is not known."""
+    """Return `2026-11-29T10:00:00.000+00:00 | https://site.example/quiz | I agree`, with `-` for an unknown part."""
     at = None if consent.at_ms is None else _instant(consent.at_ms).isoformat(timespec="milliseconds")
     source = None if consent.source is None else consent.source.replace("|", "/")
     return " | ".join(part or "-" for part in (at, source, consent.text))
@@ -204,9 +206,10 @@ def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
 
 def _ending(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
     """
-    A rebuild must not write again to a contact who left: an exit completes the sequence too.
+    Return the columns about the end. An exit completes the sequence too, so that a rebuild sends no mail to a contact
+    who left.
 
-    *Sequence Completed* alone says that every step was sent; an end without some of them has its reason next to it.
+    *Sequence Completed* without *Exit Reason* means that every step was sent.
     """
     if enrollment.status is Status.EXITED:
         return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or ExitReason.UNKNOWN)}

@@ -1,4 +1,4 @@
-"""Which reminders a booking gets, when, and why one is not sent."""
+"""Plans the reminders of a booking: which, when, and why one is not sent."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ PLANNED_AWAY = (
     SAME_TIME,
     QUIET_HOURS,
 )
-"""Reasons of this file; they change with the booking. Those given when a reminder was due are for good."""
+"""Skip reasons set by this plan; they can change with the booking. Reasons set when a reminder was due are final."""
 
 _PHONE = "@sms.cal.com"
-"""Where Cal.com puts people who gave only a phone number; no mail arrives there."""
+"""The domain of the addresses that Cal.com invents for guests who gave only a phone number; no mail arrives there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReminderRules:
     """
-    `before_ms`: name of each reminder and how long before the start. Pace already applied.
+    A campaign's rules for reminders, pace already applied.
 
-    `window`: when mail may go out, None: at any hour; `zone`: of people whose own is not known. `sms_before_ms`: of
-    those that go by SMS too; `sms_window`: when SMS may go out.
+    `before_ms`: name of each reminder, and how long before the start it is due. `minimum_notice_ms`: a call booked
+    less than this before its start gets no reminders. `window`: the hours in which mail may be sent, None for any
+    hour. `zone`: for guests whose own time zone is unknown. `sms_before_ms`: as `before_ms`, for the reminders that are
+    also sent by SMS. `sms_window`: the hours in which SMS may be sent.
     """
 
     before_ms: tuple[tuple[str, int], ...]
@@ -51,7 +53,7 @@ class ReminderRules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
     """
-    One reminder of one start. `name`: `24h`, by SMS `24h.sms`. `because`: why it is skipped, None: it is to be sent.
+    One reminder of one start. `name`: `24h`, by SMS `24h.sms`. `because`: why it is skipped; None when it will be sent.
     """
 
     id: DeliveryId
@@ -62,7 +64,7 @@ class Reminder:
 
 
 def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
-    """A status for each reminder of each start that the booking ever had; none while nobody knows its address."""
+    """Return every reminder of every start that the booking ever had; none while the guest's address is unknown."""
     if booking.email is None:
         return []
     plans = (_of_start, _sms_of_start)
@@ -70,12 +72,12 @@ def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
 
 
 def is_phone_only(booking: Booking) -> bool:
-    """Its guest gave no address."""
+    """Whether the guest gave a phone number and no e-mail address."""
     return (booking.email or "").endswith(_PHONE)
 
 
 def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
-    """Two that a window moves to the same time would be two mails at once: the one nearer to the call goes."""
+    """Yield the mails. When the window moves two of them to the same time, only the one nearer to the call is sent."""
     nearest = min(before_ms for _, before_ms in rules.before_ms) if rules.before_ms else 0
     due = {
         before_ms: _due_ms(booking, rules, start_ms, start_ms - before_ms, is_last=before_ms == nearest)
@@ -96,7 +98,7 @@ def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator
 
 
 def _sms_of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
-    """In quiet hours none is sent: it goes earlier, before they begin, or not at all."""
+    """Yield the SMS. One that falls into quiet hours is sent before they begin, or not at all."""
     zone = zone_named(booking.timezone) or rules.zone
     for name, before_ms in rules.sms_before_ms:
         wanted_ms = start_ms - before_ms
@@ -116,8 +118,8 @@ def _sms_of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iter
 
 def _due_ms(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_last: bool) -> int:
     """
-    What falls outside the window goes earlier, before it closes. For a call that was booked after that, the last
-    reminder goes at the next opening, if that is before the call.
+    Return when a mail is due. A mail that falls outside the window is sent earlier, before the window closes. If the
+    call was booked after that, its last reminder is sent at the next opening, provided that is before the call.
     """
     if rules.window is None or due_ms < booking.received_ms:
         return due_ms

@@ -1,4 +1,4 @@
-"""What a replay does with a dead letter: the rule of every delivery, that what may be out is never sent blindly."""
+"""How a replay sends a dead letter: a mail that the provider may have accepted is never sent again blindly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def way_at_once(
     *, outcome_unknown: bool, first_ms: int | None, now_ms: int, remembered_ms: int = KEY_REMEMBERED_MS
 ) -> Way | None:
     """
-    The way that needs nobody's answer; None when the mail must first be looked for in what the provider accepted.
+    Return the way that needs no look-up, or None when the provider's list of accepted mails must be searched first.
 
-    1. What was certainly never accepted is rendered anew.
-    2. While the provider remembers its key, for `remembered_ms`, the same bytes go again under it: it tells whether it
-       has them.
+    1. A mail that was certainly never accepted is rendered again.
+    2. While the provider remembers the idempotency key (`remembered_ms`), the same bytes are sent again under it: the
+       provider recognizes a repetition.
     """
     if not outcome_unknown:
         return Way.RENDERED

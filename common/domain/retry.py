@@ -1,19 +1,19 @@
-"""How often and when a failed delivery is tried again."""
+"""How often a failed delivery is attempted again, when, and whether that is safe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 KEY_REMEMBERED_MS = 23 * 3_600_000
-"""Resend forgets idempotency keys after 24 h; past this, an hour before, a try of unknown outcome is never repeated."""
+"""Resend forgets idempotency keys after 24 h. From an hour before, an attempt of unknown outcome is never repeated."""
 
 ASK_WITHIN_MS = KEY_REMEMBERED_MS - 3_600_000
-"""What may have been accepted is not kept waiting for longer, so that it can still be asked for under its key."""
+"""A mail that may have been accepted waits no longer than this, so that a repetition under its key is still safe."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts_max` tries in all, `delay_ms` apart. Neither is divided by a campaign's speed."""
+    """At most `attempts_max` attempts, `delay_ms` apart. A campaign's speed changes neither."""
 
     attempts_max: int
     delay_ms: int
@@ -23,10 +23,10 @@ def may_repeat(
     *, first_ms: int | None, outcome_unknown: bool, now_ms: int, remembered_ms: int = KEY_REMEMBERED_MS
 ) -> bool:
     """
-    May this delivery be handed over (again) without asking what became of an earlier try?
+    Return whether the delivery may be sent (again) without looking up an earlier attempt.
 
-    Yes while no try has an unknown outcome, or while the provider still remembers its key, `remembered_ms`; 0: it knows
-    no keys.
+    True while no attempt has an unknown outcome, or while the provider still remembers the key of the first attempt at
+    `first_ms`. `remembered_ms`: how long it does; 0: it has no idempotency keys.
     """
     if not outcome_unknown:
         return True

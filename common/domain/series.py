@@ -1,9 +1,9 @@
 """
-The state of bookings: a pure function of the set of their events, whichever came first, twice or late.
+The state of bookings: a pure function of the set of their events, which may arrive in any order, twice or late.
 
-A series is the bookings that `rescheduleUid` joins, or that were given to another host (`handovers.py`). For each guest
-one booking of it is current; the others were moved.
-Recurring bookings share an iCalUID and nothing else: each is a series of its own.
+A series is a chain of bookings joined by `rescheduleUid`, or by a change of host (`handovers.py`). For each guest one
+booking of the series is current; the others were moved.
+Recurring bookings share only an iCalUID: each is a series of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class BookingState(StrEnum):
-    """Where one booking stands; all but the first are also why its reminders are skipped."""
+    """The state of one booking. All but the first are also reasons why its reminders are skipped."""
 
     BOOKED = "booked"
     AWAITING = "awaiting confirmation"
@@ -33,20 +33,21 @@ class BookingState(StrEnum):
     COMPLETED = "completed"
     NO_SHOW = "no-show"
     UNMARKED = "unmarked"
-    """It ended, and nobody said how it went; no event says this, only time."""
+    """The call ended, and nobody reported how it went. `follow_ups.as_of` sets this state; no event does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """
-    The booking of one guest, as its series says. None: unknown.
+    The booking of one guest, computed from its series. None: unknown.
 
-    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
-    that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
-    time. `sms_number`: the one that was given for reminders by SMS. `was_reassigned`: the same call under another host;
-    its notice is not counted again. `ical_uid`: the name of the call in calendars, the same for all bookings of its
-    chain; `sequence`: of its changes, which rises with each. `reschedule_url`, `cancel_url`: Cal.com's pages on which
-    the guest changes it. `chain`: of the guests whose bookings were moved from one to the next, this one among them.
+    `id`: the guest's id. `starts_ms`: all starts it ever had, including `start_ms`. `received_ms`: arrival of the event
+    that decides the state; reminders and minimum notice count from it. `asked_anew`: the host cancelled and asks for
+    another time. `sms_number`: the number given for reminders by SMS. `was_reassigned`: the same call under another
+    host; its notice is not checked again. `ical_uid`: the call's id in calendars, the same for all bookings of its
+    chain. `sequence`: its count of changes in calendars; it rises with each change. `reschedule_url`, `cancel_url`: the
+    Cal.com pages on which the guest can change it. `chain`: the guest ids of all bookings that were moved from one to
+    the next, including this one.
     """
 
     id: GuestId
@@ -84,8 +85,8 @@ _RANK = {
     BookingKind.REJECTED: 4,
     BookingKind.CANCELLED: 5,
 }
-_STAND = {
-    # Where these are all that is known: what ended, or has another host, was booked.
+_STATE_OF = {
+    # These three decide only when no deciding event is known: a call that ended or was changed had been booked.
     BookingKind.ENDED: BookingState.BOOKED,
     BookingKind.REASSIGNED: BookingState.BOOKED,
     BookingKind.RELOCATED: BookingState.BOOKED,
@@ -101,11 +102,13 @@ def resolve(
     events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] | None = None
 ) -> tuple[Booking, ...]:
     """
-    The bookings of some series, one for each guest, by id; not yet those of which nothing but a no-show is known.
+    Return the bookings of the series in `events`, one for each guest, sorted by id.
 
-    A `reschedule_uid` supersedes the booking that it names, for the guests whom the event is about, whatever else is
-    said of it. Of what remains the newest event decides: by sequence where both carry one, then by time, then cancelled
-    over rescheduled over created. `first_guests`: see `guests_of`.
+    A guest is left out while only no-show marks or a lost move are known. `first_guests`: see `guests_of`.
+
+    An event with a `reschedule_uid` replaces the booking of that uid for the guests that the event concerns, whatever
+    other events say about it. Among the remaining events the newest decides: by sequence where events have one, then by
+    time, then cancelled before rescheduled before created.
     """
     guests = [guest for guest in guests_of(events, first_guests or {}) if guest.deciding]
     moves = [pair for event in events for pair in _replaced(event, guests)]
@@ -117,11 +120,11 @@ def resolve(
 
 
 _Replaced = tuple[GuestId, GuestId]
-"""A guest of one booking, and the same person's place in the booking that was moved."""
+"""The guest id in the new booking, and the same person's guest id in the booking that it replaced."""
 
 
 def _replaced(event: BookingEvent, guests: Sequence[Guest]) -> Iterator[_Replaced]:
-    """Which guests' bookings this event says were moved, and to which."""
+    """Yield the pairs of guests for the bookings that this event moved."""
     if event.reschedule_uid in (None, event.uid):
         return
     news = [guest for guest in guests if guest.uid == event.uid and concerns(event, guest.seat)]
@@ -133,14 +136,14 @@ def _replaced(event: BookingEvent, guests: Sequence[Guest]) -> Iterator[_Replace
 
 
 def _is_taken_again(old: Guest, move: BookingEvent) -> bool:
-    """A booking that was moved never comes back, but a seat that was given up can be booked again."""
+    """Whether the guest took the seat again after the move. A moved booking without seats never comes back."""
     decided = newest(old.deciding)
     is_booking = decided.kind in (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
     return old.seat is not None and is_booking and decided.event_ms > move.event_ms
 
 
 def _chains(guests: Sequence[Guest], replaced: Sequence[_Replaced]) -> list[list[Guest]]:
-    """The guests, those together whose bookings were moved from one to the next."""
+    """Group the guests into chains: lists of guests whose bookings were moved from one to the next."""
     chain_of = {guest.id: [guest] for guest in guests}
     for one, other in replaced:
         joined, absorbed = chain_of[one], chain_of[other]
@@ -153,8 +156,10 @@ def _chains(guests: Sequence[Guest], replaced: Sequence[_Replaced]) -> list[list
 @dataclass(frozen=True, slots=True)
 class _Links:
     """
-    `moved`: guests whose booking another one replaced. `given`: to whose booking another host brought the call.
-    `names`: iCalUID and sequence of each, which all bookings of one chain of moves share.
+    How the bookings are connected.
+
+    `moved`: guests whose booking was replaced by another one. `given`: guests of the new booking after a change of
+    host. `names`: the iCalUID and the sequence of each guest; all bookings of one chain of moves share them.
     """
 
     moved: Collection[GuestId]
@@ -163,28 +168,28 @@ class _Links:
 
 
 def _names(chain: Sequence[Guest]) -> tuple[str, int]:
-    everything = _newest_first(event for guest in chain for event in guest.events)
-    return _ical_uid(everything), _sequence(everything)
+    all_events = _newest_first(event for guest in chain for event in guest.events)
+    return _ical_uid(all_events), _sequence(all_events)
 
 
 def _of_chain(chain: Sequence[Guest], links: _Links) -> Iterator[Booking]:
-    """At most one booking of a chain is current; none where it was moved to a booking that nobody knows."""
+    """Yield the bookings of a chain. At most one is current; none is after a move to an unknown booking."""
     moved = {*links.moved} | {guest.id for guest in chain if guest.is_moved_away}
     candidates = [guest for guest in chain if guest.id not in moved]
     if not candidates and not any(guest.is_moved_away for guest in chain):
-        candidates = list(chain)  # They supersede each other in a circle.
+        candidates = list(chain)  # They replace each other in a circle.
     current = _newest_of(candidates) if candidates else None
-    everything = _newest_first(event for guest in chain for event in guest.events)
+    all_events = _newest_first(event for guest in chain for event in guest.events)
     ids = tuple(sorted(guest.id for guest in chain))
     for guest in chain:
-        booking = _booking(guest, newest(guest.deciding), everything, moved=guest is not current)
+        booking = _booking(guest, newest(guest.deciding), all_events, moved=guest is not current)
         uid, sequence = links.names[guest.id]
         was_reassigned = booking.was_reassigned or guest.id in links.given
         yield replace(booking, ical_uid=uid, sequence=sequence, chain=ids, was_reassigned=was_reassigned)
 
 
 def _ical_uid(newest_first: Sequence[BookingEvent]) -> str:
-    """As reported; else what Cal.com calls it: by the uid of the first booking of the chain."""
+    """Return the reported iCalUID, or the one that Cal.com makes from the uid of the chain's first booking."""
     reported = [event.ical_uid for event in newest_first if event.ical_uid is not None]
     if reported:
         return reported[-1]
@@ -194,7 +199,9 @@ def _ical_uid(newest_first: Sequence[BookingEvent]) -> str:
 
 
 def _sequence(events: Sequence[BookingEvent]) -> int:
-    """The highest that was reported, and not less than the number of moves, since Cal.com does not always report it."""
+    """
+    Return the highest sequence reported, but at least the number of moves, because Cal.com does not always report it.
+    """
     moves = {event.uid for event in events if event.reschedule_uid not in (None, event.uid)}
     return max([len(moves), *(event.sequence for event in events if event.sequence is not None)])
 
@@ -206,10 +213,10 @@ def _newest_of(guests: Sequence[Guest]) -> Guest:
 
 def newest(events: Sequence[BookingEvent]) -> BookingEvent:
     """
-    The one that decides. Raises ValueError for none.
+    Return the event that decides the state. Raises ValueError if there are no events.
 
-    Where some events carry a sequence and others do not, pairs alone could go round in a circle; so the lower
-    sequences leave first, and time decides among the rest.
+    Some events have a sequence and others do not, so comparing pairs could run in a circle. Therefore the events with
+    a lower sequence are removed first, and time decides among the rest.
     """
     sequences = [event.sequence for event in events if event.sequence is not None]
     highest = max(sequences, default=None)
@@ -227,7 +234,7 @@ def _newest_first(events: Iterable[BookingEvent]) -> list[BookingEvent]:
 def _booking(
     guest: Guest,
     decided: BookingEvent,
-    everything: Sequence[BookingEvent],
+    all_events: Sequence[BookingEvent],
     *,
     moved: bool,
 ) -> Booking:
@@ -235,12 +242,12 @@ def _booking(
     by_age = [decided, *_newest_first(own)]
     details = [*_later_details(own, decided), *by_age]
     join_url, place = _place(details)
-    person = [*by_age, *everything]
+    person = [*by_age, *all_events]
     email = guest.seat or _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
     return Booking(
         id=guest.id,
         uid=guest.uid,
-        state=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
+        state=BookingState.MOVED if moved else _state_after_call(own, _STATE_OF[decided.kind], email),
         received_ms=decided.received_ms,
         start_ms=_first(event.start_ms for event in by_age),
         end_ms=_first(event.end_ms for event in by_age),
@@ -262,15 +269,15 @@ def _booking(
 
 
 def _later_details(own: Sequence[BookingEvent], decided: BookingEvent) -> list[BookingEvent]:
-    """Another host, or another place, reported after the event that decided."""
+    """Return the changes of host or place that happened after the deciding event, newest first."""
     changes = [event for event in own if event.kind in CHANGES_OF_DETAILS and event.event_ms >= decided.event_ms]
     return _newest_first(changes)
 
 
 def _place(newest_first: Iterable[BookingEvent]) -> tuple[str | None, str | None]:
     """
-    The call's web address, and how it takes place without one. A new place ends the one before, also where it has no
-    address; other events merely do not repeat it.
+    Return the call's link, and where it takes place if it has no link. A RELOCATED event replaces the place before it
+    even if it has no link; other events without a place leave it as it was.
     """
     for event in newest_first:
         if event.join_url is not None or event.place is not None or event.kind is BookingKind.RELOCATED:
@@ -278,8 +285,11 @@ def _place(newest_first: Iterable[BookingEvent]) -> tuple[str | None, str | None
     return None, None
 
 
-def _after(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:
-    """How the meeting went, if it stood. A no-show is so until the mark is taken back; marks of others say nothing."""
+def _state_after_call(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:
+    """
+    Return how the meeting went if it was booked, otherwise `state`. The guest's newest no-show mark counts; marks of
+    other attendees are ignored.
+    """
     if state is not BookingState.BOOKED:
         return state
     for event in _newest_first(event for event in own if event.kind is BookingKind.NO_SHOW):

@@ -1,4 +1,4 @@
-"""How many new contacts may begin in an hour, so that nobody floods strangers with mail through us."""
+"""Limits on new contacts in an hour, so that nobody can use Advent to flood strangers with mail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Bound(StrEnum):
-    """The bound that a held signup is beyond: that of all signups, or that of one visitor of the website."""
+    """The limit that a held signup exceeds: that of all signups, or that of one visitor of the website."""
 
     HOUR = "hour"
     SOURCE = "source"
@@ -17,12 +17,12 @@ BEYOND = {
     Bound.HOUR: "beyond SIGNUPS_PER_HOUR",
     Bound.SOURCE: "beyond SIGNUPS_PER_SOURCE_PER_HOUR of one visitor",
 }
-"""Each as an operator reads it: with the setting that decides."""
+"""The text for operators, which names the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignupBounds:
-    """New contacts in any hour: of all, and of one visitor. None: no bound."""
+    """The highest number of new contacts in any hour, in total and from one visitor. None: no limit."""
 
     per_hour: int | None = None
     per_source: int | None = None

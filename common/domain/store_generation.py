@@ -1,9 +1,10 @@
 """
-Which life of the store this is, and what witnesses outside it remember: how a restored or copied store is noticed.
+The store's generation, and the records that witnesses outside the store hold of it. They reveal a restored or copied
+store.
 
 A store has a *generation*, a random id, and a *mark* that grows with every heartbeat. A witness remembers the newest of
-both. A store behind a witness was restored, or is a copy; a settled restore begins a generation of its own, which names
-those before it.
+both. A store that is behind a witness was restored, or is a copy. When a restore is settled, a new generation begins
+and names the earlier ones as its ancestors.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ RESTORED: Final = "restored"
 EMPTIED: Final = "emptied"
 COPIED: Final = "copied"
 UNSETTLED: Final = "unsettled"
-"""Reasons of holds on all sending. `unsettled`: restored, and nothing tells who left since."""
+"""Reasons of holds on all sending. `unsettled`: the store was restored, and it is unknown who has left since."""
 ASKING: Final = (EMPTIED, UNSETTLED)
-"""Those that a person may end."""
+"""The holds that an operator may end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """`at_ms`: time of the newest mark. `ancestors`: generations whose mail is accounted for in this one."""
+    """A generation. `at_ms`: time of the newest mark. `ancestors`: earlier generations whose mail this one includes."""
 
     id: str
     mark: int
@@ -36,8 +37,8 @@ class Generation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """
-    What a witness remembers. `people`: how many the store had. `token`: of the process that wrote it last, from which
-    another living copy of the store is recognised.
+    A witness's record of the store. `people`: how many contacts it had. `token`: identifies the store's server process;
+    another token reveals that another copy of the store is running.
     """
 
     generation: str
@@ -51,7 +52,7 @@ class Memory:
 
     @classmethod
     def from_json(cls, text: str) -> Memory | None:
-        """None for a text that `to_json` did not write: a witness that cannot be read is none."""
+        """Read what `to_json` wrote, otherwise return None: a witness that cannot be read does not count."""
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError):
@@ -59,7 +60,10 @@ class Memory:
 
 
 class Lineage(StrEnum):
-    """What a start has to do: nothing; settle what went out since; fill an empty store first."""
+    """
+    What a start finds. FIRST and SAME need nothing; RESTORED: the mail sent since must be settled; EMPTIED: the store
+    must first be rebuilt.
+    """
 
     FIRST = "first"
     SAME = "same"
@@ -68,22 +72,23 @@ class Lineage(StrEnum):
 
 
 def knows(store: Generation | None, memory: Memory) -> bool:
-    """Whether the store has everything that this witness saw."""
+    """Whether the store contains everything that this witness recorded."""
     if store is None:
         return False
     return succeeds(store, Generation(id=memory.generation, mark=memory.mark, at_ms=memory.at_ms))
 
 
 def succeeds(store: Generation, before: Generation) -> bool:
-    """Whether it is the same life of the store, later, or one that accounts for it."""
+    """Whether `store` is a later mark of the same generation as `before`, or has it among its ancestors."""
     return before.id in store.ancestors or (before.id == store.id and before.mark <= store.mark)
 
 
 def lineage_of(store: Generation | None, memories: Sequence[Memory], *, people: int) -> Lineage:
     """
-    `people`: in the store. Without any witness an old store looks like a first start, so mail goes.
+    Return what a start finds. `people`: the number of contacts in the store.
 
-    A store without a generation that has people was restored from a time before generations.
+    Without any witness a restored store cannot be recognized, so mail is sent. A store that has contacts and no
+    generation was restored from a time before generations existed.
     """
     if all(knows(store, memory) for memory in memories):
         return Lineage.FIRST if store is None else Lineage.SAME

@@ -1,4 +1,4 @@
-"""Addresses that get no mail, and the link by which their owners say so."""
+"""Suppressions: addresses that get no mail, and the link with which a contact unsubscribes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.domain.ids import EnrollmentId, is_enrollment_id, read_signed, signe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """Why and since when an address gets no mail. `is_forgotten`: nothing else is kept of its owner."""
+    """Why and since when an address gets no mail. `is_forgotten`: nothing else is stored about the contact."""
 
     reason: ExitReason
     since_ms: int
@@ -18,7 +18,7 @@ class Suppression:
 
     @classmethod
     def from_text(cls, text: str) -> Suppression:
-        """`unsubscribed 1764000000000`, or with ` forgotten` behind it."""
+        """Read a stored value: `unsubscribed 1764000000000` or `unsubscribed 1764000000000 forgotten`."""
         reason, since_ms, *rest = text.split(" ")
         return cls(reason=ExitReason(reason), since_ms=int(since_ms), is_forgotten=rest == ["forgotten"])
 
@@ -41,18 +41,18 @@ _REASONS = {"bounce": ExitReason.BOUNCED, "complaint": ExitReason.COMPLAINED}
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Whom an unsubscribe link names: an enrollment, and the hash of its address."""
+    """The content of an unsubscribe link: an enrollment, and the hash of its address."""
 
     enrollment_id: EnrollmentId
     address_hash: str
 
     def token(self, secret_key: str) -> str:
-        """An opaque, unforgeable path segment; the same for all mails of one person."""
+        """Return an opaque, unforgeable path segment, the same in all mails of one enrollment."""
         return signed(secret_key, "unsubscribe", self.enrollment_id, self.address_hash)
 
     @classmethod
     def from_token(cls, token: str, secret_key: str) -> Unsubscribe | None:
-        """The link's content, or None when it was not made with this key."""
+        """Return the link's content, or None when the token was not made with this key."""
         match read_signed(token, secret_key, "unsubscribe"):
             case (enrollment, hashed) if is_enrollment_id(enrollment):
                 return cls(EnrollmentId(enrollment), hashed)

@@ -1,4 +1,4 @@
-"""An SMS as it is frozen and handed to the provider, one as the provider lists it, and what it costs in segments."""
+"""An SMS as it is frozen and sent to the provider, an SMS as the provider lists it, and its size in segments."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Final, Literal
 Encoding = Literal["GSM-7", "UCS-2"]
 
 E164: Final = re.compile(r"\+[1-9]\d{6,14}")
-"""A phone number as providers take it."""
+"""The form of phone numbers that providers accept."""
 
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_EXTENSION = frozenset("^{}\\[~]|€\f")
-"""Each takes two units (3GPP TS 23.038, section 6.2.1.1)."""
+"""Each of these takes two units (3GPP TS 23.038, section 6.2.1.1)."""
 
 _UNITS: dict[Encoding, tuple[int, int]] = {"GSM-7": (160, 153), "UCS-2": (70, 67)}
-"""Of a text in one segment, and of each segment of a longer one, which carries a header."""
+"""Capacity in units: of a text in a single segment, and of each segment of a longer text, which needs a header."""
 
 _PLAIN = str.maketrans(
     {
@@ -39,9 +39,9 @@ _PLAIN = str.maketrans(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """
-    One SMS. `to`: E.164. `valid_until_ms`: it is not handed over later, and one that is stuck is dropped then.
+    One SMS. `to`: E.164. `valid_until_ms`: it is not sent after this time, and the provider drops it if it is stuck.
 
-    `reference`: which delivery it is, and whose, for the provider's reports of it.
+    `reference`: names the delivery and its contact in the provider's reports.
     """
 
     to: str
@@ -60,7 +60,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedText:
-    """One SMS as the provider lists it; the list knows no reference."""
+    """An SMS in the provider's list, which does not contain the reference."""
 
     id: str
     to: str
@@ -70,29 +70,31 @@ class AcceptedText:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What an SMS is charged as."""
+    """The size by which an SMS is charged."""
 
     encoding: Encoding
     segments: int
 
     @property
     def label(self) -> str:
-        """`1 segment in GSM-7`."""
+        """The size in words: `1 segment in GSM-7`."""
         return f"{self.segments} segment{'s' if self.segments > 1 else ''} in {self.encoding}"
 
 
 def plain_text(text: str) -> str:
-    """With quotes, dashes and spaces of the phones' alphabet: one other character halves what a segment holds."""
+    """
+    Replace quotes, dashes and spaces by those of GSM-7: a single character outside it halves the capacity of a segment.
+    """
     return text.translate(_PLAIN)
 
 
 def foreign_characters(text: str) -> str:
-    """Those that the alphabet of phones lacks, each once."""
+    """Return the characters that GSM-7 lacks, each once."""
     return "".join(dict.fromkeys(each for each in text if each not in _GSM and each not in _GSM_EXTENSION))
 
 
 def size_of(text: str) -> Size:
-    """In the encoding that it takes; no character is divided between two segments."""
+    """Return the size of a text in the encoding that it needs. No character is split between two segments."""
     encoding: Encoding = "UCS-2" if foreign_characters(text) else "GSM-7"
     units = [_units(each, encoding) for each in text]
     alone, together = _UNITS[encoding]

@@ -23,8 +23,9 @@ def _version() -> str:
         return "unknown"
 
 
+WEBHOOK_KINDS = frozenset({"signup", "calcom", "resend", "twilio", "unsubscribe"})
 WEBHOOKS = Counter("advent_webhooks", "Webhooks answered.", ["kind", "outcome"])
-"""kind: signup, calcom, resend, unsubscribe. outcome: accepted, duplicate, closed, excluded, repeated, spooled,
+"""kind: one of WEBHOOK_KINDS. outcome: accepted, duplicate, closed, excluded, repeated, spooled,
 ignored, invalid, unsigned, limited, refused, failed."""
 WEBHOOK_SECONDS = Histogram(
     "advent_webhook_seconds",
@@ -167,7 +168,7 @@ REGISTRY.register(_OldNames())
 
 def _create_series() -> None:
     """Create series at 0: Prometheus sees no increase in one that begins at 1, and would miss the first dead letter."""
-    for kind in ("signup", "calcom", "resend", "unsubscribe"):
+    for kind in WEBHOOK_KINDS:
         for outcome in ("accepted", "spooled", "refused", "failed"):
             WEBHOOKS.labels(kind, outcome)
     for status in ("accepted", "skipped", "dead"):

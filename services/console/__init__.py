@@ -1,11 +1,12 @@
 """
-`advent console`: is all well, what needs a decision, and what the queues hold. Read `app.py` first.
+`advent console`: the web pages and JSON API of the operators. They show the state of campaigns, people and queues, and
+take decisions. Read `app.py` first.
 
     __main__.py    settings → context → server, until SIGTERM
-    app.py         routes, and what runs in the background       context.py  what a handler may use
+    app.py         routes and background tasks                   context.py  what a handler may use
     middleware.py  wraps every request: access, security headers, errors, one log line
-    replies.py     pages, redirects, problems                    formatting.py  times as people read them
-    auth/          who may use it: access rules, sessions        status/  the store's state, and what it means
-    pages/         one file a page                               api/  the same reads and actions as JSON
-    campaigns/, dead_letters/, mails/: what several pages and the API need of each; dashboard/: the Dramatiq dashboard
+    replies.py     pages, redirects, problems                    formatting.py  filters: numbers and times for people
+    auth/          access rules and sessions                     status/  snapshots of the store and the gateway
+    pages/         one file per page                             api/  the same reads and actions as JSON
+    campaigns/, dead_letters/, mails/: code that several pages and the API share; dashboard/: the Dramatiq dashboard
 """

@@ -20,17 +20,17 @@ from services.web.server import Server, serve
 
 DRAIN_S = 10
 ANSWER_SECONDS_MAX = 2
-"""A store that takes longer counts as away: a person waits for the page."""
+"""A store that takes longer to answer counts as away, because a person waits for the page."""
 
 log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
     """
-    Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when the port is taken.
+    Serve until SIGTERM or SIGINT. Return 0 after a clean stop, 1 when the port is in use.
 
-    The store need not answer: until it does, the pages say so. Raises SettingsError and CampaignError, which name the
-    setting to change.
+    The console also starts while the store is away; the pages then say so. Raises SettingsError and CampaignError,
+    which name the setting to change.
     """
     check_access_settings(settings)
     setup_logs("console", settings)
@@ -38,7 +38,7 @@ def run(settings: Settings) -> int:
 
 
 def preload(_settings: Settings) -> None:
-    """Import the dashboard, which is optional, before `advent up` forks."""
+    """Import the optional dashboard before `advent up` forks, so that the processes share its memory."""
     with contextlib.suppress(ImportError):
         importlib.import_module("dramatiq_dashboard")
         importlib.import_module("services.console.dashboard.queue_interface")

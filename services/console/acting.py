@@ -1,4 +1,4 @@
-"""Every action of a user goes through here into the action log, whatever page or program asked for it."""
+"""Records every action of a user in the action log, whether a page or a program requested it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from services.console.context import ConsoleContext
 async def record_action(
     context: ConsoleContext, what: str, on: Sequence[str], *, before: str = "", after: str = "", why: str = ""
 ) -> None:
-    """`on`: ids; `before`, `after`: the state in words; `why`: the user's reason. The next page shows what was done."""
+    """
+    Record an action in the action log, and refresh the status so that the next page shows it.
+
+    `on`: ids. `before`, `after`: the state in words. `why`: the user's reason.
+    """
     principal = PRINCIPAL.get()
     await context.ledger.action_log.record(
         Action(

@@ -1,4 +1,4 @@
-"""The console as a whole: its context, its routes, and what runs in the background."""
+"""The console application: its context, routes and background tasks."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
 FOLLOWED_EVERY_S = 2
-"""Each list is read as a whole once, then what changed."""
+"""How often the lists of people and dead letters are updated. A list is read in full once, then only its changes."""
 LOGIN_FAILURES_MAX = 10
 LOGIN_FAILURES_TOTAL_MAX = 100
-"""Wrong tokens in a minute: from one source, and from all sources together."""
+"""Limits of wrong tokens in a minute: from one source, and from all sources together."""
 FOLDER = Path(__file__).parent
 
 log = get_logger(__name__)
@@ -76,7 +76,7 @@ def build_context(
     campaigns: Campaigns | None = None,
     versions: PlayedVersions | None = None,
 ) -> ConsoleContext:
-    """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
+    """Raises SettingsError if anybody could use the console, or if SECRET_KEY is missing."""
     check_access_settings(settings)
     logins = settings.console_logins
     store_monitor = StoreMonitor(ledger.client, settings.secret)
@@ -112,7 +112,7 @@ def build_context(
 
 
 def build_app(context: ConsoleContext) -> web.Application:
-    """The application; while it runs it keeps the status up to date."""
+    """Return the application. While it runs, background tasks keep the status and the lists up to date."""
     app = web.Application(middlewares=[web.middleware(RequestMiddleware(context))], client_max_size=BODY_BYTES_MAX)
     app[CONTEXT] = context
     app.add_routes(ROUTES)
@@ -142,7 +142,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _play_versions(versions: PlayedVersions) -> None:
-    """The pages stay, whatever version is in force."""
+    """Follow the versions in force. A version that cannot be read is logged, and the pages keep working."""
     try:
         await versions.run()
     except CampaignError as error:
@@ -154,7 +154,7 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """503 while the store cannot be read; the pages then show the last known state."""
+    """Answer 503 while the store cannot be read. The overview then shows the last known state."""
     context = request.app[CONTEXT]
     store = await probes.store_status(context.ledger.client)
     dependencies = {"store": store.as_json()}

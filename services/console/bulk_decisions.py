@@ -1,8 +1,8 @@
 """
-Decisions on many things at once, one such decision at a time.
+Decisions on many items at once; only one such decision runs at a time.
 
-Thousands take longer than a browser waits for a page: a task of this process decides them, and the pages say how far it
-is. It ends with the process; what is not decided then stays as it is.
+Thousands of items take longer than a browser waits for a page. A task of this process therefore decides them, and the
+pages show its progress. The task ends with the process; items that are not decided by then stay unchanged.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from common.observability.logs import get_logger
 from services.web.problem import Problem
 
 WAIT_S: Final = 1.5
-"""Most are decided within this, and the next page has the result."""
+"""How long a request waits for the end. Most decisions end within it, and the next page shows the result."""
 SHOWN_MS: Final = 10 * 60_000
-"""For so long after its end the result of one that took longer is shown."""
+"""How long the pages show the result of a decision that took longer."""
 
 log = get_logger(__name__)
 
@@ -28,9 +28,10 @@ log = get_logger(__name__)
 @dataclass(slots=True, kw_only=True)
 class BulkDecision:
     """
-    `what` is done by whom. `total`: of how many, 0 until they are counted; `done`: how many had which outcome.
+    A decision on many items, and its progress.
 
-    `has_failed`: it stopped before its end, as the log says.
+    `what`: the action; `by`: the user. `total`: number of items, 0 until they are counted; `done`: number of items by
+    outcome. `has_failed`: it stopped before its end, for a reason that is in the log.
     """
 
     what: str
@@ -46,7 +47,7 @@ class BulkDecision:
 
 
 class BulkDecisions:
-    """The one that runs, or ran last."""
+    """Runs one decision at a time and remembers the newest."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -55,7 +56,7 @@ class BulkDecisions:
         self._is_slow = False
 
     def shown(self) -> BulkDecision | None:
-        """One that runs, or that ended a short time ago without anybody waiting for its result."""
+        """Return the running decision, or one that outlasted its request and ended less than SHOWN_MS ago."""
         newest = self._newest
         if newest is None or newest.ended_ms is None:
             return newest
@@ -65,9 +66,9 @@ class BulkDecisions:
         self, decision: BulkDecision, decide: Callable[[BulkDecision], Awaitable[None]], *, wait_s: float | None
     ) -> BulkDecision:
         """
-        Begin it, and wait for its end, for `wait_s` if that is not None.
+        Start a decision and wait for its end, at most `wait_s`; None: without limit.
 
-        Raises what `decide` raises meanwhile, and Problem 409 while another one runs.
+        Raises errors that `decide` raises during the wait, and Problem 409 while another decision is running.
         """
         if self._task is not None and not self._task.done():
             raise Problem(409, "Another decision on many is under way: wait for its end.", title="One at a time")
@@ -82,7 +83,7 @@ class BulkDecisions:
         return decision
 
     async def stop(self) -> None:
-        """What was decided is recorded before it ends."""
+        """Cancel the running decision, and wait until it has recorded the items that it decided."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=1)
@@ -99,13 +100,13 @@ class BulkDecisions:
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
-    """What it raised is in the log already."""
+    """Retrieve the task's exception, which is logged already, so that asyncio does not report it again."""
     if not task.cancelled():
         task.exception()
 
 
 def numbers_in_words(query: Mapping[str, str], outcomes: Mapping[str, str]) -> str:
-    """The result of a decision that a link carries, as `?requeued=3`; "" without one. `outcomes`: in words."""
+    """Return in words the result that a URL has, as in `?requeued=3`; "" without one. `outcomes`: texts by name."""
     numbers = [(query.get(name, ""), what) for name, what in outcomes.items()]
     parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
     return "; ".join(parts) + "." if parts else ""

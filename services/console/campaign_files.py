@@ -1,4 +1,4 @@
-"""The files of the campaigns as they are now: what `advent campaign plan` reads on this machine."""
+"""The current campaign files on this machine, as `advent campaign plan` reads them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _Fingerprint = list[tuple[str, int, int]]
 
 
 class CampaignFiles:
-    """Loading takes a second of processor time, so a campaign is loaded again only when one of its files changed."""
+    """
+    Loads campaigns from their files and caches them.
+
+    Loading takes a second of processor time, so a campaign is loaded again only when one of its files has changed.
+    """
 
     def __init__(self, directory: Path | None) -> None:
-        """`directory`: CAMPAIGNS_DIR; None: the packaged campaigns."""
+        """`directory`: CAMPAIGNS_DIR, or None for the packaged campaigns."""
         self._directory = directory
         self._loaded: dict[str, tuple[_Fingerprint, Campaign | CampaignError]] = {}
         self._loading = asyncio.Lock()
@@ -31,7 +35,7 @@ class CampaignFiles:
         return found
 
     async def differing_from(self, played: Mapping[str, Campaign]) -> tuple[str, ...]:
-        """Those of the campaigns in force whose files say something else now, or cannot be read."""
+        """Return the keys of campaigns whose files now differ from the version in force, or cannot be read."""
         return tuple([key for key, campaign in played.items() if campaign.is_in_force and await self._differ(campaign)])
 
     async def _differ(self, campaign: Campaign) -> bool:
@@ -57,7 +61,7 @@ class CampaignFiles:
 
 
 def _fingerprint(folder: Path) -> _Fingerprint:
-    """Of every file: its place, when it was last written, its size."""
+    """Return path, modification time (ns) and size of every file."""
     found = []
     for file in sorted(folder.rglob("*")):
         if file.is_file():

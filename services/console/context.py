@@ -1,4 +1,4 @@
-"""What a handler may use: built once at the start, the same for every request."""
+"""The context that every request handler uses. It is built once at startup."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ from services.web.rate_limit import FailureLimiter
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleContext:
     """
-    `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
-    where nobody follows what is in force. `campaigns`: those that are played. `bulk_decisions`: on dead
-    letters; `job_decisions`: on failed jobs. `logins`: who may log in; empty: this
-    console serves this machine only, and everybody on it.
+    Settings, store access, caches and background tasks of the console.
+
+    `campaign_name`: names of the campaigns for people, such as *Christmas 2025*. `login_failures`: counts wrong tokens
+    by source. `campaigns`: the campaigns that run here. `versions`: follows the versions in force; may be None.
+    `bulk_decisions`: decisions on dead letters; `job_decisions`: on failed jobs. `logins`: users who may log in; if
+    empty, the console serves every user of this machine and no other.
     """
 
     clock: Clock
@@ -60,11 +62,11 @@ class ConsoleContext:
     versions: PlayedVersions | None = None
 
     def played(self, campaign: str) -> Campaign | None:
-        """None for one that is not played here."""
+        """Return a campaign by its key, or None if it does not run here."""
         return self.campaigns.get(campaign) if self.campaigns is not None else None
 
     async def files_differ(self) -> tuple[str, ...]:
-        """The campaigns whose files, as they are now, are not the version in force."""
+        """Return the keys of campaigns whose files currently differ from the version in force."""
         return await self.campaign_files.differing_from(self.campaigns or {})
 
 

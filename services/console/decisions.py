@@ -1,7 +1,8 @@
 """
-What a user decides about one person: pause, resume, skip, send now, suppress, let come back, forget.
+Decisions of a user about one person: pause, resume, skip, send now, suppress, unsuppress, forget.
 
-Pages and the API use the same functions. Each is a transition of the ledger, may be repeated, and is in the action log.
+Pages and the API use the same functions. Each is a transition of the ledger, may safely be repeated, and is recorded in
+the action log.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ CONSENT_LENGTH_MAX = 500
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    `answer`: `done`, or why nothing was done; `message`: the same in words, for the user.
+    The result of a decision.
 
-    `job`: what a worker does of it, see `worker_jobs`.
+    `answer`: `done`, `waits`, `asked`, or the reason why nothing was done; `message`: the same in words, for the user.
+    `job`: id of the job with which a worker completes it, see `worker_jobs`; "" if there is none.
     """
 
     answer: str
@@ -47,53 +49,53 @@ class Outcome:
 
 
 HANDED_OVER_MS: Final = 5 * 60_000
-"""An SMS that is sent now is with its provider by then, unless something is wrong."""
+"""Normally, an SMS that is sent now has reached its provider within this time."""
 
 Fields = Mapping[str, str]
 Decide = Callable[[ConsoleContext, ContactTimeline, Fields], Awaitable[str]]
-"""Answers with a key of MESSAGES, without the name of the action."""
+"""Returns a key of MESSAGES without the name of the action, or a key of _OF_A_MAIL."""
 
 MESSAGES: Final[Mapping[str, str]] = {
-    "pause done": "Paused: nothing is sent to this person until somebody resumes it.",
-    "pause already": "This person was paused already; nothing changed.",
-    "resume done": "Resumed: what is overdue goes now, each mail with the minimum gap to the one before.",
+    "pause done": "Paused: nothing is sent to this person until somebody resumes their mail.",
+    "pause already": "This person was already paused; nothing changed.",
+    "resume done": "Resumed: overdue mails are sent now, with the minimum gap between them.",
     "resume already": "This person was not paused; nothing changed.",
-    "skip done": "Skipped: that mail is never sent to this person. The mails after it keep their days.",
-    "send-now done": "That mail is due now, and leaves as soon as a worker takes it and the sending window is open.",
-    "send-now waits": "That mail goes as soon as the minimum gap to the last mail is kept.",
-    "suppress done": "Suppressed: no further mail goes to this address, in any campaign; Resend's list follows.",
-    "suppress already": "This address was suppressed already; nothing changed.",
-    "unsuppress asked": "A worker takes it off Resend's list and lets mail go again, or the timeline says why not.",
+    "skip done": "Skipped: that mail is never sent to this person. Later mails keep their dates.",
+    "send-now done": "That mail is due now. It is sent as soon as a worker is free and the sending window is open.",
+    "send-now waits": "That mail is sent as soon as the minimum gap after the last mail has passed.",
+    "suppress done": "Suppressed: this address gets no further mail, in any campaign; a worker tells Resend, too.",
+    "suppress already": "This address was already suppressed; nothing changed.",
+    "unsuppress asked": "A worker takes it off Resend's list and allows mail again, or the timeline says why not.",
     "unsuppress already": "This address is not suppressed; nothing changed.",
     "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
     "unsuppress no consent": "Not done: say how and when the person asked for mail.",
-    "forget done": "Erased here; the address gets no mail again. It waits for Resend's own suppression list, for at"
-    " most a day; then nothing is kept of this person but the hash of the address.",
-    "forget ended": "Forgotten: nothing is kept of this person but the hash of the address, as long as no mail may go"
-    " to it. To show that to somebody, find the address here.",
-    "forget already": "Nothing is kept of this person.",
+    "forget done": "Erased here; the address gets no mail again. It is stored, for at most a day, until it is on"
+    " Resend's own suppression list. After that, only the hash of the address is stored.",
+    "forget ended": "Forgotten: only the hash of the address is stored, for as long as it must get no mail. To show"
+    " this to somebody, search for the address here.",
+    "forget already": "Nothing is stored about this person.",
     "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
 }
 _OF_A_MAIL: Final[Mapping[str, str]] = {
-    "already": "Nothing was done: that mail has met its end already, as the timeline shows.",
-    "sending": "Nothing was done: a worker is handing that mail over just now.",
+    "already": "Nothing was done: that mail already has its final status; the timeline shows it.",
+    "sending": "Nothing was done: a worker is sending that mail right now.",
     "over": "Nothing was done: this person's sequence is over.",
     "paused": "Nothing was done: this person's mail is paused; resume it first.",
-    "call over": "Nothing was done: the call is not as it was any more, or has begun; the timeline shows it.",
-    "quiet": "Nothing was done: no SMS goes in quiet hours or just before them. It goes at its planned time.",
+    "call over": "Nothing was done: the call has begun or was changed; the timeline shows it.",
+    "quiet": "Nothing was done: no SMS is sent in quiet hours or just before them. It is sent at its planned time.",
     "later": "Nothing was done: another mail comes before that one.",
-    "another version": "Nothing was done: the campaign has just changed; look at the page again.",
+    "another version": "Nothing was done: the campaign has just changed; reload the page.",
     "unknown": "Nothing was done: this campaign has no such mail.",
 }
 
 
 def message_of(action: str, answer: str) -> str:
-    """In words; "" for what no action answers."""
+    """Return the answer of an action in words; "" if no action has such an answer."""
     return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
 
 
 async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:
-    """Raises KeyError for an unknown action; as `Store.run` does."""
+    """Execute an action of ACTIONS. Raises KeyError for an unknown action, and the errors of `Store.run`."""
     job = job_id_in(fields)
     answer = await ACTIONS[action](context, person, {**fields, "job": job})
     return Outcome(answer, message_of(action, answer), job if (action, answer) == ("forget", "done") else "")
@@ -149,7 +151,11 @@ async def _send_now(context: ConsoleContext, person: ContactTimeline, fields: Fi
 
 
 def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> bool:
-    """Whether it is a reminder by SMS, for which quiet hours have begun: a worker would drop it for good."""
+    """
+    Whether the mail is a reminder by SMS that would be sent in quiet hours.
+
+    A worker would skip such a reminder finally, so it is not sent now and keeps its planned time.
+    """
     mail = _mail_of(person, fields)
     if mail is None or (mail.delivery.kind, mail.delivery.channel) != (Kind.REMINDER, Channel.SMS):
         return False
@@ -163,7 +169,7 @@ def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) 
 
 
 def _mail_of(person: ContactTimeline, fields: Fields) -> PersonMail | None:
-    """`fields` name one of their mails: `step-3`, or the id of what is sent about a call."""
+    """Return the mail that `fields` name: `step-3`, or the delivery id of a mail or SMS about a call."""
     return next((one for one in (*person.mails, *person.call_mails) if one.name == fields.get("mail")), None)
 
 
@@ -213,7 +219,7 @@ async def _unsuppress(context: ConsoleContext, person: ContactTimeline, fields: 
     detail = f"by {PRINCIPAL.get().name}; consent: {consent}"
     await context.ledger.suppressions.request_unsuppress(person.enrollment_id, detail=detail)
     before = f"suppressed: {known.reason}"
-    # The consent is in the person's timeline, which is erased with them; the action log is not.
+    # The consent is recorded only in the timeline, which is erased with the person; the action log is not erased.
     await record_action(context, "unsuppress", [person.enrollment_id], before=before, after="asked for, with consent")
     return "asked"
 

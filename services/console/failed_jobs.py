@@ -1,4 +1,4 @@
-"""Failed jobs of one actor or one error, and what is done with many of them. Pages and the API use the same."""
+"""Failed jobs, grouped by actor and error, and requeueing or deleting them. Pages and the API share this."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from services.console.context import ConsoleContext
 Verb = Literal["requeue", "delete"]
 DONE: Final[Mapping[Verb, str]] = {"requeue": "requeued", "delete": "deleted"}
 GROUPED_MAX: Final = 500
-"""So many of the newest are read for the groups of a page. What is done with a group is done with all of it."""
+"""The groups of a page count only this many of the newest jobs. An action on a group applies to all of its jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobGroup:
-    """`error`: None for every error of the actor."""
+    """Failed jobs of one actor. `error`: their error, or None for all errors of the actor together."""
 
     actor: str
     error: str | None
@@ -31,7 +31,7 @@ class JobGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobChoice:
-    """Which failed jobs; "" and None stand for any. `jobs`: (queue, id) of some."""
+    """A selection of failed jobs. "" and None do not restrict it. `jobs`: (queue, id) of single jobs."""
 
     queues: Collection[str] = QUEUES
     actor: str = ""
@@ -45,7 +45,11 @@ class JobChoice:
 
 
 def groups_of(jobs: Sequence[FailedJob]) -> list[JobGroup]:
-    """By actor and error, the largest first; an actor with several errors comes before each of them as a whole, too."""
+    """
+    Group jobs by actor and error, the largest group first.
+
+    An actor with several errors also has a group for all of them together.
+    """
     numbers = Counter((job.actor, job.error) for job in jobs)
     errors = Counter(actor for actor, _ in numbers)
     wholes = [
@@ -58,7 +62,7 @@ def groups_of(jobs: Sequence[FailedJob]) -> list[JobGroup]:
 
 
 async def decide_job(context: ConsoleContext, verb: Verb, queue: str, job: str) -> bool:
-    """False: it is no failed job any longer, and nothing was done."""
+    """Requeue or delete one failed job. Return False if it is no longer a failed job; then nothing was done."""
     is_done = await _decide(context, verb, queue, job)
     if is_done:
         await record_action(context, f"{verb} job", [f"{queue}/{job}"], before="failed", after=DONE[verb])
@@ -70,9 +74,10 @@ async def decide_jobs(
     context: ConsoleContext, verb: Verb, choice: JobChoice, *, is_waited_for: bool = False
 ) -> BulkDecision:
     """
-    Those of the choice that are failed when it begins: how many were `requeued`, `deleted`, or `gone`.
+    Requeue or delete the chosen jobs that are failed at the start; count how many were `requeued`, `deleted` or `gone`.
 
-    Unless its end is waited for, a long one goes on alone. Raises Problem 409 while another one runs.
+    Without `is_waited_for`, the request waits at most WAIT_S and a longer decision continues in the background. Raises
+    Problem 409 while another one is running.
     """
 
     async def decide(decision: BulkDecision) -> None:
@@ -102,7 +107,7 @@ async def _decide_chosen(
             if is_done:
                 decided.append((f"{queue}/{job}", actor))
     finally:
-        # Also of those that were decided before the store went away.
+        # Also record the jobs that were decided before an error, such as a store outage, ended the loop.
         if decided:
             actors = ", ".join(sorted({actor for _, actor in decided}))
             after = f"{len(decided)} {DONE[verb]}"

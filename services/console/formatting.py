@@ -1,4 +1,4 @@
-"""The filters of the templates: numbers, durations and UTC times as people read them."""
+"""Template filters that format numbers, durations and UTC times for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z")
 
 
 def moment(ms: int, now_ms: int) -> str:
-    """`12:03:04` of today, `24 Nov 12:03` of another day, with the year when it is not this one."""
+    """`12:03:04` for today, `24 Nov 12:03` for another day, `24 Nov 2024 12:03` for another year."""
     time, now = utc_datetime(ms), utc_datetime(now_ms)
     if time.date() == now.date():
         return f"{time:%H:%M:%S}"
@@ -29,7 +29,7 @@ def moment(ms: int, now_ms: int) -> str:
 
 
 def local(time: datetime) -> str:
-    """`Tue 25 Nov 11:00 EST`: in the time zone of whom it is about."""
+    """`Tue 25 Nov 11:00 EST`, in the time zone that `time` has."""
     return f"{time:%a} {time.day} {time:%b %H:%M} {time.tzname() or ''}".rstrip()
 
 
@@ -42,7 +42,7 @@ def ago(ms: int, now_ms: int) -> str:
 
 
 def percent(share: float, places: int = 1) -> str:
-    """`98 %`, `99.2 %`, with a space at which no line breaks."""
+    """`98 %`, `99.2 %`, with a no-break space."""
     return f"{round(100 * share, places):g}\N{NO-BREAK SPACE}%"
 
 
@@ -52,7 +52,7 @@ def delivery_name(delivery: DeliveryId) -> str:
 
 
 def code_spans(text: str) -> Markup:
-    """Text in backquotes becomes `<code>`, between asterisks `<em>`; everything is escaped."""
+    """Turn text in backquotes into `<code>` and text between asterisks into `<em>`; everything is escaped."""
     return Markup(_SPAN.sub(_marked_up, str(escape(text))))
 
 
@@ -62,7 +62,7 @@ def _marked_up(span: re.Match[str]) -> str:
 
 
 def readable_times(text: str, now_ms: int) -> str:
-    """`for 2025-12-06T15:00:00.000Z` becomes `for 6 Dec 15:00`; what only looks like a time stays as it is."""
+    """Turn `for 2025-12-06T15:00:00.000Z` into `for 6 Dec 15:00`. Text that only looks like a time stays unchanged."""
     return _INSTANT.sub(lambda found: _readable(found[0], now_ms), text)
 
 

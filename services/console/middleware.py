@@ -1,4 +1,4 @@
-"""Wraps every request: who makes it, whether it is allowed; then security headers, errors and one log line."""
+"""Middleware of every request: identifies the user, checks access, adds security headers, handles errors, logs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from services.web.security_headers import PAGE_HEADERS, add_security_headers
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PUBLIC_PATHS: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
-"""They need no login: they show no personal data and change nothing."""
+"""Paths that need no login: they show no personal data and change nothing."""
 CHANGES_NOTHING: Final = ("/login", "/logout", "/people", "/people.csv", "/actions")
-"""Forms that a user with the role `read` may send: the last two search."""
+"""Paths of forms that a user with the role `read` may send: log in, log out, search, download."""
 API_PATH: Final = "/api/"
 FORM_TOKEN: Final = "form_token"
 DASHBOARD_PATH: Final = "/dramatiq/"
@@ -41,7 +41,7 @@ log = get_logger(__name__)
 
 
 class RequestMiddleware:
-    """Allows a request or answers it with a problem; no handler has to."""
+    """Passes an allowed request to its handler and answers any other with a problem, so no handler checks access."""
 
     def __init__(self, context: ConsoleContext) -> None:
         self._context = context
@@ -67,7 +67,11 @@ class RequestMiddleware:
         return response
 
     async def _browser(self, request: web.Request) -> Principal:
-        """By its cookie. A browser without one gets a guest's session, because the login form needs a form token."""
+        """
+        Identify a browser by its cookie.
+
+        A browser without a valid one gets a guest session, because the login form needs a form token.
+        """
         context = self._context
         trusted = context.settings.trusted_networks
         secure = is_secure(request, trusted)
@@ -78,7 +82,12 @@ class RequestMiddleware:
         return Principal(request_source(request, trusted), secure, session, self._user(request, session))
 
     def _user(self, request: web.Request, session: Session) -> ConsoleUser | None:
-        """A proxy's header names one of CONSOLE_USERS, once: a second one may be the client's own."""
+        """
+        Return the user of a browser's request, or None for a guest.
+
+        A trusted proxy may name one of CONSOLE_USERS in CONSOLE_USER_HEADER. A header that occurs twice names nobody,
+        because one of the two may come from the client.
+        """
         settings = self._context.settings
         if not self._context.logins:
             return LOCAL_USER
@@ -103,7 +112,11 @@ class RequestMiddleware:
         return self._with_cookie(request, await handler(request), principal)
 
     async def _program(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A program sends no cookie, so no other site's page can act through it: it needs no form token."""
+        """
+        Handle a request with `Authorization: Bearer`.
+
+        It needs no form token: it is not authorized by a cookie, so a page of another site cannot forge it.
+        """
         context, principal, now_ms = self._context, PRINCIPAL.get(), self._context.clock.now_ms()
         if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
             raise Problem(429, "Wait, then try again.", title="Too many attempts", headers=retry_after(wait_ms))
@@ -122,7 +135,7 @@ class RequestMiddleware:
         return await handler(request)
 
     async def _check_form(self, request: web.Request, principal: Principal) -> None:
-        """Raises Problem 403 for a form that a page of another site could have sent."""
+        """Raises Problem 403 if a page of another site could have sent the form."""
         if not is_same_origin(request):
             raise _forged("It was sent by another site's page.")
         if request.content_type != _FORM or principal.session is None:
@@ -130,12 +143,12 @@ class RequestMiddleware:
         name = DASHBOARD_TOKEN if request.path.startswith(DASHBOARD_PATH) else FORM_TOKEN
         token = (await request.post()).get(name)
         if not isinstance(token, str) or not self._context.sessions.is_form_token(principal.session, token):
-            raise _forged("Its token is not that of your session: go back, reload the page, and send it again.")
+            raise _forged("Its token does not match your session: go back, reload the page, and send it again.")
 
     def _with_cookie(
         self, request: web.Request, response: web.StreamResponse, principal: Principal
     ) -> web.StreamResponse:
-        """A page with a form gives a new browser the cookie that belongs to the form's token."""
+        """Add the session cookie to a page for a new browser, because its form tokens belong to that session."""
         sessions = self._context.sessions
         cookie = session_cookie(request, is_secure=principal.is_secure)
         own = sessions.cookie(principal.session) if principal.session else None
@@ -146,10 +159,10 @@ class RequestMiddleware:
 
 
 def _check_role(request: web.Request, principal: Principal) -> None:
-    """Raises Problem 403 for an action of a user who may only look."""
+    """Raises Problem 403 if a user with the role `read` tries to change something."""
     if principal.user is not None and not principal.may_act and request.path not in CHANGES_NOTHING:
         detail = f"{principal.name} has the role `read`. Ask somebody with the role `full` to do it."
-        raise Problem(403, detail, title="You may look, and not act")
+        raise Problem(403, detail, title="You may look, but not act")
 
 
 def _to_login(request: web.Request) -> web.StreamResponse:
@@ -164,7 +177,7 @@ def _not_logged_in() -> Problem:
 
 
 def _store_away() -> Problem:
-    detail = "Nothing can be looked up or done until it does; the overview shows the last known state."
+    detail = "Nothing can be read or changed until it does; the overview shows the last known state."
     return Problem(503, detail, title="The data store does not answer", headers={"Retry-After": "5"})
 
 
@@ -173,13 +186,13 @@ def _forged(detail: str) -> Problem:
 
 
 def _router_response(request: web.Request, error: web.HTTPException) -> web.Response:
-    """aiohttp raises its own responses for unknown addresses and methods, and for redirects."""
+    """Convert a response raised by aiohttp: an unknown path or method becomes a problem, a redirect stays one."""
     if error.status < 400:
         return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
     return problem_response(request, problem_of(error))
 
 
 def _route(request: web.Request) -> str:
-    """The route's pattern, never the path, which may contain an enrollment id."""
+    """Return the route's pattern for the log, never the path, which may contain an enrollment id."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"

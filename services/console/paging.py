@@ -1,4 +1,4 @@
-"""Which part of a list an address asks for."""
+"""Reads from a URL which part of a list it requests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from aiohttp import web
 
 
 def first_of(request: web.Request) -> int:
-    """`?from=50`: the index of the first one; 0 for anything else."""
+    """Return the index of the first entry, as in `?from=50`; 0 if it is missing or not an index."""
     return index_of(request.query)
 
 
 def instant_of(text: str) -> int | None:
-    """Milliseconds, as the schedule's links carry them; None for anything else."""
+    """Return a timestamp in milliseconds, as in the schedule's links; None for other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 

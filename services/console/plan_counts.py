@@ -1,4 +1,8 @@
-"""Plans of versions, counted in the background: for each everybody who is enrolled is read, some seconds for 10,000."""
+"""
+Plans of new versions, computed in the background.
+
+A plan reads all enrolled contacts, which takes some seconds for 10,000.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,13 @@ from common.versions.in_force import read_plan
 from common.versions.plan import Plan
 
 PATIENCE_S = 1.5
-"""How long a page waits for a plan before it says how far the count is."""
+"""How long a page waits for a plan before it shows the progress instead."""
 KEPT_S = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Count:
-    """`people`: read so far. `plan`: None until everybody was."""
+    """A plan and its progress. `people`: contacts read so far. `plan`: None until all have been read."""
 
     people: int = 0
     plan: Plan | None = None
@@ -33,7 +37,7 @@ _Key = tuple[str, str, str, bool]
 
 
 class PlanCounts:
-    """Each plan is counted once, however many look at it; what took long is kept for KEPT_S."""
+    """Computes each plan once for all viewers, and keeps one that took longer than a page waits for KEPT_S."""
 
     def __init__(self, ledger: Ledger, pace: Pace, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
         self._ledger, self._pace, self._clock, self._patience_s = ledger, pace, clock, patience_s
@@ -43,7 +47,11 @@ class PlanCounts:
     async def of(
         self, source: Campaign, target: Campaign, *, send_late: bool = False, to_its_end: bool = False
     ) -> Count:
-        """As far as it is in a moment, or `to_its_end`. The log has why a count failed."""
+        """
+        Return the count after a short wait, or with `to_its_end` after its end.
+
+        Why a count failed is in the log.
+        """
         self._forget_old()
         key = (target.key, source.version, target.version, send_late)
         is_new = key not in self._counts

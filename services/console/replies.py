@@ -13,7 +13,7 @@ from services.web.problem import Problem
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """A page of `templates/`. Each gets the principal, the time and the token for its forms."""
+    """Render a template of `templates/`. Every page also gets the principal, the time and the token for its forms."""
     context, principal = request.app[CONTEXT], PRINCIPAL.get()
     html = context.environment.get_template(template).render(
         now_ms=context.clock.now_ms(),
@@ -28,25 +28,25 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
 
 
 def banners(settings: Settings) -> list[tuple[str, str]]:
-    """What nobody may overlook: (which, what it means), where mail is not what it would be in a real campaign."""
+    """Return (name, meaning) of each setting that makes mail differ from a real campaign; every page shows them."""
     found = []
     if not settings.resend_is_real:
         found.append(("Sandbox", "no mail leaves this machine"))
     if settings.testing_mode:
-        to_whom = "" if not settings.resend_is_real else ", and only TESTING_RECIPIENTS are written to"
+        to_whom = "" if not settings.resend_is_real else ", and only TESTING_RECIPIENTS get mail"
         found.append(("Test mode", f"minutes instead of days{to_whom}"))
     if settings.campaign_speed != 1:
-        found.append((f"Pace {settings.campaign_speed:g}", "every step and reminder comes that much sooner"))
+        found.append((f"Pace {settings.campaign_speed:g}", "every step and reminder is due that many times sooner"))
     return found
 
 
 def see_other(location: str) -> web.Response:
-    """303. Returned and not raised, since aiohttp drops the cookies and headers of a raised response."""
+    """Return a 303 redirect. It must be returned, because aiohttp drops cookies and headers of a raised response."""
     return web.Response(status=303, headers={"Location": location})
 
 
 def problem_response(request: web.Request, problem: Problem) -> web.Response:
-    """A page for a browser, `application/problem+json` for a program."""
+    """Answer a browser with a page, and a program with `application/problem+json`."""
     if "text/html" not in request.headers.get("Accept", "") or request.path.startswith("/api/"):
         return problem.response()
     response = page(request, "problem.html", status=problem.status, title=problem.title, detail=problem.detail)

@@ -1,4 +1,4 @@
-"""What resuming everybody or a campaign would send, as the schedule shows it while they are paused."""
+"""Plans of the mail that resuming all contacts or a campaign would send. The schedule shows them during a pause."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ KEPT_MS: Final = 15_000
 
 class ResumePlans:
     """
-    Each plan reads everything that is overdue: it is kept for KEPT_MS, however many look at it. Another pause has
-    another plan.
+    Computes and caches plans.
+
+    A plan reads everything that is overdue, so it is cached for KEPT_MS and shared by all viewers. A new pause gets a
+    new plan.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock, *, per_second: float) -> None:
@@ -26,7 +28,7 @@ class ResumePlans:
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def of(self, scope: str, pause: Pause) -> Plan:
-        """`scope`: EVERYBODY, or a campaign; `pause`: the one that is in force."""
+        """Return the plan. `scope`: EVERYBODY, or a campaign's key; `pause`: the pause now active there."""
         async with self._reading[scope]:
             now_ms = self._clock.now_ms()
             known, plan = self._newest.get(scope, (None, None))

@@ -1,4 +1,8 @@
-"""What a user asks a worker to do: the console has no provider's key. Pages and the API use the same functions."""
+"""
+Jobs that a user requests from a worker, because the console has no providers' keys.
+
+Pages and the API use the same functions.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,11 @@ from services.web.problem import FieldError, Problem
 
 async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> str:
     """
-    Have a worker send a test mail to the address `to`; the id of the job.
+    Request a test mail to the address `to`. Return the id of the job.
 
-    Either `delivery`, as its person would get it now, or `campaign` and `mail` (`step-1`, `24h`) with `language` and
-    `segment`, by default the first ones, for a made-up person. `job` as in `job_id_in`; `back`: the page with the form.
-    Raises Problem 422 for what nobody could send.
+    `fields` name either a `delivery`, which is sent as its contact would get it now, or `campaign` and `mail`
+    (`step-1`, `24h`) with `language` and `segment` (default: the first ones) for a made-up contact. `job`: see
+    `job_id_in`; `back`: the page with the form. Raises Problem 422 if the address or the mail is invalid.
     """
     to = _address(fields.get("to", ""))
     given = {name: fields.get(name, "") for name in ("campaign", "mail", "language", "segment", "delivery")}
@@ -39,10 +43,10 @@ async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> st
 
 async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | None:
     """
-    The mail as the provider keeps it: a worker is asked for it, unless it was just now. None: it is no mail, or was
-    not sent.
+    Return the job that fetches the provider's copy of a sent mail, and request that job if there is none yet.
 
-    A look is no action: it is in no log, and whoever may look may ask.
+    Return None for an SMS and for a mail that was not sent. Reading a mail is not an action: it is not logged, and the
+    role `read` is enough.
     """
     if not mail.is_sent or mail.is_sms:
         return None
@@ -55,7 +59,7 @@ async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | N
 
 
 def job_id_in(fields: Mapping[str, str]) -> str:
-    """`job`: an id that the form had, so that sending it twice asks once; else a new one."""
+    """Return the job id of the form, so that a form sent twice requests one job; a new id if the form has none."""
     job_id = fields.get("job", "")
     return job_id if is_job_id(job_id) else new_job_id()
 
@@ -66,12 +70,12 @@ async def is_forget_job(context: ConsoleContext, job_id: str) -> bool:
 
 
 async def read_job(context: ConsoleContext, job_id: str) -> ConsoleJob:
-    """Raises Problem 404."""
+    """Raises Problem 404 if there is no such job, or its result has expired."""
     job = await context.ledger.console_jobs.get(job_id)
     if job is None:
         raise Problem(
             404,
-            "What came of it is kept for 5 minutes, of a forgotten person for an hour. The actions say who did what.",
+            "A result is kept for 5 minutes; for a forgotten person, for an hour. The page Actions says who did what.",
             title="No such job",
         )
     return job
@@ -84,14 +88,14 @@ def state_of(job: ConsoleJob) -> Literal["asked", "done", "failed"]:
 
 
 def _what(context: ConsoleContext, given: Mapping[str, str]) -> str:
-    """The id of a delivery, or a campaign and the name of a mail."""
+    """Return what the test mail is of, for the action log: a delivery id, or `campaign/mail`. Raises Problem 422."""
     if name := given["delivery"]:
         try:
             return delivery_of(DeliveryId(name)).id
         except ValueError:
             raise _wrong("delivery", "must be the id of a delivery") from None
     if given["campaign"] not in context.ledger.campaigns:
-        raise _wrong("campaign", "must be one that is played here")
+        raise _wrong("campaign", "must be a campaign that runs here")
     if not given["mail"]:
         raise _wrong("mail", "must be the id of a step, or the name of a reminder or follow-up")
     return f"{given['campaign']}/{given['mail']}"

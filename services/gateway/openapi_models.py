@@ -32,11 +32,15 @@ class SignupAnswer(Answer):
 
 
 class BookingAccepted(Answer):
-    """The event is recorded; its effect is decided from all events of its booking."""
+    """
+    The event is recorded; its effect is decided from all events of its booking.
+
+    `booking_uid`: null when a booking was moved to one that the event does not name.
+    """
 
     status: Literal["accepted"]
     event: str
-    booking_uid: str
+    booking_uid: str | None
     email: str | None
     meeting_time: datetime | None
     timestamp: datetime

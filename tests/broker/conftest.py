@@ -1,4 +1,4 @@
-"""A broker on the real store, brokers that stand for other processes, and workers that end with their test."""
+"""A broker on the real store, brokers that represent other processes, and workers that end with their test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.queue.broker import DurableRedisBroker
 
 @contextmanager
 def working(broker: DurableRedisBroker, **options: Any) -> Iterator[Worker]:
-    """A worker in this process, quick to notice that it must stop."""
+    """Run a worker in this process that notices quickly that it must stop."""
     worker = Worker(broker, **{"worker_timeout": 50, "worker_threads": 4} | options)
     worker.start()
     try:
@@ -25,7 +25,7 @@ def working(broker: DurableRedisBroker, **options: Any) -> Iterator[Worker]:
 
 @pytest.fixture
 def another(store_url: str) -> Iterator[Callable[..., DurableRedisBroker]]:
-    """Makes a broker as another process would have it: its own id, its own connections."""
+    """A function that makes a broker as in another process, with its own id and connections."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> DurableRedisBroker:

@@ -1,7 +1,7 @@
 """
-A worker process for tests that kill it: `python -m tests.broker.crew URL SILENCE_MS THREADS`.
+A worker process that tests can kill: `python -m tests.broker.crew URL SILENCE_MS THREADS`.
 
-What its actors do is written down in the store, in the list `log`, as `<process id> <what> <for whom>`.
+Its actors write what they do to the list `log` in the store, as `<process id> <event> <name>`.
 """
 
 from __future__ import annotations

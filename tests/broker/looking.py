@@ -1,4 +1,4 @@
-"""Ways to look at a queue in the store, and to wait for an event rather than for a time."""
+"""Helpers that read a queue in the store, and that wait for an event instead of a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.queue.job import Job
 
 
 def eventually(is_so: Callable[[], Any], *, within_s: float = 60) -> Any:
-    """Its first answer that is true; fails after a time that only a fault can need."""
+    """Return the first true result of `is_so`. Fails after a time that only a fault can take."""
     deadline = time.monotonic() + within_s
     while not (answer := is_so()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -26,7 +26,7 @@ def job(job_id: str = "dlv_1", *, due_ms: int, queue: str = "default") -> Job:
 
 
 def waiting(broker: DurableRedisBroker, queue: str = "default") -> dict[str, int]:
-    """What waits: job id → due ms. No body is without a place, or the assertion says so."""
+    """Return the scheduled jobs: job id → due ms. Fails if a body has no scheduled job."""
     key = f"{broker.namespace}:{queue}.DQ"
     due, bodies = broker.client.pipeline().zrange(key, 0, -1, withscores=True).hkeys(f"{key}.msgs").execute()
     assert set(bodies) <= {job_id for job_id, _ in due}
@@ -38,7 +38,7 @@ def ready(broker: DurableRedisBroker, queue: str = "default") -> list[str]:
 
 
 def held(broker: DurableRedisBroker, queue: str = "default") -> set[str]:
-    """What this broker has fetched and not answered for."""
+    """Return the messages that this broker has fetched and neither acknowledged nor rejected."""
     acks = broker.client.smembers(f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}")
     return {ready_id.decode() for ready_id in acks}
 
@@ -54,5 +54,5 @@ def workers(broker: DurableRedisBroker) -> set[str]:
 
 
 def fall_silent(broker: DurableRedisBroker) -> None:
-    """As if its process had been killed a minute ago."""
+    """Set the broker's heartbeat back by a minute, as if its process had been killed then."""
     broker.client.zincrby(f"{broker.namespace}:__heartbeats__", -60_000, broker.broker_id)

@@ -1,4 +1,4 @@
-"""Retries: the same path, the same id, and never in the way of the attempt that they follow."""
+"""Retries use the same path and the same id, and never interfere with the attempt that they follow."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_message_is_tried_again_until_it_succeeds_and_leaves_nothing(broker, a
 
 
 def test_a_retry_in_the_same_millisecond_is_not_taken_for_the_attempt_it_follows(broker, attempts, clock):
-    broker.clock = clock  # It does not move: each attempt begins at the instant of the first.
+    broker.clock = clock  # It moves only by `advance`: a retry begins at the time of its attempt.
 
     @dramatiq.actor(broker=broker)
     def send():
@@ -160,7 +160,7 @@ def test_a_dead_letter_stays_until_somebody_takes_it_out(broker):
     broker.do_enqueue("default", "rid", b"{}")
     broker.do_fetch("default", 1)
     broker.do_nack("default", "rid")
-    broker.client.zadd("dramatiq:default.XQ", {"rid": 1})  # Buried in 1970.
+    broker.client.zadd("dramatiq:default.XQ", {"rid": 1})  # Dead since 1970.
     broker.maintenance_chance = 1_000_000
 
     broker.do_qsize("default")

@@ -1,4 +1,4 @@
-"""A message that is scheduled again for the very instant it had, while its worker is just letting go of it."""
+"""A job is scheduled again for the same due time while its worker acknowledges the message."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def test_a_job_that_comes_back_while_its_message_is_being_acknowledged_is_not_le
 
     def acknowledged_and_back(*args):
         answer = acknowledge(*args)
-        broker.schedule(again)  # The claim said: not yet; somebody's clock runs ahead of ours.
+        broker.schedule(again)  # The claim was refused as "not yet", because another worker's clock is ahead.
         broker.promote()
-        assert next(consumer) is None  # We seem to have it still.
+        assert next(consumer) is None  # The consumer still counts the message as its own.
         return answer
 
     broker.do_ack = acknowledged_and_back

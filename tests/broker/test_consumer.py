@@ -1,4 +1,4 @@
-"""What a worker process takes off a queue, and what it does with what it cannot use."""
+"""What a worker process fetches from a queue, and what it does with unusable messages."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_fetch_whose_answer_was_lost_loses_nothing(broker, consumer, monkeypat
 
 
 def test_a_message_that_is_answered_but_not_yet_noted_is_not_fetched_again(broker, consumer, monkeypatch):
-    """An acknowledgement on its way to a store that is away belongs to a message that has been run."""
+    """A message has run already when its acknowledgement could not reach the store."""
     put(broker, "1", "2")
     message = next(consumer)
     fails = iter([redis.ResponseError("unknown command")])
@@ -204,7 +204,7 @@ def test_an_actor_is_known_before_a_running_worker_consumes_its_queue(broker):
     known = []
 
     class WhenDeclared(dramatiq.Middleware):
-        """A worker starts its consumer at this moment; what it fetches for an unknown actor is a dead letter."""
+        """A worker starts its consumer at this moment; a message for an unknown actor would become a dead letter."""
 
         def after_declare_queue(self, broker, queue_name):
             known.append(broker.get_actor(queue_name).actor_name)

@@ -1,4 +1,4 @@
-"""What dramatiq promises of its Redis broker holds here too, delays apart (`test_waiting.py`)."""
+"""The guarantees of dramatiq's Redis broker hold for this broker, too; for delays see `test_waiting.py`."""
 
 from __future__ import annotations
 

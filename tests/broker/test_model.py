@@ -1,4 +1,4 @@
-"""Any order of scheduling, cancelling, moving, promoting, fetching, ending and leaving, against a simple model."""
+"""Compares scheduling, cancelling, moving, promoting, fetching, ending and leaving, in any order, with a model."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ delays = st.integers(min_value=0, max_value=5)
 
 class Queue(RuleBasedStateMachine):
     """
-    The model: what waits (id → instant), what is ready (in order), what is in flight and what is dead, each an id and
-    an instant. A job that is promoted for an instant at which it is already ready or in flight is dropped.
+    The model: scheduled jobs (id → due time), and the messages that are ready (in order), in flight or dead, each as an
+    id with a due time. A job promoted for a due time for which it is already ready or in flight is dropped.
     """
 
     url: str
@@ -126,7 +126,7 @@ class Queue(RuleBasedStateMachine):
     def store_and_model_say_the_same(self) -> None:
         assert waiting(self.broker) == self.waits
         assert sorted(ready(self.broker)) == sorted(self.ready)
-        self.ready = ready(self.broker)  # Those of one instant may stand in any order.
+        self.ready = ready(self.broker)  # Messages with the same due time may be in any order.
         assert {letter.options["redis_message_id"] for letter in dead(self.broker)} == set(self.dead)
         bodies = {ready_id.decode() for ready_id in self.broker.client.hkeys("dramatiq:default.msgs")}
         assert bodies == {*self.ready, *self.flies}

@@ -1,4 +1,4 @@
-"""Real processes: killed, stopped and continued, busy, poisoned; and a store that goes away and comes back."""
+"""Real processes that are killed, stopped and continued, busy or poisoned, and a store that stops and starts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Hire = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def hire(store_url: str) -> Iterator[Hire]:
-    """Starts a worker process; whatever is left of it ends with the test."""
+    """A function that starts a worker process; processes still running are killed after the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*, silence_ms: int = 1_000, threads: int = 1) -> subprocess.Popen[bytes]:
@@ -114,7 +114,7 @@ def test_a_stopped_worker_is_taken_over_and_does_no_harm_when_it_continues(broke
     eventually(lambda: said(broker, "ended", "chen"))
     broker.join("default", interval=5, timeout=60_000)
     assert said(broker, "ended", "chen") == [other.pid]
-    assert said(broker, "ended", "boris") == [other.pid]  # It lay in the sleeper's memory, who left it alone.
+    assert said(broker, "ended", "boris") == [other.pid]  # The stopped worker had it in memory and did not run it.
     assert dead(broker) == []
 
 
@@ -164,7 +164,7 @@ def test_the_store_goes_away_and_comes_back_and_everything_goes_on(own_store):
     def work(whom):
         calls.append(whom)
         if whom == "during":
-            time.sleep(0.5)  # It began with a store, and ends without one.
+            time.sleep(0.5)  # It starts while the store is up, and ends while it is down.
         if whom == "failing" and calls.count("failing") == 1:
             time.sleep(0.5)
             raise RuntimeError("and its retry must be kept, too")

@@ -1,4 +1,4 @@
-"""Guards of the queue's scripts, one at a time: what is not ours, not there, or not what it was."""
+"""Each test covers one guard of a queue script: messages of another worker, missing ones, and changed ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, another):
 
     rescue(another(), 3_000)
 
-    # Begun four times, each for the same instant; this time it only lay in the hands of the dead.
+    # It was begun four times for the same due time; this time the dead worker had only fetched it.
     assert ready(broker) == [f"dlv_1@{broker.clock.now_ms()}"]
     assert broker.client.hlen("dramatiq:__takeovers__.default") == 0
 

@@ -1,4 +1,4 @@
-"""Whose messages are taken over, in what order, and who is blamed; each script by itself, no process and no waiting."""
+"""Which messages a rescue returns, in what order, and which are blamed; each script alone, without processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT_MS = 3_000
 
 @pytest.fixture
 def gone(another, clock):
-    """A worker that takes messages and is then never heard of again."""
+    """A worker that fetches messages and then falls silent."""
     broker = another()
     broker.clock = clock
     broker.declare_queue("default")
@@ -164,7 +164,7 @@ def test_a_worker_that_wakes_and_fetches_its_message_again_has_it_once(broker, g
     fall_silent(gone)
     rescue(broker, TIMEOUT_MS)
 
-    assert next(consumer) is None  # Fetched again, and no second copy made of it.
+    assert next(consumer) is None  # It is fetched again, but not delivered a second time.
     assert held(gone) == {"1"}
     gone._start_message(message)
     consumer.ack(message)
@@ -213,7 +213,7 @@ def test_a_worker_that_leaves_hands_everything_back_and_blames_nobody(broker, go
 
 
 def test_a_gap_in_the_judges_own_heartbeat_forbids_judging(broker, gone, monkeypatch):
-    """Everybody is silent while the store is away, and nobody is dead."""
+    """While the store is away, all workers are silent, and none of them is dead."""
     monkeypatch.setattr(broker.heartbeat, "_store_is_up_for", lambda _ms: True)
     takes(gone, "1")
     broker.heartbeat.run_once()

@@ -1,4 +1,4 @@
-"""What waits in the store: as long as one likes, once an id, to be moved and cancelled, and gone when it is due."""
+"""Scheduled jobs wait in the store for any time, once for each id, can be moved and cancelled, and leave when due."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def virtual(broker, clock):
 
 @pytest.fixture
 def send(broker):
-    """An actor that remembers whom it was called for."""
+    """An actor that records the argument of each call in `calls`."""
     calls = []
 
     @dramatiq.actor(broker=broker, actor_name="send")
@@ -177,7 +177,7 @@ def test_a_plain_job_can_be_moved(virtual, clock):
 
 
 def test_another_process_may_write_the_sorted_set_itself(broker):
-    """As the ledger's scripts do: a score, nothing else."""
+    """The ledger's scripts do so: they add a score and no body."""
     calls = []
 
     @dramatiq.actor(broker=broker, actor_name="default")
@@ -212,7 +212,7 @@ def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, another):
         producer.schedule(job("near", due_ms=due_ms))
         eventually(lambda: started)
 
-    # Milliseconds, as a rule; a machine that is busy with other tests may need longer.
+    # Usually a few milliseconds; a machine that is busy with other tests may need longer.
     assert 0 <= started[0] - due_ms < 500
     assert len(waiting(broker)) == 9_000
 

@@ -113,14 +113,14 @@ def test_a_user_who_may_act_applies_the_files_and_rolls_back(browse: Browse, tea
     expect(page.get_by_text("1 person is under way")).to_be_visible()
     page.get_by_text("Apply …").click()
     page.get_by_role("button", name="Put it in force").click()
-    expect(page.get_by_role("status").last).to_contain_text("It is in force")
+    expect(page.get_by_role("status").last).to_contain_text("The version is in force")
     expect(page.get_by_text("Nothing would change.")).to_be_visible()
 
-    page.get_by_role("link", name="Version before").click()
+    page.get_by_role("link", name="Previous version").click()
     expect(page.get_by_role("heading", name=f"to {first}")).to_be_visible()
     page.get_by_text("Roll back …").click()
     page.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("status").last).to_contain_text("It is in force")
+    expect(page.get_by_role("status").last).to_contain_text("The version is in force")
 
     page.goto(PAGE)
     expect(page.locator("dd code").first).to_have_text(first)

@@ -58,7 +58,7 @@ def test_two_calls_are_marked_from_the_overview_on(page: Any, console: VirtualCo
     page.goto("/unmarked-calls")
     expect(noor).to_have_count(0)
     olga.get_by_text("Took place …").click()
-    expect(olga.get_by_text("nobody is thanked so late")).to_be_visible()
+    expect(olga.get_by_text("it is too late for a thank-you")).to_be_visible()
     olga.get_by_role("button", name="It took place").click()
     expect(page.get_by_role("status")).to_contain_text("Marked: the call took place.")
     console.soon()

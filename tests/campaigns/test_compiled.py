@@ -50,7 +50,7 @@ def test_the_digest_does_not_depend_on_the_folder_around_it(home: Path, campaign
         ("[]", "damaged"),
         (
             '{"format": 2, "campaign": {}}',
-            "has format 2, and this Advent reads format 1; run the Advent that applied it",
+            "has format 2, but this Advent reads format 1; run the Advent that applied it",
         ),
         ('{"format": 1, "campaign": {"key": 1}}', "damaged at"),
     ],

@@ -33,10 +33,10 @@ def test_the_packaged_campaigns_have_nothing_to_correct(key: str) -> None:
         (RESULTS, "Talk soon", "Talk soon, *|FNAME|*", "field", "line 75", "*|FNAME|* would be printed"),
         (RESULTS, "({{ booking_url }})", "(htps://x.example/)", "link", "1-results", "not a web address"),
         (RESULTS, "({{ booking_url }})", "(https://example/)", "link", "1-results", "no host"),
-        (RESULTS, "({{ booking_url }})", "(https://a:b@x.example/)", "link", "1-results", "looks like a fraud"),
+        (RESULTS, "({{ booking_url }})", "(https://a:b@x.example/)", "link", "1-results", "looks like fraud"),
         (RESULTS, "Talk soon", "![](https://x.example/a.png) Bye", "alt", "1-results", "has no alternative text"),
-        (RESULTS, "Talk soon", "See you tomorrow", "relative-day", "line 75", "'tomorrow' may be another day"),
-        (RESULTS_FR, "À bientôt", "À demain", "relative-day", "line 75", "'demain' may be another day"),
+        (RESULTS, "Talk soon", "See you tomorrow", "relative-day", "line 75", "'tomorrow' may be wrong on the day"),
+        (RESULTS_FR, "À bientôt", "À demain", "relative-day", "line 75", "'demain' may be wrong on the day"),
         (RESULTS, "Talk soon", "Act now, it is risk-free", "spam", "line 75", "'Act now' is known to spam filters"),
         ("en-CA/emails/4-calendar.md", SUBJECT, "subject: RE: your calendar", "spam", "line 2", "'RE:' makes"),
         ("en-CA/emails/4-calendar.md", SUBJECT, SUBJECT + " " + "x" * 60, "subject", "4-calendar", "phones cut it"),
@@ -67,7 +67,7 @@ def test_the_packaged_campaigns_have_nothing_to_correct(key: str) -> None:
             "christmas_2025",
             "after the step before",
         ),
-        ("layout/mail.txt", "{{ postal_address }}", "", "load", "christmas_2025", "the law asks for it"),
+        ("layout/mail.txt", "{{ postal_address }}", "", "load", "christmas_2025", "the law requires it"),
     ],
 )
 def test_each_mistake_is_found(

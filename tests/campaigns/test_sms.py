@@ -114,8 +114,8 @@ def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
         one.problem for one in findings(load_campaign(KEY, directory=home), samples.IDENTITY) if one.rule == "sms"
     ]
     assert problems == [
-        "'ê' is not in the alphabet of phones: 2 segments in UCS-2, US$0.0166, and without it 1 segment in GSM-7, "
-        "US$0.0083; write it otherwise"
+        "'ê' is not in the SMS alphabet: 2 segments in UCS-2, US$0.0166, but without it 1 segment in GSM-7, "
+        "US$0.0083; replace it"
     ]
 
 

@@ -59,7 +59,8 @@ def test_a_language_that_is_added_is_whole_and_lint_sees_what_is_not_yet_written
 
 
 @pytest.mark.parametrize(
-    ("tag", "problem"), [("Spanish", "'Spanish' is no language"), ("fr-CA", "mine/spring_2027/fr-CA: already exists")]
+    ("tag", "problem"),
+    [("Spanish", "'Spanish' is not a language tag"), ("fr-CA", "mine/spring_2027/fr-CA: already exists")],
 )
 def test_a_language_that_cannot_be_added_is_refused(advent, tag, problem):
     advent("campaign", "new", "spring_2027", "--into", "mine")
@@ -73,7 +74,7 @@ def test_a_language_that_cannot_be_added_is_refused(advent, tag, problem):
 def test_a_name_that_cannot_be_one_is_refused(advent, tmp_path, name):
     status, _, errors = advent("campaign", "new", name, "--into", "mine")
 
-    assert (status, "cannot be a campaign's name" in errors) == (1, True)
+    assert (status, "is not a valid campaign name" in errors) == (1, True)
     assert not (tmp_path / "mine").exists()
 
 

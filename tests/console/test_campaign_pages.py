@@ -163,7 +163,7 @@ async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
 
     page = (await console.get(PAGE)).text
 
-    [row] = re.findall(r"<tr><th [^>]*>under way, the next mail in hand</th>.*?</tr>", page, re.DOTALL)
+    [row] = re.findall(r"<tr><th [^>]*>under way, the next mail is being sent</th>.*?</tr>", page, re.DOTALL)
     assert "1 booked" in row
     assert "href" not in row
 
@@ -171,7 +171,7 @@ async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
 async def test_rates_that_nobody_reported_are_called_unknown(console: Console, enrolled: Simulation) -> None:
     page = (await console.get(PAGE)).text
 
-    assert "Not known: Resend has reported on no mail yet" in page
+    assert "Unknown: Resend has not reported on any mail yet" in page
 
 
 async def test_a_pause_of_the_campaign_is_on_its_page(console: Console, enrolled: Simulation) -> None:
@@ -204,7 +204,7 @@ async def test_a_booking_that_could_not_be_read_is_shown_with_its_reason_and_dis
     await ledger.unread_bookings.keep('{"a": "<b>"}', reason="no attendee", received_ms=console.clock.now_ms())
     [event] = await ledger.unread_bookings.read_all()
 
-    assert "1 event of Cal.com" in (await console.get(PAGE)).text
+    assert "1 event from Cal.com" in (await console.get(PAGE)).text
     shown = (await console.get("/unread-bookings")).text
     done = await console.post("/unread-bookings/discard", event=event.id)
     again = await console.post("/unread-bookings/discard", event=event.id)

@@ -91,8 +91,8 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
     ("unknown_for_ms", "would"),
     [
         (None, "rendered again"),
-        (60_000, "The same mail is handed to Resend again"),
-        (FORGOTTEN_MS, "A worker looks for it"),
+        (60_000, "The same mail is sent to Resend again"),
+        (FORGOTTEN_MS, "A worker checks Resend&#39;s list"),
     ],
 )
 async def test_the_effect_of_a_replay_is_shown_before_the_click(
@@ -132,7 +132,7 @@ async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
     await run_two_seconds(simulation)
 
     assert answer.location == "/?done=asked"
-    assert "A worker will look for it" in waiting
+    assert "A worker will check Resend's list for it" in waiting
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
 
 
@@ -294,7 +294,7 @@ async def test_a_second_click_says_that_none_of_them_is_left(
     await console.post("/dead-letters/replay-many", **fields)
     second = await console.post("/dead-letters/replay-many", **fields)
 
-    said = '<p class="notice" role="status">Nothing was done: none of these is a dead letter any more.</p>'
+    said = '<p class="notice" role="status">Nothing was done: none of these is still a dead letter.</p>'
     assert said in (await console.get(second.location)).text
 
 
@@ -315,7 +315,7 @@ async def test_those_that_are_ticked_are_discarded_only_after_a_second_click(
     text = (await console.get("/dead-letters")).text
 
     asked = re.findall(r'<details name="ticked">.*?</details>', text, re.DOTALL)
-    assert ["given up for good" in each and "Discard them" in each for each in asked] == [True]
+    assert ["These mails are never sent" in each and "Discard them" in each for each in asked] == [True]
     assert text.count('formaction="/dead-letters/discard-many"') == 1
     assert "What to do about a reason" in text
 

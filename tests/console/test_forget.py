@@ -78,16 +78,16 @@ async def test_the_address_is_on_resends_list_and_the_page_says_so(
     after = (await console.get(asked.location)).text
 
     assert await listed(sandbox) == [ADDRESS]
-    assert ("<b>Resend's list: asked for</b> by local" in before, "data-refresh" in before) == (True, True)
+    assert ("<b>Resend's list: requested</b> by local" in before, "data-refresh" in before) == (True, True)
     assert ("<b>Resend's list: added.</b>" in after, "data-refresh" in after) == (True, False)
     refreshed = before.partition('<div id="job" data-refresh>')[2]
-    assert "Erased here; the address gets no mail again. It waits for Resend" in refreshed
-    assert ["To show that to somebody, find the address here." in text for text in (before, after)] == [False, True]
-    assert ["nothing is kept of this person" in text.partition("; then")[0] for text in (before, after)] == [
+    assert "Erased here; the address gets no mail again. It is stored, for at most a day" in refreshed
+    assert ["To show this to somebody, search for the address here." in text for text in (before, after)] == [
         False,
         True,
     ]
-    assert "Until then, for at most a day, the address is kept." in before
+    assert ["Forgotten: only the hash of the address is stored" in text for text in (before, after)] == [False, True]
+    assert "Until then, for at most a day, the address is stored." in before
     assert [ADDRESS in text for text in (before, after)] == [False, False]
     assert ADDRESS not in str(await content(worker.ledger.client))
     log = await console.context.ledger.action_log.newest(ActionFilter())
@@ -101,9 +101,10 @@ async def test_before_the_click_the_page_says_what_will_happen(console: Console,
     page = html.unescape((await console.get(f"/people/{ADA}")).text)
 
     assert (
-        "A worker puts it on Resend's own suppression list; it is kept only until then, and for a day at most." in page
+        "A worker puts the address on Resend's own suppression list; until then, for at most a day, it is stored."
+        in page
     )
-    assert "The next page says whether Resend took it, and names their rows in Notion" in page
+    assert "The next page says whether Resend accepted it, and links the person's rows in Notion" in page
     assert "Not erased: their rows in Notion, their mails at Resend" in page
 
 
@@ -171,7 +172,7 @@ async def test_while_resend_is_away_the_page_says_that_it_is_tried_again(
     await soon(worker)
     await of.close()
 
-    assert "Not on it yet: connect. A worker tries again" in (await console.get(asked.location)).text
+    assert "The address is not on it yet: connect. A worker tries again" in (await console.get(asked.location)).text
 
 
 async def test_what_is_meant_to_be_so_is_no_alarm(console: Console, worker: Simulation) -> None:
@@ -218,7 +219,7 @@ async def test_a_program_forgets_somebody_and_reads_what_came_of_it(
 
     assert (refused["answer"], refused["job"]) == ("not confirmed", None)
     assert (done["answer"], asked["state"], ended["state"], ended["failure"]) == ("done", "asked", "done", "")
-    assert ("It waits for Resend's own suppression list" in str(done["message"]), ended["note"]) == (True, "")
+    assert ("until it is on Resend's own suppression list" in str(done["message"]), ended["note"]) == (True, "")
     assert ended["notion_pages"] == ["https://www.notion.so/" + row.replace("-", "") for row in ROWS.values()]
     assert await listed(sandbox) == [ADDRESS]
     log = await console.context.ledger.action_log.newest(ActionFilter())

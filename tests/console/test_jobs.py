@@ -37,9 +37,9 @@ async def test_a_test_mail_is_asked_for_and_then_sent(console: Console, signed_u
 
     assert 'action="/send-test"' in form
     assert answer.status == 303
-    assert "<b>Asked for</b> by local" in asked
+    assert "<b>Requested</b> by local" in asked
     assert "<b>Sent</b> as <b>[Test] " in sent
-    assert "It is in the sandbox's inbox, and not in yours." in sent
+    assert "It is in the sandbox's inbox, not in yours." in sent
     assert f'href="/people/{ADA}"' in sent
     assert len(signed_up.mailer.inbox_of(SARAH)) == 1
 
@@ -80,7 +80,7 @@ async def test_a_form_that_is_sent_twice_asks_once(console: Console, signed_up: 
     ("fields", "why"),
     [
         ({"campaign": "christmas_2025", "mail": "step-1", "to": "nobody"}, "`to` must be an e-mail address"),
-        ({"campaign": "easter", "mail": "step-1", "to": SARAH}, "`campaign` must be one that is played here"),
+        ({"campaign": "easter", "mail": "step-1", "to": SARAH}, "`campaign` must be a campaign that runs here"),
         ({"campaign": "christmas_2025", "to": SARAH}, "`mail` must be the id of a step"),
         ({"delivery": "enr_x", "to": SARAH}, "`delivery` must be the id of a delivery"),
     ],

@@ -165,7 +165,7 @@ async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Cons
     assert found["sentence"] == "Not all is well: everybody is paused"
     assert "by sarah: &lt;the domain moves&gt;" in page.text
     assert "advent resume --plan" in page.text
-    assert page.text.count('<a href="/schedule">What resuming sends</a>') == 1
+    assert page.text.count('<a href="/schedule">What resuming would send</a>') == 1
 
 
 async def test_a_paused_campaign_is_not_shown_as_under_way(console: Console) -> None:
@@ -178,7 +178,7 @@ async def test_a_paused_campaign_is_not_shown_as_under_way(console: Console) -> 
     assert found["paused_campaigns"]["christmas_2025"]["by"] == "sarah"
     assert "by sarah: the texts change" in page.text
     assert "advent resume --campaign christmas_2025 --plan" in page.text
-    assert page.text.count('<a href="/schedule">What resuming sends</a>') == 1
+    assert page.text.count('<a href="/schedule">What resuming would send</a>') == 1
     assert "under way" not in page.text
 
 

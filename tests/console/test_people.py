@@ -274,7 +274,7 @@ async def test_who_is_named_is_found_before_everybody_has_been_read(console: Con
     )
 
 
-@pytest.mark.parametrize(("forgotten", "why"), [(True, "forgotten, and nothing else is kept"), (False, "bounced")])
+@pytest.mark.parametrize(("forgotten", "why"), [(True, "forgotten, and nothing else is stored"), (False, "bounced")])
 async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
     console: Console, simulation: Simulation, forgotten: bool, why: str
 ) -> None:
@@ -287,7 +287,7 @@ async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
 
     page = (await console.post("/people", who=" Gone@example.org")).text
 
-    assert "receives no mail since" in page
+    assert "gets no mail, since" in page
     assert why in page
 
 

@@ -162,7 +162,7 @@ async def test_a_mail_that_does_not_exist_is_404(console: Console, signed_up: Si
 
 async def test_pause_and_resume_say_what_they_did_and_are_logged(console: Console, signed_up: Simulation) -> None:
     assert "Paused: nothing is sent" in await decide(console, "pause", reason="on holiday")
-    assert "paused already" in await decide(console, "pause")
+    assert "already paused" in await decide(console, "pause")
     page = (await console.get(f"/people/{ADA}")).text
     assert "this person is paused by local: on holiday" in page
     assert "Resumed:" in await decide(console, "resume")
@@ -175,7 +175,7 @@ async def test_a_skipped_mail_says_so_and_a_second_click_changes_nothing(
     console: Console, signed_up: Simulation
 ) -> None:
     assert "Skipped: that mail is never sent" in await decide(console, "skip", mail="step-2")
-    assert "met its end already" in await decide(console, "skip", mail="step-2")
+    assert "already has its final status" in await decide(console, "skip", mail="step-2")
 
     assert await status_of(console, 2) == ("skipped", "skipped by hand")
     assert await done_by_whom(console) == [("skip", f"{ADA}/step-2")]
@@ -203,12 +203,12 @@ async def test_only_the_next_mail_of_the_campaign_is_sent_now(
 async def test_a_suppressed_person_gets_no_mail_and_comes_back_with_consent_only(
     console: Console, signed_up: Simulation
 ) -> None:
-    assert "Suppressed: no further mail" in await decide(console, "suppress")
+    assert "Suppressed: this address gets no further mail" in await decide(console, "suppress")
     page = (await console.get(f"/people/{ADA}")).text
-    assert "Receives no mail since" in page
+    assert "Gets no mail, since" in page
     assert "say how and when" in await decide(console, "unsuppress", consent="  ")
 
-    assert "A worker takes the address off" in await decide(console, "unsuppress", consent="by phone, today")
+    assert "A worker takes it off" in await decide(console, "unsuppress", consent="by phone, today")
     assert (await console.context.ledger.suppressions.unsuppress_requests())[0].detail == (
         "by local; consent: by phone, today"
     )
@@ -240,7 +240,7 @@ async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signe
 
     assert (await console.get(f"/people/{ADA}")).status == 404
     again = await console.post(f"/people/{ADA}/forget", confirm="yes")
-    assert "Nothing is kept of this person." in (await console.get(again.location)).text
+    assert "Nothing is stored about this person." in (await console.get(again.location)).text
     assert (await console.post(f"/people/{ADA}/pause")).status == 404
     assert [what for what, _ in await done_by_whom(console)] == ["forget"]
 

@@ -63,9 +63,9 @@ async def test_what_was_sent_is_fetched_by_a_worker_and_shown(console: Console, 
     body = await console.get(f"/people/{ADA}/bodies/resend/step-1")
 
     [mail] = signed_up.mailer.inbox_of("ada@example.org")
-    assert "A worker asks Resend for it" in asked
+    assert "A worker is fetching it from Resend" in asked
     assert "again from the version in force" in asked
-    assert "As Resend keeps it." in fetched
+    assert "Resend's copy." in fetched
     assert f"<h1>{mail.subject}</h1>" in fetched
     assert body.text == without_unsubscribe(mail.html)
     assert body.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
@@ -177,7 +177,7 @@ async def test_a_reminder_has_its_subject_and_why_and_is_shown_as_it_would_be_se
 
 async def test_a_reminder_is_skipped(console: Console, signed_up: Simulation, booked: DeliveryId) -> None:
     assert "Skipped:" in await decide(console, "skip", mail=booked)
-    assert "met its end already" in await decide(console, "send-now", mail=booked)
+    assert "already has its final status" in await decide(console, "send-now", mail=booked)
 
     await signed_up.run(until_ms=signed_up.clock.now_ms() + 2 * DAY_MS)
     assert not [one for one in signed_up.mailer.inbox_of("ada@example.org") if SUBJECT in one.subject]
@@ -192,7 +192,7 @@ async def test_a_reminder_is_sent_now_and_then_shown_as_it_was_sent(
     await text_of(console, f"/people/{ADA}/mails/{booked}")
     await soon(signed_up)
 
-    assert "As Resend keeps it." in await text_of(console, f"/people/{ADA}/mails/{booked}")
+    assert "Resend's copy." in await text_of(console, f"/people/{ADA}/mails/{booked}")
 
 
 async def test_a_reminder_of_a_call_that_was_cancelled_is_not_sent_now(
@@ -268,7 +268,7 @@ async def test_a_reminder_by_sms_is_not_sent_now_in_quiet_hours(
     answer = await decide(console, "send-now", mail=name)
     await simulation.run(until_ms=simulation.clock.now_ms() + 60_000)
 
-    assert ("no SMS goes in quiet hours" in answer, len(simulation.texter.phone_of("+14165550123"))) == (
+    assert ("no SMS is sent in quiet hours" in answer, len(simulation.texter.phone_of("+14165550123"))) == (
         not texts,
         texts,
     )

@@ -260,8 +260,8 @@ async def test_of_more_than_are_counted_by_error_all_are_deleted(
     page = " ".join((await console.get("/queues")).text.split())
     answer = await console.post("/queues/delete-many", actor="send")
 
-    assert "Counted by error are the newest 2." in page
-    assert "the other 3 too" in page
+    assert "The counts cover only the newest 2." in page
+    assert "also applies to the other 3." in page
     assert answer.location == "/queues?deleted=4"
 
 

@@ -260,7 +260,7 @@ async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Si
 @pytest.mark.parametrize("scope", ["everybody", "christmas_2025"])
 async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: Simulation, scope: str) -> None:
     answer = await console.post("/schedule/pause", scope=scope, reason="the sender moves")
-    assert "Nothing more" in (page := (await console.get(answer.location)).text) or "nothing more" in page
+    assert "Paused: no further mail is sent." in (await console.get(answer.location)).text
     console.clock.advance(25 * HOUR_MS)
 
     paused = (await console.get("/schedule")).text
@@ -283,7 +283,7 @@ async def test_what_waits_because_everybody_is_paused_is_not_shown_as_under_way(
 
     assert "under way</span>" not in page
     assert "waits</span> while everybody is paused" in page
-    assert "What is paused below goes only after a resume." in page
+    assert "Mail that is paused below is sent only after somebody resumes it." in page
 
 
 async def test_the_number_of_all_keeps_to_what_the_page_shows(console: Console, simulation: Simulation) -> None:
@@ -308,7 +308,7 @@ async def test_clicking_twice_says_that_nothing_changed(console: Console, signed
     await console.post("/schedule/resume", scope="everybody")
     over = await console.post("/schedule/resume", scope="everybody")
 
-    assert "was paused already" in (await console.get(again.location)).text
+    assert "was already paused" in (await console.get(again.location)).text
     assert "was not paused" in (await console.get(over.location)).text
 
 

@@ -56,7 +56,7 @@ async def test_the_overview_leads_to_the_calls_and_each_says_what_a_mark_brings_
     assert "1 unmarked call" in page
     assert f'<a href="/people/{ADA}">ada@example.org</a> Ada' in page
     assert "&lt;b&gt;Call&lt;/b&gt;" in page
-    assert "No follow-up goes out: nobody is thanked so late." in page
+    assert "No follow-up is sent: it is too late for a thank-you." in page
     assert "Planned: follow-up missed at" in page
     assert "UTC (in 2 h), unless this person has left, booked again" in page
 
@@ -125,7 +125,7 @@ async def test_a_person_s_page_asks_next_to_the_call_and_is_come_back_to(console
 async def test_nobody_who_is_suppressed_is_announced_a_follow_up(console: Console, missed: Simulation) -> None:
     await console.post(f"/people/{ADA}/suppress")
 
-    assert "No follow-up goes out: the address is suppressed." in (await console.get("/unmarked-calls")).text
+    assert "No follow-up is sent: the address is suppressed." in (await console.get("/unmarked-calls")).text
 
 
 async def test_many_are_shown_a_page_at_a_time_and_the_oldest_first(console: Console, simulation: Simulation) -> None:

@@ -111,7 +111,7 @@ async def test_applying_puts_the_files_in_force_with_who_did_it(
 ) -> None:
     page = await apply(author, campaign)
 
-    assert "It is in force, for all processes at once" in page
+    assert "The version is in force in all processes" in page
     assert "Nothing would change" in page
     assert await version_in_force(author) == edited.version
     assert author.context.played(KEY).version == edited.version  # type: ignore[union-attr]
@@ -140,7 +140,7 @@ async def test_files_wait_from_their_edit_until_they_are_applied(
 
 
 async def places_where_files_wait(console: Console) -> set[str]:
-    sentences = {"/": "files wait to be applied", "/campaigns": "Other files wait", PAGE: "in force, and wait"}
+    sentences = {"/": "files have not been applied", "/campaigns": "files have changed", PAGE: "have not been applied"}
     found = {path for path, sentence in sentences.items() if sentence in (await console.get(path)).text}
     overview = json.loads((await console.get("/api/overview")).text)
     [listed] = json.loads((await console.get("/api/campaigns")).text)["campaigns"]
@@ -162,7 +162,7 @@ async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaig
     await apply(author, campaign)
     again = await apply(author, campaign)
 
-    assert "That version was in force already" in again
+    assert "That version was already in force" in again
     assert [entry.action for entry in await author.context.ledger.versions.log(KEY)] == ["first start", "apply"]
     assert len(await author.context.ledger.action_log.newest(ActionFilter())) == 1
 
@@ -212,7 +212,7 @@ async def test_rolling_back_puts_the_version_before_in_force_again(author: Conso
     await followed(author)
 
     assert f"From <code>{current}</code> to <code>{campaign.version}</code>" in page
-    assert "None before it" in (await author.get(answer.location)).text
+    assert "No previous version" in (await author.get(answer.location)).text
     assert await version_in_force(author) == campaign.version
     assert "rollback" in (await author.get(PAGE)).text
     [newest, _] = await author.context.ledger.action_log.newest(ActionFilter())
@@ -268,7 +268,7 @@ async def test_a_text_that_people_had_under_another_id_is_refused(
 
     assert "Refused: step-9 has the text of step-1" in plan
     assert "Put it in force" not in plan
-    assert "a step has a text that people have had" in page
+    assert "a step has a text that people already got" in page
     assert await version_in_force(author) == campaign.version
 
 
@@ -347,7 +347,7 @@ async def test_steps_that_fall_on_one_instant_are_never_in_force(
     page = (await author.get(f"{PAGE}/plan")).text
     answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": files.version})
 
-    assert "steps fall on one instant; set it lower" in page
+    assert "steps would be due at one time; lower it" in page
     assert answer.status == 409
     assert await version_in_force(author) == campaign.version
 

@@ -14,6 +14,7 @@ from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
+from services.gateway.openapi_models import BookingAccepted
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.senders import SECRETS, fixture, post_calcom
@@ -154,6 +155,7 @@ async def test_a_move_without_the_uid_of_its_new_booking_is_recorded_with_the_ol
 
     assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
     assert (answer.json["booking_uid"], answer.json["meeting_time"]) == (None, "2026-12-03T18:00:00.000Z")
+    BookingAccepted.model_validate(answer.json)
     assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 import redis.exceptions
+from prometheus_client import REGISTRY
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus, Trigger
@@ -78,6 +79,19 @@ async def test_without_or_with_a_wrong_signature_it_is_refused(gateway: Gateway)
     assert (await gateway.request("POST", "/webhook/twilio", data=form)).status == 401
     assert (await gateway.request("POST", "/webhook/twilio", data=b"\xff\x00")).status == 401
     assert not await gateway.store.exists(keys.SUPPRESSED)
+
+
+async def test_callbacks_and_unsigned_requests_are_counted_like_those_of_any_webhook(gateway: Gateway) -> None:
+    before = counted("accepted"), counted("unsigned")
+    await accepted(gateway)
+    await report(gateway, "delivered")
+    await post(gateway, {"MessageSid": SID, "MessageStatus": "delivered"}, token="wrong")
+
+    assert (counted("accepted"), counted("unsigned")) == (before[0] + 1, before[1] + 1)
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("advent_webhooks_total", {"kind": "twilio", "outcome": outcome}) or 0
 
 
 async def test_the_signature_is_that_of_twilios_own_example() -> None:

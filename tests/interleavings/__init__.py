@@ -1,1 +1,1 @@
-"""Every interleaving of two workers, the scheduler, a takeover and the sweeper around the scripts, on a real store."""
+"""Explores every interleaving of two workers, scheduler, rescue and sweeper around the scripts, on a real store."""

@@ -1,4 +1,4 @@
-"""`python -m tests.interleavings`: explores what the suite has no time for, and says how much that was."""
+"""`python -m tests.interleavings`: explores larger budgets than the suite has time for, and prints their size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-Every order in which things can happen, by the states they lead to: two orders that meet in one state go on as one.
+Explores every order of events as a graph of states: two orders that reach the same state are continued only once.
 
-A model offers the moves that are possible in a state; each is tried from each state that can be reached.
+A model lists the moves that are possible in a state. Each move is played from each state that can be reached.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class Model(Protocol):
-    """`load` puts the world into a state; `moves` and `play` are asked only then."""
+    """`load` restores a state; it is called before `moves` and `play`."""
 
     def load(self, state: Any) -> None: ...
 
@@ -26,7 +26,7 @@ class Model(Protocol):
 
 @dataclass
 class Found:
-    """`interleavings`: ways through the graph from its beginning to where nothing new can happen."""
+    """The size of an exploration. `interleavings`: paths through the graph from its start to a final state."""
 
     states: int = 0
     transitions: int = 0
@@ -35,7 +35,7 @@ class Found:
 
 def explore(model: Model, start: Hashable, check: Callable[[Any], None]) -> Found:
     """
-    Visit every state, and `check` each. A broken promise is an AssertionError, to which is added how it came to it.
+    Visit every state and `check` each. Raises AssertionError for a broken guarantee, with the moves that led to it.
     """
     came_from: dict[Hashable, tuple[Hashable, Hashable] | None] = {start: None}
     onward: dict[Hashable, list[Hashable]] = {}
@@ -81,7 +81,7 @@ def _way_to(
 
 
 def _ways(start: Hashable, onward: dict[Hashable, list[Hashable]]) -> int:
-    """How many ways there are from the start to where nothing new can happen. No way comes to one state twice."""
+    """Return the number of paths from the start to a final state. No path visits a state twice."""
     ways: dict[Hashable, int] = {}
     stack = [start]
     while stack:

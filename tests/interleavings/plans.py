@@ -1,4 +1,4 @@
-"""What Ada waits for when a play begins: the first of two deliveries is due now, the second in an hour."""
+"""The deliveries that an exploration starts with: Ada's first is due now, her second in an hour."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NONE = ReminderRules(before_ms=(), minimum_notice_ms=0)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Deliveries of one kind on one channel. `rules`, `following`: of those that follow from a call."""
+    """Two deliveries of one kind on one channel. `rules`, `following`: set if they belong to a call."""
 
     name: str
     channel: Channel = Channel.EMAIL
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def number(self) -> str | None:
-        """To which it goes; None for mail."""
+        """The recipient's phone number of an SMS; None for mail."""
         return NUMBER if self.channel is Channel.SMS else None
 
     @property
@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def deliveries(self) -> Sequence[DeliveryId]:
-        """The first is due now, the second in an hour."""
+        """The planned deliveries: the first is due now, the second in an hour."""
         if self.rules is None:
             return [step_delivery_id(CONTACT, number) for number in (1, 2)]
         if self.following is not None:
@@ -81,7 +81,7 @@ class Plan:
 
     @property
     def after_move(self) -> Sequence[DeliveryId]:
-        """Those of the hour to which the call was moved; it was not missed."""
+        """The deliveries planned after the call was moved; no follow-ups, because the moved call was not missed."""
         return [] if self.following else self._reminders_of("B", MOVED_MS)
 
     def _reminders_of(self, uid: str, start_ms: int) -> Sequence[DeliveryId]:
@@ -89,7 +89,7 @@ class Plan:
         return [reminder_delivery_id(booking_id(uid), start_ms=start_ms, name=name) for name in names]
 
     async def begin(self, ledger: Ledger) -> None:
-        """Ada signs up, or books a call, or missed one."""
+        """Let Ada sign up, book a call or miss one, depending on the kind of delivery."""
         if self.rules is None:
             await _sign_up(ledger)
             return
@@ -97,7 +97,7 @@ class Plan:
         await self.look(ledger, NOW_MS)
 
     async def look(self, ledger: Ledger, now_ms: int) -> None:
-        """As the actor `bookings` does: what follows from all that was reported of her calls."""
+        """Write the outcome of all events about her calls, as the actor `bookings` does."""
         assert self.rules is not None
         gathered = await ledger.bookings.gather(booking_id("A"))
         resolved = resolve(gathered.events, gathered.first_guests)
@@ -128,7 +128,7 @@ async def report(ledger: Ledger, events: Sequence[BookingEvent], *, webhook_id: 
 
 
 def moved(now_ms: int) -> BookingEvent:
-    """Her call is moved to a later hour, under another uid."""
+    """Return the event that moves her call to a later hour, under another uid."""
     return replace(
         _booked(),
         kind=BookingKind.RESCHEDULED,
@@ -163,7 +163,7 @@ def _booked() -> BookingEvent:
 
 
 def _missed() -> list[BookingEvent]:
-    """Two hours ago she was marked absent from a call that had begun then."""
+    """Return the events of a call that began three hours ago and that she was reported to have missed an hour later."""
     marked_ms = NOW_MS - 2 * HOUR
     began_ms = marked_ms - HOUR
     booked = replace(_booked(), event_ms=began_ms, received_ms=began_ms, start_ms=began_ms)

@@ -1,10 +1,10 @@
 """
-The send protocol in its atomic moves: each is one script, or one request to the provider.
+The send protocol as atomic moves: each move is one script or one request to the provider.
 
-Two workers, each one message at a time, as `actors/sending/send.py` and the broker's consumer go: fetch, start, claim,
-freeze, send, settle, acknowledge. Next to them the scheduler, the rescue, the sweeper, the clock, a person who
-leaves or is forgotten, an operator who replays, a webhook that reports on the mail; and death, before and after each
-of these.
+Two workers process one message at a time each, in the order of `actors/sending/send.py` and the broker's consumer:
+fetch, start, claim, freeze, send, settle, acknowledge. Between these moves act the scheduler, the rescue, the sweeper,
+the clock, a contact who leaves or is forgotten, an operator who replays, and a webhook that reports on the mail. A
+worker can die before and after each move.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ NOISE = (
     keys.delayed("bookings"),
     *(keys.webhook(webhook) for webhook in ("resend:1", "begin0", "begin1", "move0", "cancel0", "stop")),
 )
-"""Not of this play: answers to webhooks, which expire, and the mirror, which has its own job."""
+"""Keys without influence on the protocol: answers to webhooks, which expire, and Notion's mirror with its own job."""
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 
 
 class Protocol:
-    """`promises` are asserted at each move; see `recovery.py` for what must hold once everything has come to rest."""
+    """A model for `explorer.py`. Its moves assert their guarantees; `recovery.py` checks those of the final state."""
 
     def __init__(self, url: str, plan: Plan = STEP) -> None:
         self.plan, self.queue = plan, plan.queue
@@ -67,7 +67,7 @@ class Protocol:
         self.client.close()
 
     def begin(self, budget: Budget, *, workers: int = 2) -> State:
-        """Her first delivery is due, her second in an hour."""
+        """Return the state in which her first delivery is due now and her second in an hour."""
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
@@ -77,7 +77,7 @@ class Protocol:
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
         return self._state
 
-    # What the explorer asks
+    # The model of the explorer
 
     def load(self, state: State) -> None:
         self.snapshots.put(state.store)
@@ -106,7 +106,7 @@ class Protocol:
         yield ("sweep",)
         if budget.passes:
             yield "pass", "retry"
-            # No request lasts as long as a lease; what knows no keys relies on that.
+            # No request lasts as long as a lease. A provider without idempotency keys relies on that.
             if self.plan.number is None or all(worker.at != "send" for worker in now.workers):
                 yield "pass", "lease"
         if budget.leaves:
@@ -127,7 +127,7 @@ class Protocol:
             yield ("stop",)
 
     def _is_twin(self, number: int) -> bool:
-        """Of two who have done nothing yet it is all the same which one begins."""
+        """Return whether to omit this worker's moves: while no worker has moved, only the first one's count."""
         return number > 0 and all(worker.is_fresh for worker in self._state.workers)
 
     def play(self, move: Move) -> None:
@@ -154,7 +154,7 @@ class Protocol:
 
     def _fetch(self, worker: Worker) -> Worker:
         answer = self._script("fetch", worker.name, 1)
-        self.client.zadd(keys.HEARTBEATS, {worker.name: ALIVE})  # It lives, as everybody can see from its fetching.
+        self.client.zadd(keys.HEARTBEATS, {worker.name: ALIVE})  # A fetch counts as a heartbeat.
         return replace(worker, at="start", ready_id=answer[0].decode()) if answer else worker
 
     def _start(self, worker: Worker) -> Worker:
@@ -173,7 +173,7 @@ class Protocol:
         return replace(worker, at="look up" if is_looked_for else "freeze", claim=claim)
 
     def _look_up(self, worker: Worker) -> Worker:
-        """The provider knows no keys: its list shows what became of the attempt before, or a person decides."""
+        """Settle by the provider's list, because the provider knows no keys; if the list lacks it, a person decides."""
         assert worker.claim is not None
         if worker.claim.id in self.accepted():
             return self._settle(worker, "accepted", "SM1", sent_ms=self._state.now_ms)
@@ -241,7 +241,7 @@ class Protocol:
         return replace(worker, at="fetch", ready_id="", claim=None, mail="")
 
     def _nobody_else_has(self, claim: ClaimGranted, worker: Worker) -> None:
-        """Its last holder has been silent, or for longer than a lease; earlier ones have lost it already."""
+        """Check that the last holder of the claim is silent or its lease is over; earlier holders lost it already."""
         for other in self._state.workers:
             held = other.claim
             if other.name == worker.name or held is None or other.at == "acknowledge":
@@ -251,13 +251,13 @@ class Protocol:
                 assert is_gone, f"{worker.name} and {other.name} both have {claim.id}"
 
     def _lease_over(self) -> bool:
-        # Claims are made at the instants the clock stood at; only a pass of the lease ends one by time.
+        # Other moves hardly change the clock: a lease ends by time only after the move that passes its whole length.
         return self._state.now_ms >= NOW_MS + LEASE_MS
 
-    # Everybody else's moves
+    # The moves of everything else
 
     def die(self, number: int) -> None:
-        """kill -9; another process takes its place, with nothing in its memory."""
+        """Kill the worker as by kill -9. Another process replaces it, with an empty memory."""
         self._spend("deaths")
         worker = self._state.workers[number]
         self.client.zadd(keys.HEARTBEATS, {worker.name: SILENT}, xx=True)
@@ -267,7 +267,7 @@ class Protocol:
         self._become(number, Worker(name))
 
     def sleep(self, number: int) -> None:
-        """SIGSTOP: silent, and it goes on later as if nothing had been."""
+        """Stop the worker as by SIGSTOP: it becomes silent, and continues later where it was."""
         self._spend("sleeps")
         self.client.zadd(keys.HEARTBEATS, {self._state.workers[number].name: SILENT})
 
@@ -297,9 +297,9 @@ class Protocol:
         self._state = replace(self._state, left=True)
 
     def copy(self) -> None:
-        """The job of the first delivery once more, as somebody might schedule it who does not know it is in hand."""
+        """Schedule the job of the first delivery again, as a process may that does not know a worker has it."""
         self._spend("copies")
-        due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
+        due_ms = self._state.now_ms - 1 - self._state.budget.copies  # A different time makes it a different message.
         body = Job(id=self.first, actor=self.queue, queue=self.queue, args=(self.first,), due_ms=due_ms).message()
         self._script("schedule", "", self.first, due_ms, body, "")
 
@@ -308,7 +308,7 @@ class Protocol:
         self._replay(self.first)
 
     def hear(self) -> None:
-        """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
+        """Record the provider's webhook that the first mail was delivered, possibly before our request is answered."""
         self._spend("tidings")
         now_ms = self._state.now_ms
         reported = Feedback(
@@ -342,7 +342,7 @@ class Protocol:
         self._state = replace(self._state, cancelled=True)
 
     def stop(self) -> None:
-        """Her phone answers STOP."""
+        """Let her phone answer STOP."""
         self._spend("stops")
         assert self.plan.number is not None
         self._run(
@@ -350,14 +350,14 @@ class Protocol:
         )
         self._state = replace(self._state, left=True)
 
-    # What a recovery asks
+    # Used by the recovery
 
     def deliveries(self) -> Sequence[DeliveryId]:
-        """All that were ever planned, or will be."""
+        """Return all deliveries that were or will be planned."""
         return [*self.plan.deliveries, *(self.plan.after_move if self._state.moved else ())]
 
     def records(self) -> dict[DeliveryId, Record] | None:
-        """Of everything that was planned; None once she is forgotten, and only then."""
+        """Return the records of all planned deliveries, or None once she is forgotten, and only then."""
         found: dict[DeliveryId, Record] = {}
         for owner in dict.fromkeys(delivery_of(one).owner for one in self.deliveries()):
             fields = self._run(self.ledger.store.read_hash(keys.owner(owner)))
@@ -373,7 +373,7 @@ class Protocol:
         return self._state.heard
 
     def traces(self) -> list[bytes]:
-        """The keys that name her, or a mail of hers."""
+        """Return the keys that contain her id, and her scheduled, open and dead deliveries."""
         jobs = [keys.OPEN, keys.DEAD, keys.delayed(self.queue)]
         named = [key for key in self.client.scan_iter(f"*{CONTACT}*") if key.decode() != TIMELINE]
         return named + [job for name in jobs for job in self.client.zrange(name, 0, -1)]
@@ -385,7 +385,7 @@ class Protocol:
         return dict(self._state.accepted)
 
     def pass_until_something_is_due(self) -> None:
-        """Or a minute, for the sweeper's sake."""
+        """Move the clock to the next due time, or by a minute, so that the sweeper can act."""
         due = self._due()
         minute = self._state.now_ms + 60 * SECOND
         later = int(due) if due is not None and due > self._state.now_ms else minute
@@ -398,7 +398,7 @@ class Protocol:
     # Parts
 
     def _replay(self, delivery: DeliveryId) -> None:
-        """As `actors/dead_letters.py` plans it: what knows no keys is looked for."""
+        """Replay as `actors/dead_letters.py` plans it: without idempotency keys, search the provider's list first."""
         letters, now_ms = self.ledger.dead_letters, self._state.now_ms
         letter = self._run(letters.get(delivery))
         if letter is None:

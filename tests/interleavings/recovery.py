@@ -1,4 +1,4 @@
-"""What must hold whenever everybody dies at once and one new worker finds what they left: every step ends, once."""
+"""Checks that when all workers die at once, one new worker brings every delivery to its end, once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTCOME_UNKNOWN = "may have been accepted", "outcome of an earlier attempt was u
 
 
 class Recovery:
-    """Checked once for each state of the store: what workers remembered is lost anyway."""
+    """Checks each state of the store once: the memory of the workers is lost anyway."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -28,7 +28,7 @@ class Recovery:
             return
         self._protocol.load(durable)
         self._dead_letter_the_others()
-        # What is left of workers who died at different points is often the same, and then so is what follows.
+        # Workers that died at different points often leave the same store, and then the rest is the same, too.
         if self._is_known(self._protocol.state()):
             return
         records = self._to_rest()

@@ -1,4 +1,4 @@
-"""The whole store as a value: taken, compared, and put back, in one round trip each."""
+"""The whole store as a value that can be compared; taking and restoring it need one round trip each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Snapshot = tuple[bytes, ...]
 
 
 class Snapshots:
-    """Over a store that is ours alone, and in which nothing expires."""
+    """Takes and restores snapshots of a store that nothing else uses and in which nothing expires."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._take = client.register_script(_TAKE)

@@ -1,4 +1,4 @@
-"""Everything that can differ between two moments of the play, as values to be compared."""
+"""The state of an exploration, as values that can be compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.interleavings.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Worker:
-    """What a process remembers; all of it is gone when it dies. `at`: what it does next."""
+    """The memory of a worker process, which is lost when it dies. `at`: its next move."""
 
     name: str
     at: str = "fetch"
@@ -30,7 +30,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Budget:
-    """How often each of these may happen yet; without an end to them there would be none to the orders."""
+    """How often each event may still happen. Without a limit the number of orders would be infinite."""
 
     deaths: int = 0
     sleeps: int = 0
@@ -49,11 +49,13 @@ class Budget:
 @dataclass(frozen=True)
 class State:
     """
-    `accepted`: key → the bytes that the provider accepted under it; of mail it remembers them, as Resend does for a
-    day, and of SMS it has a list.
+    One state of the exploration.
 
-    `heard`: its webhook reported that the first mail arrived, of somebody not yet `forgotten`. `left`: nothing more may
-    go to her, of this channel. `moved`, `cancelled`: her call.
+    `accepted`: idempotency key → the bytes that the provider accepted under it. It remembers them for mail, as Resend
+    does for a day; for SMS it has a list.
+
+    `heard`: a webhook reported the first delivery as delivered before she was `forgotten`. `left`: nothing more may be
+    sent to her on this channel. `moved`, `cancelled`: what happened to her call.
     """
 
     store: Snapshot

@@ -34,7 +34,7 @@ async def ledger(store: redis.asyncio.Redis, cadence: Cadence) -> Ledger:
 
 @pytest.fixture
 async def began_ms(ledger: Ledger, ada: Assessment, clock: VirtualClock) -> int:
-    """When Ada was enrolled: now; her first step is due."""
+    """Enroll Ada now, so that her first step is due. Return the time."""
     now_ms = clock.now_ms()
     known = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     enrollment = await ledger.enrollments.get(EnrollmentId(known.enrollment_id))

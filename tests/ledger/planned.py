@@ -1,4 +1,4 @@
-"""One planned delivery of each kind, for promises that all kinds keep."""
+"""One planned delivery of each kind, for guarantees that hold for every kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FOLLOWING = follow_up_rules([("missed", Trigger.NO_SHOW, 2 * HOUR_MS)], Pace())
 
 @dataclass(frozen=True)
 class Planned:
-    """A delivery that is due at `now_ms`, and whose it is. `exit_reason`: why `ends` stops it."""
+    """A delivery that is due at `now_ms`, with its contact. `exit_reason`: the reason that `ends` gives it."""
 
     ledger: Ledger
     kind: Kind
@@ -54,7 +54,7 @@ class Planned:
 
     @property
     def provider(self) -> str:
-        """Whose circuit it waits for."""
+        """The provider that sends this delivery."""
         return PROVIDER_OF[delivery_of(self.id).channel]
 
     @property
@@ -63,7 +63,7 @@ class Planned:
 
     @property
     def number(self) -> str | None:
-        """To which it goes; None for mail."""
+        """The recipient's phone number of an SMS; None for mail."""
         return NUMBER if self.provider == TEXTS else None
 
     @property
@@ -82,28 +82,28 @@ class Planned:
         return claim
 
     async def frozen(self, *, worker: str = "w1", at_ms: int | None = None) -> ClaimGranted:
-        """Claimed, and handed over to the provider."""
+        """Claim the delivery and freeze its mail, as a worker does before it calls the provider."""
         claim = await self.claimed(worker=worker, at_ms=at_ms)
         now_ms = at_ms if at_ms is not None else self.now_ms
         assert isinstance(await self.ledger.deliveries.freeze(claim, "mail", now_ms=now_ms, number=self.number), int)
         return claim
 
     async def crashes(self, *workers: str, frozen_by: frozenset[str] = frozenset()) -> None:
-        """One worker after the other has it in hand, and dies."""
+        """Let one worker after the other claim the delivery and die; those in `frozen_by` also freeze it."""
         for worker in workers:
             await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
             await (self.frozen if worker in frozen_by else self.claimed)(worker=worker)
             await self.ledger.client.zrem(keys.HEARTBEATS, worker)
 
     async def dies(self, *, outcome_unknown: bool = True) -> None:
-        """It becomes a dead letter."""
+        """Make the delivery a dead letter."""
         claim = await self.frozen()
         await self.ledger.deliveries.settle(
             claim, "dead", "because", now_ms=self.now_ms, outcome_unknown=outcome_unknown
         )
 
     async def ends(self) -> None:
-        """Its contact leaves, or its call is cancelled."""
+        """Unsubscribe the contact of a step; cancel the call of any other kind."""
         if self.kind is Kind.STEP:
             hashed = self.ledger.store.address_hash(self.address)
             await self.ledger.enrollments.unsubscribe(self.contact, address_hash=hashed, now_ms=self.now_ms)
@@ -111,7 +111,7 @@ class Planned:
             await self.ledger.client.hset(keys.guest(self.id.partition("/")[0]), "state", "cancelled")
 
     async def reported(self, kind: FeedbackKind) -> None:
-        """The provider's webhook: it was accepted 400 ms after it was due."""
+        """Record a webhook of the provider: it accepted the delivery 400 ms after the due time."""
         event = Feedback(
             kind=kind,
             delivery_id=self.id,
@@ -127,7 +127,7 @@ class Planned:
 
 
 async def plan_step(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
-    """Somebody has signed up, and their first mail is due now."""
+    """Sign up a contact. Return their first mail, which is due now."""
     address = f"{name}@example.org"
     contact = enrollment_id(ledger.campaign, address)
     person = Assessment(email=address, first_name=name, assessment_score=38)
@@ -140,14 +140,14 @@ async def plan_step(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
 
 
 async def plan_reminder(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
-    """Somebody who never signed up has a call tomorrow, and its reminder is due now."""
+    """Book a call tomorrow for a contact who never signed up. Return its reminder, which is due now."""
     address = f"{name}@example.org"
     reminder, contact = await book(ledger, address, now_ms, uid=f"uid-{name}")
     return Planned(ledger, Kind.REMINDER, reminder, contact, address, "reminder 24h", now_ms, "cancelled")
 
 
 async def plan_sms(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
-    """The same, and the reminder goes by SMS."""
+    """Do the same as `plan_reminder` with a reminder by SMS."""
     address = f"{name}@example.org"
     reminder, contact = await book(ledger, address, now_ms, uid=f"uid-{name}", rules=SMS_RULES)
     sms = DeliveryId(f"{reminder}.sms")
@@ -157,7 +157,7 @@ async def plan_sms(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
 async def book(
     ledger: Ledger, address: str, now_ms: int, *, uid: str = "uid", rules: ReminderRules = RULES
 ) -> tuple[DeliveryId, EnrollmentId]:
-    """Somebody books a call for tomorrow: (its reminder, whose it is)."""
+    """Book a call for tomorrow. Return its reminder and its contact."""
     start_ms = now_ms + 24 * HOUR_MS
     event = BookingEvent(
         kind=BookingKind.CREATED,
@@ -181,7 +181,7 @@ async def book(
 
 
 def restored_of(person: Assessment, anchor_ms: int, **reported: Any) -> Restored:
-    """What Notion remembers of somebody who was sent nothing yet; given otherwise, with that."""
+    """Return what Notion shows of a contact who was sent nothing yet; `reported` replaces single fields."""
     blank: dict[str, Any] = {
         **{"assessment": person, "anchor_ms": anchor_ms, "sent_ms": {}, "is_completed": False},
         **{"exit_reason": None, "page_id": "page", "created": "", "edited": ""},
@@ -190,7 +190,7 @@ def restored_of(person: Assessment, anchor_ms: int, **reported: Any) -> Restored
 
 
 async def plan_follow_up(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
-    """Somebody who never signed up missed a call, and the mail that follows it is due now."""
+    """Record a missed call of a contact who never signed up. Return its follow-up, which is due now."""
     address, marked_ms = f"{name}@example.org", now_ms - FOLLOWING.grace_ms
     start_ms = marked_ms - HOUR_MS
     event = BookingEvent(
@@ -212,7 +212,7 @@ async def plan_follow_up(ledger: Ledger, now_ms: int, name: str = "ada") -> Plan
 async def write_calls(
     ledger: Ledger, events: Sequence[BookingEvent], now_ms: int
 ) -> tuple[list[DeliveryId], EnrollmentId]:
-    """These events of one series are reported and looked at: (the follow-ups of it, whose the newest booking is)."""
+    """Record these events of one series and write its outcome. Return the follow-ups of the series and its contact."""
     for event in events:
         await ledger.bookings.accept(event, webhook_id=f"calcom:{event.digest()}")
     gathered = await ledger.bookings.gather(booking_id(events[-1].uid))
@@ -231,7 +231,7 @@ async def write_calls(
 
 
 async def write_unmarked_call(ledger: Ledger, name: str, *, now_ms: int) -> BookingId:
-    """Somebody had a call three days ago, and nobody reported how it went: the booking."""
+    """Write a call that took place three days ago and has no reported result. Return its booking id."""
     start_ms = now_ms - 72 * HOUR_MS
     event = BookingEvent(
         kind=BookingKind.CREATED,

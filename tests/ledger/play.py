@@ -1,4 +1,4 @@
-"""What two workers can do with some deliveries, in whatever order a test chooses."""
+"""The moves of two workers on a few deliveries, in any order that a test chooses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ WAITS = ("retry", "defer")
 
 class Play:
     """
-    Of `jobs`, which are named by their index. `claims`: of a worker that did not settle yet; `bytes`: that were handed
-    over, of each; `handed_over`: (job, fence) of claims whose mail was.
+    The moves on `jobs`; a move names a job by its index.
+
+    `claims`: the claims that are not settled yet; `bytes`: for each job, the different mails that were handed over;
+    `handed_over`: (job, fence) of each claim after its mail was handed over.
     """
 
     def __init__(self, ledger: Ledger, jobs: Sequence[DeliveryId]) -> None:
@@ -48,7 +50,7 @@ class Play:
             self.on_granted(job, answer)
 
     async def tries(self, worker: str, job: int) -> None:
-        """As far as the provider, and no word of what became of it."""
+        """Claim and freeze, without a result of the attempt."""
         await self.claim(worker, job)
         await self.freeze(worker, job)
 
@@ -90,13 +92,13 @@ class Play:
         for job, seen in zip(self.jobs, self.bytes, strict=True):
             assert len(seen) <= 1, f"{job} was handed over with different bytes"
 
-    # What a test adds
+    # Hooks for a test
 
     def on_granted(self, job: int, claim: ClaimGranted) -> None:
-        """A worker may send it."""
+        """Called when a worker is granted a claim."""
 
     async def on_handed_over(self, claim: ClaimGranted) -> None:
-        """The provider may have it from now on."""
+        """Called when a mail is handed over: from now on the provider may have it."""
 
     def on_settled(self, job: int, outcome: str) -> None:
-        """A worker says what became of it."""
+        """Called when a worker settles an attempt."""

@@ -1,4 +1,4 @@
-"""The action log keeps the newest actions, each once."""
+"""The action log stores the newest actions, each once."""
 
 from __future__ import annotations
 

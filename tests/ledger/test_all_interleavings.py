@@ -1,8 +1,9 @@
 """
-Every order in which two workers, scheduler, takeover, sweeper and clock can meet, as far as a budget goes.
+Explores every order of the moves of two workers, scheduler, rescue, sweeper and clock, within a budget.
 
-Each row is explored to its end. From every state of the store that is met, everybody dies at once, and one new worker
-has to bring every delivery to its end, once. `python -m tests.interleavings` explores further than there is time for.
+Each row is explored completely. In every state of the store that is reached, all workers die at once, and one new
+worker must bring every delivery to its final status exactly once. `python -m tests.interleavings` explores larger
+budgets, for which the tests have no time.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def test_in_every_order_each_delivery_ends_once(
 ) -> None:
     found = explore(protocol, protocol.begin(budget, workers=workers), Recovery(protocol).check)
 
-    # An SMS that may be out is never tried again, so its ways are shorter.
+    # An SMS that may have been sent is never tried again, so it has fewer interleavings.
     assert found.interleavings >= (at_least // 2 if plan is SMS else at_least), found
 
 
@@ -71,7 +72,7 @@ ENDS = {
     "her call is moved, then cancelled": ([REMINDER, SMS], Budget(reschedules=1, cancels=1)),
     "her phone answers STOP, a worker dies, the provider fails": ([SMS], Budget(stops=1, deaths=1, troubles=1)),
 }
-"""What calls a delivery off while it is under way, in every order."""
+"""Events that cancel a delivery while it is processed: the plans to explore and the budget."""
 
 
 @pytest.mark.parametrize(

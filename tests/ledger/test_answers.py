@@ -1,4 +1,4 @@
-"""What callers learn of a transition, next to what it writes down."""
+"""What a transition returns to its caller, apart from what it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a booking's sender gets as an answer, and what is kept of who booked."""
+"""The answer to a booking's webhook, and what is stored about the contact who booked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever workers, clock, provider and Cal.com do, in any order: one mail a reminder at most, and a final status."""
+"""Whatever workers, clock, provider and Cal.com do: each reminder is sent at most once and gets a final status."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MOVES = (
 
 
 class CallsPlay(Play):
-    """Boris's call, its reminders, and those of the hour to which it is moved."""
+    """Boris's call with its reminders, and the reminders of the hour to which the call is moved."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger, JOBS)
@@ -108,7 +108,7 @@ class CallsPlay(Play):
         )
 
     async def check(self) -> None:
-        """After the meetings every reminder has a final status; nothing waits, and the figures add up."""
+        """Check that after the meetings every reminder has a final status, nothing waits and the counts add up."""
         self.each_is_handed_over_with_the_same_bytes()
         self.now_ms = START_MS + 100 * MINUTE_MS
         for worker in WORKERS:

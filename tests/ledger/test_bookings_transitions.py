@@ -1,4 +1,4 @@
-"""Each guarantee of a reminder and of a hold, on a real store."""
+"""The guarantees of reminders and holds, on a real store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **reported) 
 
 
 async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
-    """As the actor does, in a campaign that minds no booking."""
+    """Return the outcome that the actor would decide in a campaign that ignores bookings."""
     resolved = resolve(gathered.events, gathered.first_guests)
     guests = [enrollment_id("christmas_2025", booking.email) for booking in resolved if booking.email]
     people = [*dict.fromkeys([*gathered.contacts, *guests])]

@@ -1,4 +1,4 @@
-"""While everybody waits for the provider, one at a time finds out; the rest of the schedule is left alone."""
+"""While a circuit is open, one delivery at a time probes the provider; the rest of the schedule stays untouched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEOPLE = 30
 
 @pytest.fixture
 async def people(ledger, ada, clock):
-    """Thirty first mails that are due, in the order of their numbers."""
+    """Enroll thirty contacts. Return their first mails, which are due, in the order of their numbers."""
     now = clock.now_ms()
     deliveries = []
     for number in range(PEOPLE):
@@ -32,7 +32,7 @@ async def people(ledger, ada, clock):
 
 @pytest.fixture
 def ready(store_url, clock):
-    """What the scheduler makes ready now."""
+    """A function that promotes due jobs and returns the deliveries that became ready."""
     with connect(store_url) as client:
         broker = DurableRedisBroker(client=client, namespace=NAMESPACE)
         broker.clock = clock

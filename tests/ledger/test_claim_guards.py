@@ -1,4 +1,4 @@
-"""What a claim keeps in mind of what came before it: a repeated call, deaths, waits, holds."""
+"""A claim takes the delivery's history into account: repeated calls, worker deaths, waits and holds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP_1, STEP_2, STEP_3 = (step_delivery_id(ADA, number) for number in (1, 2, 3))
 
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
-    """Ada is enrolled at this instant."""
+    """Enroll Ada now. Return the time."""
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     await ledger.signups.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()
@@ -66,7 +66,7 @@ async def test_a_claim_whose_answer_was_lost_stands_whatever_began_meanwhile(led
     first = await go(ledger, STEP_1, now_ms)
     await begins(ledger, now_ms)
 
-    ledger.deliveries._calls -= 1  # As the same call, sent once more.
+    ledger.deliveries._calls -= 1  # The same call, sent again.
     assert (await go(ledger, STEP_1, now_ms)).fence == first.fence
 
 
@@ -98,7 +98,7 @@ async def test_a_sequence_whose_last_step_killed_three_workers_is_over(ledger, n
 
 
 async def overdue(ledger: Ledger, now_ms: int) -> int:
-    """Step 1 went late; step 2 is due, and has to wait for the gap until the instant that is answered."""
+    """Send step 1 late, so that the due step 2 waits for the minimum gap. Return when the gap ends."""
     late_ms = now_ms + 23 * HOUR_MS
     claim = await go(ledger, STEP_1, late_ms)
     await ledger.deliveries.freeze(claim, "mail", now_ms=late_ms)
@@ -163,7 +163,7 @@ async def test_the_end_of_one_step_does_not_free_another_of_its_gap(ledger, now_
     assert await ledger.client.hget(keys.enrollment(ADA), "sending") == f"2 {now_ms + 24 * HOUR_MS}".encode()
 
 
-# what can be read afterwards
+# what is stored afterwards
 
 
 async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms):

@@ -1,4 +1,4 @@
-"""Two workers whose clocks differ by less than anybody corrects: what one makes ready is too early for the other."""
+"""Two clocks that differ too little to be corrected: a delivery promoted by one worker is too early for the other."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_fo
     assert answer.reason == "not yet"
     due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
     assert due_ms == ahead.now_ms() + 1
-    # What the sweeper compares with; else it would take the job for lost.
+    # The sweeper compares the schedule with this score. If they differed, it would treat the job as lost.
     assert await ledger.client.zscore(keys.OPEN, step_delivery_id(ADA, 1)) == due_ms
     broker.close()

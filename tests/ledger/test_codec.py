@@ -1,4 +1,4 @@
-"""What the ledger writes, it reads."""
+"""The ledger reads back exactly what it wrote."""
 
 from __future__ import annotations
 

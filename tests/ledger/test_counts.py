@@ -1,4 +1,4 @@
-"""What `advent status` counts while it happens is what counting everybody would say."""
+"""The running counts of `advent status` equal a count of all contacts and deliveries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ends(ledger: Ledger, delivery, outcome: str, now_ms: int) -> None:
 
 
 async def counted(ledger: Ledger) -> dict[str, int]:
-    """As the scripts counted; what is 0 is left out."""
+    """Return the scripts' counts, without those that are 0."""
     counts = await ledger.store.read_hash(keys.COUNTS)
     return {name: int(text) for name, text in counts.items() if int(text)}
 

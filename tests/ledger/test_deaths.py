@@ -1,4 +1,4 @@
-"""What was in hand when a worker died: counted once for each death, and tried alone once it is suspected."""
+"""Deliveries that a worker held when it died: each death counts once, and a suspected delivery is tried alone."""
 
 from __future__ import annotations
 

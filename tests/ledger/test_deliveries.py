@@ -1,4 +1,4 @@
-"""Claim, freeze, settle and replay: what they promise of deliveries of every kind."""
+"""The guarantees of claim, freeze, settle and replay for deliveries of every kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def scheduled(planned: Planned) -> float | None:
 
 
 def sent_once_more(ledger: Ledger) -> None:
-    """The next claim is the last one again, as when its answer was lost."""
+    """Make the next claim a repetition of the last one, as after a lost answer."""
     ledger.deliveries._calls -= 1
 
 
@@ -56,7 +56,7 @@ async def test_what_is_not_planned_cannot_be_claimed(ledger, planned, now_ms):
     assert await ledger.deliveries.claim(unplanned, worker="w1", now_ms=now_ms) == ClaimRefused("unknown")
 
 
-# a claim that is repeated, and what begins after it
+# repeated claims, and pauses, circuits and exits that begin after a claim
 
 
 async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, planned):
@@ -235,7 +235,7 @@ async def test_what_was_in_hand_when_it_ended_says_whether_it_may_be_out(ledger,
     assert await ledger.client.exists(keys.OPEN, keys.delayed(planned.queue)) == 0
 
 
-# a provider in trouble
+# an open circuit
 
 
 async def test_it_waits_for_a_provider_in_trouble_and_finds_out(ledger, planned, now_ms):
@@ -390,7 +390,7 @@ async def test_a_conflict_of_keys_puts_the_outcome_of_unknown_outcome_from_a_day
     assert not await ledger.deliveries.note_conflict(claim, since_ms=now_ms, now_ms=now_ms)
 
 
-# a webhook that is quicker than the answer
+# webhooks that arrive before the provider's answer
 
 
 async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, planned, now_ms):
@@ -585,7 +585,7 @@ async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, kind, no
     await other.claimed()
 
 
-# many at once, and calls that are repeated
+# concurrent claims and repeated calls
 
 
 async def test_of_many_claims_one_is_granted(ledger, planned, now_ms):

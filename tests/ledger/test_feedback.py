@@ -1,4 +1,4 @@
-"""What the provider tells of a mail: any order, any repetition, before or after the acceptance is written down."""
+"""The provider's feedback on a mail: in any order, repeated, before or after the acceptance is recorded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def in_hand(ledger, now_ms, *, step=1) -> ClaimGranted:
 
 @pytest.fixture
 async def sent(ledger, ada, clock) -> int:
-    """Ada's first mail was accepted, at this instant."""
+    """Have Ada's first mail accepted now. Return the time."""
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     assert await ledger.deliveries.settle(await in_hand(ledger, now), "accepted", "re_1", now_ms=now)
@@ -68,7 +68,7 @@ async def final_status(ledger, step=1):
 
 
 async def state(ledger):
-    """All that order must not change; the journal of arrivals, its revision and the instant of the exit may differ."""
+    """Return all that must not depend on the order of events; the timeline, revision and time of exit may."""
     fields = await ledger.store.read_hash(keys.enrollment(ADA))
     for name in ("revision", "ended_ms"):
         fields.pop(name, None)

@@ -1,4 +1,4 @@
-"""What only follow-ups promise: once for a chain, and none to somebody who left or has another call."""
+"""Guarantees of follow-ups only: one for a series of bookings, none to a contact who left or has another call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def _has_call(ledger: Ledger, planned: Planned, start_ms: int, state: str)
 
 
 async def is_granted(ledger: Ledger, planned: Planned) -> bool:
-    """Whether a worker may send it now."""
+    """Return whether a worker may send the follow-up now."""
     answer = await ledger.deliveries.claim(planned.id, worker="w1", now_ms=planned.now_ms)
     return isinstance(answer, ClaimGranted)
 

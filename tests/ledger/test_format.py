@@ -1,4 +1,4 @@
-"""A store that this version cannot read is refused in one line, instead of being read wrongly."""
+"""A store that this version cannot read is refused with one line instead of being misread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One guard of one script each: what would go wrong without it, and does not."""
+"""Each test covers one guard of one script, by what would go wrong without it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
 
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
-    """Ada is enrolled at this instant."""
+    """Enroll Ada now. Return the time."""
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     await ledger.signups.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()
@@ -54,7 +54,7 @@ async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
 
 async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
     await go(ledger, STEP_1, now_ms)
-    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
+    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # A worker has it.
 
     await ledger.signups.enroll(await known(ledger), now_ms=now_ms, announce=False)
 
@@ -179,7 +179,7 @@ async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_
     assert await ledger.client.hget(keys.enrollment(ADA), "last_sent_ms") == str(later_ms).encode()
 
 
-# the mirror's turns
+# the projection to Notion
 
 
 async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledger, now_ms):
@@ -218,7 +218,7 @@ async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
 
 async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
+    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # A worker has it.
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
 
     await ledger.deliveries.settle(
@@ -287,7 +287,7 @@ async def test_a_longer_wait_that_the_provider_demands_holds_for_all(ledger, clo
     assert (shorter.until_ms, longer.until_ms) == (now_ms + 1_000, now_ms + HOUR_MS)
 
 
-# what was asked for, looked for, put off
+# postponed bookings
 
 
 async def test_a_booking_that_is_put_off_is_looked_at_then(ledger, clock):

@@ -1,4 +1,4 @@
-"""Nobody is flooded through us: signups beyond a bound are kept and wait, and delay nobody else."""
+"""Nobody can flood a mailbox through Advent: signups above a limit are held, and delay no other signup."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def bounded(store: redis.asyncio.Redis, cadence: Cadence, **bounds: int) -> Ledg
 
 @pytest.fixture
 def ledger(store: redis.asyncio.Redis, cadence: Cadence) -> Ledger:
-    """Three in an hour, of one visitor two."""
+    """A ledger that accepts three signups an hour, and two from one visitor."""
     return bounded(store, cadence, per_hour=3, per_source=2)
 
 

@@ -1,4 +1,4 @@
-"""A hold on all sending: Advent found a reason itself, nothing leaves until it ends, and everybody keeps their time."""
+"""Holds on all sending, which Advent starts on its own: nothing is sent until they end, and due times stay."""
 
 from __future__ import annotations
 

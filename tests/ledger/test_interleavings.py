@@ -1,4 +1,4 @@
-"""Whatever two workers, the clock, the provider and the person do, in any order: nobody gets a step twice."""
+"""Whatever two workers, the clock, the provider and the contact do, in any order: no step is sent twice."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StepsPlay(Play):
             await self.ledger.signups.enroll(known, now_ms=self.now_ms, announce=False)
 
     def on_granted(self, job: int, claim: ClaimGranted) -> None:
-        # Never a second claim while another one holds, unless its worker died or forgot it.
+        # No second claim is granted while another is valid, unless its worker died or lost it.
         assert self.accepted[job] == 0 or claim.payload is not None or claim.outcome_unknown
 
     def on_settled(self, job: int, outcome: str) -> None:
@@ -87,7 +87,7 @@ class StepsPlay(Play):
         await self.nothing_is_lost(known)
 
     async def nothing_is_lost(self, known) -> None:
-        """What has no final status yet waits somewhere, or the sweeper puts it there."""
+        """Check that every job without a final status is scheduled, at the latest by the sweeper."""
         self.now_ms += 3_600 * SECOND
         await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
         if known.status is Status.ACCEPTED:
@@ -101,7 +101,7 @@ class StepsPlay(Play):
 
 
 @example(
-    # A worker that is thought dead says *accepted* of a mail that it never handed over.
+    # A worker that is considered dead settles as accepted a mail that it never handed over.
     [
         ("die", "w1"),
         ("pass", 61),

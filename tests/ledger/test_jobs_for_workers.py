@@ -1,4 +1,4 @@
-"""What the console asks of a worker is done once, and nothing of it outlives minutes, or an address a day."""
+"""A worker does each job of the console once; the job's data expires within minutes, an address within a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of all keys is complete: whatever a person leaves in the store is in it, with its type."""
+"""The table of keys is complete: it lists every key that a contact leaves in the store, with its type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOUR_MS = 3_600_000
 
 
 def table() -> Iterator[tuple[str, str]]:
-    """(A key, its type), of each row of the table."""
+    """Yield (key, type) for each key in the table."""
     for line in (keys.__doc__ or "").splitlines():
         if line.startswith("| `"):
             named, kinds, *_ = (cell.strip() for cell in line.strip("|").split(" | "))
@@ -21,7 +21,7 @@ def table() -> Iterator[tuple[str, str]]:
 
 
 def type_of(key: str) -> str:
-    """By the row that says most of this key; `<…>` stands for any text."""
+    """Return the type in the most specific row that matches this key; `<…>` matches any text."""
     found = []
     for named, kind in table():
         parts = re.split(r"<[^>]+>", named)

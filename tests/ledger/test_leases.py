@@ -1,4 +1,4 @@
-"""One worker at a time; who ends lets others have it at once, and waits for no store."""
+"""One worker at a time holds a lease; a worker that ends frees it at once and does not wait for the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a script leaves for those who come later: the schedule, the sweeper; and what it leaves to nobody."""
+"""What a script leaves in the store for the schedule and the sweeper, and what it must not leave behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_1 = step_delivery_id(ADA, 1)
 
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
-    """Ada is enrolled at this instant."""
+    """Enroll Ada now. Return the time."""
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()

@@ -1,4 +1,4 @@
-"""One mailbox is one person: however they spell their address, they get one sequence, and leave once."""
+"""One mailbox is one contact: all spellings of its address share one enrollment and one unsubscription."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def spelled(ada: Assessment) -> Spelled:
 
 @pytest.fixture
 def before(ledger: Ledger) -> Ledger:
-    """As a version before 0.3 wrote it: the id and the hash are those of the spelling."""
+    """A ledger as before version 0.3: the id and the hash come from the address as it is spelled."""
     return Ledger(
         ledger.client,
         campaign=ledger.campaign,

@@ -1,4 +1,4 @@
-"""A step that needs another one goes to those who were sent that one; for others it is skipped with that reason."""
+"""A step that needs another step is sent only to contacts who were sent that step; for others it is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of two mails of one person that could go now, the earlier goes first; one in trouble of its own holds back nobody."""
+"""When two mails of a contact are due, the earlier is sent first; a mail that fails for its own reason delays none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAILED = "{advent}:queue:__failed__.send"
 
 @pytest.fixture
 async def waits(ledger: Ledger, ada, clock) -> int:
-    """Ada's first mail has waited since a probe of it failed; her second has become due. The instant."""
+    """Let Ada's first mail wait after a failed probe until her second is due. Return that time."""
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
@@ -30,7 +30,7 @@ async def waits(ledger: Ledger, ada, clock) -> int:
 
 
 async def closed(ledger: Ledger, now_ms: int) -> None:
-    """Everybody waits, and it is time to find out."""
+    """Open the circuit so that a probe is due now."""
     await ledger.circuits.report_failure(MAIL, id=FIRST, reason="connect", provider_wide=True, now_ms=now_ms - 5_000)
 
 

@@ -1,4 +1,4 @@
-"""A pause holds people where they are: the schedule is kept, nothing leaves, nothing is lost."""
+"""A pause stops contacts where they are: due times stay, nothing is sent, nothing is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def enrolled(ledger, person, now_ms):
 
 
 def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
-    """What the scheduler of a worker would make ready now, by queue."""
+    """Promote as a worker does. Return the number of jobs that became ready, by queue."""
     with connect(store_url) as client:
         broker = DurableRedisBroker(client=client, namespace=NAMESPACE)
         broker.clock = clock
@@ -137,7 +137,7 @@ async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they
 
     assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now)).reason == "held"
     await ledger.deliveries.settle(claim, "defer", "paused", now_ms=now, due_ms=now)
-    await ledger.client.zrem(keys.delayed("send"), FIRST)  # As the scheduler does with what is due.
+    await ledger.client.zrem(keys.delayed("send"), FIRST)  # As the scheduler does with a due job.
     assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     assert FIRST not in [job async for job in jobs(ledger)]
 

@@ -1,4 +1,4 @@
-"""Whoever lists people learns of each who changed, in a list that stays short."""
+"""The store records changed contacts in a bounded list, so that the people list reads only those again."""
 
 from __future__ import annotations
 

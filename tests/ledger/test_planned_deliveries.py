@@ -1,4 +1,4 @@
-"""A person skips a mail that is to come, or sends it now: one outcome, whatever workers do; all are told."""
+"""An operator skips a planned mail or sends it now: there is one outcome, whatever workers do, and a clear answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def send_now(ledger, number, now_ms, *, ignores_gap=False):
 
 @pytest.fixture
 async def now(ledger, ada, clock):
-    """Ada has her first mail, and the second one is planned for tomorrow."""
+    """Send Ada her first mail; the second is planned for tomorrow. Return the time."""
     await enrolled(ledger, ada, clock.now_ms())
     await send(ledger, 1, clock.now_ms())
     return clock.now_ms()
@@ -164,7 +164,7 @@ async def lines_of_hand(ledger):
 
 @pytest.fixture
 def loses_answers(ledger, monkeypatch):
-    """A store whose every answer is lost once. `between`: what happens before the call is repeated."""
+    """Make the store lose its next answer. `between`: called before the script is repeated."""
 
     def lose(between):
         run_json = ledger.store.run_json
@@ -232,7 +232,7 @@ async def test_a_mail_that_was_reported_before_its_worker_died_cannot_be_skipped
 
 
 class Worker:
-    """One worker that sends the second mail, a call at a time."""
+    """One worker that sends the second mail, one call at a time."""
 
     def __init__(self, ledger, now_ms, sent):
         self.ledger, self.now_ms, self.sent = ledger, now_ms, sent
@@ -256,7 +256,7 @@ class Worker:
 
 
 def orders():
-    """Every place that *skip* and *send now* can have among the four calls of a worker, in either order."""
+    """Yield every way to place *skip* and *send now*, in either order, among the four calls of a worker."""
     for places in combinations(range(6), 2):
         for clicks in permutations(("skip", "send now")):
             calls = iter(("claims", "freezes", "sends", "settles"))
@@ -277,7 +277,7 @@ async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_
             answers[move] = await send_now(ledger, 2, later, ignores_gap=True)
         else:
             await getattr(worker, move)()
-    for call in ("claims", "freezes", "sends", "settles"):  # The schedule brings it up again, if it still waits.
+    for call in ("claims", "freezes", "sends", "settles"):  # The schedule makes a waiting mail ready again.
         if not sent and answers["skip"].answer != "done":
             await getattr(worker, call)()
 
@@ -294,7 +294,7 @@ async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_
 
 @pytest.fixture(params=["reminder", "follow-up", "sms"])
 async def planned(request, ledger, clock):
-    """What is sent about a call, due now."""
+    """A delivery about a call, due now."""
     return await PLAN[request.param](ledger, clock.now_ms())
 
 

@@ -1,4 +1,4 @@
-"""The list of planted faults keeps up with the scripts; `make mutants` tries each of them."""
+"""The list of planted faults matches the current scripts; `make mutants` tries each of them."""
 
 from __future__ import annotations
 

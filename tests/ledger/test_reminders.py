@@ -1,4 +1,4 @@
-"""What only reminders promise: none is sent once its call has begun, and none waits for longer."""
+"""Guarantees of reminders only: none is sent after its call has begun, and none waits longer than that."""
 
 from __future__ import annotations
 

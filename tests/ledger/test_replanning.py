@@ -1,4 +1,4 @@
-"""What a second look at a booking changes, and what it leaves as it is."""
+"""What changes when a booking is processed again, and what stays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def booked(clock) -> BookingEvent:
 
 
 async def look(ledger: Ledger, now_ms: int, rules: ReminderRules = RULES, nurture: str = "leave") -> None:
-    """As the actor does."""
+    """Process the booking as the actor does."""
     bookings = ledger.bookings
     gathered = await bookings.gather(CALL)
     outcome = BookingOutcome(

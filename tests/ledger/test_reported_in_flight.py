@@ -1,4 +1,4 @@
-"""A webhook tells of a mail whose worker never heard the answer, and dies."""
+"""A webhook reports a mail after its worker missed the provider's answer and died."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.ledger_reads import dead_letters_of
 
 
 async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1) -> None:
-    """One after the other has it in hand, hands it over, and dies without a word."""
+    """Let each worker in turn claim and freeze the step and die; report the step as sent before the last death."""
     for worker in workers:
         await ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
         claim = await ledger.deliveries.claim(step_delivery_id(ADA, step), worker=worker, now_ms=now_ms)

@@ -1,4 +1,4 @@
-"""An address whose mailbox takes nothing gets no mail until a person releases it; what is delivered proves it well."""
+"""An address that keeps bouncing gets no mail until an operator releases it; a delivered mail resets the count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rebuild may add to somebody whom the ledger knows, and what it leaves alone."""
+"""What a rebuild may add to a contact who is already in the ledger, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
 
 @pytest.fixture
 def row(ada, clock):
-    """What Notion remembers of Ada; given otherwise, with that."""
+    """A function that returns Ada's row in Notion; its arguments replace single fields."""
 
     def make(**reported: Any) -> Restored:
         return restored_of(ada, **{"anchor_ms": clock.now_ms()} | reported)

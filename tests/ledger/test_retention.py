@@ -1,4 +1,4 @@
-"""Who ended long ago: what they told and received goes, and the store knows only that they are no newcomers."""
+"""Data of contacts who ended long ago is erased; the store keeps only the fact that they are known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 @pytest.fixture
 async def ended_ms(ledger: Ledger, ada, clock) -> int:
-    """Ada was enrolled, and left at this instant."""
+    """Enroll Ada, unsubscribe her now and show it in Notion. Return the time."""
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)

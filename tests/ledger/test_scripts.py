@@ -1,4 +1,4 @@
-"""The Lua of the ledger: each file names what it uses, each entry point says what it takes and answers."""
+"""The ledger's Lua: each file lists the libraries that it uses, each entry point its KEYS, ARGV and answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store knows the key its marks are made with, and a new one on purpose forgets as few as can be."""
+"""The store recognizes the key of its address hashes, and a deliberate change loses as few suppressions as possible."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_store_that_may_not_be_written_has_no_key_of_its_own_yet(store):
 
 @pytest.fixture
 async def left(ledger: Ledger, clock) -> Ledger:
-    """Of many who signed up, one unsubscribed, one complained after the end, one was stopped; a caller bounced."""
+    """A ledger of 600 contacts: one unsubscribed, one complained, one was stopped; an unenrolled caller bounced."""
     now_ms = clock.now_ms()
     for number in range(600):
         email = f"p{number}@example.org"
@@ -88,7 +88,7 @@ async def test_who_left_stays_gone_under_a_new_key_and_unknown_hashes_are_counte
         & suppressed.keys()
     )
     assert not await secret_key_differs(left.client, NEW)
-    # Another campaign of this store heeds it, too.
+    # Another campaign of this store respects it, too.
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=NEW)
     person = Assessment(email="p1@example.org", first_name="P", assessment_score=50)
     await spring.signups.accept(person, webhook_id="signup:spring", received_ms=clock.now_ms())
@@ -139,5 +139,5 @@ async def test_who_left_two_campaigns_is_one_address_however_far_apart_they_are_
             mark = left.store.address_hash(person.email)
             await spring.enrollments.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=clock.now_ms())
 
-    # Those 20, of whom one had left before and one had been stopped; and p599, who complained.
+    # The 20, of which one had left before and one had been stopped, and p599, who complained.
     assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == Carried(21, lost=1)

@@ -1,4 +1,4 @@
-"""Signups that come together are taken in one call of the store, each for itself."""
+"""Signups that arrive together are accepted in one call to the store, independently of each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timeline says of a step that waits what it waits for, and of one that is not sent any more why."""
+"""The timeline says what a waiting step waits for, and why a cancelled step is not sent."""
 
 from __future__ import annotations
 

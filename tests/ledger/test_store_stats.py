@@ -1,4 +1,4 @@
-"""What status, console, metrics and health checks read of the store as a whole, to the letter."""
+"""The exact figures about the whole store that status, console, metrics and health checks read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person of the team, or the provider's list, decides that an address gets no mail; only its owner may come back."""
+"""An operator or the provider's list suppresses an address; only at its owner's request does it get mail again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sweeper looks at who is due, and at nobody else."""
+"""The sweeper reads the enrollments that are due, and no others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
-    """Ada has had her first mail at this instant, and Notion shows it."""
+    """Send Ada her first mail now and show it in Notion. Return the time."""
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
@@ -36,7 +36,7 @@ async def shown(ledger: Ledger, now_ms: int) -> None:
 
 
 async def looked_at(ledger: Ledger, now_ms: int) -> int:
-    """How many enrollments a sweep read."""
+    """Sweep. Return the number of enrollments that were read."""
     before = await ledger.client.info("commandstats")
     await sweep(ledger, now_ms)
     after = await ledger.client.info("commandstats")

@@ -1,4 +1,4 @@
-"""What a phone answers reaches the person who was written to, once, and nobody who was not."""
+"""An SMS answer is recorded once, for the contact to whom the SMS was sent, and for nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each script's guarantee, on a real store."""
+"""The guarantee of each script, on a real store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A booking event that could not be read waits for a person, once, and for as long as there is room."""
+"""A booking event that could not be read is stored once for an operator, as long as it is among the newest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_what_a_person_has_dealt_with_is_discarded(ledger):
 
 
 async def traces(ledger, address, *raws):
-    """What of these bodies would be erased with this address."""
+    """Store these bodies. Return those that would be erased with this address."""
     for number, raw in enumerate(raws):
         await ledger.unread_bookings.keep(raw, reason="no JSON", received_ms=number)
     found = await ledger.contacts.traces(address)

@@ -1,4 +1,4 @@
-"""What the audit reads of the ledger, to the letter."""
+"""The exact content of the audit snapshot of the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was put off while a clock was a day ahead does not wait for that day: it goes at its time, and is reported."""
+"""Waits set by a clock that was a day ahead are ignored: jobs run at their right time, and the wait is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GAP_MS = 12 * HOUR_MS
 
 
 async def refused(ledger, clock, *, at_least_ms: int | None = None):
-    """The provider refuses everything, by a clock that is a day ahead."""
+    """Open the provider's circuit by a clock that is a day ahead."""
     wrong_ms = clock.now_ms() + AHEAD_MS
     await ledger.circuits.report_failure(
         "resend", id=FIRST, reason="http_503", provider_wide=True, now_ms=wrong_ms, at_least_ms=at_least_ms

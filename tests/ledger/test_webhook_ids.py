@@ -1,4 +1,4 @@
-"""A webhook id that was answered is known for 45 days, whatever the store's clock does."""
+"""The answer to a webhook id is remembered for 45 days, whatever the store's clock does."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_what_an_earlier_version_remembered_keeps_its_expiry(ledger, ada, 
     await ledger.client.pexpire(keys.webhook("signup:1"), DAY_MS)
     await ledger.client.delete(keys.WEBHOOK_DAYS)
 
-    # The spool gave an answer of its own, which takes the place of the one that was lost.
+    # The answer that the gateway gave from the spool replaces the stored one, which the sender never received.
     again = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms(), answer="accepted")
 
     assert again.repeated

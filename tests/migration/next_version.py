@@ -1,8 +1,8 @@
 """
-`python -m tests.migration.next_version …`: the command of a version whose store has the next format.
+`python -m tests.migration.next_version …`: the `advent` command of a version with the next store format.
 
-Its step gives every enrollment a field, and reports each. With HALT_AFTER=2 it stops for good after two of them, so
-that a test can kill it there.
+Its step adds a field to every enrollment. With HALT_AFTER=2 it reports and stops forever after two of them, so that a
+test can kill it there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def _add_field(client: redis.asyncio.Redis, report: Report, *, secret_key:
 
 
 def main() -> int:
-    # Before any other module takes their values.
+    # Before any other module imports these values.
     store_format.FORMAT = CURRENT + 1  # type: ignore[misc]  # this version has another one
     steps.STEPS = (steps.Step(source=CURRENT, migrate=_add_field),)  # type: ignore[misc]  # likewise
     from services.cli.main import main as advent

@@ -1,4 +1,4 @@
-"""A step from format 1 to 2 for tests: every enrollment's status moves to a field of another name."""
+"""A migration step from format 1 to 2 for tests: it moves every enrollment's status to another field."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = (Step(source=1, migrate=rename_status),)
 
 
 async def _killed_after(url: str, people: int) -> None:
-    """Migrate, and stop for good after so many people: the test kills this process then."""
+    """Migrate, and stop forever after so many contacts, so that the test can kill this process."""
     changed = 0
 
     def report(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`advent migrate`, `--restore` and `advent up` as processes: what they say, and what a kill -9 leaves."""
+"""`advent migrate`, `--restore` and `advent up` as processes: their output, and the store after a kill -9."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Environ = dict[str, str]
 
 @pytest.fixture(params=["embedded", "external"])
 def environ(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Environ]:
-    """The settings of a DATA_DIR, with an embedded store or one at REDIS_URL, that the current format wrote."""
+    """Settings with a DATA_DIR, and a store in the current format: embedded, or at REDIS_URL."""
     store = EmbeddedStore(tmp_path / "data" / "store")
     store.start()
     _fill(store.url)
@@ -50,7 +50,7 @@ def _fill(url: str) -> None:
 
 
 def _state(environ: Environ) -> tuple[str, list[bytes | None]]:
-    """The format of the store, and the new field of everybody."""
+    """Return the format of the store and the new field of each contact."""
     store = None if "REDIS_URL" in environ else EmbeddedStore(Path(environ["DATA_DIR"]) / "store")
     if store is not None:
         store.start()

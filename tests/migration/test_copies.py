@@ -1,4 +1,4 @@
-"""The copy that is kept before a migration brings back every key as it was."""
+"""The copy made before a migration restores every key as it was."""
 
 from __future__ import annotations
 

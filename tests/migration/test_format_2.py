@@ -1,4 +1,4 @@
-"""What 0.1.0 wrote is read by this version: everybody, every delivery, every booking."""
+"""This version reads the store that 0.1.0 wrote: every contact, delivery and booking."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET = str(dotenv_values(RECORDED / "data_dir" / "secrets.env")["SECRET_KEY"])
 
 @pytest.fixture
 async def before(store: redis.asyncio.Redis, store_url: str) -> dict[str, Any]:
-    """The store as 0.1.0 left it: its HASHes by key."""
+    """Load the store as 0.1.0 left it. Return its HASHes by key."""
     with connect(store_url) as client:
         keyspace.load(client, (RECORDED / "store.jsonl").read_text().splitlines())
     return await _hashes(store)
@@ -102,7 +102,7 @@ async def test_every_booking_has_its_guest_with_each_reminder(
     for name, was in old.items():
         assert after[name]["campaign"] == was["campaign"]
         if "uid" not in was:
-            continue  # Its first event had not been looked at.
+            continue  # Its first event had not been processed.
         booking = read_booking(name, after[name])
         assert (booking.uid, booking.state, booking.start_ms) == (was["uid"], was["stand"], int(was["start"]))
         assert {f"r:{reminder}" for reminder in codec.read_records(after[name])} == {

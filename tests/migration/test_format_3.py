@@ -1,4 +1,4 @@
-"""What 0.2.0 wrote is read by this version: one mailbox is one contact, and nobody is written to again who left."""
+"""This version reads the store that 0.2.0 wrote: one mailbox is one contact, and contacts who left get no mail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CAMPAIGN = "christmas_2025"
 
 @pytest.fixture
 async def before(store: redis.asyncio.Redis, store_url: str) -> dict[str, Any]:
-    """The store as 0.2.0 left it: its HASHes by key."""
+    """Load the store as 0.2.0 left it. Return its HASHes by key."""
     with connect(store_url) as client:
         keyspace.load(client, (RECORDED / "store.jsonl").read_text().splitlines())
     return await _hashes(store)

@@ -1,4 +1,4 @@
-"""A store of an older format is brought up to date in one go, and nobody in it is lost."""
+"""A store in an older format is migrated in one run, and no contact is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real actors in virtual time, against both providers as the sandbox imitates them over HTTP."""
+"""The real actors in virtual time, against the sandbox, which imitates the providers over HTTP."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 def twin(campaign: Campaign) -> Campaign:
-    """Another campaign whose mails have the same subjects."""
+    """Return another campaign with the same subjects."""
     return campaign_of(replace(campaign.compiled, key="second_2025", name="Second 2025"))
 
 
@@ -96,7 +96,7 @@ class Installation:
         await self.simulation.run(until_ms=self.anchor_ms + round(hours * HOUR_MS))
 
     async def applies(self, compiled: CompiledCampaign) -> None:
-        """Put a version in force; nobody's schedule changes."""
+        """Put a version in force, without changing any schedule."""
         versions, key = self.world.ledger.versions, compiled.key
         target, before = campaign_of(compiled), (await versions.in_force()).get(key)
         entry = LogEntry(
@@ -115,7 +115,7 @@ class Installation:
         self.simulation = self._simulation()
 
     async def loses_its_store(self, *, may_only_send: bool = False) -> None:
-        """And starts again with an empty one."""
+        """Empty the store and start a new worker. `may_only_send`: with an API key that cannot list mails."""
         await self.store.flushall()
         if may_only_send:
             self.settings = self.settings.model_copy(update={"resend_api_key": SENDING_KEY})
@@ -129,18 +129,18 @@ class Installation:
             await rows.close()
 
     async def books(self, email: str, start_ms: int, *, uid: str) -> None:
-        """At Cal.com, whose webhook arrives."""
+        """Book at Cal.com and process its webhook."""
         given = {"email": email, "start": iso(start_ms), "uid": uid, "webhook": False}
         await self.ask("POST", "/calcom/_bookings", given)
         await self.simulation.book(email, start_ms, uid=uid)
 
     async def reads_the_calendar(self) -> None:
-        """The comparison with Cal.com's list, as with CALCOM_API_KEY."""
+        """Compare the bookings with Cal.com's list, as a worker does with CALCOM_API_KEY."""
         world = replace(self.world, calendar=self._opened[-1].calendar)
         await reconcile_bookings(world, "poll/0")
 
     async def calm(self) -> None:
-        """No faults, and requests as fast as they come."""
+        """Remove all faults and rate limits."""
         await self.ask("DELETE", "/faults")
         dials = {"resend_requests_per_second": 100_000, "notion_requests_per_minute": 1_000_000}
         await self.ask("PUT", "/faults", {"dials": dials})
@@ -149,7 +149,7 @@ class Installation:
         return await self.world.ledger.enrollments.get(enrollment_id("christmas_2025", person.email))
 
     async def inbox(self, person: Assessment) -> list[str]:
-        """`step-1` … of each accepted mail, in order."""
+        """Return the step id (`step-1`) of each accepted mail, in order."""
         mails = await self.ask("GET", f"/inbox.json?to={person.email}")
         return [mail["tags"]["step"] for mail in mails]
 
@@ -162,7 +162,7 @@ class Installation:
         return [row["properties"] | {"id": row["id"]} for row in tables["Email Sequence"] if not row["in_trash"]]
 
     async def writes(self, row: str | None, **cells: Any) -> str:
-        """A person of the team edits a row, or makes one; by column name, Notion's own values. The answer is its id."""
+        """Edit a row in Notion as the team does, or add one. `cells`: column → Notion's value. Return the row's id."""
         path = f"/notion/v1/pages/{row}" if row else "/notion/v1/pages"
         body: dict[str, Any] = {"properties": cells}
         if row is None:

@@ -1,4 +1,4 @@
-"""The store is gone, and with it the calls: Cal.com's list brings back those to come, and nobody is reminded twice."""
+"""After the loss of the store, Cal.com's list restores the future calls, and no reminder is sent twice."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BORIS, CHEN = "boris@salon.example", "chen@salon.example"
 
 @pytest.fixture
 def start_ms(installation: Installation) -> int:
-    """In four days; reminded of after 24, 72 and 94 hours."""
+    """The start of a call in four days; its reminders are due after 24, 72 and 94 hours."""
     return installation.anchor_ms + 96 * HOUR_MS
 
 
 async def reminded(installation: Installation, email: str) -> list[tuple[float, str]]:
-    """(Hour of the acceptance, which reminder) of each mail in the inbox."""
+    """Return (hour of the acceptance, reminder) of each reminder in the inbox."""
     mails = await installation.ask("GET", f"/inbox.json?to={email}")
     return [
         (round((mail["accepted_at"] - installation.anchor_ms) / HOUR_MS, 2), mail["tags"]["reminder"])
@@ -54,7 +54,7 @@ async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
 async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_skipped_and_the_later_ones_go(
     installation: Installation, start_ms
 ):
-    """Nobody can tell whether it went out before the loss; late and perhaps twice is worse than not."""
+    """Whether it was sent before the loss is unknown; sending it late, and perhaps twice, is worse than not at all."""
     await installation.books(BORIS, start_ms, uid="boris")
     await installation.until(71)
     await installation.loses_its_store()

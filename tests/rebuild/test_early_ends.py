@@ -1,4 +1,4 @@
-"""Who left stays away after a rebuild, whatever columns Notion has."""
+"""Contacts who left get no mail after a rebuild, whatever columns Notion has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that finds its store empty asks Notion first; and fetches jobs all the same when nobody answers."""
+"""A worker that finds its store empty reads Notion first, and fetches jobs also when Notion does not answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = [f"step-{step}" for step in range(1, 8)]
 
 @pytest.fixture
 async def starts(installation: Installation):
-    """A worker starts, and it fetches jobs when this returns."""
+    """A function that starts a worker and returns when the worker may fetch jobs."""
     started: list[Bootstrap] = []
 
     async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
@@ -155,7 +155,7 @@ async def test_the_one_who_died_over_it_is_succeeded(installation: Installation,
 
 @pytest.fixture
 async def looking():
-    """A worker keeps looking until the test is over."""
+    """A function that lets a worker watch the store until the test ends."""
     tasks = BackgroundTasks()
     yield lambda first: tasks.start([first.watch_store()])
     await tasks.stop()

@@ -1,4 +1,4 @@
-"""Who was forgotten is not brought back by the row that somebody left in Notion."""
+"""A row left in Notion does not restore a forgotten contact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step may have any id: `case-study` is as good as `step-5`, from its plan to the audit and after a rebuild."""
+"""A step may have any id: `case-study` works like `step-5`, from the plan to the audit and after a rebuild."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = ["results", "quick-wins", "turned-away", "calendar", "case-study", "chec
 
 @pytest.fixture
 async def named(installation: Installation, ada) -> Installation:
-    """Ada has signed up, and her first three mails were sent."""
+    """An installation with named steps where Ada has signed up and received her first three mails."""
     await installation.applies(edits.named(installation.campaign.compiled))
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)

@@ -1,4 +1,4 @@
-"""The fields of a campaign's own: shown in Notion where it names columns, and read back after the loss of a store."""
+"""A campaign's own fields are shown in the Notion columns that it names, and restored by a rebuild."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store is gone: what Notion and the provider's list remember is enough to go on, and nobody gets one twice."""
+"""After the loss of the store, Notion and the provider's list are enough to continue, and no mail is sent twice."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_on_a_store_that_knows_everybody_the_ledger_wins(installation: Ins
 
 
 async def _lose_what_notion_missed(installation: Installation, ada: Assessment, *, may_only_send: bool = False) -> None:
-    """The second and the third mail went out while Notion was away; then the store was lost."""
+    """Send the second and the third mail while Notion is away, then lose the store."""
     await installation.simulation.sign_up(ada)
     await installation.until(20)
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
@@ -147,7 +147,7 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
 
     assert summary.outcomes_unknown == 2
     assert "restricted_api_key" in summary.notes[0]
-    # Step 3 went out eight hours before: the provider remembers its key. Step 2 was two days before, and waits.
+    # Step 3 was sent eight hours before: the provider remembers its key. Step 2 was sent two days before, and waits.
     assert await installation.inbox(ada) == STEPS
     [letter] = await dead_letters_of(installation.world.ledger)
     assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
@@ -157,7 +157,7 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
 async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_an_unknown_outcome_that_no_replay_sends_away(
     installation: Installation, ada
 ):
-    """Without the optional columns nobody knows the weakest system, which the second subject names."""
+    """The second subject names the weakest system, which is unknown without the optional columns."""
     await _lose_what_notion_missed(installation, ada)
 
     summary = await installation.rebuilds()
@@ -173,7 +173,7 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_an_unkn
 
 
 async def _strange_mail_after_two_steps_were_due(installation: Installation, ada, subject: str) -> None:
-    """Of the lost store Notion shows the first mail; the provider lists another, of when steps 2 and 3 were due."""
+    """Lose the store after the first mail, then add a mail to the provider's list after steps 2 and 3 were due."""
     await installation.simulation.sign_up(ada)
     await installation.until(20)
     await installation.loses_its_store()
@@ -339,7 +339,7 @@ async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is
 
 
 async def test_who_signs_up_before_a_rebuild_has_read_their_row_does_not_begin_again(installation: Installation, ada):
-    """A double fault: the store is gone, Notion is away at first, and a known person comes again."""
+    """Two faults: the store is lost and Notion is away at first, and a known contact signs up again."""
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()

@@ -1,6 +1,6 @@
 """
-`python -m tests.recorded_store record VERSION`: play the story with the processes of this checkout, and write it down.
-`python -m tests.recorded_store load VERSION DATA_DIR`: make a DATA_DIR as that version left it.
+`python -m tests.recorded_store record VERSION`: play `story.py` with the processes of this checkout and record it.
+`python -m tests.recorded_store load VERSION DATA_DIR`: create a DATA_DIR as that version left it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The keys of a store as lines that a person can review: one JSON object a key, sorted."""
+"""The keys of a store as lines that a person can review: one JSON object for each key, sorted by key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READ: dict[str, Callable[[redis.Redis, bytes], Any]] = {
 
 
 def dump(client: redis.Redis) -> Iterator[str]:
-    """`{"key", "type", "ttl_ms", "value"}` a line; `ttl_ms` is null for a key that stays."""
+    """Yield a line `{"key", "type", "ttl_ms", "value"}` for each key; `ttl_ms` is null for a key without expiry."""
     for key in sorted(client.scan_iter(count=1000)):
         kind = client.type(key).decode()
         ttl_ms = client.pttl(key)
@@ -34,7 +34,7 @@ def dump(client: redis.Redis) -> Iterator[str]:
 
 
 def load(client: redis.Redis, lines: Iterable[str]) -> int:
-    """Write them into an empty store; how many keys. A time to live counts from now."""
+    """Write these lines into an empty store. Return the number of keys. A time to live counts from now."""
     count = 0
     for line in lines:
         entry = json.loads(line)
@@ -60,5 +60,5 @@ def _write(client: redis.Redis, key: str, kind: str, value: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    """Everything that this project stores is UTF-8 text; anything else must not pass unseen."""
+    """Decode a value. Raises UnicodeDecodeError for bytes that are not UTF-8, because Advent stores only text."""
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Where a store is recorded: the real processes of this version on the sandbox, and what a person can do to them."""
+"""The installation to record: the real processes of this version on the sandbox, and the acts of contacts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.acceptance.website import Website
 
 SPEED = 3
 STEP_S = 60 / SPEED
-"""One minute of testing mode: from one step to the next."""
+"""The time between two steps: a minute of testing mode, divided by the speed."""
 
 PACE = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": str(SPEED)}
 _SETTINGS = {
@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 class RecordingPlace:
-    """`advent up` with an announcement endpoint that can be made to hang, and everything that the story needs."""
+    """`advent up` with an announcement endpoint that can hang, and all events that `story.py` needs."""
 
     def __init__(self) -> None:
         self.endpoint = AnnouncementEndpoint()
@@ -71,7 +71,7 @@ class RecordingPlace:
         tell_delivered(self.place, str(self.secrets["RESEND_WEBHOOK_SECRET"]), self.sandbox.inbox(address)[-1])
 
     def calendar(self, what: str = "", **given: Any) -> dict[str, Any]:
-        """Somebody books at the sandbox's calendar, or does something with a booking (`/uid/cancel`)."""
+        """Book at the sandbox's calendar, or change a booking (`/uid/cancel`). Return its row."""
         if isinstance(given.get("start"), float):
             given["start"] = iso(given["start"])
         answer = request("POST", f"{self.sandbox.url}/calcom/_bookings{what}", json.dumps(given).encode())
@@ -80,12 +80,12 @@ class RecordingPlace:
         return row
 
     def add_fault(self, **rule: Any) -> None:
-        """Rules are met in the order in which they were added."""
+        """Add a fault rule. Rules are matched in the order in which they were added."""
         answer = request("POST", f"{self.sandbox.url}/faults.json", json.dumps(rule).encode())
         assert answer.status == 201, answer.body
 
     def met(self, contains: str) -> int:
-        """How many requests a fault about this address has befallen."""
+        """Return how many requests the faults for this text have hit."""
         rules = request("GET", f"{self.sandbox.url}/faults.json").json["rules"]
         return sum(rule["met"] for rule in rules if rule.get("contains") == contains)
 
@@ -94,7 +94,7 @@ class RecordingPlace:
         assert process.wait() == 0, process.stderr
 
     def freeze_supervisor(self) -> None:
-        """From here on nothing that ends is started again."""
+        """Stop the supervisor, so that no process that ends is started again."""
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def kill(self, name: str) -> None:
@@ -118,7 +118,7 @@ class RecordingPlace:
 
 
 class AnnouncementEndpoint:
-    """Takes the announcements of hot leads; `hangs`: answers nobody any more."""
+    """Accepts the announcements of hot leads. `hangs`: it no longer answers."""
 
     def __init__(self) -> None:
         endpoint = self
@@ -147,7 +147,7 @@ class AnnouncementEndpoint:
 
 
 def tell_delivered(place: Place, secret: str, mail: dict[str, Any]) -> None:
-    """The provider's webhook: a mail of the sandbox's inbox was delivered."""
+    """Send the provider's webhook that a mail of the sandbox's inbox was delivered."""
     now = datetime.now(UTC)
     event = {
         "type": "email.delivered",

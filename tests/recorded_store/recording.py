@@ -1,5 +1,5 @@
 """
-A recorded store: everything that one version left behind, as text.
+A recorded store: everything that the processes of one version left behind, as text.
 
     store.jsonl    every key, see `keyspace.py`
     sandbox.sql    the sandbox's database, see `sandbox_file.py`
@@ -39,7 +39,7 @@ class Recording:
 
 
 def write(recording: Recording, data_dir: Path, folder: Path) -> None:
-    """Write down what the processes of `data_dir`, all of them ended, left behind."""
+    """Write the recording of `data_dir` to `folder`. All its processes have ended."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / _DATA_DIR).mkdir(parents=True)
     (folder / "recording.json").write_text(json.dumps(asdict(recording), indent=2) + "\n")
@@ -60,7 +60,7 @@ def write(recording: Recording, data_dir: Path, folder: Path) -> None:
 
 
 def _without_paths(line: str) -> str:
-    """A dead letter's traceback names the folders of the machine that made the recording."""
+    """Replace the folders of the recording machine, which occur in the tracebacks of dead letters."""
     for path, name in ((sys.prefix, "/venv"), (sys.base_prefix, "/python"), (str(_CHECKOUT), "/advent")):
         line = line.replace(path, name)
     return line
@@ -71,13 +71,13 @@ def read(version: str) -> Recording:
 
 
 def load_store(version: str, client: redis.Redis) -> int:
-    """Fill an empty store; how many keys."""
+    """Fill an empty store. Return the number of keys."""
     with (FOLDER / version / "store.jsonl").open() as lines:
         return keyspace.load(client, lines)
 
 
 def load_data_dir(version: str, data_dir: Path) -> None:
-    """Make a DATA_DIR as that version left it: embedded store, sandbox, spool and secrets."""
+    """Create a DATA_DIR as that version left it: embedded store, sandbox, spool and secrets."""
     folder = FOLDER / version
     shutil.copytree(folder / _DATA_DIR, data_dir, dirs_exist_ok=True)
     sandbox_file.load(data_dir / _SANDBOX, (folder / "sandbox.sql").read_text())

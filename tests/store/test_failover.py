@@ -1,4 +1,4 @@
-"""The primary is killed under load: sentinels name another one, and gateway, worker and broker go on by themselves."""
+"""The primary is killed under load: the sentinels name another, and gateway, worker and broker continue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = 7
 
 @pytest.fixture
 def trio() -> Iterator[Watched]:
-    # A machine with much to do must not be taken for a primary that is down.
+    # A busy machine must not make the primary look down.
     with watched("min-replicas-to-write 1", "min-replicas-max-lag 1", down_after_ms=2_000) as store:
         yield store
 
@@ -45,7 +45,7 @@ def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
     sender.start()
     eventually(lambda: len(acknowledged) >= 6, "load")
     at_the_kill = len(acknowledged)
-    # With one data node left, nothing has a replica: the new primary is let write, as an operator would.
+    # One data node is left, without a replica: allow the new primary to write, as an operator would.
     away_s = trio.kill_primary()
     with trio.ask(trio.primary_port()) as primary:
         primary.config_set("min-replicas-to-write", 0)
@@ -57,7 +57,7 @@ def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
         with trio.ask(trio.primary_port()) as client:
             return int(client.zcard("{advent}:under_way"))
 
-    # Only what was written in the last moment before the kill may be missing: replication is asynchronous.
+    # Only writes of the last moment before the kill may be missing: replication is asynchronous.
     eventually(lambda: enrolled() >= len(acknowledged) - 2, "everybody acknowledged is enrolled")
     people = enrolled()
     eventually(lambda: len(place.sandbox.mails_by_key()) == STEPS * people, "seven mails for everybody", within_s=60)

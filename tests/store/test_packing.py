@@ -8,7 +8,7 @@ from common.store.clients import HiredisPacking, connect, connect_async
 
 
 class Packing(HiredisPacking, Connection):
-    """As the clients make them."""
+    """A connection as the clients make it."""
 
 
 @pytest.mark.parametrize(

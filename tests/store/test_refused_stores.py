@@ -1,4 +1,4 @@
-"""A store that answers and does not do our work is named at the start, by `check`, by health and by `/ready`."""
+"""A store that answers but is unusable is reported at the start, by `check`, by health and by `/ready`."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ unusable = pytest.mark.parametrize(("lines", "problem"), UNUSABLE.values(), ids=
 
 @pytest.fixture
 def runs() -> Iterator[Runs]:
-    """`runs("cluster-enabled yes")`: the address of a server with these lines in its configuration."""
+    """`runs("cluster-enabled yes")` starts a server with these configuration lines and returns its address."""
 
     def run(*lines: str) -> str:
-        # A cluster takes no port 0.
+        # A cluster does not accept port 0.
         url = stack.enter_context(servers.running(server_binary(), *lines, port=free_ports(1)[0]))
         if "cluster-allow-reads-when-down yes" in lines:
             with connect(url) as client:

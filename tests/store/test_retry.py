@@ -1,4 +1,4 @@
-"""Commands wait for a store that is away, however long that is, and end when they are asked to."""
+"""Commands wait for an absent store for any time, and stop waiting when they are cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests of ledger and queue, on each server that this machine has: `docs/durability.md` lists them."""
+"""Runs the tests of ledger and queue on each server of this machine; `docs/durability.md` lists the versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tidy.repository import ROOT
 
 INSTALLED = servers.installed()
 
-# The explorer plays every order of a few steps: its model, not the server, decides the result.
+# The explorer is left out: its result depends on its model and not on the server.
 SUITES = ["tests/ledger", "tests/broker", "--deselect", "tests/ledger/test_all_interleavings.py"]
 
 each_version = pytest.mark.parametrize("version", servers.VERSIONS)

@@ -1,4 +1,4 @@
-"""A store that promises less, or takes nothing for a while: it is said, nothing is refused, and nothing is lost."""
+"""A store with weaker guarantees, or that refuses writes for a while: Advent warns and refuses and loses nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REFUSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"replicaof": "127.0.0.1 1"}, {"replicaof": "no one"}),
     ({"min_replicas_to_write": "1"}, {"min_replicas_to_write": "0"}),
 ]
-"""Full, a replica, too few replicas: how it comes to that, and how it ends."""
+"""Settings with which a store refuses writes (full, a replica, too few replicas), and those that end it."""
 
 refusing = pytest.mark.parametrize(
     ("begins", "ends"), REFUSING, ids=["full at 1 MB", "full", "read-only", "too few replicas"]

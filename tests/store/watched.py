@@ -1,4 +1,4 @@
-"""A primary, a replica and three sentinels as real processes, on ports of their own, for as long as a story lasts."""
+"""A primary, a replica and three sentinels as real processes on their own ports, for the time of a test."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ sentinel parallel-syncs {name} 1
 
 class Watched:
     """
-    `url`: through the sentinels. `extra`: lines for both data nodes, such as `min-replicas-to-write 1`.
+    A primary with a replica, watched by three sentinels, which know the port of the current primary.
 
-    `kill_primary` is kill -9; `primary_port` is asked of the sentinels.
+    `url`: the address through the sentinels. `extra`: lines for both data nodes, such as `min-replicas-to-write 1`.
     """
 
     def __init__(self, *extra: str, fsync: str = "always", down_after_ms: int = 500) -> None:
@@ -87,14 +87,14 @@ class Watched:
         self.processes[port].send_signal(number)
 
     def kill_primary(self) -> float:
-        """kill -9 of the primary; seconds until another one takes writes."""
+        """Kill the primary with -9. Return the seconds until another one accepts writes."""
         port = self.primary_port()
         self.processes[port].kill()
         self.processes[port].wait()
         return self.failed_over_from(port)
 
     def failed_over_from(self, port: int) -> float:
-        """Seconds until another primary than this one takes writes."""
+        """Wait until another primary than this one accepts writes. Return the seconds."""
         began = time.monotonic()
         self._until(lambda: self.primary_port() != port)
         self._until(self._takes_writes)

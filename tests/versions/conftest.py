@@ -17,7 +17,7 @@ KEY = "christmas_2025"
 
 
 class Process:
-    """One process with files of its own: what it plays, and its ledger."""
+    """A process with its own campaign files, the versions that it plays, and its ledger."""
 
     def __init__(self, client: redis.asyncio.Redis, files: Campaign, settings: Settings, clock: VirtualClock) -> None:
         self.campaigns = Campaigns(campaign_of(files.compiled))

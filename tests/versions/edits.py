@@ -1,4 +1,4 @@
-"""Edits of a compiled campaign, as an author makes them in its files."""
+"""Edits of a compiled campaign, such as an author makes in its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def subject(campaign: CompiledCampaign, *, body: str = "emails/5-case-study.md")
 
 
 def exchanged(campaign: CompiledCampaign) -> CompiledCampaign:
-    """The third and the fourth step have each other's subjects."""
+    """Swap the subjects of the third and the fourth step."""
     third, fourth, changed = "emails/3-turned-away.md", "emails/4-calendar.md", campaign
     for tag, texts in campaign.languages.items():
         lines = {name: texts.bodies[name].splitlines()[1] for name in (third, fourth)}
@@ -41,7 +41,7 @@ def moved(campaign: CompiledCampaign, *, step: str = "step-4", hours: int = 110)
 
 
 def added(campaign: CompiledCampaign, *, hours: int = 96) -> CompiledCampaign:
-    """`step-8` between the third and the fourth, with a text of its own."""
+    """Add `step-8` with its own text, by default between the third and the fourth step."""
     new = Step(
         id="step-8",
         name="four days in",
@@ -66,7 +66,7 @@ def removed(campaign: CompiledCampaign, *, step: str = "step-6") -> CompiledCamp
 
 
 def named(campaign: CompiledCampaign) -> CompiledCampaign:
-    """Ids that say what each mail is for, and columns that say it too."""
+    """Give each step an id and a column that name its purpose."""
     names = ("results", "quick-wins", "turned-away", "calendar", "case-study", "checklist", "last-call")
     steps = (
         replace(one, id=name, column=f"{name.capitalize()} sent")
@@ -81,23 +81,23 @@ def needing(campaign: CompiledCampaign, *, step: str = "step-6", needs: str = "s
 
 
 def segment(campaign: CompiledCampaign) -> CompiledCampaign:
-    """One red system is critical from now on."""
+    """Make one red system enough for CRITICAL."""
     first, *others = campaign.segments
     return replace(campaign, segments=(SegmentRule(name=first.name, when="red_systems >= 1"), *others))
 
 
 def language(campaign: CompiledCampaign) -> CompiledCampaign:
-    """Another English, which has the same words."""
+    """Add a second English with the same texts."""
     return replace(campaign, languages={**campaign.languages, "en-GB": campaign.languages["en-CA"]})
 
 
 def in_english(campaign: CompiledCampaign) -> CompiledCampaign:
-    """Its other languages are taken out."""
+    """Remove all languages but English."""
     return replace(campaign, languages={"en-CA": campaign.languages["en-CA"]})
 
 
 def copied(campaign: CompiledCampaign) -> CompiledCampaign:
-    """The third step under a new id, at a later day."""
+    """Add the third step again, under a new id and on a later day."""
     third = next(step for step in campaign.steps if step.id == "step-3")
     again = replace(third, id="step-9", name="again", column="Email 9 Sent", after=Span(290 * HOUR_MS, 400_000))
     return replace(campaign, steps=(*campaign.steps, again))

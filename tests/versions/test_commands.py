@@ -1,4 +1,4 @@
-"""`advent campaign plan`, `apply` and `rollback`, typed by a person."""
+"""`advent campaign plan`, `apply` and `rollback` on the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGED = Path(common.campaigns.__file__).parent
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder of campaigns that an author edits."""
+    """A folder of campaigns for an author to edit."""
     shutil.copytree(PACKAGED / KEY, tmp_path / "campaigns_dir" / KEY)
     return tmp_path / "campaigns_dir"
 
@@ -50,7 +50,7 @@ def command(store_url: str, files: Path, tmp_path: Path, monkeypatch):
 
 @pytest.fixture
 async def started(store_url: str, files: Path, tmp_path: Path) -> AsyncIterator[Ledger]:
-    """A first start with these files."""
+    """Make a first start with these files. Yield the ledger."""
     settings = Settings(
         secret_key="0123456789abcdefghijklmnopqrstuv", data_dir=tmp_path / "data", sandboxed=frozenset({"resend"})
     )

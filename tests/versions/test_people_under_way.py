@@ -1,4 +1,4 @@
-"""What a change does to the people under way: the real actors and scripts, in virtual time."""
+"""What a new version changes for active contacts, with the real actors and scripts in virtual time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOUR_MS, DAY_MS = edits.HOUR_MS, edits.DAY_MS
 
 
 class Story:
-    """A worker that plays what is in force, and a person who applies edits."""
+    """A worker that plays the version in force, and an operator who applies edits."""
 
     def __init__(self, store, campaign, settings, clock) -> None:
         campaigns = Campaigns(campaign_of(campaign.compiled))
@@ -59,7 +59,7 @@ class Story:
         return campaign_of(compiled)
 
     async def apply(self, *edited: edits.Edit, send_late: bool = False) -> None:
-        """The worker learns of it only by what the ledger refuses."""
+        """Apply edits. The worker notices only because the ledger refuses its claims."""
         await self.put_in_force(self.target(edited), send_late=send_late)
 
     async def put_in_force(self, target, *, send_late: bool = False) -> None:
@@ -81,7 +81,7 @@ class Story:
         return found
 
     def sent(self, person: Assessment) -> list[tuple[str, float]]:
-        """(step, day) of each mail."""
+        """Return (step, day) of each mail."""
         return [
             (mail.tags["step"], (at_ms - self.began_ms) / DAY_MS)
             for at_ms, mail in self.simulation.mailer.accepted_mails
@@ -259,7 +259,7 @@ async def test_nothing_of_the_campaign_is_sent_while_schedules_follow_and_a_work
     target = story.target([edits.moved])
     entry = LogEntry(version=target.version, source=campaign.version, action="apply", by="ada", at_ms=clock.now_ms())
     await story.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())  # and the command is killed
-    await story.until(5 + 5 / 86_400)  # it is asked for again each second
+    await story.until(5 + 5 / 86_400)  # the refused step is claimed again each second
     assert len(story.sent(ada)) == 3
 
     await PlayedVersions(story.campaigns, story.ledger, settings, clock, replans=True).refresh()

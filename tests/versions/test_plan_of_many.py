@@ -1,4 +1,4 @@
-"""`plan` on seven kinds of edit with 10,000 people under way: exact counts, in seconds."""
+"""`plan` for seven kinds of edit with 10,000 active contacts: the counts are exact and take seconds."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ OFFSETS_H = (0, 24, 72, 120, 168, 216, 264)
 
 
 def reds(number: int) -> int:
-    """CRITICAL, URGENT and OPTIMIZE in turn."""
+    """Return a contact's number of red systems, so that CRITICAL, URGENT and OPTIMIZE alternate."""
     return (2, 1, 0)[number % 3]
 
 
 def hours(number: int) -> int:
-    """Since the signup: from none to ten days, so that everybody has a step to come; never on a step's own hour."""
+    """Return the full hours since the signup: below ten days, so that every contact has a planned step."""
     return number % 240
 
 
 @pytest.fixture
 async def people(store, campaign, clock, settings) -> list[UnderWay]:
-    """Written as the ledger writes them: what was due is sent, the next step waits."""
+    """Write contacts as the ledger does, with all due steps sent and the next one planned. Return them."""
     now_ms, pipe = clock.now_ms(), store.pipeline(transaction=False)
     for number in range(PEOPLE):
         anchor_ms = now_ms - hours(number) * HOUR_MS - HOUR_MS // 2
@@ -70,11 +70,11 @@ async def people(store, campaign, clock, settings) -> list[UnderWay]:
 
 
 def before(hour: float) -> list[int]:
-    """Those who are not yet there."""
+    """Return the contacts who have not reached this hour after their signup."""
     return [number for number in range(PEOPLE) if hours(number) + 0.5 < hour]
 
 
-@pytest.mark.timeout(180)  # Ten thousand people are written first.
+@pytest.mark.timeout(180)  # The fixture writes ten thousand contacts first.
 async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign, clock, settings):
     found = {}
     for edit in (edits.text, edits.subject, edits.moved, edits.added, edits.removed, edits.segment, edits.language):

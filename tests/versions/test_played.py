@@ -1,4 +1,4 @@
-"""Which version of a campaign a process plays, whatever its files say."""
+"""Which version of a campaign a process plays, whatever its files contain."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def test_a_version_of_a_later_format_ends_an_older_process_with_one_line(p
     await store.hset(keys.versions(KEY), "feed00000000", json.dumps(later))
     await store.hset(keys.IN_FORCE, KEY, "feed00000000")
 
-    with pytest.raises(CampaignError, match="has format 99, and this Advent reads format 1; run the Advent that"):
+    with pytest.raises(CampaignError, match="has format 99, but this Advent reads format 1; run the Advent that"):
         await worker.versions.refresh()
 
 

@@ -1,4 +1,4 @@
-"""Whether text can be read on what is behind it, by the rule of WCAG 2.2 (1.4.3)."""
+"""Checks whether text is readable on its background, by WCAG 2.2 (1.4.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VOID = frozenset({"br", "img", "meta", "link", "hr", "input", "col"})
 
 
 def contrast(one: str, other: str) -> float:
-    """Between 1 and 21, of two colours such as `#14532d`."""
+    """Return the contrast, 1 to 21, of two colours such as `#14532d`."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -28,14 +28,14 @@ def _luminance(colour: str) -> float:
 
 
 def unreadable(html: str) -> Iterator[tuple[str, float]]:
-    """Each text whose inlined colours are too close, and their contrast."""
+    """Yield each text whose inlined colours are too similar, and their contrast."""
     reader = _Reader()
     reader.feed(html)
     yield from reader.found.items()
 
 
 class _Reader(HTMLParser):
-    """Follows the colours that `style` attributes hand down; without any, black on white."""
+    """Tracks the colours that elements inherit from `style` attributes; the default is black on white."""
 
     def __init__(self) -> None:
         super().__init__()

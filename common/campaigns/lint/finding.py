@@ -1,4 +1,4 @@
-"""One thing that a lint found in a campaign."""
+"""A finding of the lint."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
     """
-    `where`: a file, perhaps with its line, or a mail by its name. `rule`: one word for programs. `problem`: what is
-    wrong, and the cure. `is_error`: the mail must not go out so; else it is advice. `is_note`: nothing is wrong.
+    One problem that the lint found in a campaign.
+
+    `where`: a file, perhaps with a line, or the name of a mail. `rule`: the name of the rule. `problem`: what is wrong,
+    and the fix. `is_error`: the mail must not be sent like this; False: it is only advice. `is_note`: nothing is wrong.
     """
 
     where: str

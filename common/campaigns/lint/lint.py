@@ -1,4 +1,4 @@
-"""Looks for what spoils a campaign although it can be sent. What it cannot be sent with, the load refuses."""
+"""The lint: finds faults with which a campaign can still be sent. Those that prevent sending are refused at load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.campaigns.loader import load_campaign
 
 
 def lint(key: str, identity: Identity, *, directory: Path | None = None) -> list[Finding]:
-    """What is found in a campaign's files; the load's own refusal where it cannot be loaded. Raises nothing."""
+    """Return the findings in a campaign's files. If it cannot be loaded, that error is the only finding."""
     try:
         campaign = load_campaign(key, directory=directory)
     except CampaignError as error:
@@ -25,9 +25,9 @@ def lint(key: str, identity: Identity, *, directory: Path | None = None) -> list
 
 def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
     """
-    What is found in a campaign that is loaded: errors first, notes last, each once.
+    Return the findings in a loaded campaign: errors first, notes last, each once.
 
-    A mail that is wrong for everybody is named for one reader only.
+    A mail with the same problem for all readers is named for one of them only.
     """
     found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
     found += sms_findings(campaign, campaign.identity(identity))
@@ -36,5 +36,5 @@ def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
 
 
 def _mail_of(where: str) -> str:
-    """Without the segment and the kind of reader: `christmas_2025/en-CA: 1-results`."""
+    """Return a mail's name without segment and kind of reader: `christmas_2025/en-CA: 1-results`."""
     return where.partition(".")[0] if ": " in where and "line" not in where else where

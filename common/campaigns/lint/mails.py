@@ -1,4 +1,4 @@
-"""What a lint finds in the mails as their readers get them."""
+"""The lint of rendered mails."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from common.campaigns.lint.contrast import unreadable
 from common.campaigns.lint.finding import Finding
 
 SUBJECT_MAX, PREHEADER_MIN, PREHEADER_MAX = 78, 15, 140
-"""Characters. A line of a header (RFC 5322) is no longer than the first; an inbox shows no more than the last."""
+"""In characters. A header line (RFC 5322) has at most the first; an inbox shows at most the last."""
 NEARLY_CLIPPED_BYTES = round(GMAIL_CLIPS_BYTES * 0.9)
 _VAGUE = frozenset({"click here", "here", "link", "cliquez ici", "ici", "lien"})
 
 
 def mail_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
-    """Of every mail in every language, for a person with everything and for one with the least."""
+    """Yield the findings in every mail in every language, for a sample contact with all values and one with few."""
     for language in campaign.languages:
         for kind in ("full", "sparse"):
             for sample in samples.mails(campaign, identity, kind=kind, language=language):
@@ -43,24 +43,24 @@ def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
         problem = f"the image {source} has no alternative text; write what it shows"
         yield Finding(where=where, rule="alt", problem=problem, is_error=True)
     for text, ratio in unreadable(mail.html):
-        problem = f"{text!r} has a contrast of {ratio}; take colours that differ more, 4.5 at least"
+        problem = f"{text!r} has a contrast of {ratio}; choose colours with at least 4.5"
         yield Finding(where=where, rule="contrast", problem=problem, is_error=True)
 
 
 def _of_lengths(where: str, subject: str, preheader: str, size: int) -> Iterator[Finding]:
     if len(subject) > SUBJECT_MAX:
-        problem = f"the subject has {len(subject)} characters, and phones cut it; make it {SUBJECT_MAX} at most"
+        problem = f"the subject has {len(subject)} characters, and phones cut it; make it at most {SUBJECT_MAX}"
         yield Finding(where=where, rule="subject", problem=problem)
     if not PREHEADER_MIN <= len(preheader) <= PREHEADER_MAX:
         problem = f"the preheader has {len(preheader)} characters; make it {PREHEADER_MIN} to {PREHEADER_MAX}"
         yield Finding(where=where, rule="preheader", problem=problem)
     if size > NEARLY_CLIPPED_BYTES:
-        problem = f"{size} bytes of HTML and attachments, and Gmail clips at {GMAIL_CLIPS_BYTES}; make the mail shorter"
+        problem = f"{size} bytes of HTML and attachments; Gmail clips at {GMAIL_CLIPS_BYTES}; shorten the mail"
         yield Finding(where=where, rule="size", problem=problem)
 
 
 def _wrong_link(href: str) -> str | None:
-    """By syntax alone: nothing is fetched."""
+    """Return what is wrong with a link, None if nothing. Only its syntax is checked; nothing is fetched."""
     parts = urlsplit(href)
     if parts.scheme == "mailto":
         return None if "@" in parts.path else "no address; write mailto:name@example.com"
@@ -69,15 +69,15 @@ def _wrong_link(href: str) -> str | None:
     try:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "no web address; correct the port"
+        return "not a web address; correct the port"
     if parts.username is not None:
-        return "a name before the host looks like a fraud; take it out"
+        return "a user name before the host looks like fraud; remove it"
     is_local = host in ("localhost", "127.0.0.1", "::1")
     return None if "." in host or is_local else "no host; write it as https://example.com/…"
 
 
 class _Page(HTMLParser):
-    """`links`: address and words."""
+    """Collects the links (address and text) and the images without alternative text."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a lint finds in the SMS as phones show them: what they cost, and how to end them."""
+"""The lint of rendered SMS: their price, and whether they say how to stop them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = ("STOP", "ARRET")
 
 
 def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
-    """Of every SMS in every language, for a call with everything and for one with the least; and what each costs."""
+    """Yield the findings in every SMS in every language, for a call with all values and one with few, and its price."""
     for language in campaign.languages:
         found: dict[str, list[str]] = {}
         for kind in samples.MEETINGS:
@@ -34,11 +34,11 @@ def _of_text(policy: SmsPolicy | None, where: str, text: str) -> Iterator[Findin
     price = price_of(text, policy)
     if foreign := foreign_characters(text):
         plain = price_of("".join(each for each in text if each not in foreign), policy)
-        problem = f"{foreign!r} is not in the alphabet of phones: {price}, and without it {plain}; write it otherwise"
+        problem = f"{foreign!r} is not in the SMS alphabet: {price}, but without it {plain}; replace it"
         yield Finding(where=where, rule="sms", problem=problem)
     elif size_of(text).segments > 1:
-        problem = f"{len(text)} characters are {price}; make it 160 at most"
+        problem = f"{len(text)} characters are {price}; make it at most 160"
         yield Finding(where=where, rule="sms", problem=problem)
     if not any(word in text for word in _WORDS):
-        problem = "it does not say how to end these SMS; add a line such as: Reply STOP to end these texts"
+        problem = "it does not say how to stop these SMS; add a line such as: Reply STOP to end these texts"
         yield Finding(where=where, rule="sms", problem=problem, is_error=True)

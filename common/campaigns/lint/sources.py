@@ -1,4 +1,4 @@
-"""What a lint finds in the texts as they are written: by file and line."""
+"""The lint of unrendered texts, by file and line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from common.campaigns.lint.words import COMMON, RELATIVE_DAYS, SPAM
 _TAGS = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|\]\([^)]*\)")
 _WORDS = re.compile(r"[^\W\d_]+")
 _FOREIGN_MERGE = re.compile(r"%%\w+%%|\*\|\w+\|\*|<<\w+>>|\[(?:FIRST|LAST|FULL|F|L)_?NAME\]|(?<![{%\w]){\w+}(?!})")
-"""Merge fields of other programs, which Advent prints as they stand."""
+"""Merge fields of other programs, which Advent would print unchanged."""
 _SHOUTING = re.compile(r"!{2,}|\?{2,}|^\s*(?:re|fwd?|tr)\s*:", re.IGNORECASE)
 _ENOUGH_WORDS = 6
 
 
 def source_findings(campaign: CompiledCampaign) -> Iterator[Finding]:
-    """Of every body in every language, and of the systems' advice."""
+    """Yield the findings in every body in every language, and in the advice on systems."""
     for tag, texts in campaign.languages.items():
         home = f"{campaign.key}/{tag}"
         for file, text in texts.bodies.items():
@@ -34,19 +34,17 @@ def source_findings(campaign: CompiledCampaign) -> Iterator[Finding]:
 
 def _of_line(where: str, line: str, tag: str, *, subject: bool = False) -> Iterator[Finding]:
     if found := _FOREIGN_MERGE.search(line):
-        problem = f"{found[0]} would be printed as it stands; write it as {{{{ first_name }}}}"
+        problem = f"{found[0]} would be printed unchanged; write it in Advent's form, such as {{{{ first_name }}}}"
         yield Finding(where=where, rule="field", problem=problem, is_error=True)
     text = _TAGS.sub(" ", line)
     language = _spoken(tag)
     if day := _found(RELATIVE_DAYS, language, text):
-        problem = f"{day!r} may be another day when it is read; name the day, or leave it out"
+        problem = f"{day!r} may be wrong on the day when the mail is read; name the day, or remove it"
         yield Finding(where=where, rule="relative-day", problem=problem)
     if phrase := _found(SPAM, language, text):
-        yield Finding(
-            where=where, rule="spam", problem=f"{phrase!r} is known to spam filters; say it in your own words"
-        )
+        yield Finding(where=where, rule="spam", problem=f"{phrase!r} is known to spam filters; use other words")
     if subject and (shout := _SHOUTING.search(text.removeprefix("subject:"))):
-        problem = f"{shout[0].strip()!r} makes the subject look like spam; take it out"
+        problem = f"{shout[0].strip()!r} makes the subject look like spam; remove it"
         yield Finding(where=where, rule="spam", problem=problem)
 
 
@@ -56,7 +54,7 @@ def _found(patterns: Mapping[str, re.Pattern[str]], language: str, text: str) ->
 
 
 def _in_another_language(languages: Mapping[str, Texts], tag: str, texts: Texts, home: str) -> Iterator[Finding]:
-    """A paragraph with the words of another language, or the same paragraph in two of them."""
+    """Yield paragraphs in another language than their file's, and paragraphs that are the same in two languages."""
     own, spoken = _spoken(tag), {_spoken(name) for name in languages}
     others = {name: other for name, other in languages.items() if _spoken(name) != own}
     for file, text in texts.bodies.items():
@@ -76,13 +74,13 @@ def _spoken(tag: str) -> str:
 
 
 def _paragraphs(text: str) -> dict[int, str]:
-    """By line, each line of a text that has enough words to tell its language."""
+    """Return, by line number, each line that has enough words to recognize its language."""
     plain = {number: _TAGS.sub(" ", line).strip() for number, line in enumerate(text.split("\n"), 1)}
     return {number: line for number, line in plain.items() if len(_WORDS.findall(line)) >= _ENOUGH_WORDS}
 
 
 def _language_of(paragraph: str, spoken: Set[str]) -> str | None:
-    """The language whose common words are at least three, and twice as many as those of any other."""
+    """Return the language with at least three common words, and twice as many as any other; None if there is none."""
     words = _WORDS.findall(paragraph.casefold())
     counts = {name: sum(word in common for word in words) for name, common in COMMON.items() if name in spoken}
     ranked = sorted(((count, name) for name, count in counts.items()), reverse=True)

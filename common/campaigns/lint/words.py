@@ -1,4 +1,4 @@
-"""Words that a lint looks for, by language. A language that is not here is not searched for them."""
+"""The words that the lint searches for, by language. Texts in other languages are not searched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RELATIVE_DAYS: Mapping[str, Pattern] = {
     "en": _any_of("tomorrow", "yesterday", "tonight", rf"(?:this|next|last) (?:{_WEEKDAYS_EN}|weekend)"),
     "fr": _any_of("demain", "après-demain", "hier", "ce soir", rf"(?:{_WEEKDAYS_FR}) (?:prochain|dernier)"),
 }
-"""A mail may wait for its gap, its window or the provider, and is read a day later: the day is then another one."""
+"""Words for days relative to today. A mail may wait for its gap, its window or the provider, and be read days later."""
 
 SPAM: Mapping[str, Pattern] = {
     "en": _any_of(
@@ -64,4 +64,4 @@ SPAM: Mapping[str, Pattern] = {
 _ENGLISH = "the and you your is are with for that this it not what they have will from before"
 _FRENCH = "le la les des et vous votre vos est sont avec pour que qui dans une pas nous plus ce cette"
 COMMON: Mapping[str, frozenset[str]] = {"en": frozenset(_ENGLISH.split()), "fr": frozenset(_FRENCH.split())}
-"""Words by which a paragraph shows its language; none is in two of the lists."""
+"""Words that show the language of a paragraph; no word is in two lists."""

@@ -1,4 +1,4 @@
-"""What the JSON API takes and answers about campaigns; see `models.py`."""
+"""Request and response models of the JSON API for campaigns; see `models.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from services.console.api.models import ApiModel
 
 
 class CampaignItem(ApiModel):
-    """`version`: the one in force. `files_differ`: other files wait to be applied."""
+    """
+    A campaign and how many people it has.
+
+    `version`: the version in force. `files_differ`: the files differ from it and have not been applied.
+    """
 
     campaign: str
     name: str
@@ -22,13 +26,20 @@ class CampaignItem(ApiModel):
 
 
 class Campaigns(ApiModel):
-    """`is_complete`: false while the list of people is still being read after a start."""
+    """
+    The campaigns that run here.
+
+    `is_complete`: false while the console is still reading the list of people after its start; until then, the numbers
+    of people are too low.
+    """
 
     is_complete: bool
     campaigns: list[CampaignItem]
 
 
 class VersionEntry(ApiModel):
+    """One change of the version in force. `source`: the version that was replaced."""
+
     version: str
     source: str | None
     action: str
@@ -37,7 +48,7 @@ class VersionEntry(ApiModel):
 
 
 class CampaignStep(ApiModel):
-    """`offset_ms`: how long before or after what `when` says."""
+    """A mail of the campaign. `when`: before or after which event it is sent; `offset_ms`: how long before or after."""
 
     mail: str
     name: str
@@ -52,7 +63,7 @@ class BoardCell(ApiModel):
 
 
 class BoardRow(ApiModel):
-    """Those who wait for a mail, `step`, or who have one `status`."""
+    """People by segment: either those whose next mail is `step`, or those who have the status `status`."""
 
     step: int | str | None
     status: str | None
@@ -60,7 +71,12 @@ class BoardRow(ApiModel):
 
 
 class RateItem(ApiModel):
-    """`share`: of what was reported; null where nothing was. `bound`: the least of delivered, the most of others."""
+    """
+    How many messages were delivered, bounced or complained about.
+
+    `share`: of the messages that providers reported on; null if there are none. `bound`: the minimum for `delivered`,
+    the maximum for the others. `kept`: whether `share` is within `bound`.
+    """
 
     name: str
     number: int
@@ -70,7 +86,12 @@ class RateItem(ApiModel):
 
 
 class CampaignDetails(CampaignItem):
-    """`rates`: of all campaigns of the store together; null while it does not answer."""
+    """
+    One campaign in detail.
+
+    `following`: schedules are being updated to the version in force. `window`: when mail may be sent. `rates`: for all
+    campaigns of the store together; null while the store does not answer.
+    """
 
     opens: str | None
     closes: str | None
@@ -85,6 +106,8 @@ class CampaignDetails(CampaignItem):
 
 
 class GalleryMail(ApiModel):
+    """A rendered mail. `about`: for which reader. `problem`: why it cannot be rendered; "" if it can."""
+
     mail: str
     name: str
     about: str
@@ -101,7 +124,7 @@ class Gallery(ApiModel):
 
 
 class PlannedChange(ApiModel):
-    """As `advent campaign plan --json`."""
+    """One change, as in `advent campaign plan --json`. `people`: how many it affects."""
 
     kind: str
     step: str | None
@@ -110,8 +133,11 @@ class PlannedChange(ApiModel):
 
 class VersionPlan(ApiModel):
     """
-    `to`: null where there is none, for the reason `problem`. `is_complete`: false while everybody is being read, of
-    whom `counted` were; ask again then.
+    What another version would change.
+
+    `to`: the version that would be put in force. It is null if that version cannot be read, for the reason `problem`,
+    and if there is no version before the one in force. `is_complete`: false while people are being counted, `counted`
+    so far; then request the plan again later.
     """
 
     campaign: str
@@ -129,7 +155,7 @@ class VersionPlan(ApiModel):
 
 
 class VersionChoice(ApiModel):
-    """`from`, `to`: as the plan named them; `late`: send new steps whose day has passed too."""
+    """`from`, `to`: the versions that the plan named. `late`: also send new steps whose day has passed."""
 
     source: str = Field(alias="from")
     target: str = Field(alias="to")
@@ -137,6 +163,8 @@ class VersionChoice(ApiModel):
 
 
 class UnreadBooking(ApiModel):
+    """A booking event of Cal.com that could not be read, for the reason `reason`. `raw`: its body."""
+
     id: str
     received: str
     reason: str
@@ -153,4 +181,6 @@ class UnreadBookingChoice(ApiModel):
 
 
 class Discarded(ApiModel):
+    """`discarded`: how many of the given events were there and are now deleted."""
+
     discarded: int

@@ -1,4 +1,4 @@
-"""The JSON API of campaigns: what their pages show and do."""
+"""The JSON API of campaigns: the same reads and actions as their pages."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ async def gallery(request: web.Request) -> web.Response:
 
 
 async def plan(request: web.Request) -> web.Response:
-    """`action`: what would be done, `apply` or `rollback`."""
+    """Return the plan of the action that the query names: `apply` (default) or `rollback`."""
     name, send_late = request.match_info["name"], request.query.get("late") == "yes"
     action = _action(request.query.get("action", "apply"))
     return answer(_plan(await propose(request.app[CONTEXT], name, action, send_late=send_late)))
 
 
 async def change(request: web.Request) -> web.Response:
-    """200 also where nothing was done: `answer` says why."""
+    """Apply or roll back. The status is 200 even if nothing was done; `answer` then says why."""
     given = await read_body(request, models.VersionChoice)
     outcome = await change_version(
         request.app[CONTEXT],

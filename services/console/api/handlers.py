@@ -1,4 +1,4 @@
-"""The JSON API: the reads and actions of the pages, for programs with `Authorization: Bearer`."""
+"""The JSON API: the same reads and actions as the pages, for programs with `Authorization: Bearer`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from services.web.problem import Problem
 
 
 async def people(request: web.Request) -> web.Response:
-    """The filters of the page, and `limit`."""
+    """Return people. The query has the filters of the page and `limit`."""
     context, query = request.app[CONTEXT], people_page.query_of(request.query)
     found, total = await people_page.find_page(context, query, first_of(request), limit_of(request))
     listed = [_listed(person) for person in found]
@@ -61,7 +61,7 @@ async def person(request: web.Request) -> web.Response:
 
 
 async def decide(request: web.Request) -> web.Response:
-    """200 also where nothing was done: `answer` says why."""
+    """Carry out one of `decisions.ACTIONS`. The status is 200 even if nothing was done; `answer` then says why."""
     context, action = request.app[CONTEXT], request.match_info["action"]
     found = await read_person(context, request.match_info["id"])
     if action not in decisions.ACTIONS:

@@ -1,4 +1,8 @@
-"""What the JSON API takes and answers; `/api/openapi.json` is generated from these. Timestamps are ISO 8601, UTC."""
+"""
+Request and response models of the JSON API; `/api/openapi.json` is generated from them.
+
+Timestamps are ISO 8601, UTC.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ class ApiModel(BaseModel):
 
 
 class Person(ApiModel):
-    """One enrollment in the list."""
+    """One enrollment. `next_step`: the step that is sent next; null if there is none."""
 
     enrollment_id: str
     campaign: str
@@ -30,7 +34,11 @@ class Person(ApiModel):
 
 
 class People(ApiModel):
-    """`total`: how many match; `is_complete`: false while the list is still being read after a start."""
+    """
+    A page of the people who match. `total`: how many match in all.
+
+    `is_complete`: false while the console is still reading the list of people after its start.
+    """
 
     total: int
     is_complete: bool
@@ -45,9 +53,10 @@ class TimelineEntry(ApiModel):
 
 class MailState(ApiModel):
     """
-    One mail of the sequence, or a mail or SMS about a call. `to_come`: it may still be sent.
+    One mail of the sequence, or a mail or SMS about a call.
 
-    `mail`: as actions name it; `subject`: of an SMS its text.
+    `mail`: the name to use in `skip` and `send-now`; `name`: the name that the team gave it; `subject`: for an SMS, its
+    text. `why`: the reason for `state`. `to_come`: it may still be sent.
     """
 
     mail: str
@@ -63,6 +72,8 @@ class MailState(ApiModel):
 
 
 class PersonDetails(ApiModel):
+    """One enrollment with its timeline and mails. `suppressed`: why the address gets no mail; null if it gets mail."""
+
     enrollment_id: str
     campaign: str
     email: str
@@ -87,6 +98,8 @@ class DeadLetterItem(ApiModel):
 
 
 class DeadLetterGroup(ApiModel):
+    """The dead letters of one reason. `replay`: what a replay would do, in words."""
+
     reason: str
     number: int
     replay: str
@@ -132,7 +145,12 @@ class ScheduleOverview(ApiModel):
 
 
 class ScheduledMail(ApiModel):
-    """`mail`: as the person has it. `segment`: "" of what is sent about a call."""
+    """
+    A mail or SMS that is scheduled.
+
+    `mail`: the name that `PersonDetails.mails` has; `name`: the name that the team gave it. `segment`: "" for a message
+    about a call.
+    """
 
     enrollment_id: str
     mail: str
@@ -143,14 +161,19 @@ class ScheduledMail(ApiModel):
 
 
 class ScheduledMailList(ApiModel):
-    """`total`: how many there are in all."""
+    """A page of scheduled mails, soonest first. `total`: how many there are in all."""
 
     total: int
     mails: list[ScheduledMail]
 
 
 class Decision(ApiModel):
-    """What an action needs: `mail` of skip and send-now, `consent` of unsuppress, `confirm` (`yes`) of forget."""
+    """
+    The input of an action.
+
+    Required: `mail` for skip and send-now, `consent` (how and when the person asked for mail) for unsuppress, and
+    `confirm` = `yes` for forget. Optional: `reason` for pause and skip, `ignore_gap` = `yes` for send-now.
+    """
 
     mail: str = ""
     reason: str = ""
@@ -161,9 +184,11 @@ class Decision(ApiModel):
 
 class DecisionResult(ApiModel):
     """
-    `answer`: `done`, `waits`, `asked`, or why nothing was done; `message`: the same in words.
+    The result of an action.
 
-    `job`: of forget, what a worker does at Resend.
+    `done`: whether the action was carried out or accepted. `answer`: `done`, `waits`, `asked`, or the reason why
+    nothing was done; `message`: the same in words. `job`: after forget, the job with which a worker completes it at
+    Resend.
     """
 
     done: bool
@@ -173,7 +198,7 @@ class DecisionResult(ApiModel):
 
 
 class DeadLetterChoice(ApiModel):
-    """Those of these ids, those of one reason, or all."""
+    """Which dead letters: give exactly one of `ids`, `reason`, and `all` = true."""
 
     ids: list[str] | None = None
     reason: str | None = None
@@ -181,6 +206,13 @@ class DeadLetterChoice(ApiModel):
 
 
 class DeadLetterResult(ApiModel):
+    """
+    How many dead letters had which result.
+
+    `asked`: a worker first checks Resend's list, then sends the mail or records why not. `gone`: it was not a dead
+    letter any more, or had changed.
+    """
+
     replayed: int = 0
     asked: int = 0
     discarded: int = 0
@@ -188,7 +220,7 @@ class DeadLetterResult(ApiModel):
 
 
 class ScopeChoice(ApiModel):
-    """`scope`: `everybody`, or a campaign."""
+    """`scope`: `everybody`, or the key of a campaign. `reason`: why it is paused."""
 
     scope: str
     reason: str = ""
@@ -200,9 +232,10 @@ class ScopeResult(ApiModel):
 
 class TestMail(ApiModel):
     """
-    `delivery`: as its person would get it now; else `campaign` and `mail`, for a made-up person of `segment`.
+    Which test mail to send to the address `to`.
 
-    `job`: an id of an earlier answer; the same one again asks nothing new.
+    Give either `delivery`, to send it as its recipient would get it now, or `campaign` and `mail`, for a made-up person
+    of `segment`. `job`: a job id from an earlier answer; a request that repeats it starts no new job.
     """
 
     to: str
@@ -216,10 +249,11 @@ class TestMail(ApiModel):
 
 class Job(ApiModel):
     """
-    What a worker was asked to do. `failure`: why it did not, and what to do; `provider_id`: of the mail that it sent.
+    A task for a worker. `asked`, `ended`: when it was requested and when it ended.
 
-    `waits`: why it is tried again. `note`: why it is done, though nothing was changed. `notion_pages`: of the forgotten
-    person, the rows that remain.
+    `failure`: why the worker could not do it, and what to do; `provider_id`: the id of the mail that was sent. `waits`:
+    why it will be tried again. `note`: why it counts as done although nothing was changed. `notion_pages`: the rows of
+    a forgotten person that are still in Notion.
     """
 
     job: str
@@ -236,7 +270,7 @@ class Job(ApiModel):
 
 
 class Problem(ApiModel):
-    """RFC 9457."""
+    """An error, in the format of RFC 9457."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     type: str

@@ -1,4 +1,4 @@
-"""`/api/openapi.json`: the API of the console (OpenAPI 3.1), generated from the models that it answers with."""
+"""`/api/openapi.json`: the description of the console's API (OpenAPI 3.1), generated from its operations and models."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ CAMPAIGN_OPERATIONS: Final = (
         method="get",
         path="/api/campaigns",
         handler=campaigns.campaigns,
-        summary="The campaigns that are played.",
+        summary="The campaigns that run here.",
         answer=campaign_models.Campaigns,
     ),
     Operation(
         method="get",
         path="/api/campaigns/{name}",
         handler=campaigns.campaign,
-        summary="One campaign: version in force, cadence, people by step and segment, how mail arrives.",
+        summary="One campaign: version in force, cadence, people by step and segment, delivery rates.",
         answer=campaign_models.CampaignDetails,
     ),
     Operation(
         method="get",
         path="/api/campaigns/{name}/mails",
         handler=campaigns.gallery,
-        summary="Its mails for a sample reader or one person, of the version in force or of the files.",
+        summary="The campaign's mails for a sample reader or one person, from the version in force or the files.",
         answer=campaign_models.Gallery,
         query=("mail", "segment", "language", "reader", "person", "version"),
     ),
@@ -46,7 +46,7 @@ CAMPAIGN_OPERATIONS: Final = (
         method="get",
         path="/api/campaigns/{name}/plan",
         handler=campaigns.plan,
-        summary="What the files, or the version before (action=rollback), would change, and for how many people.",
+        summary="What the files, or with action=rollback the previous version, would change, and for how many people.",
         answer=campaign_models.VersionPlan,
         query=("action", "late"),
     ),
@@ -54,7 +54,7 @@ CAMPAIGN_OPERATIONS: Final = (
         method="post",
         path="/api/campaigns/{name}/{action}",
         handler=campaigns.change,
-        summary="apply the files, or rollback to the version before.",
+        summary="apply the files, or rollback to the previous version.",
         answer=models.DecisionResult,
         body=campaign_models.VersionChoice,
     ),
@@ -62,7 +62,7 @@ CAMPAIGN_OPERATIONS: Final = (
         method="get",
         path="/api/unread-bookings",
         handler=campaigns.unread,
-        summary="Booking events of Cal.com that could not be read.",
+        summary="Booking events of Cal.com that could not be read, newest first.",
         answer=campaign_models.UnreadBookings,
         query=PAGED,
     ),
@@ -70,7 +70,7 @@ CAMPAIGN_OPERATIONS: Final = (
         method="post",
         path="/api/unread-bookings/discard",
         handler=campaigns.discard_unread,
-        summary="Discard some of them.",
+        summary="Discard some unread booking events.",
         answer=campaign_models.Discarded,
         body=campaign_models.UnreadBookingChoice,
     ),
@@ -112,7 +112,7 @@ OPERATIONS: Final = (
         method="post",
         path="/api/dead-letters/replay",
         handler=handlers.replay,
-        summary="Replay some dead letters, those of one reason, or all.",
+        summary="Replay some dead letters, all of one reason, or all.",
         answer=models.DeadLetterResult,
         body=models.DeadLetterChoice,
     ),
@@ -120,7 +120,7 @@ OPERATIONS: Final = (
         method="post",
         path="/api/dead-letters/discard",
         handler=handlers.discard,
-        summary="Discard some dead letters, those of one reason, or all.",
+        summary="Discard some dead letters, all of one reason, or all.",
         answer=models.DeadLetterResult,
         body=models.DeadLetterChoice,
     ),
@@ -128,7 +128,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/actions",
         handler=handlers.actions,
-        summary="Who did what, newest first.",
+        summary="The action log: who did what, newest first.",
         answer=models.Actions,
         query=("by", "via", "what", "on", *PAGED),
     ),
@@ -136,7 +136,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/schedule",
         handler=handlers.schedule,
-        summary="Mails of the next 24 hours and 14 days, by campaign and segment.",
+        summary="Number of mails in the next 24 hours and 14 days, by campaign and segment.",
         answer=models.ScheduleOverview,
         query=("campaign", "segment"),
     ),
@@ -168,7 +168,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/jobs/{id}",
         handler=handlers.job,
-        summary="What came of a job, for some minutes.",
+        summary="The state of a job. Its result is kept for a short time.",
         answer=models.Job,
     ),
     *CAMPAIGN_OPERATIONS,
@@ -179,7 +179,7 @@ ROUTES: Final = [web.route(one.method, one.path, one.handler) for one in OPERATI
 
 
 def describe() -> dict[str, Any]:
-    """The whole description."""
+    """Return the description as an OpenAPI document."""
     used: list[Any] = [(one.answer, "serialization") for one in OPERATIONS]
     used += [(one.body, "validation") for one in OPERATIONS if one.body is not None]
     used.append((models.Problem, "serialization"))
@@ -214,9 +214,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": f"{operation.summary} Role: {operation.role}.",
         "parameters": parameters,
         "responses": {
-            "200": {"description": "Done, or why not.", "content": {"application/json": _ref(operation.answer)}},
+            "200": {"description": "The result.", "content": {"application/json": _ref(operation.answer)}},
             "default": {
-                "description": "What is wrong, and the cure.",
+                "description": "What is wrong, and how to fix it.",
                 "content": {"application/problem+json": _ref(models.Problem)},
             },
         },

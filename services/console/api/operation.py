@@ -1,4 +1,4 @@
-"""One method of one path of the API."""
+"""The description of one API operation: a method of a path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGED: Final = ("from", "limit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`role`: which users may call it. `query`: names of optional parameters."""
+    """An operation with its handler. `role`: the role that a user needs. `query`: names of optional parameters."""
 
     method: str
     path: str

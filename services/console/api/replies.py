@@ -1,4 +1,4 @@
-"""How handlers of the API read a body and answer."""
+"""Reads request bodies and builds responses for the API's handlers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def limit_of(request: web.Request) -> int:
 
 
 async def read_body(request: web.Request, model: type[Body]) -> Body:
-    """Raises Problem 415 for what is not JSON, 422 with the fields that are wrong."""
+    """Return the body as a model. Raises Problem 415 if it is not JSON, 422 with the names of invalid fields."""
     if request.content_type != "application/json":
         raise Problem(415, "Send a JSON object as application/json.", title="Not JSON")
     try:

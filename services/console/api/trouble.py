@@ -1,4 +1,4 @@
-"""The JSON API of what waits for a person: failed jobs, held signups, unmarked calls; and of the queues."""
+"""The JSON API of queues and of work that waits for an operator: failed jobs, held signups, unmarked calls."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from services.console.unmarked_calls import mark_call, show_calls
 from services.web.problem import Problem
 
 CALLS_MAX: Final = 100
-"""In one answer: what a mark would bring about costs the store several commands for each."""
+"""Calls in one answer. The effects of a mark cost the store several commands for each call."""
 
 
 async def queues(request: web.Request) -> web.Response:
     snapshot = (await request.app[CONTEXT].status_cache.newest()).snapshot
     if snapshot is None:
-        raise Problem(503, "The store is being asked: try again in a moment.", title="Nothing is known yet")
+        raise Problem(503, "The store is being read: try again in a moment.", title="Nothing is known yet")
     return answer(
         models.Queues(
             queues=[
@@ -105,7 +105,7 @@ async def decide_held_signups(request: web.Request) -> web.Response:
     if [given.ids is not None, bool(given.visitor), given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `visitor`, or `all`: one of them.", title="Which held signups?")
     if wrong := [id for id in given.ids or () if not is_enrollment_id(id)]:
-        raise Problem(422, f"{wrong[0]!r} in `ids` is no enrollment id.", title="Which held signups?")
+        raise Problem(422, f"{wrong[0]!r} in `ids` is not an enrollment id.", title="Which held signups?")
     if given.ids is not None:
         chosen = [EnrollmentId(id) for id in given.ids]
     else:
@@ -141,7 +141,7 @@ async def mark_unmarked_calls(request: web.Request) -> web.Response:
 
 
 def _queues_of(name: str | None) -> tuple[str, ...]:
-    """Raises Problem 422 for one that there is not."""
+    """Return the named queue, or all queues for no name. Raises Problem 422 for an unknown queue."""
     if not name:
         return QUEUES
     if name not in QUEUES:
@@ -185,7 +185,7 @@ OPERATIONS: Final = (
         method="post",
         path="/api/failed-jobs/{action}",
         handler=decide_failed_jobs,
-        summary="requeue or delete some failed jobs, those of one actor or one of its errors, or all.",
+        summary="requeue or delete some failed jobs, all of an actor or of one of its errors, or all.",
         answer=models.FailedJobResult,
         body=models.FailedJobChoice,
     ),
@@ -193,7 +193,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/held-signups",
         handler=held_signups,
-        summary="Signups beyond a bound, the newest first.",
+        summary="Signups that exceeded a limit, newest first.",
         answer=models.HeldSignups,
         query=PAGED,
     ),
@@ -201,7 +201,7 @@ OPERATIONS: Final = (
         method="post",
         path="/api/held-signups/{action}",
         handler=decide_held_signups,
-        summary="release or discard some held signups, those of one visitor, or all.",
+        summary="release or discard some held signups, all of one visitor, or all.",
         answer=models.HeldSignupResult,
         body=models.HeldSignupChoice,
     ),
@@ -209,7 +209,7 @@ OPERATIONS: Final = (
         method="get",
         path="/api/unmarked-calls",
         handler=unmarked_calls,
-        summary=f"Calls that are over and that nobody marked, the oldest first, {CALLS_MAX} at most.",
+        summary=f"Calls that are over and unmarked, oldest first, at most {CALLS_MAX}.",
         answer=models.UnmarkedCalls,
         query=PAGED,
     ),
@@ -217,7 +217,7 @@ OPERATIONS: Final = (
         method="post",
         path="/api/unmarked-calls/mark",
         handler=mark_unmarked_calls,
-        summary="Say of some calls how they went.",
+        summary="Mark calls as completed or as no-show.",
         answer=models.CallMarkResult,
         body=models.CallMarks,
     ),

@@ -1,4 +1,4 @@
-"""What the JSON API takes and answers about what waits for a person; see `models.py`."""
+"""Request and response models of the JSON API for queues and for work that waits for an operator; see `models.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.console.api.models import ApiModel
 
 
 class QueueItem(ApiModel):
-    """`oldest_ms`: for how long the oldest of `ready` has waited."""
+    """A queue with its numbers of jobs. `oldest_ms`: how long the oldest job of `ready` has waited."""
 
     queue: str
     delayed: int
@@ -19,7 +19,7 @@ class QueueItem(ApiModel):
 
 
 class WorkerItem(ApiModel):
-    """`silent_ms`: since its last heartbeat."""
+    """A worker. `silent_ms`: time since its last heartbeat."""
 
     worker: str
     alive: bool
@@ -33,7 +33,7 @@ class Queues(ApiModel):
 
 
 class FailedJobItem(ApiModel):
-    """`error`: the last line of the traceback; both are empty where none was kept."""
+    """A failed job. `error`: the last line of `traceback`; both are empty if no traceback was stored."""
 
     queue: str
     id: str
@@ -45,7 +45,7 @@ class FailedJobItem(ApiModel):
 
 
 class FailedJobGroup(ApiModel):
-    """`error`: null for every error of the actor."""
+    """Failed jobs of one actor. `error`: their error, or null for all errors of the actor together."""
 
     actor: str
     error: str | None
@@ -53,7 +53,7 @@ class FailedJobGroup(ApiModel):
 
 
 class FailedJobs(ApiModel):
-    """`grouped`: how many of `total` the groups count, the newest."""
+    """A page of failed jobs, newest first. `total`: how many there are; `groups` count only the newest `grouped`."""
 
     total: int
     grouped: int
@@ -67,7 +67,11 @@ class FailedJobName(ApiModel):
 
 
 class FailedJobChoice(ApiModel):
-    """These `jobs`, or those of one `actor`, with `error` of that error only, or `all`; `queue`: of that one only."""
+    """
+    Which failed jobs: give exactly one of `jobs`, `actor`, and `all` = true.
+
+    `error`: only this error of the actor. `queue`: only jobs of this queue.
+    """
 
     jobs: list[FailedJobName] | None = None
     actor: str | None = None
@@ -77,13 +81,19 @@ class FailedJobChoice(ApiModel):
 
 
 class FailedJobResult(ApiModel):
+    """How many jobs had which result. `gone`: it was not a failed job any more."""
+
     requeued: int = 0
     deleted: int = 0
     gone: int = 0
 
 
 class HeldSignupItem(ApiModel):
-    """`bound`: the setting that it is beyond."""
+    """
+    A held signup.
+
+    `bound`: the limit that it exceeded: `hour` (SIGNUPS_PER_HOUR) or `source` (SIGNUPS_PER_SOURCE_PER_HOUR).
+    """
 
     enrollment_id: str
     email: str
@@ -99,7 +109,7 @@ class HeldSignups(ApiModel):
 
 
 class HeldSignupChoice(ApiModel):
-    """Those of these enrollment ids, those of one visitor, or all."""
+    """Which held signups: give exactly one of `ids` (enrollment ids), `visitor`, and `all` = true."""
 
     ids: list[str] | None = None
     visitor: str | None = None
@@ -107,13 +117,13 @@ class HeldSignupChoice(ApiModel):
 
 
 class HeldSignupResult(ApiModel):
-    """How many of the chosen were held, and are not any more."""
+    """`decided`: how many of the chosen signups were held and are now released or discarded."""
 
     decided: int
 
 
 class UnmarkedCallItem(ApiModel):
-    """`effects`: what follows from each mark, in words."""
+    """A call that is over and unmarked. `effects`: what each mark would cause, in words."""
 
     id: str
     enrollment_id: str
@@ -135,7 +145,7 @@ class CallMarks(ApiModel):
 
 
 class CallMarkResult(ApiModel):
-    """`before`: of these somebody had said how they went; `unknown`: no such call is unmarked."""
+    """How many calls had which result. `before`: the call was marked already; `unknown`: no such call is unmarked."""
 
     marked: int
     before: int

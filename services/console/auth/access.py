@@ -1,10 +1,13 @@
 """
-Who may use the console.
+Access rules: who may use the console.
 
-With CONSOLE_TOKEN or CONSOLE_USERS: everybody who knows a token, a person by a form, a program by `Authorization:
-Bearer`; or whom a trusted proxy names in CONSOLE_USER_HEADER. Users with the role `read` may look and not act. Without
-any of them the console listens on loopback only, and answers only requests that were made on this machine: not those
-of a page elsewhere whose name resolves to this machine (DNS rebinding), and not those that came through a proxy.
+With CONSOLE_TOKEN or CONSOLE_USERS, a user needs a token, which a person enters in a form and a program sends as
+`Authorization: Bearer`; or a trusted proxy names the user in CONSOLE_USER_HEADER. Users with the role `read` may look
+but not act.
+
+Without these settings the console listens on loopback only, and answers only requests that were made on this machine.
+It refuses requests of other sites' pages whose name resolves to this machine (DNS rebinding), and requests that came
+through a proxy.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ _FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Re
 @dataclass(frozen=True, slots=True)
 class Principal:
     """
-    Who makes a request.
+    The sender of a request.
 
-    `source`: the client's address. `is_secure`: over TLS, as far as this process or a trusted proxy can tell.
-    `session`: a browser's; None for a program, which sends its token each time. `user`: None for a guest, who may only
-    log in.
+    `source`: the client's address. `is_secure`: whether the request came over TLS, as far as this process or a trusted
+    proxy can tell. `session`: the browser's session; None for a program, which sends its token each time. `user`: None
+    for a guest, who may only log in.
     """
 
     source: str
@@ -49,7 +52,7 @@ class Principal:
 
     @property
     def name(self) -> str:
-        """For the action log."""
+        """The name for the action log."""
         return self.user.name if self.user else "nobody"
 
     @property
@@ -58,15 +61,15 @@ class Principal:
 
 
 LOCAL_USER: Final = ConsoleUser("local", "full", "")
-"""Everybody on this machine, where nobody has to log in."""
+"""The user of all requests when nobody has to log in; these come from this machine."""
 
 
 PRINCIPAL: ContextVar[Principal] = ContextVar("principal")
-"""Set before any handler runs. aiohttp handles the requests of a connection one by one, in a context of its own."""
+"""Set before any handler runs. Each connection has its own context, and aiohttp handles its requests one by one."""
 
 
 def check_access_settings(settings: Settings) -> None:
-    """Raises SettingsError for a console that anybody on the network could use."""
+    """Raises SettingsError if anybody on the network could use the console."""
     if not settings.console_logins and not is_loopback(settings.console_host):
         raise SettingsError(
             [
@@ -83,7 +86,7 @@ def is_loopback(host: str) -> bool:
 
 
 def reason_not_local(request: web.Request) -> str | None:
-    """Why a request to a console without a token was not made on this machine; None when it was."""
+    """Return why a request to a console without a token does not count as made on this machine; None if it does."""
     name = urlsplit(f"//{request.host}").hostname or ""
     if not is_loopback(name):
         return "This console has no CONSOLE_TOKEN, so it answers only to names of its own machine, such as localhost."
@@ -93,7 +96,7 @@ def reason_not_local(request: web.Request) -> str | None:
 
 
 def is_secure(request: web.Request, trusted: tuple[Network, ...]) -> bool:
-    """Whether the request came over TLS; `trusted`: proxies whose X-Forwarded-Proto counts."""
+    """Whether the request came over TLS. `trusted`: networks of proxies whose X-Forwarded-Proto is trusted."""
     behind_proxy = is_trusted(request.remote or "", trusted)
     scheme = request.headers.get("X-Forwarded-Proto", "") if behind_proxy else request.scheme
     return scheme.lower() == "https"

@@ -1,9 +1,9 @@
 """
-Sessions that ended before they expired: a copy of such a cookie is invalid, at every console and after a restart.
+Sessions that ended before they expired. A copy of their cookie is invalid, at every console and after a restart.
 
-The store remembers them until they would have expired. A store that was restored or emptied has forgotten some, so a
-session that began before that was noticed counts as ended. While the store does not answer, or no worker has ever
-worked on it, a session counts as ended unless this process has seen it in use.
+The store remembers them until they would have expired. A store that was restored or emptied may have lost some, so a
+session that began before the loss was noticed counts as ended. While the store does not answer, or if no worker has
+ever used it, a session counts as ended unless this process has seen it in use.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from common.ledger.store import texts
 from services.console.auth.session import Session
 
 _KEY = keys.PREFIX + "console_session_ended:"
-"""`+ id`: STRING, which expires with the session."""
+"""`+ id`: STRING that expires with the session."""
 ANSWER_SECONDS_MAX = 1
 _FORGOT = (RESTORED, EMPTIED, UNSETTLED)
-"""Holds on all sending, of a store that lacks what happened before."""
+"""Holds on all sending whose reason is that the store has lost earlier data."""
 _STORE_FAILURES = (redis.RedisError, OSError, TimeoutError)
 
 
@@ -36,17 +36,18 @@ class EndedSessions:
         self._seen: dict[str, Session] = {}
 
     def begin(self, session: Session) -> None:
-        """A session that began just now is in use, whether the store answers or not."""
+        """Note that a session is in use, so that it stays valid while the store does not answer."""
         self._seen = self._current(self._seen)
         self._seen[session.id] = session
 
     async def end(self, session: Session) -> None:
-        """From now on; in the store, too, as soon as that answers."""
+        """End a session now, and record it in the store as soon as the store answers."""
         self._ended = self._current(self._ended)
         self._ended[session.id] = self._unsaved[session.id] = session
         await self.has(session)
 
     async def has(self, session: Session) -> bool:
+        """Whether a session counts as ended. One that does not is noted as in use."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._save()

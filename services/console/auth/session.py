@@ -1,8 +1,8 @@
 """
-Sessions of browsers: a signed cookie, and a token in each form that only this console's own pages can know.
+Browser sessions: a signed cookie, and a token in each form that only this console's own pages can know.
 
-The cookie holds no secret: whether its bearer has logged in and as whom, a random id, an expiry. It is signed with
-SECRET_KEY and that user's token hash together, so that a new token, or the removal of a user, ends their sessions.
+The cookie holds no secret: a user's name or `guest`, a random id, and the expiry. It is signed with SECRET_KEY together
+with the hash of the user's token, so a new token or the removal of the user ends the user's sessions.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from common.clock import Clock
 from common.settings.console_users import ConsoleUser
 
 SESSION_S = 12 * 3600
-"""A working day; after it one logs in again."""
+"""A working day; then the user must log in again."""
 _COOKIE = "advent_console"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`id`: random, 144 bits. `expires_s`: seconds since 1970. `user`: who logged in; None: a guest."""
+    """A browser session. `id`: random, 144 bits. `expires_s`: seconds since 1970. `user`: None for a guest."""
 
     id: str
     expires_s: int
@@ -42,15 +42,15 @@ class Session:
 
 
 class Sessions:
-    """Creates and reads sessions; `EndedSessions` knows those that ended early."""
+    """Creates sessions and reads them from cookies. `EndedSessions` knows sessions that ended early."""
 
     def __init__(self, secret_key: str, users: Iterable[ConsoleUser], clock: Clock) -> None:
-        """`users`: who may log in."""
+        """`users`: the users who may log in."""
         self._secret_key, self._clock = secret_key.encode(), clock
         self._users = {user.name: user for user in users}
 
     def begin(self, user: ConsoleUser | None = None) -> Session:
-        """`user`: who has logged in; None: a guest."""
+        """Create a session. `user`: None for a guest."""
         return Session(secrets.token_urlsafe(18), self._now_s() + SESSION_S, user)
 
     def cookie(self, session: Session) -> str:
@@ -59,7 +59,7 @@ class Sessions:
         return f"{payload}.{self._sign('cookie', payload, session.user)}"
 
     def read(self, cookie: str) -> Session | None:
-        """None for a cookie that is forged or expired."""
+        """Return the session of a cookie, or None if the cookie is forged or expired."""
         payload, _, signature = cookie.rpartition(".")
         _, id, expires, name = (payload.split(".", 3) + [""] * 3)[:4]
         user = self._users.get(name)
@@ -70,7 +70,7 @@ class Sessions:
         return Session(id, int(expires), user)
 
     def form_token(self, session: Session | None) -> str:
-        """What every form of this session carries and nobody else can know; None: a program's, which has no session."""
+        """Return the secret that every form of this session carries. `session`: None for a program."""
         return self._sign("form", session.id, session.user) if session else self._sign("form", "", None)
 
     def is_form_token(self, session: Session, token: str) -> bool:
@@ -85,7 +85,7 @@ class Sessions:
 
 
 def is_same_secret(given: str, expected: str) -> bool:
-    """In a time that reveals nothing of `expected`, not even its length."""
+    """Compare in a time that reveals nothing about `expected`, not even its length."""
     first, second = (hashlib.sha256(_bytes(text)).digest() for text in (given, expected))
     return hmac.compare_digest(first, second)
 
@@ -103,18 +103,21 @@ def delete_session_cookie(response: web.StreamResponse, *, is_secure: bool) -> N
 
 
 def _cookie_name(is_secure: bool) -> str:
-    """Over TLS a name that no other host of the domain can set."""
+    """Return the cookie's name; over TLS it has a prefix that no other host of the domain can set."""
     return f"__Host-{_COOKIE}" if is_secure else _COOKIE
 
 
 def _cookie_attributes(is_secure: bool) -> dict[str, Any]:
     """
-    SameSite is Lax, not Strict: a link in an alert or a chat would arrive without the cookie, and the answer would
-    replace it by a guest's. The only request that another site can send with it is a GET, which changes nothing.
+    Return the attributes of the cookie.
+
+    SameSite is Lax. With Strict, a request that follows a link in an alert or a chat would lack the cookie, and the
+    answer would replace it by a guest's cookie. With Lax, another site can send the cookie only with a GET, which
+    changes nothing.
     """
     return {"path": "/", "httponly": True, "samesite": "Lax", "secure": is_secure}
 
 
 def _bytes(text: str) -> bytes:
-    """Headers may hold any bytes, which aiohttp keeps as surrogates."""
+    """Encode a header's text. Headers may hold any bytes; aiohttp decodes invalid ones as surrogates."""
     return text.encode("utf-8", "surrogateescape")

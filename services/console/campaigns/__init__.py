@@ -1,1 +1,1 @@
-"""What the pages of a campaign show, and what they change: board, cadence, gallery, rates, versions."""
+"""Data and actions of a campaign's pages: board, cadence, gallery, rates, versions."""

@@ -1,4 +1,4 @@
-"""Where the people of a campaign are: a row for each step, a column for each segment, and a booked call as the goal."""
+"""The board: how many people of a campaign wait for each step, by segment, and how many of them booked a call."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from common.domain.people_index import Group, PeopleCounts
 _STATUS_LABELS: Mapping[Status, str] = {
     Status.HELD: "held: too many signups in an hour",
     Status.ACCEPTED: "just signed up",
-    Status.ACTIVE: "under way, the next mail in hand",
-    Status.COMPLETED: "had every mail",
+    Status.ACTIVE: "under way, the next mail is being sent",
+    Status.COMPLETED: "got every mail",
     Status.EXITED: "left early",
 }
 _BEFORE, _AFTER = (Status.HELD, Status.ACCEPTED, Status.ACTIVE), (Status.COMPLETED, Status.EXITED)
@@ -22,7 +22,7 @@ _BEFORE, _AFTER = (Status.HELD, Status.ACCEPTED, Status.ACTIVE), (Status.COMPLET
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many people, and how many of these booked a call."""
+    """A number of people, and how many of them booked a call."""
 
     people: int = 0
     booked: int = 0
@@ -38,8 +38,9 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """
-    Those who wait for one step, or who have one status. `cells`: by segment. `query`: the filters that the list of
-    people shows them by; empty where no filter does.
+    The people who wait for one step, or who have one status.
+
+    `cells`: numbers by segment. `query`: the filters with which the list of people shows them; empty if no filter can.
     """
 
     label: str
@@ -54,14 +55,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """Each person of the campaign is in one row and one column."""
+    """All people of a campaign; each is counted in one row and one column."""
 
     segments: Sequence[str]
     rows: Sequence[Row]
 
     @property
     def totals(self) -> Mapping[str, Cell]:
-        """By segment."""
+        """The sums of all rows, by segment."""
         return {name: sum((row.cells.get(name, Cell()) for row in self.rows), Cell()) for name in self.segments}
 
     @property
@@ -69,7 +70,7 @@ class Board:
         return sum(self.totals.values(), Cell())
 
     def with_status(self, status: Status) -> int:
-        """How many people have it, as far as rows tell."""
+        """Return how many people are in the row of a status. People who wait for a step are in the row of the step."""
         return sum(row.total.people for row in self.rows if row.query.get("status") == status and row.step is None)
 
 
@@ -92,7 +93,7 @@ def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:
 
 
 def signed_up_since(month: str, counts: PeopleCounts, campaign: Campaign) -> Mapping[str, Cell]:
-    """Of those who signed up in this month, `2025-11`, or later: by segment, and under "" all of them."""
+    """Count the people who signed up in this month (such as `2025-11`) or later, by segment; the key "" has all."""
     cells: dict[str, Cell] = {"": Cell()}
     for group, number in counts.items():
         if group.campaign == campaign.key and group.month >= month:
@@ -106,7 +107,7 @@ def _cell(group: Group, number: int) -> Cell:
 
 
 _Place = tuple[Step | None, str]
-"""The step that is waited for; else the status."""
+"""The next step and "", or None and the status."""
 
 
 def _place(status: str, next_step: Step | None) -> _Place:

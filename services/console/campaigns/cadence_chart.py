@@ -1,4 +1,4 @@
-"""The days of a campaign as a picture: a line, with a numbered point for each step."""
+"""The chart of a campaign's cadence: a line with a numbered point for each step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARGIN, _LINE_Y, _LABEL_WIDTH = 40, 44, 56
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """`x`, `y`: of its middle; `label`: how long after the signup, written at `label_y`."""
+    """A point of the chart. `x`, `y`: its centre. `label`: the time after the signup, written at height `label_y`."""
 
     number: int
     x: float
@@ -26,7 +26,7 @@ class Point:
 
 
 def points_of(steps: Sequence[PlannedMail]) -> list[Point]:
-    """Labels of steps that are close to each other stand below each other."""
+    """Return a point for each step. If two steps are close together, the second label is placed lower."""
     last = max((step.offset_ms for step in steps), default=0) or 1
     points: list[Point] = []
     for number, step in enumerate(steps, 1):

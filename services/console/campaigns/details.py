@@ -1,4 +1,4 @@
-"""What the console knows of one campaign: the version in force, its people, and when its mails come."""
+"""The details of a campaign: the version in force, its people, and when its mails are sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ _AFTER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMail:
-    """`id`: of the step, or the other's name. `offset_ms`: how long before or after what `when` says."""
+    """
+    A mail of the campaign.
+
+    `id`: the id of the step, or the name of the reminder or follow-up. `when`: before or after which event it is sent,
+    `offset_ms`: how long before or after.
+    """
 
     id: str
     name: str
@@ -36,9 +41,12 @@ class PlannedMail:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignDetails:
     """
-    `since`: what put the version in force, None where nobody did. `log`: earlier changes, newest first. `is_following`:
-    schedules are being made to follow, and nothing is sent meanwhile. `files_differ`: other files wait to be applied.
-    `month`: this one, `2025-11`; `of_month`: those who signed up in it, by segment, and under "" all.
+    A campaign with its state and numbers.
+
+    `since`: the entry that put the version in force; None if there is none. `log`: all changes, newest first.
+    `is_following`: schedules are being updated to the version in force; nothing is sent meanwhile. `files_differ`: the
+    files differ from it and have not been applied. `month`: the current month, such as `2025-11`; `of_month`: people
+    who signed up in it, by segment; the key "" has all.
     """
 
     campaign: Campaign
@@ -57,21 +65,21 @@ class CampaignDetails:
 
 
 def played_campaign(context: ConsoleContext, key: str) -> Campaign:
-    """Raises Problem 404."""
+    """Raises Problem 404 for a campaign that does not run here."""
     campaign = context.played(key)
     if campaign is None:
-        raise Problem(404, "CAMPAIGNS names those that are played here.", title="No such campaign")
+        raise Problem(404, "The setting CAMPAIGNS names the campaigns that run here.", title="No such campaign")
     return campaign
 
 
 async def read_all_details(context: ConsoleContext) -> list[CampaignDetails]:
-    """Of those that are played here, in their order."""
+    """Return the details of all campaigns that run here, in the order of CAMPAIGNS."""
     await context.people.refresh_if_read()
     return [await _details(context, key) for key in context.campaigns or ()]
 
 
 async def read_details(context: ConsoleContext, key: str) -> CampaignDetails:
-    """Raises Problem 404 for a campaign that is not played here."""
+    """Raises Problem 404 for a campaign that does not run here."""
     played_campaign(context, key)
     await context.people.refresh_if_read()
     return await _details(context, key)
@@ -100,7 +108,7 @@ async def _details(context: ConsoleContext, key: str) -> CampaignDetails:
 
 
 def steps_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
-    """The cadence, at the pace of this process."""
+    """Return the steps, with offsets at the given pace."""
     return [
         PlannedMail(id=one.id, name=one.name, offset_ms=one.after.at(pace), when="after the signup")
         for one in campaign.steps
@@ -108,7 +116,7 @@ def steps_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
 
 
 def others_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
-    """Reminders and follow-ups, and the SMS that goes with one."""
+    """Return reminders and follow-ups; the name tells whether an SMS belongs to one."""
     reminders = [
         PlannedMail(
             id=one.name,

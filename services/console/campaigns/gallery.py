@@ -1,4 +1,4 @@
-"""What the gallery of a campaign shows: mails for sample readers, or for one person; in force, or of the files."""
+"""The gallery of a campaign: its mails for a sample reader or one person, from the version in force or the files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from services.web.problem import Problem
 Given = Mapping[str, str]
 FILES = "files"
 TESTED_READER = "full"
-"""Test mails are as this sample person gets them."""
+"""The sample reader whose mails can be sent as a test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryMail:
     """
-    `mail`: None where it cannot be written, for the reason `problem`. `query`: what chooses this one alone. `test`:
-    what a worker is asked to send as a test of it; empty where it sends none.
+    A mail of the gallery.
+
+    `mail`: None if it cannot be rendered, for the reason `problem`. `query`: URL parameters that show only this mail.
+    `test`: form fields that request a test of it; empty if no test can be sent.
     """
 
     id: str
@@ -44,7 +46,7 @@ class GalleryMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """`version`: "" for the one in force, or `files`. `person`: whose mails these are, instead of a sample reader's."""
+    """The shown mails. `version`: "" for the version in force, or `files`. `person`: None for a sample reader."""
 
     campaign: Campaign
     version: str
@@ -54,12 +56,12 @@ class Gallery:
 
     @property
     def mail_ids(self) -> list[str]:
-        """Those that may be chosen; the others of a person are about a call, and on the page of that person."""
+        """The mails that can be chosen. For a person only steps: the page of the person has the mails about calls."""
         return [one.id for one in self.campaign.steps] if self.person else mail_ids(self.campaign)
 
     @property
     def address(self) -> str:
-        """Of this page, with what was chosen."""
+        """The URL of this page with the current choice."""
         chosen = self.choice
         if self.person:
             return self.at("gallery", mail=chosen.mail)
@@ -67,6 +69,7 @@ class Gallery:
         return self.at("gallery", mail=chosen.mail, **named)
 
     def at(self, path: str, **query: str) -> str:
+        """Return the URL of a page of this campaign, with the chosen version and person, and `query`."""
         chosen = {"version": self.version, "person": self.person.id if self.person else ""} | query
         chosen = {name: value for name, value in chosen.items() if value}
         return f"/campaigns/{self.campaign.key}/{path}" + (f"?{urlencode(chosen)}" if chosen else "")
@@ -74,10 +77,11 @@ class Gallery:
 
 async def read_gallery(context: ConsoleContext, key: str, given: Given) -> Gallery:
     """
-    `given`: mail, segment, language, reader, version, person; what is not named is the first one, and every mail.
+    Render the chosen mails.
 
-    Raises Problem 404 for a campaign that is not played here and for a person who is not enrolled in it, 409 for files
-    that cannot be read.
+    `given`: mail (default: every mail), segment, language, reader (default: the first one), version, person. Raises
+    Problem 404 for a campaign that does not run here and for a person who is not enrolled in it, 409 if the files
+    cannot be read.
     """
     version = FILES if given.get("version") == FILES else ""
     campaign = await _campaign(context, key, version)
@@ -91,7 +95,7 @@ async def read_gallery(context: ConsoleContext, key: str, given: Given) -> Galle
 
 
 def choice_of(campaign: Campaign, given: Given) -> Choice:
-    """What does not exist is not chosen: an address that somebody saved goes on working."""
+    """Return the choice. A value that does not exist counts as not given, so that saved URLs keep working."""
 
     def one_of(name: str, known: Sequence[str]) -> str:
         return given[name] if given.get(name) in known else known[0]
@@ -117,7 +121,7 @@ async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign
 async def _person(context: ConsoleContext, campaign: Campaign, id: str) -> Enrollment:
     found = await context.ledger.enrollments.get(id) if is_enrollment_id(id) else None
     if found is None or found.campaign != campaign.key:
-        raise Problem(404, "Nobody of this campaign has this id.", title="No such person")
+        raise Problem(404, "Nobody in this campaign has this id.", title="No such person")
     return found
 
 

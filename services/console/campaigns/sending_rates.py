@@ -1,4 +1,4 @@
-"""What became of accepted mail, against the bounds that mailbox providers and Resend set their senders."""
+"""Delivery, bounce and complaint rates, compared with the limits that mailbox providers and Resend set for senders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ COMPLAINED_MAX: Final = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`share`: None where nothing was reported. `bound`: the least or the most of it that is good."""
+    """
+    One rate.
+
+    `share`: None if nothing was reported. `bound`: the minimum if `is_least`, otherwise the maximum.
+    """
 
     name: str
     number: int
@@ -30,7 +34,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRates:
-    """`reported`: mails of which Resend said what became of them; `waiting`: accepted, and nothing was said yet."""
+    """The rates. `reported`: number of messages that providers reported on; `waiting`: accepted, but no report yet."""
 
     reported: int
     waiting: int
@@ -39,9 +43,9 @@ class SendingRates:
 
 def rates_of(deliveries: Mapping[str, int]) -> SendingRates:
     """
-    From the store's numbers by status, which are of all campaigns and channels together.
+    Compute the rates from the store's numbers by status, which cover all campaigns and channels.
 
-    Whoever complained had the mail delivered.
+    A mail that was complained about also counts as delivered.
     """
     bounced, complained = deliveries.get("bounced", 0), deliveries.get("complained", 0)
     delivered = deliveries.get("delivered", 0) + complained

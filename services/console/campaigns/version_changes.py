@@ -1,8 +1,8 @@
 """
-Another version of a campaign in the place of the one in force: the files' by `apply`, the one before by `rollback`.
+Changing the version in force of a campaign: `apply` takes the version of the files, `rollback` the previous version.
 
-Pages and the API use the same functions. A change names the version that it replaces and the one that it puts in force,
-as the plan showed them: where one of them has changed since, nothing is done.
+Pages and the API use the same functions. A change names the version that it replaces and the version that it puts in
+force, as the plan showed them. If one of them has changed since, nothing is done.
 """
 
 from __future__ import annotations
@@ -29,22 +29,24 @@ VersionAction = Literal["apply", "rollback"]
 VERSION_ACTIONS: Final[tuple[VersionAction, ...]] = get_args(VersionAction)
 
 MESSAGES: Final[Mapping[str, str]] = {
-    "done": "It is in force, for all processes at once. The plans of those under way follow now; until they do, no mail"
-    " of the campaign begins to leave.",
-    "already": "That version was in force already; nothing changed.",
-    "another version": "Nothing was done: another version was put in force meanwhile, or schedules still follow the"
-    " last one. Look at the plan again.",
+    "done": "The version is in force in all processes. The schedules of people under way are being updated; until that"
+    " is done, no mail of the campaign is sent.",
+    "already": "That version was already in force; nothing changed.",
+    "another version": "Nothing was done: another version was put in force meanwhile, or schedules are still being"
+    " updated to the last one. Look at the plan again.",
     "files changed": "Nothing was done: the files have changed since that plan. Look at it again.",
-    "repeated": "Nothing was done: a step has a text that people have had under another id; the plan names it.",
-    "first": "Nothing was done: the version in force is the first one; there is none to go back to.",
+    "repeated": "Nothing was done: a step has a text that people already got under another id. The plan names it.",
+    "first": "Nothing was done: the version in force is the first one, so there is none to go back to.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """
-    What would replace the version in force. `target`: None where there is none, for the reason `problem`. `count`: of
-    the plan, None where nothing would change.
+    A version that could replace the version in force, `source`.
+
+    `target`: None if it cannot be read, for the reason `problem`, or if there is no previous version. `count`: the plan
+    and its progress; None if nothing would change.
     """
 
     action: VersionAction
@@ -60,7 +62,11 @@ class Proposal:
 
 
 async def propose(context: ConsoleContext, key: str, action: VersionAction, *, send_late: bool = False) -> Proposal:
-    """Raises Problem 404 for a campaign that is not played here, 409 where no version is in force yet."""
+    """
+    Return what the action would change.
+
+    Raises Problem 404 for a campaign that does not run here, 409 if no version is in force yet, or if it is unreadable.
+    """
     source = await _in_force(context, key)
     try:
         target = await _target(context, source, action)
@@ -76,7 +82,12 @@ async def propose(context: ConsoleContext, key: str, action: VersionAction, *, s
 async def change_version(
     context: ConsoleContext, key: str, action: VersionAction, *, source: str, target: str, send_late: bool = False
 ) -> Outcome:
-    """`source`, `target`: as the plan named them. Raises as `propose`, and Problem 409 for unreadable files."""
+    """
+    Put another version in force, and start updating the schedules.
+
+    `source`, `target`: the versions that the plan named. Raises as `propose`, and Problem 409 if the target version
+    cannot be read.
+    """
     current = await _in_force(context, key)
     if current.version == target:
         return _outcome("already")
@@ -112,7 +123,11 @@ async def _in_force(context: ConsoleContext, key: str) -> Campaign:
 
 
 async def _target(context: ConsoleContext, source: Campaign, action: VersionAction) -> Campaign | None:
-    """Raises CampaignError for one that cannot be read, or that is too fast at this pace."""
+    """
+    Return the version that the action would put in force; None if there is no previous version.
+
+    Raises CampaignError if it cannot be read, or if its cadence is too fast at this pace.
+    """
     if action == "apply":
         found: Campaign | None = await context.campaign_files.read(source.key)
     else:
@@ -123,7 +138,11 @@ async def _target(context: ConsoleContext, source: Campaign, action: VersionActi
 
 
 async def _has_repeated(context: ConsoleContext, source: Campaign, target: Campaign, *, send_late: bool) -> bool:
-    """Only where a new step has the text of another one is it asked who has had it."""
+    """
+    Whether people would get a text again under another step id; also true if that could not be counted.
+
+    The people are read only if a new step has the text of another step.
+    """
     if not Differences(source.compiled, target.compiled).copied:
         return False
     count = await context.plan_counts.of(source, target, send_late=send_late, to_its_end=True)
@@ -158,5 +177,5 @@ async def _put_in_force(
 
 
 async def _follow(context: ConsoleContext, campaign: Campaign, replanning: Replanning) -> None:
-    """A worker finishes it where this process ends before."""
+    """Update the schedules to the version. If this process ends first, a worker finishes the update."""
     await make_schedules_follow(context.ledger, campaign, replanning, context.clock)

@@ -1,9 +1,9 @@
 """
-`/dramatiq/`: the Dramatiq dashboard if it is installed, else how to install it.
+`/dramatiq/`: the Dramatiq dashboard if it is installed; otherwise a page that says how to install it.
 
-It is not a dependency: its last release declares older versions of dramatiq and redis than Advent's, and works with
-these. Its forms carry the console's form token in place of that of its own cookie, so `middleware.py` checks them like
-every other form.
+It is not a dependency: its last release declares older versions of dramatiq and redis than Advent's, but it works with
+Advent's versions. Its forms carry the console's form token instead of the dashboard's own, so `middleware.py` checks
+them like every other form.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 ANSWER_SECONDS_MAX = 2
 CURSOR_DIGITS_MAX = 18
-"""The store accepts no index of more than 64 bits."""
+"""The store rejects an index of more than 64 bits."""
 PREFIX = "/dramatiq"
 TOKEN = "__dd_csrf"
 INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
@@ -48,12 +48,17 @@ _STYLE = (
     " .table:has(.table__actions) tr > :nth-child(4) { display: none; } }"
     "</style>"
 )
-"""On a phone the tables scroll within their panels, and the actions on a job are visible without scrolling."""
+"""Lets tables scroll inside their panels, and on a phone hides two columns so that a job's actions are visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """`app`: WSGI. `policy`: the Content-Security-Policy of its pages, which allows only their own inline styles."""
+    """
+    The installed dashboard.
+
+    `app`: its WSGI application. `policy`: the Content-Security-Policy of its pages, which allows only their own inline
+    styles.
+    """
 
     app: WsgiApp
     broker: DurableRedisBroker
@@ -64,7 +69,7 @@ DASHBOARD = web.AppKey("dashboard", Dashboard)
 
 
 async def open_dashboard(app: web.Application) -> None:
-    """On startup; does nothing without the package."""
+    """Start the dashboard when the application starts. Does nothing if the package is not installed."""
     store_url = app[CONTEXT].settings.redis_url
     assert store_url is not None
     try:
@@ -110,13 +115,13 @@ async def respond(request: web.Request) -> web.Response:
         form = await request.post()
         await record_action(context, request.match_info["path"], [f"{form['queue']!s}/{form['id']!s}"])
     if request.path == f"{PREFIX}/requeue-message" and "Location" in response.headers:
-        # It leads to the job under its new id, which is not in this list: back to the list.
+        # The dashboard redirects to the job under its new id, which is not in this list. Go back to the list.
         response.headers["Location"] = response.headers["Location"].rpartition("/")[0]
     return response
 
 
 async def _check(request: web.Request) -> None:
-    """Raises Problem for what the dashboard would take for a queue, or fail on."""
+    """Raises Problem for a request that the dashboard would fail on, or whose queue it would invent."""
     path, form = request.match_info["path"], await request.post()
     queue = re.match(r"queues/([^/]+)", path)
     if queue and queue[1] not in QUEUES:
@@ -132,7 +137,7 @@ _LISTS = {name for queue in QUEUES for name in (queue, dq_name(queue), xq_name(q
 
 
 def _with_console_link(base: str) -> str:
-    """The dashboard's frame with a link to the console, and as wide as a phone."""
+    """Return the dashboard's base template with a link to the console, and adapted to phones."""
     link = '<li class="nav__items__item"><a href="/">← Console</a></li>'
     base = base.replace('<ul class="nav__items">', f'<ul class="nav__items">{link}')
     base = base.replace("<head>", '<head><meta name="viewport" content="width=device-width, initial-scale=1">')
@@ -148,15 +153,15 @@ def _policy(base: str) -> str:
 
 async def _call_wsgi(app: WsgiApp, request: web.Request, *, prefix: str, cookie: str) -> web.Response:
     """
-    The response of `app`, mounted at `prefix`: buffered, and from a thread because it may block.
+    Return the buffered response of `app`, mounted at `prefix`. It runs in a thread because it may block.
 
-    It receives `cookie` in place of the browser's and no credentials; the cookies that it sets are dropped.
+    The app receives `cookie` instead of the browser's cookies, and no credentials. Cookies that it sets are dropped.
     """
     body = await request.read()
     environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": prefix,
-        # Still quoted: an id may contain a slash, which must not split the path.
+        # Stays quoted: an id may contain a slash, which must not split the path.
         "PATH_INFO": request.rel_url.raw_path.removeprefix(prefix) or "/",
         "QUERY_STRING": request.rel_url.raw_query_string,
         "CONTENT_TYPE": request.headers.get("Content-Type", ""),

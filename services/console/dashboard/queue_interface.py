@@ -1,9 +1,10 @@
 """
-How the dashboard reads our queues, in place of its own interface.
+The interface through which the dashboard reads Advent's queues. It replaces the dashboard's own interface, which
 
-Its own finds workers' messages with KEYS, which blocks the store while it scans it; takes a message's id from the body,
-although a job that became due has another one (`job id@due_ms`); fails on a body that is not a message; and misses a
-job that waits without a body, which it gets only when it is due.
+- finds workers' messages with KEYS, which blocks the store during the scan;
+- takes a message's id from its body, although a job that became due has another id (`job id@due_ms`);
+- fails on a body that is not a message;
+- does not find a delayed job without a body; a job gets its body only when it is due.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PAGE = 300
 
 
 class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it is installed at all
-    """The interface that `DashboardApp` reads through."""
+    """Reads queues, jobs and workers for `DashboardApp`."""
 
     def __init__(self, broker: LuaBroker) -> None:
         super().__init__(broker)
@@ -42,7 +43,7 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         ]
 
     def do_get_queues_stats(self, *names: str) -> list[tuple[bytes, int, int, int]]:
-        """Of each queue: its name, and the numbers of jobs that are ready or in flight, delayed, and failed."""
+        """Return for each queue: name, number of jobs ready or in flight, number delayed, number failed."""
         pipe = self._client.pipeline(transaction=False)
         for name in names:
             pipe.hlen(self.qualify(f"{name}.msgs"))
@@ -60,7 +61,7 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         return following or None, sorted(jobs, key=lambda job: job.timestamp, reverse=True)
 
     def get_job(self, queue_name: str, message_id: str) -> Job | None:
-        """`message_id`: as in a form, or URL-quoted as in a path."""
+        """Return a job by its id. `message_id`: plain, as in a form, or URL-quoted, as in a path."""
         key, delayed = self.qualify(f"{queue_name}.msgs"), queue_name == dq_name(queue_name)
         for stored_id in (message_id, unquote(message_id)):
             body: Any = self._client.hget(key, stored_id)
@@ -72,7 +73,7 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         return None
 
     def _delayed_jobs(self, queue_name: str, first: int) -> tuple[int | None, list[Job]]:
-        """A page of the delayed jobs, the soonest first."""
+        """Return the index of the next page, or None, and a page of delayed jobs, soonest first."""
         entries: Any = self._client.zrange(self.qualify(queue_name), first, first + PAGE - 1, withscores=True)
         if not entries:
             return None, []
@@ -90,7 +91,7 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
 
 
 def make_uri(prefix: str) -> Any:
-    """As the dashboard's own, with each part quoted: job ids contain slashes."""
+    """Return a replacement of the dashboard's `make_uri` that quotes each part, because job ids contain slashes."""
 
     def uri(*parts: object, params: dict[str, object] | None = None) -> str:
         path = "/".join(quote(str(part), safe="") for part in parts)
@@ -100,7 +101,7 @@ def make_uri(prefix: str) -> Any:
 
 
 def timeago(time: datetime) -> str:
-    """`3m ago`, `in 2h`, `unknown`; the dashboard's own reads the clock with a deprecated function."""
+    """`3m ago`, `in 2h`, `unknown`. The dashboard's own filter reads the clock with a deprecated function."""
     if time == _UNKNOWN:
         return "unknown"
     seconds = (datetime.now(UTC).replace(tzinfo=None) - time).total_seconds()  # noqa: TID251 -- a page for people
@@ -115,7 +116,7 @@ _UNKNOWN = datetime.min  # noqa: DTZ901 -- naive, like every time of the dashboa
 
 
 def _bodiless_job(queue_name: str, job_id: str, due_ms: float) -> Job:
-    """A job that waits without a body: everything but its creation time follows from its place."""
+    """Return a delayed job that has no body. Its place tells everything except its creation time."""
     body = DelayedJob(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).message()
     return replace(_job(queue_name, job_id, body.encode()), timestamp=_UNKNOWN)
 
@@ -136,5 +137,5 @@ def _job(queue_name: str, stored_id: str, body: bytes) -> Job:
 
 
 def _naive(ms: float) -> datetime:
-    """The dashboard compares naive datetimes, UTC."""
+    """Return a naive UTC datetime, because the dashboard compares naive ones."""
     return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)

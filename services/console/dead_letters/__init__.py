@@ -1,1 +1,1 @@
-"""Dead letters in groups of one reason, and decisions about one, some or all of them."""
+"""Dead letters grouped by reason, and decisions about one, some or all of them."""

@@ -1,4 +1,4 @@
-"""Dead letters that are replayed or discarded together: those of one reason, some, or all of them."""
+"""Replaying or discarding many dead letters: all of one reason, some, or all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from services.console.context import ConsoleContext
 from services.console.dead_letters.groups import discard_letter, replay_letter
 
 REASONS_MAX: Final = 20
-"""In one line of the action log."""
+"""Reasons that one entry of the action log names."""
 Verb = Literal["replay", "discard"]
 Chosen = Mapping[str, int | None]
-"""Ids, each with the time at which it was a dead letter when somebody chose it; None: whenever that was."""
+"""Chosen delivery ids. The value is `dead_since_ms` as the user saw it, or None to accept any."""
 
 
 async def decide_many(
@@ -30,10 +30,10 @@ async def decide_many(
     is_waited_for: bool = False,
 ) -> BulkDecision:
     """
-    Those of one reason, those of `chosen`, or all: how many were `replayed`, `asked`, `discarded`, or `gone`.
+    Replay or discard all of one reason, those of `chosen`, or all; count `replayed`, `asked`, `discarded` and `gone`.
 
-    What fails or changes meanwhile is left as it is; a second click goes on with what is left. Unless its end is waited
-    for, a long one goes on alone.
+    A dead letter that has changed meanwhile is left unchanged. After an error, deciding again continues with the rest.
+    Without `is_waited_for`, the request waits at most WAIT_S and a longer decision continues in the background.
     """
 
     async def decide(decision: BulkDecision) -> None:
@@ -60,14 +60,14 @@ async def _decide(context: ConsoleContext, verb: Verb, wanted: Chosen, decision:
             if letter and answer != "gone":
                 decided.append(letter)
     finally:
-        # Also of those that were decided before the store went away.
+        # Also record the dead letters that were decided before an error, such as a store outage, ended the loop.
         if decided:
             after = ", ".join(f"{number} {answer}" for answer, number in sorted(decision.done.items()))
             await record_action(context, verb, [letter.id for letter in decided], before=_before(decided), after=after)
 
 
 async def _letters(ledger: Ledger, wanted: Chosen) -> AsyncIterator[DeadLetter | None]:
-    """None for one that is no dead letter any more, or died again since."""
+    """Yield the wanted dead letters; None for one that is not a dead letter any more, or became one again since."""
     ids = [*wanted]
     for first in range(0, len(ids), PAGE):
         page = [DeliveryId(id) for id in ids[first : first + PAGE]]

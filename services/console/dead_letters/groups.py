@@ -1,4 +1,4 @@
-"""Dead letters of one reason, and what a replay of each would do."""
+"""Groups of dead letters with the same reason, and what a replay would do with each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from common.ledger.reads.dead_letters import ListedLetter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`anew`, `same`, `asked`: how many a replay renders again, sends under the same key, or must ask Resend about."""
+    """
+    The dead letters of one reason.
+
+    `anew`: how many a replay renders again; `same`: how many it sends unchanged under the same idempotency key;
+    `asked`: for how many it must first ask Resend.
+    """
 
     reason: str
     number: int
@@ -32,22 +37,22 @@ class Group:
     def replay_effect(self) -> str:
         parts = [
             (self.anew, "rendered again and sent at once: Resend certainly never had them"),
-            (self.same, "handed to Resend again, unchanged: it sends none twice"),
+            (self.same, "sent to Resend again, unchanged: Resend sends none of them twice"),
             (
                 self.asked,
-                "looked for in Resend's list by a worker, and sent only if they certainly are not there",
+                "checked against Resend's list by a worker, and sent only if they certainly are not there",
             ),
         ]
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)
 
 
 def group_id(reason: str) -> str:
-    """In an address in place of the reason, which may quote an answer with somebody's e-mail address."""
+    """Return an id for URLs. The reason itself may quote a provider's answer with an e-mail address."""
     return hashlib.sha256(reason.encode()).hexdigest()[:12]
 
 
 def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
-    """The largest first."""
+    """Group dead letters by reason, the largest group first."""
     never_accepted = Counter(letter.reason for letter in letters if not letter.outcome_unknown)
     unknown = Counter((one.reason, way_of(one, now_ms=now_ms)) for one in letters if one.outcome_unknown)
     found = []
@@ -59,7 +64,7 @@ def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
 
 
 def way_of(letter: DeadLetter | ListedLetter, *, now_ms: int) -> Way | None:
-    """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
+    """Return how a replay would be done; None if a worker must first ask Resend whether it accepted the mail."""
     return way_at_once(
         outcome_unknown=letter.outcome_unknown,
         first_ms=letter.first_attempt_ms,
@@ -69,7 +74,7 @@ def way_of(letter: DeadLetter | ListedLetter, *, now_ms: int) -> Way | None:
 
 
 async def replay_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Literal["replayed", "asked", "gone"]:
-    """At once; where Resend must be asked first, a worker does that in a moment."""
+    """Replay a dead letter now; if Resend must be asked first, request the replay from a worker."""
     way, dead_since_ms = way_of(letter, now_ms=now_ms), letter.dead_since_ms
     if way is None:
         asked = await ledger.dead_letters.request_replay(letter.id, dead_since_ms=dead_since_ms, now_ms=now_ms)

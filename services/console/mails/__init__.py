@@ -1,1 +1,1 @@
-"""Single mails on pages: those of a person, those that are planned, and the frames that show them."""
+"""Single mails on pages: mails of a person, scheduled mails, and the frames that show them."""

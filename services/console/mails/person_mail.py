@@ -1,8 +1,8 @@
 """
 The mails and SMS of one person as the console shows them: name, subject, and the text as it was or would be sent.
 
-What was sent is rendered again from the version of the campaign that rendered it, where the provider's copy is not at
-hand. Values may have changed since: of a later signup, or of the sender's settings.
+If the provider's copy of a sent mail is not available, the mail is rendered again from the version of the campaign that
+rendered it. Its values may have changed since, through a later signup or changed sender settings.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from common.readers import Reader, reader_of
 from common.shown_mails import UNSUBSCRIBE_URL, render_shown, subject_shown
 from services.console.context import ConsoleContext
 
-GONE = "The version of the campaign in force has no such mail any more."
-NOT_PLAYED = "The campaign is not played here."
+GONE = "The campaign's version in force no longer has this mail."
+NOT_PLAYED = "The campaign does not run here."
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMail:
-    """`title`: what the team calls it. `subject`: "" for one that cannot be written; of an SMS its text."""
+    """`title`: the team's name for the mail. `subject`: "" if it cannot be rendered; for an SMS, its text."""
 
     title: str
     subject: str
 
 
 class NotShown(Exception):
-    """It cannot be rendered; the text says why."""
+    """The mail cannot be rendered; the text says why."""
 
 
 async def shown_mails(context: ConsoleContext, person: ContactTimeline) -> dict[str, ShownMail]:
-    """By name, all of them; each version of a campaign is read once."""
+    """Return all mails and SMS of a person by name. Each version of a campaign is read once."""
     campaigns: dict[tuple[str, str | None], Campaign | None] = {}
     signups, shown = await _signups(context, person), {}
     for mail in (*person.mails, *person.call_mails):
@@ -55,7 +55,11 @@ async def shown_mails(context: ConsoleContext, person: ContactTimeline) -> dict[
 
 
 async def campaign_of(context: ConsoleContext, key: str, version: str | None) -> Campaign | None:
-    """The version that rendered a mail; the one in force where that is not kept, or None is given."""
+    """
+    Return the campaign in the given version.
+
+    If `version` is None or is not stored, return the version in force; None if the campaign does not run here.
+    """
     played = context.played(key)
     if version is None or (played is not None and played.version == version):
         return played
@@ -67,14 +71,14 @@ async def campaign_of(context: ConsoleContext, key: str, version: str | None) ->
 
 
 def person_time(context: ConsoleContext, person: ContactTimeline, at_ms: int) -> datetime:
-    """In their time zone: of the signup, of a call, else of the campaign."""
+    """Return a time in the person's time zone: from the signup, else from a call, else the campaign's."""
     campaign, time = context.played(person.campaign), utc_datetime(at_ms)
     signup = person.enrollment.assessment.timezone if person.enrollment else None
     return time.astimezone(campaign.zone_of(signup, *zones_of(person.calls))) if campaign else time
 
 
 def title_of(campaign: Campaign | None, delivery: Delivery) -> str:
-    """What the team calls this mail."""
+    """Return the team's name for a mail."""
     named = {one.id: one.name for one in campaign.steps} if campaign else {}
     label = delivery.label
     return named.get(delivery.name) or (label if delivery.step is not None else label[:1].upper() + label[1:])
@@ -83,7 +87,11 @@ def title_of(campaign: Campaign | None, delivery: Delivery) -> str:
 async def render(
     context: ConsoleContext, person: ContactTimeline, mail: PersonMail, *, version: str | None
 ) -> Rendered:
-    """From that version, None: as it would be sent now. Raises NotShown."""
+    """
+    Render a mail from a version of its campaign; None: as it would be sent now.
+
+    Raises NotShown if it cannot be rendered.
+    """
     campaign = await campaign_of(context, mail.campaign, version)
     reader = _reader(campaign, person, mail, await _signups(context, person)) if campaign else None
     if campaign is None or reader is None:
@@ -116,7 +124,7 @@ def _subject(
 
 
 async def _signups(context: ConsoleContext, person: ContactTimeline) -> Sequence[Enrollment]:
-    """In every campaign, as a worker finds them for what is sent about a call."""
+    """Return the person's enrollments in all campaigns, as a worker reads them for a message about a call."""
     if not person.call_mails:
         return []
     contact = person.enrollment.contact_id if person.enrollment else person.enrollment_id
@@ -126,7 +134,11 @@ async def _signups(context: ConsoleContext, person: ContactTimeline) -> Sequence
 def _reader(
     campaign: Campaign, person: ContactTimeline, mail: PersonMail, signups: Sequence[Enrollment]
 ) -> Reader | None:
-    """None for what is sent about a call that is another person's by now. `signups`: theirs, as a guest."""
+    """
+    Return the reader for which a mail is rendered; None for a message about a call that now belongs to another person.
+
+    `signups`: the person's enrollments in all campaigns, needed for messages about calls.
+    """
     if mail.delivery.step is not None:
         assert person.enrollment is not None, "who never signed up has no steps"
         return reader_of(campaign, person.enrollment, call_zones=zones_of(person.calls))

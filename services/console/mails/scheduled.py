@@ -1,4 +1,4 @@
-"""The mails of a part of the schedule, a page at a time. Pages and the API use the same function."""
+"""Scheduled mails of a time span, a page at a time. Pages and the API use the same function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from services.console.paging import instant_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """From `from_ms` on and before `until_ms`. `campaign`, `segment`: "" any; REMINDERS for what is about calls."""
+    """
+    Which scheduled mails: due from `from_ms` on and before `until_ms`.
+
+    `campaign`, `segment`: "" for any; the segment REMINDERS stands for messages about calls.
+    """
 
     campaign: str
     segment: str
@@ -36,7 +40,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledMail:
-    """`contact`: whose page has the mail, as `mail`. `who`: their first name, which others may have, else `address`."""
+    """
+    A scheduled mail.
+
+    `contact`: the id of the person's page, which has the mail under the name `mail`. `who`: the first name (not unique)
+    if there is one, else `address`.
+    """
 
     at_ms: int
     contact: str
@@ -49,7 +58,11 @@ class ScheduledMail:
 
 
 def wanted_of(request: web.Request, *, now_ms: int) -> Wanted:
-    """What cannot be read asks for the next 24 hours of all; nothing is looked for that the schedule does not show."""
+    """
+    Read the wanted mails from a URL. The default is all mails of the next 24 hours.
+
+    Times are limited to the days that the schedule shows.
+    """
     query, end_ms = request.query, now_ms + FORESEEN_MS
     from_ms = min(max(instant_of(query.get("due_from", "")) or now_ms, now_ms), end_ms)
     return Wanted(
@@ -63,7 +76,11 @@ def wanted_of(request: web.Request, *, now_ms: int) -> Wanted:
 async def find_scheduled(
     context: ConsoleContext, wanted: Wanted, *, first: int, number: int
 ) -> tuple[list[ScheduledMail], int]:
-    """(Those from index `first`, soonest first; how many there are in all.) Without people who are paused by name."""
+    """
+    Return (mails from index `first`, soonest first; how many there are in all).
+
+    Steps of people who are individually paused are left out.
+    """
     paused = (await context.ledger.pauses.active()).people
     span = wanted.from_ms, wanted.until_ms
     reminders = await reminders_between(context.ledger, *span) if wanted.is_of("", REMINDERS) else []
@@ -71,7 +88,7 @@ async def find_scheduled(
     before = (await count_planned(context))(span)
     numbers = [counts[span[1]] - counts[span[0]] for key, counts in before.items() if wanted.is_of(*key)]
     total = len(reminders) + max(0, sum(numbers))
-    # No further than the last: behind it might be everybody of another segment.
+    # Stop at the last match: beyond it, the search could pass over all people of other segments.
     page = islice(merge(steps, reminders), min(first, total), min(first + number, total))
     times = {id: at_ms for at_ms, id in page}
     recipients = await read_recipients(context.ledger.store, [*times])
@@ -79,7 +96,7 @@ async def find_scheduled(
 
 
 async def count_planned(context: ConsoleContext) -> Callable[[Sequence[int]], Before]:
-    """How many steps are due before some times; without those of people who are paused by name."""
+    """Return a function that counts the steps due before given times, without steps of individually paused people."""
     people, cadences = context.people, cadences_of(context)
     await people.refresh_if_read()
     ids = (await context.ledger.pauses.active()).people

@@ -1,7 +1,7 @@
 """
-The action log: who did what, when, on whom; newest first, with filters.
+The action log: who did what, when, and to whom; newest first, with filters.
 
-It has ids and no addresses. An address that somebody looks for is sent by a form, and leads to the ids of its owner.
+It contains ids and no addresses. A search for an address is sent by a form and becomes a search for its owner's ids.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def search(request: web.Request) -> web.Response:
-    """To the page of what the form asks for, with ids in place of addresses."""
+    """Redirect to the page with the filters of the form; ids replace addresses."""
     context, wanted = request.app[CONTEXT], filter_of(await request.post())
     ids = [id for text in wanted.on for id in (await ids_of(context, text) if "@" in text else [text])]
     return see_other(address_of(replace(wanted, on=tuple(dict.fromkeys(ids)))))
 
 
 async def ids_of(context: ConsoleContext, address: str) -> list[str]:
-    """Those that its owner has here, and those that somebody had who is forgotten."""
+    """Return the enrollment ids of an address: those that exist, and those that it had if its owner was forgotten."""
     known = [contact.enrollment_id for contact in await find_contacts(context.ledger, normal_address(address))]
     return [*known, *(enrollment_id(campaign, address) for campaign in context.ledger.campaigns)]
 
@@ -62,7 +62,7 @@ def address_of(wanted: ActionFilter, *, start: int | None = None) -> str:
 
 
 def filter_of(given: MultiMapping[Any]) -> ActionFilter:
-    """Of a page's address, or of a form; `on`: several ids, with spaces between them or one by one."""
+    """Read the filters of a URL or a form. `on`: ids, separated by spaces or as repeated fields."""
     texts = {name: str(given.get(name, "")).strip()[:FILTER_LENGTH_MAX] for name in ("by", "via", "what")}
     on = [one[:FILTER_LENGTH_MAX] for text in given.getall("on", []) for one in str(text).split()]
     return ActionFilter(**texts, on=tuple(on[:IDS_MAX]))

@@ -1,4 +1,4 @@
-"""The campaigns, and one of them: what is in force, when its mails come, where its people are, how its mail arrives."""
+"""The list of campaigns, and the page of one: version in force, cadence, people by step, delivery rates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def read_rates(context: ConsoleContext) -> SendingRates | None:
-    """None while the store does not answer, and no earlier state of it is known."""
+    """Return the rates of the newest snapshot of the store; None if there is none yet."""
     snapshot = (await context.status_cache.newest()).snapshot
     return rates_of(snapshot.stats.deliveries) if snapshot else None
 
@@ -69,7 +69,11 @@ async def unmarked_calls(context: ConsoleContext) -> int:
 
 
 def people_at(details: CampaignDetails, row: Row | None, segment: str, booked: str) -> str:
-    """The list of those in a row, or in all of them, of a segment, or of all; "" where no filter shows them."""
+    """
+    Return the URL of the list of these people; "" if no filter can show them.
+
+    `row`: None for all rows. `segment`, `booked`: "" for any.
+    """
     if row is not None and not row.query:
         return ""
     query: Mapping[str, str] = {

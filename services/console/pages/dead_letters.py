@@ -1,4 +1,4 @@
-"""Dead letters: each with its reason, its contact, what a replay would do, and the result of the last action."""
+"""The page of dead letters: each with its reason, its contact, and what a replay would do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE_SIZE = 50
 
 
 class Outcome(StrEnum):
-    """The result of an action, for the next page to show."""
+    """The result of an action, which the next page shows."""
 
     REPLAYED = "replayed"
     ASKED = "asked"
@@ -36,27 +36,26 @@ class Outcome(StrEnum):
 
 
 _MESSAGES = {
-    Outcome.REPLAYED: "Replayed: it is planned again, due at once.",
-    Outcome.ASKED: "A worker looks for it in Resend's list, then sends it or says why not. That takes a moment.",
-    Outcome.DISCARDED: "Discarded for good. Its reason stays in the contact's timeline.",
-    Outcome.GONE: "Nothing was done: the dead letter that you saw has changed since.",
+    Outcome.REPLAYED: "Replayed: the mail is planned again, due at once.",
+    Outcome.ASKED: "A worker checks Resend's list for the mail, then sends it or says why not. This takes a moment.",
+    Outcome.DISCARDED: "Discarded: the mail is never sent. Its reason stays in the contact's timeline.",
+    Outcome.GONE: "Nothing was done: the dead letter has changed since you saw it.",
     Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
-    Outcome.NONE_LEFT: "Nothing was done: none of these is a dead letter any more.",
+    Outcome.NONE_LEFT: "Nothing was done: none of these is still a dead letter.",
 }
 _NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
-    Way.SAME: "The same mail is handed to Resend again, unchanged. If Resend has accepted it before, it knows it again,"
-    " and nothing is sent twice.",
-    None: "Resend may have accepted it, too long ago to know it again. A worker looks for it in"
-    " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if the list does not decide"
-    " it, it stays here.",
+    Way.SAME: "The same mail is sent to Resend again, unchanged. If Resend has already accepted it, Resend recognizes"
+    " it, and nothing is sent twice.",
+    None: "Resend may have accepted it, but too long ago to recognize it. A worker checks Resend's list: if the mail is"
+    " there, nothing is sent; if it certainly is not there, it is sent; if the list does not tell, it stays here.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`contact`: the page to link to. `replay_effect`: what a replay would do, in words."""
+    """A dead letter on a page. `contact`: id of the linked page. `replay_effect`: what a replay would do, in words."""
 
     letter: DeadLetter
     contact: EnrollmentId
@@ -68,12 +67,12 @@ def rows_of(letters: Iterable[DeadLetter], *, now_ms: int) -> list[Row]:
 
 
 def replay_effect(letter: DeadLetter, *, now_ms: int) -> str:
-    """What a replay would do, in words."""
+    """Return in words what a replay would do."""
     return _REPLAY_EFFECTS[way_of(letter, now_ms=now_ms)]
 
 
 def message_of(request: web.Request) -> str:
-    """The result of the action that led here; "" without one."""
+    """Return in words the result of the action that led to this page; "" without one."""
     try:
         return _MESSAGES[Outcome(request.query.get("done", ""))]
     except ValueError:
@@ -81,7 +80,7 @@ def message_of(request: web.Request) -> str:
 
 
 async def show(request: web.Request) -> web.Response:
-    """All of them by reason, and one by one: newest first, a page at a time; `?group=`: of one reason."""
+    """Show all by reason, and single ones, newest first, a page at a time; with `?group=`, only those of one reason."""
     context, first = request.app[CONTEXT], first_of(request)
     now_ms, group = context.clock.now_ms(), request.query.get("group")
     letters = await context.dead_letters.refresh()
@@ -136,7 +135,7 @@ async def discard_many(request: web.Request) -> web.Response:
 async def _act(
     request: web.Request, action: Callable[[Ledger, DeadLetter, int], Awaitable[str]], what: str
 ) -> web.Response:
-    """Apply the action to the dead letter that was seen; one that has changed since is left alone."""
+    """Apply an action to the dead letter of the form. If it has changed since the user saw it, nothing is done."""
     context, form = request.app[CONTEXT], await request.post()
     delivery, dead_since = str(form.get("delivery", "")), str(form.get("dead_since_ms", ""))
     if not dead_since.isdecimal() or not delivery:
@@ -152,7 +151,7 @@ async def _act(
 
 
 async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
-    """Those that are ticked (`chosen`), those of one `reason`, or `all`."""
+    """Decide on the ticked dead letters (`chosen`), on those of one `reason`, or on `all`."""
     context, form = request.app[CONTEXT], await request.post()
     chosen = dict(_chosen(str(value)) for value in form.getall("chosen", []))
     reason, everything = form.get("reason"), form.get("all") == "yes"
@@ -172,7 +171,7 @@ async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
 
 
 def _chosen(value: str) -> tuple[str, int]:
-    """(which delivery, since when it was a dead letter on the page that was seen)."""
+    """Return (delivery id, `dead_since_ms` as the user saw it) of a ticked box."""
     dead_since_ms, _, delivery = value.partition(" ")
     if not (dead_since_ms.isascii() and dead_since_ms.isdecimal() and len(dead_since_ms) < 16 and delivery):
         raise web.HTTPBadRequest
@@ -181,13 +180,13 @@ def _chosen(value: str) -> tuple[str, int]:
 
 _DONE = {
     "replayed": "planned again, due at once",
-    "asked": "looked for in Resend's list by a worker",
-    "discarded": "discarded for good",
-    "gone": "left alone, because they had changed",
+    "asked": "being checked against Resend's list by a worker",
+    "discarded": "discarded",
+    "gone": "left unchanged, because they had changed meanwhile",
 }
 
 
 def _back(path: str) -> str:
-    """The page that sent the form, if it is one of those that have it."""
+    """Return the page that sent the form if it is one that has this form, else the overview."""
     is_person = path.startswith("/people/") and is_enrollment_id(path.removeprefix("/people/"))
     return path if path == "/dead-letters" or is_person else "/"

@@ -1,4 +1,8 @@
-"""Every mail of a campaign: as on a desktop, on a phone, in dark mode, and as plain text; for samples or one person."""
+"""
+The gallery: every mail of a campaign as on a desktop, on a phone, in dark mode, and as plain text.
+
+It shows mails for a sample reader or for one person.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def show_body(request: web.Request) -> web.Response:
-    """The HTML part of one mail alone, for a frame."""
+    """Return only the HTML part of one mail, for a frame."""
     gallery = await read_gallery(request.app[CONTEXT], request.match_info["name"], request.query)
     found = next((shown.mail for shown in gallery.mails if shown.mail is not None), None)
     return framed_mail(found.html if found else "", is_dark=request.query.get("dark") == "yes")

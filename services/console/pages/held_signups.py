@@ -1,4 +1,4 @@
-"""Held signups: each with the bound that it is beyond; one, those of one visitor, or all are released or discarded."""
+"""The page of held signups: each with the limit that it exceeded; one, those of a visitor, or all can be decided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 async def show(request: web.Request) -> web.Response:
-    """The newest of them, a page at a time."""
+    """Show held signups, newest first, a page at a time."""
     ledger = request.app[CONTEXT].ledger
     first = first_of(request)
     total = await ledger.client.zcard(keys.HELD)
@@ -51,7 +51,7 @@ async def discard(request: web.Request) -> web.Response:
 
 
 async def decide(context: ConsoleContext, done: Done, chosen: Sequence[EnrollmentId]) -> int:
-    """How many of them were held."""
+    """Release or discard the chosen signups. Return how many of them were held."""
     held = context.ledger.held_signups
     if done == "released":
         number = await held.release(chosen, now_ms=context.clock.now_ms())
@@ -64,7 +64,7 @@ async def decide(context: ConsoleContext, done: Done, chosen: Sequence[Enrollmen
 
 
 async def held_by(ledger: Ledger, visitor: str | None) -> list[EnrollmentId]:
-    """Of one visitor; None: all that are held."""
+    """Return the held signups of one visitor; None: of all visitors."""
     return [one.enrollment_id async for one in ledger.held_signups.read_all(visitor=visitor)]
 
 
@@ -75,7 +75,7 @@ async def _act(request: web.Request, done: Done) -> web.Response:
 
 
 async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[EnrollmentId]:
-    """`*` for all of them, one enrollment, or those of one visitor."""
+    """Return the signups that a form names: one enrollment, `*` for all, or else those of one visitor."""
     if is_enrollment_id(enrollment):
         return [EnrollmentId(enrollment)]
     if enrollment != "*" and not visitor:
@@ -84,7 +84,7 @@ async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[Enrollm
 
 
 def _message_of(request: web.Request) -> str:
-    """The result of the action that led here; "" without one."""
+    """Return in words the result of the action that led to this page; "" without one."""
     for done, effect in (("released", "Their sequences begin now."), ("discarded", "They may sign up again.")):
         number = request.query.get(done, "")
         if number.isdecimal() and len(number) < 10:

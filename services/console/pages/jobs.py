@@ -1,4 +1,4 @@
-"""Jobs of a worker that a user asked for: asked for by a form, and what came of each."""
+"""Pages of jobs that a user requested from a worker: a form requests one, and a page shows its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OWN_PATH = re.compile(r"/[\w.~-]+(?:/[\w.~-]+)*(?:\?[\w.~%+=&-]*)?")
 
 
 async def send_test(request: web.Request) -> web.Response:
-    """`back`: the page with the form."""
+    """Request a test mail. The field `back` is the page with the form."""
     form = await request.post()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     return see_other(f"/jobs/{await request_test(request.app[CONTEXT], fields)}")

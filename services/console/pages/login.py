@@ -23,7 +23,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def log_in(request: web.Request) -> web.Response:
-    """A login begins a new session: the guest's, which others may have seen, gets no rights."""
+    """Log in with a new session. The guest session gets no rights, because others may have seen its cookie."""
     context, principal, form = request.app[CONTEXT], PRINCIPAL.get(), await request.post()
     next_path, now_ms = _local_path(str(form.get("next", "/"))), context.clock.now_ms()
     if not context.logins:
@@ -59,6 +59,6 @@ async def log_out(request: web.Request) -> web.Response:
 
 
 def _local_path(path: str) -> str:
-    """A path of this console, never another site: browsers read `//x` and `/\\x` as hosts."""
+    """Return the path if it belongs to this console, else `/`. Browsers read `//x` and `/\\x` as other hosts."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local and not path.startswith("/login") else "/"

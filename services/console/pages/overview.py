@@ -1,4 +1,4 @@
-"""The overview: is all well, the counts, what needs a decision, providers, queues and workers."""
+"""The overview: health, counts, what needs a decision, providers, queues and workers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def show_json(request: web.Request) -> web.Response:
-    """The same for programs; without any address."""
+    """Return the same as JSON for programs, without addresses."""
     context = request.app[CONTEXT]
     status = await context.status_cache.newest()
     body = _body(context, status, files_differ=await context.files_differ())
@@ -111,7 +111,7 @@ def _details(snapshot: StoreSnapshot) -> dict[str, Any]:
     }
     for name in (
         stats.circuits.keys() - snapshot.budgets.keys()
-    ):  # Without a budget here: only while its circuit is open.
+    ):  # A provider without a budget here is shown only while its circuit is open.
         providers[name] = {"circuit": _circuit(stats, name), "budget": None}
     return {
         "newest_dead_letters": [_dead_letter(letter) for letter in snapshot.dead_letters],
@@ -146,11 +146,11 @@ DECIDED_AT = {
     "unmarked": ("/unmarked-calls", "Unmarked calls"),
     "signups": ("/held-signups", "Release or discard"),
 }
-"""By the name of a finding: the page on which somebody settles it."""
+"""By the name of a finding: the path and the title of the page on which a user can resolve it."""
 
 
 def _rates(context: ConsoleContext) -> dict[str, str]:
-    """How many requests each provider may get, in words."""
+    """Return for each provider, in words, how many requests it may get."""
     settings = context.settings
     return {
         MAIL: f"{settings.resend_requests_per_second:g} a second",
@@ -162,7 +162,11 @@ def _rates(context: ConsoleContext) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ShownHealth:
-    """`state`: `unknown` while the store does not answer. `sentence`: without a full stop; its age follows."""
+    """
+    The health as the page shows it.
+
+    `state`: `unknown` while the store does not answer. `sentence`: without a full stop; the page appends its age.
+    """
 
     state: Literal["well", "trouble", "unknown"]
     sentence: str
@@ -180,7 +184,7 @@ def health_of(context: ConsoleContext, status: Status, *, files_differ: Sequence
 
 def _unknown(status: Status, now_ms: int) -> ShownHealth:
     if status.away_since_ms is None:
-        return ShownHealth("unknown", "Nothing is known yet: the store is being asked", ())
+        return ShownHealth("unknown", "Nothing is known yet: the store is being read", ())
     what = f"the data store has not answered for {duration(now_ms - status.away_since_ms)}"
     cure = "Signups are kept on the gateway's disk meanwhile, and mail waits. Start the store, or correct REDIS_URL."
     return ShownHealth("unknown", f"Unknown: {what}", (Finding("store", Level.BROKEN, what, cure),))

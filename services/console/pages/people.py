@@ -1,8 +1,8 @@
 """
-The list of people: searched, filtered, sorted, a page at a time.
+The list of people, with search, filters, sorting and pages.
 
-What is looked for may be in the URL of the page, so that it can be saved. What may be an e-mail address is sent by
-forms only, since browsers and proxies keep URLs.
+The filters are in the URL of the page, so that it can be saved. A text that may be an e-mail address is sent only by
+forms, because browsers and proxies store URLs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TEXT_LENGTH_MAX = 320
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a URL or a form asks for."""
+    """The filters and the order that a URL or a form requests. `given`: its fields as they were sent."""
 
     wanted: PeopleFilter
     sort: Sort
@@ -39,6 +39,7 @@ class Query:
 
     @property
     def may_stand_in_url(self) -> bool:
+        """Whether no field may contain an e-mail address."""
         return not any("@" in text for text in self.given.values())
 
     def at(self, path: str, **more: Any) -> str:
@@ -47,7 +48,11 @@ class Query:
 
 
 async def search(request: web.Request) -> web.Response:
-    """The filters of the list; or `who`, of every page: straight to a person where only one can be meant."""
+    """
+    Handle a form: the filters of the list, or the search field `who` that every page has.
+
+    `who` leads directly to the person if it is an enrollment id or a complete address.
+    """
     context, form = request.app[CONTEXT], await form_of(request)
     if "who" not in form:
         query = query_of(form)
@@ -73,7 +78,7 @@ async def form_of(request: web.Request) -> Mapping[str, str]:
 
 
 def query_of(given: Mapping[str, str]) -> Query:
-    """What cannot be read asks for nothing: an address that somebody saved goes on working."""
+    """Read the filters. An invalid value counts as no filter, so that saved URLs keep working."""
     sort: Sort = next((one for one in SORTS if one == given.get("sort")), "newest")
     step, until = given.get("step", ""), _day(given.get("until", ""))
     texts = {name: given.get(name, "")[:TEXT_LENGTH_MAX] for name in ("campaign", "segment", "status", "language")}
@@ -108,7 +113,11 @@ def query_of(given: Mapping[str, str]) -> Query:
 
 
 async def find_page(context: ConsoleContext, query: Query, first: int, number: int) -> tuple[list[ListedPerson], int]:
-    """(those from index `first`, how many there are in all); nobody whom the store does not know any more."""
+    """
+    Return (people from index `first`, how many match in all).
+
+    People that the store no longer has are removed from the list first.
+    """
     while True:
         found = await find_people(context, query)
         shown = list(found[first : first + number])
@@ -117,7 +126,11 @@ async def find_page(context: ConsoleContext, query: Query, first: int, number: i
 
 
 async def find_people(context: ConsoleContext, query: Query) -> Sequence[ListedPerson]:
-    """Who is named by their id or whole address need not wait until everybody has been read."""
+    """
+    Return all people who match.
+
+    A search for an id or a complete address finds its person even before the full list has been read.
+    """
     if not context.people.is_complete:
         await context.people.read_these(await _named(context, query.wanted.words.strip()))
     return await context.people.find(query.wanted, sort=query.sort)
@@ -145,12 +158,12 @@ async def _show(request: web.Request, query: Query, *, first: int, is_search: bo
 
 
 async def _suppressed(context: ConsoleContext, text: str) -> Suppression | None:
-    """An address is known by its hash, also when nothing else is kept of its owner."""
+    """Return the suppression of an address. It is found by the address's hash, even if its owner was forgotten."""
     return await context.ledger.suppressions.of(normal_address(text)) if "@" in text else None
 
 
 def reading_of(context: ConsoleContext) -> str:
-    """How far the list has been read; "" once it is complete."""
+    """Return how much of the list has been read, in words; "" when it is complete."""
     people = context.people
     return "" if people.is_complete else f"{people.number:,} of {max(people.expected, people.number):,}"
 
@@ -167,7 +180,7 @@ def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:
 
 
 async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
-    """Whose address or id this is."""
+    """Return the person who has this id or address, or None."""
     if is_enrollment_id(text):
         one = await read_contact_timeline(context.ledger, EnrollmentId(text), now_ms=context.clock.now_ms())
         return one.enrollment_id if one is not None else None
@@ -175,7 +188,7 @@ async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
 
 
 async def _named(context: ConsoleContext, text: str) -> list[EnrollmentId]:
-    """In each campaign; of an address, only those who are there."""
+    """Return the enrollments, in all campaigns, that a text names: an id as it is, or those of an address."""
     if is_enrollment_id(text):
         return [EnrollmentId(text)]
     found = await find_contacts(context.ledger, normal_address(text)) if "@" in text else []
@@ -183,7 +196,7 @@ async def _named(context: ConsoleContext, text: str) -> list[EnrollmentId]:
 
 
 def _day(text: str) -> int | None:
-    """The beginning of a day, UTC, in ms."""
+    """Return the beginning of a day (UTC) in ms, or None if the text is not a date."""
     try:
         return round(datetime.combine(date.fromisoformat(text), time(), UTC).timestamp() * 1_000)
     except (ValueError, OverflowError):

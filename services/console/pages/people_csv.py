@@ -1,4 +1,4 @@
-"""The people of a filter as CSV."""
+"""Download of the filtered list of people as CSV."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def download(request: web.Request) -> web.StreamResponse:
-    """The same people as CSV, all of them; the action log has who took how many."""
+    """Send all people who match the filter as CSV. The action log records who downloaded how many."""
     given = await form_of(request) if request.method == "POST" else request.query
     context, query = request.app[CONTEXT], query_of(given)
     found = await find_people(context, query)
@@ -69,7 +69,7 @@ def _row(person: ListedPerson) -> list[Any]:
 
 
 def inert(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 

@@ -1,4 +1,4 @@
-"""One person: what they answered, what happened, what is to come and why; what may be done about it."""
+"""The page of one person: answers, calls, past and future mails with their reasons, and the possible actions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from services.web.problem import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the timeline; `local`: the time where the person is. `mail`: what can be looked at or decided."""
+    """A line of the timeline. `local`: the time where the person is. `mail`: the mail that can be opened or decided."""
 
     at_ms: int
     local: datetime
@@ -41,7 +41,7 @@ class Row:
 
 
 async def read_person(context: ConsoleContext, identity: str) -> ContactTimeline:
-    """Raises Problem 404."""
+    """Return the timeline of an enrollment id. Raises Problem 404 if it is unknown."""
     now_ms = context.clock.now_ms()
     found = (
         await read_contact_timeline(context.ledger, EnrollmentId(identity), now_ms=now_ms)
@@ -83,7 +83,11 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def act(request: web.Request) -> web.Response:
-    """A form of the page; the next page says what was done, also of the person forgotten by an earlier click."""
+    """
+    Handle a form of the page; the next page shows the result.
+
+    If an earlier click has forgotten the person, the next page shows what that did.
+    """
     context, action, form = request.app[CONTEXT], request.match_info["action"], await request.post()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
@@ -103,7 +107,7 @@ async def act(request: web.Request) -> web.Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """`local`: its start where the person is. `unmarked`: what a mark would bring about, if it needs one."""
+    """A call. `local`: its start where the person is. `unmarked`: the effects of a mark, if the call needs one."""
 
     booking: Booking
     local: datetime | None
@@ -121,7 +125,7 @@ async def _call(context: ConsoleContext, person: ContactTimeline, booking: Booki
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:
-    """What they answered, as far as they did, by the field's name in words."""
+    """Return the given answers by the field's name in words."""
     given = enrollment.assessment
     names = (
         "business_name assessment_score gps_score money_score red_systems orange_systems yellow_systems green_systems"
@@ -134,7 +138,7 @@ def _answers(enrollment: Enrollment) -> Mapping[str, object]:
 def _rows(
     context: ConsoleContext, person: ContactTimeline, shown: Mapping[str, ShownMail]
 ) -> tuple[list[Row], list[Row]]:
-    """(What happened, oldest first; what is to come, or is not sent any more, soonest first.)"""
+    """Return (what happened, oldest first; mails that are to come or will not be sent any more, soonest first)."""
     mails = {mail.delivery.id: mail for mail in (*person.mails, *person.call_mails)}
     past = []
     for entry in person.happened:
@@ -182,7 +186,7 @@ def _mail_row(
 
 
 async def _dead_letters(context: ConsoleContext, person: ContactTimeline) -> list[tuple[PersonMail, str]]:
-    """Those of their mails and SMS, each with what a replay would do."""
+    """Return the person's mails and SMS that are dead letters, each with the effect of a replay."""
     found = []
     for mail in (*person.mails, *person.call_mails):
         letter = await context.ledger.dead_letters.get(mail.delivery.id) if mail.dead_since_ms is not None else None

@@ -1,4 +1,4 @@
-"""One mail or SMS of a person: as it was sent, and as it would be sent now."""
+"""The page of one mail or SMS of a person: as it was sent, and as it would be sent now."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ from services.console.worker_jobs import sent_mail
 from services.web.problem import Problem
 
 PROVIDER, VERSION, NOW = "resend", "version", "now"
-"""From where a mail is shown: the provider's copy; rendered again from its version; rendered from the one in force."""
+"""The source of a shown mail: the provider's copy; rendered again from its version; rendered from the one in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`source`: see NOW. `job`: of the worker that fetches what was sent, if one was asked. `problem`: why not."""
+    """
+    A mail as the page shows it.
+
+    `source`: PROVIDER, VERSION or NOW. `rendered`: None if it cannot be shown, for the reason `problem`. `job`: the job
+    that fetches the provider's copy, if there is one.
+    """
 
     source: str
     rendered: Rendered | None
@@ -38,7 +43,7 @@ class View:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Around the mail: which one, in which state, and its text part. `?as=now`: as it would be sent now."""
+    """Show the mail with its name, state and text part. `?as=now`: as it would be sent now."""
     context = request.app[CONTEXT]
     person, mail = await _read_mail(context, request.match_info)
     view = await _view(context, person, mail, is_now=request.query.get("as") == NOW or not mail.is_sent)
@@ -57,7 +62,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def show_body(request: web.Request) -> web.Response:
-    """The HTML part alone, for the frame."""
+    """Return only the HTML part, for the frame."""
     context, source = request.app[CONTEXT], request.match_info["source"]
     person, mail = await _read_mail(context, request.match_info)
     if source == PROVIDER:
@@ -72,7 +77,11 @@ async def show_body(request: web.Request) -> web.Response:
 
 
 async def _view(context: ConsoleContext, person: ContactTimeline, mail: PersonMail, *, is_now: bool) -> View:
-    """What was sent: the provider's copy where it is at hand, else rendered again."""
+    """
+    Return a mail as it was sent: the provider's copy if it is available, else rendered again.
+
+    `is_now`: return it as it would be sent now.
+    """
     job = None if is_now else await sent_mail(context, mail)
     if job is not None and job.is_done:
         subject, html, text = (job.result.get(part, "") for part in ("subject", "html", "text"))
@@ -89,7 +98,7 @@ async def _rendered(context: ConsoleContext, person: ContactTimeline, mail: Pers
 
 
 async def _read_mail(context: ConsoleContext, given: Mapping[str, str]) -> tuple[ContactTimeline, PersonMail]:
-    """Raises Problem 404."""
+    """Return the person and the mail that a path names. Raises Problem 404 if one of them is unknown."""
     person = await read_person(context, given["id"])
     mail = next((one for one in (*person.mails, *person.call_mails) if one.name == given["mail"]), None)
     if mail is None:

@@ -1,4 +1,4 @@
-"""Queues and workers, and the jobs that failed: requeued or deleted by a click, one, those of one error, or all."""
+"""The page of queues, workers and failed jobs. One job, all of an actor or error, or all can be requeued or deleted."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from services.console.replies import page, see_other
 PAGE_SIZE = 25
 _MESSAGES = {
     "requeue": "Requeued: a worker runs it as soon as one is free.",
-    "delete": "Deleted: it never runs again. What it was to send is scheduled anew where that is still due.",
-    "gone": "Nothing was done: that job is no failed one any longer.",
-    "none": "Nothing was done: none of these is a failed job any longer.",
+    "delete": "Deleted: it never runs again. A mail that it should have sent is scheduled again if it is still due.",
+    "gone": "Nothing was done: that job is no longer a failed job.",
+    "none": "Nothing was done: none of these is still a failed job.",
 }
 _OUTCOMES = {
     "requeued": "requeued: a worker runs each as soon as one is free",
-    "deleted": "deleted: they never run again, and what they were to send is scheduled anew where that is still due",
-    "gone": "left alone, because they were no failed jobs any longer",
+    "deleted": "deleted: they never run again; mails that they should have sent are scheduled again if still due",
+    "gone": "left unchanged, because they were no longer failed jobs",
 }
 
 
 async def show(request: web.Request) -> web.Response:
-    """`?queue=`: the failed jobs of one queue."""
+    """Show queues, workers and failed jobs; with `?queue=`, only the failed jobs of one queue."""
     context, first, queue = request.app[CONTEXT], first_of(request), request.query.get("queue", "")
     status = await context.status_cache.newest()
     chosen = (queue,) if queue in QUEUES else QUEUES
@@ -83,7 +83,7 @@ async def _act(request: web.Request, what: Verb) -> web.Response:
 
 
 async def _act_on_many(request: web.Request, what: Verb) -> web.Response:
-    """Those of one `actor`, of one `error` of it, or `all`; `queue`: of that one only."""
+    """Decide on the failed jobs of one `actor`, on those of one `error` of it, or on `all`; `queue` restricts them."""
     form = await request.post()
     actor, error, queue = (form.get(name) for name in ("actor", "error", "queue"))
     is_all = form.get("all") == "yes"

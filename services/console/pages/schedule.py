@@ -1,4 +1,4 @@
-"""What goes out in the next hours and days; pausing and resuming everybody or a campaign, with the plan."""
+"""The schedule: mails of the next hours and days; pausing and resuming all contacts or a campaign, with the plan."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from services.web.problem import Problem
 
 CHART_HEIGHT, BAR_WIDTH, BAR_GAP = 160, 20, 8
 SERIES_MAX = 6
-"""As many fills as the style sheet tells apart; what follows has the last one."""
+"""Number of fills in the style sheet. Further series all have the last one."""
 
 _MESSAGES = {
-    "paused": "Paused: nothing more of it begins to leave. Nothing is lost.",
-    "was paused": "It was paused already; nothing changed.",
-    "resumed": "Resumed: what is overdue goes as the plan said.",
+    "paused": "Paused: no further mail is sent. Nothing is lost.",
+    "was paused": "It was already paused; nothing changed.",
+    "resumed": "Resumed: overdue mail is sent as the plan said.",
     "was not paused": "It was not paused; nothing changed.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a chart: where it is, which of the series, and which mails."""
+    """A part of a chart. `series`: index of its fill. `span`, `key`: the mails that it stands for."""
 
     x: int
     y: float
@@ -46,7 +46,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Everybody, or a campaign. `plan`: what resuming sends; only where it is paused."""
+    """What can be paused: all contacts, or a campaign. `plan`: what resuming would send; None unless it is paused."""
 
     name: str
     label: str
@@ -55,14 +55,14 @@ class Scope:
 
 
 async def read_schedule(context: ConsoleContext) -> Schedule:
-    """Without those who are paused by name."""
+    """Return the schedule without the steps of individually paused people."""
     now_ms, planned = context.clock.now_ms(), await count_planned(context)
     reminders = await reminder_times(context.ledger, until_ms=now_ms + FORESEEN_MS)
     return schedule_of(reminders, now_ms=now_ms, planned=planned)
 
 
 async def show(request: web.Request) -> web.Response:
-    """`?campaign=`, `?segment=`: only their mails."""
+    """Show the schedule; `?campaign=` and `?segment=` restrict it."""
     context = request.app[CONTEXT]
     given = {name: request.query.get(name, "") for name in ("campaign", "segment")}
     schedule = (await read_schedule(context)).only(**given)
@@ -92,10 +92,14 @@ async def act(request: web.Request) -> web.Response:
 
 
 async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -> str:
-    """Pause or resume a `scope`: `everybody`, or a campaign. Raises Problem for another one, 404 for another action."""
+    """
+    Pause or resume the field `scope`: `everybody`, or a campaign's key. Return the result, a key of _MESSAGES.
+
+    Raises Problem 422 for an unknown scope, and 404 for another action.
+    """
     scope, now_ms = fields.get("scope", ""), context.clock.now_ms()
     if scope != "everybody" and scope not in context.ledger.campaigns:
-        raise Problem(422, "`scope` must be `everybody`, or a campaign that is played here.", title="No such campaign")
+        raise Problem(422, "`scope` must be `everybody`, or a campaign that runs here.", title="No such campaign")
     whose = None if scope == "everybody" else campaign_scope(scope)
     if action == "pause":
         reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX]
@@ -133,7 +137,7 @@ def _name_of(context: ConsoleContext, key: str) -> str:
 
 
 def chart_of(schedule: Schedule, spans: Sequence[Span]) -> tuple[list[tuple[str, str]], list[Bar], int, int]:
-    """(the series in their order, the bars, the width, the highest number)."""
+    """Return (the series in order, the bars, the chart's width, the highest number of mails in a span)."""
     series = schedule.series(spans)
     highest = max((span.number for span in spans), default=0)
     bars: list[Bar] = []
@@ -149,7 +153,7 @@ def chart_of(schedule: Schedule, spans: Sequence[Span]) -> tuple[list[tuple[str,
 
 
 def mails_at(span: Span, key: tuple[str, str]) -> str:
-    """The page of those mails, one by one."""
+    """Return the URL of the page that lists these mails."""
     campaign, segment = key
     query = {"campaign": campaign, "segment": segment, "due_from": span.from_ms, "due_until": span.until_ms}
     return f"/schedule/mails?{urlencode(query)}"

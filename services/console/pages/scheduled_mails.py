@@ -1,4 +1,4 @@
-"""The mails behind a bar of the schedule: when each goes, to whom, and how it reads."""
+"""The page of the mails behind a bar of the schedule: due time, recipient, and a link to the text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE_SIZE = 50
 
 
 async def show(request: web.Request) -> web.Response:
-    """`?campaign=`, `?segment=`, `?due_from=` and `?due_until=`, ms."""
+    """Show the mails that `?campaign=`, `?segment=`, `?due_from=` and `?due_until=` (ms) select."""
     context, first = request.app[CONTEXT], first_of(request)
     wanted = wanted_of(request, now_ms=context.clock.now_ms())
     mails, total = await find_scheduled(context, wanted, first=first, number=PAGE_SIZE)

@@ -1,4 +1,4 @@
-"""Calls that are over and of which nobody reported how they went: a click says it."""
+"""The page of unmarked calls: calls that are over and whose outcome nobody reported. A user can mark them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from services.console.unmarked_calls import mark_call, mark_named, show_calls
 PAGE_SIZE = 25
 _MESSAGES = {
     "completed": "Marked: the call took place.",
-    "no-show": "Marked as a no-show: a worker plans what follows in a moment, as the person's timeline then shows.",
-    "before": "Nothing was done: somebody had said before how that call went.",
-    "unknown": "Nothing was done: of that call it is known how it went.",
+    "no-show": "Marked as a no-show: a worker plans what follows in a moment; the person's timeline then shows it.",
+    "before": "Nothing was done: that call had already been marked.",
+    "unknown": "Nothing was done: that call is not waiting for a mark.",
 }
 
 
 def message_of(request: web.Request) -> str:
-    """The result of the mark that led here; "" without one."""
+    """Return in words the result of the mark that led to this page; "" without one."""
     return _MESSAGES.get(request.query.get("marked", ""), "")
 
 
 async def show(request: web.Request) -> web.Response:
-    """The one that ended first at the head, a page at a time."""
+    """Show unmarked calls, the one that ended first at the top, a page at a time."""
     context, first = request.app[CONTEXT], first_of(request)
     calls = await context.ledger.unmarked_calls.read_all()
     return page(
@@ -41,7 +41,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def mark(request: web.Request) -> web.Response:
-    """`back`: the page of the person, if the form was there."""
+    """Mark a call. The field `back` has the person's id if the form was on the person's page."""
     form = await request.post()
     guest, given, back = (str(form.get(name, "")) for name in ("call", "mark", "back"))
     wanted = mark_named(given)

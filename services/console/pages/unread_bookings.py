@@ -1,4 +1,4 @@
-"""Booking events of Cal.com that could not be read: each with its reason and body, to be discarded by hand."""
+"""The page of Cal.com's booking events that could not be read: each with its reason and body. A user discards them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE_SIZE = 20
 
 
 async def show(request: web.Request) -> web.Response:
-    """The newest of them, a page at a time."""
+    """Show unread booking events, newest first, a page at a time."""
     ledger, first = request.app[CONTEXT].ledger, first_of(request)
     total = int(await ledger.client.zcard(keys.UNREAD_BOOKINGS))
     done = request.query.get("discarded", "")
@@ -40,7 +40,7 @@ async def discard(request: web.Request) -> web.Response:
 
 
 async def discard_events(context: ConsoleContext, ids: Sequence[str]) -> int:
-    """How many were there."""
+    """Delete events. Return how many of them existed."""
     discarded = await context.ledger.unread_bookings.discard(ids)
     if discarded:
         await record_action(context, "bookings discard", discarded, before="unread", after="discarded")

@@ -1,4 +1,4 @@
-"""The plan of the files, or of the version before; putting it in force with a confirmation."""
+"""The pages that show what the files or the previous version would change, and put one of them in force."""
 
 from __future__ import annotations
 

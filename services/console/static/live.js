@@ -1,28 +1,29 @@
-// Refreshes the elements marked data-refresh. Without this script the page works and shows the state when it was loaded.
+// Refreshes the elements marked data-refresh. Without this script the page works, but shows only the state at load time.
 const EVERY_MS = 5000;
 let answeredAt = performance.now();
 
 async function refresh() {
   if (document.hidden || !document.querySelector("[data-refresh]")) return;
   const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, redirect: "manual" });
-  if (answer.type === "opaqueredirect") return location.reload(); // the session has ended: to the login
+  if (answer.type === "opaqueredirect") return location.reload(); // the session has ended: go to the login
   if (!answer.ok) throw new Error(answer.status);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   answeredAt = performance.now();
   for (const part of document.querySelectorAll("[data-refresh]")) {
     const fresh = page.getElementById(part.id);
     if (fresh && !isInUse(part) && fresh.innerHTML !== part.innerHTML) keepingPlace(part, () => { part.innerHTML = fresh.innerHTML; });
-    if (fresh && !fresh.hasAttribute("data-refresh") && fresh.innerHTML === part.innerHTML) part.removeAttribute("data-refresh"); // it changes no more
+    if (fresh && !fresh.hasAttribute("data-refresh") && fresh.innerHTML === part.innerHTML) part.removeAttribute("data-refresh"); // it will not change any more
   }
   document.title = page.title;
 }
 
-// Somebody has selected text in it, or is about to press a button in it.
+// Whether the user has selected text in this part, or has opened a form in it.
 function isInUse(part) {
   const selection = getSelection();
   return part.querySelector("details[open]") || (!selection.isCollapsed && part.contains(selection.anchorNode));
 }
 
+// Applies a change and restores scroll positions and the focus.
 function keepingPlace(part, change) {
   const places = [...part.querySelectorAll(".sheet")].map((sheet) => sheet.scrollLeft);
   const active = document.activeElement;
@@ -33,7 +34,7 @@ function keepingPlace(part, change) {
   if (focused >= 0) part.querySelectorAll(focusable)[focused]?.focus({ preventScroll: true });
 }
 
-// The shown ages grow while the console does not answer.
+// Lets the shown ages grow while the console does not answer, and then shows a warning.
 function tick() {
   const silence = performance.now() - answeredAt;
   for (const time of document.querySelectorAll("[data-age-ms]")) {

@@ -1,8 +1,8 @@
 """
-The newest snapshot of the store and the gateway's status, and how old they are.
+A cache of the newest snapshot of the store and of the gateway's status.
 
-A page never waits long for a store that does not answer: it shows the last snapshot with its age. A snapshot is taken
-now and then even if nobody asks, so that there is one to show.
+A page does not wait long for a store that does not answer; it shows the last snapshot with its age. A snapshot is also
+taken regularly without requests, so that a recent one exists when the store goes away.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from common.observability.logs import get_logger
 from services.console.status.store_snapshot import StoreSnapshot
 
 FRESH_MS = 1_000
-"""A snapshot this new is not taken again, nor is one that failed: many viewers cost as much as one."""
+"""A new snapshot is attempted at most this often, so that many viewers cost the store no more than one."""
 STORE_SECONDS_MAX = 3
 GATEWAY_SECONDS_MAX = 2
-"""Longer than the gateway waits for a store that hangs: just then the number of spooled events matters."""
+"""Longer than the gateway waits for a store that hangs, because the number of spooled events matters just then."""
 EVERY_S = 10
 
 STORE_FAILURES = (redis.RedisError, OSError, TimeoutError)
@@ -35,8 +35,10 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """
-    `snapshot`: None before the first one. `gateway`: None when it runs elsewhere or does not answer. `away_since_ms`:
-    since when the store has not answered; None while it does.
+    The last known state.
+
+    `snapshot`: None before the first one. `gateway`: None if the gateway runs elsewhere or does not answer.
+    `away_since_ms`: since when the store has not answered; None while it answers.
     """
 
     snapshot: StoreSnapshot | None
@@ -45,7 +47,11 @@ class Status:
 
 
 class StatusCache:
-    """`read_store` raises one of STORE_FAILURES when the store does not answer; `read_gateway` never raises."""
+    """
+    Reads and caches the status.
+
+    `read_store` raises one of STORE_FAILURES when the store does not answer; `read_gateway` never raises.
+    """
 
     def __init__(
         self,
@@ -61,28 +67,28 @@ class StatusCache:
         self._refreshing = asyncio.Lock()
 
     async def newest(self) -> Status:
-        """What is known, refreshed if the last attempt is FRESH_MS or more ago."""
+        """Return the status, after a refresh if the last attempt was at least FRESH_MS ago."""
         async with self._refreshing:
             if self._clock.now_ms() - self._tried_ms >= FRESH_MS:
                 await self._refresh()
         return Status(snapshot=self._snapshot, gateway=self._gateway, away_since_ms=self._away_since_ms)
 
     def invalidate(self) -> None:
-        """Something was changed just now: the next page must show it."""
+        """Make the next call of `newest` refresh, so that the next page shows a change that was just made."""
         self._tried_ms = 0
 
     async def keep_current(self) -> None:
-        """Until cancelled."""
+        """Refresh every EVERY_S until cancelled."""
         while True:
             try:
                 await self.newest()
-            except Exception:  # an internal error: each page reports it too, and the next attempt may succeed
+            except Exception:  # an internal error: pages report it too, and the next attempt may succeed
                 log.exception("background_thread_failed", thread="status_cache")
             await asyncio.sleep(EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
 
     async def _refresh(self) -> None:
         self._tried_ms = self._clock.now_ms()
-        # Not one task awaited by another: a task that is cancelled just when it fails would swallow that.
+        # Both run as siblings. If one task awaited the other, a cancellation at the moment of a failure could get lost.
         _, self._gateway = await asyncio.gather(self._refresh_snapshot(), self._read_gateway())
 
     async def _refresh_snapshot(self) -> None:
@@ -100,7 +106,7 @@ class StatusCache:
 
 
 async def read_gateway_status(url: str) -> GatewayStatus | None:
-    """From its `/ready`; None for a gateway that runs elsewhere or does not answer."""
+    """Read the status from the gateway's `/ready`; None if the gateway runs elsewhere or does not answer."""
     timeout = aiohttp.ClientTimeout(total=GATEWAY_SECONDS_MAX)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{url}/ready") as response:

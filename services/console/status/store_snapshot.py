@@ -1,4 +1,4 @@
-"""What the overview shows of the store: its figures, the providers' budgets, and the newest dead letters."""
+"""A snapshot of the store for the overview: its statistics, the providers' budgets, and the newest dead letters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ DEAD_LETTERS_SHOWN = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStats:
     """
-    `used` of `capacity` requests in a window; `held_ms`: for how much longer the provider asked to wait; `asked`: how
-    often it did (429), until it has not for a day.
+    A provider's budget: `used` of `capacity` requests in a window.
+
+    `held_ms`: how much longer requests must wait, because the provider asked for it (429). `asked`: how often it asked;
+    the count restarts after a day without a 429.
     """
 
     capacity: int
@@ -33,8 +35,10 @@ class BudgetStats:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSnapshot:
     """
-    `budgets`: by provider. `dead_letters`: the newest. `warnings`: what the store monitor found wrong with the store, a
-    line each with its cure.
+    The state of the store at one time.
+
+    `budgets`: by provider. `dead_letters`: the newest ones. `warnings`: problems that the store monitor found, each a
+    line with its fix.
     """
 
     stats: StoreStats
@@ -55,8 +59,9 @@ async def read_snapshot(ledger: Ledger, settings: Settings, *, now_ms: int, warn
 
 def _windows(settings: Settings, in_use: Collection[str]) -> Iterator[tuple[str, int, int]]:
     """
-    (provider, capacity, window_ms), as `common/providers/build.py` sets them. `in_use`: what the workers say they have;
-    this process may not even know that there is a key.
+    Yield (provider, capacity, window_ms), as `common/providers/build.py` sets them.
+
+    `in_use`: the providers that workers report to use; this process may lack their keys.
     """
     yield MAIL, 1, max(1, round(1_000 / settings.resend_requests_per_second))
     yield MIRROR, settings.notion_requests_per_minute, 60_000

@@ -81,8 +81,6 @@ class AccessLog:
         sys.stderr.flush()
 
 
-WEBHOOKS = frozenset({"signup", "calcom", "resend", "unsubscribe"})
-
 AnyRequest = TypeVar("AnyRequest", bound=web.BaseRequest)
 
 log = get_logger(__name__)
@@ -130,7 +128,7 @@ class RequestMiddleware:
             response.headers["X-Request-Id"] = request_id
             add_security_headers(response.headers, API_HEADERS)
         seconds = perf_counter() - started
-        if name in WEBHOOKS:
+        if name in metrics.WEBHOOK_KINDS:
             _counter(name, context.outcome).inc()
         elif response.status == 200:
             return response  # Probes and scrapes arrive every few seconds and are not worth a line.

@@ -1,4 +1,4 @@
-"""A store that can be saved, restored and copied, and workers that check it when they start."""
+"""A store that can be saved, restored and copied, and workers that check the store when they start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def faster(seconds: float) -> None:
 
 @pytest.fixture
 async def copy(installation: Installation, store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    """A second store; here another database of the same server."""
+    """A second store: another database of the same server."""
     async with _database(store_url, 1) as client:
         yield client
 
@@ -50,9 +50,9 @@ async def _database(store_url: str, number: int) -> AsyncIterator[redis.asyncio.
 @pytest.fixture
 async def starts(installation: Installation, tmp_path, copy, second_copy) -> AsyncIterator[Start]:
     """
-    A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`.
+    A function that starts a worker's check of the store, which precedes its first job. Each `machine` has a DATA_DIR.
 
-    It stops before the clients of the copies are closed, which it may use.
+    The fixture stops the workers before the clients of the copies are closed, because they may use those.
     """
     started: list[GenerationGuard] = []
 
@@ -115,7 +115,7 @@ def ledger_on(installation: Installation, client: redis.asyncio.Redis) -> Ledger
 
 
 async def with_a_first_mail(installation: Installation, starts: Start, person: Assessment) -> GenerationGuard:
-    """The worker of a store that is alive, and that every witness knows."""
+    """Return the worker of a store in use, which all witnesses know."""
     worker = await starts("one")
     await installation.simulation.sign_up(person)
     await installation.until(1)

@@ -1,4 +1,4 @@
-"""A store that was emptied, replaced or copied is noticed before anything is sent from it."""
+"""A worker notices that its store was emptied, replaced or copied before it sends anything."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a
     saved = await backup(installation)
     await installation.until(23)
     await keeper.turn()
-    other = await starts("two", client=installation.store)  # A process of its own, with a ledger of its own.
+    other = await starts("two", client=installation.store)  # A separate process with its own ledger.
     await other.turn()
     await restore(installation, saved)
     await keeper._keep_lease()
@@ -174,7 +174,7 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
 
 
 async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts, ada, tmp_path):
-    """Workers without a DATA_DIR that lasts, and no Notion."""
+    """The workers have no lasting DATA_DIR and no Notion."""
     (tmp_path / "gateway").mkdir()
     settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
     await installation.simulation.sign_up(ada)

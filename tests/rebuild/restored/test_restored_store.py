@@ -1,4 +1,4 @@
-"""A store that was restored from a backup doubles nobody, and leaves nobody out without saying so."""
+"""A store restored from a backup sends nothing twice, and reports each contact whose mails are uncertain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.versions import edits
 async def _with_a_step_since_the_backup(
     installation: Installation, starts: Start, some: list[Assessment], *, notion_sees_it: bool = True, **how: bool
 ) -> None:
-    """Everybody got the first mail, then the backup was made; 30 hours later, the second was out and it is restored."""
+    """Make a backup after everyone's first mail and restore it 30 hours later, after the second was sent."""
     for person in some:
         await installation.simulation.sign_up(person)
     guard = await starts(**how)
@@ -75,7 +75,7 @@ async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_li
 
 
 async def _with_the_third_step_since_the_backup(installation: Installation, starts: Start, person: Assessment) -> None:
-    """The version in force was kept in the backup; the third mail went out after it."""
+    """Make a backup that contains the version in force, and restore it after the third mail was sent."""
     await installation.applies(installation.campaign.compiled)
     await installation.simulation.sign_up(person)
     guard = await starts(notion=False)
