@@ -1,4 +1,4 @@
-"""What is wrong with a page for somebody who cannot use it as others do."""
+"""Accessibility faults of a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def faults_of(page: Any, path: str) -> list[tuple[str, str]]:
-    """What axe finds at this address with all that opens opened, and whether the page is wider than the screen."""
+    """Open every visible `<summary>`. Return what axe finds, and "too wide" if the page is wider than the screen."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page.goto(path)
     for summary in page.locator("summary").all():

@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr
 
 
 def expect(seen: Any) -> Any:
-    """Assertions that wait up to half a minute until the page, or a part of it, shows something."""
+    """Return Playwright's assertions for a page or a part of it; each waits up to half a minute."""
     expect = pytest.importorskip("playwright.sync_api").expect
     expect.set_options(timeout=30_000)
     return expect(seen)

@@ -1,5 +1,5 @@
 """
-The pictures of the console in README: `python -m tests.browser.screenshots docs/images`, with the group `browser`.
+The README's pictures of the console: `python -m tests.browser.screenshots docs/images` (needs the group `browser`).
 
 The people are made up, and time is virtual: two weeks of a campaign take seconds.
 """
@@ -31,12 +31,12 @@ NAMES = (
 )
 NOOR = enrollment_id("christmas_2025", "noor@harbourlight.example")
 SHOTS = {"overview": ("/", 620), "person": (f"/people/{NOOR}", 1180)}
-"""Of each picture the page, and how much of its height is in it."""
+"""By name of the picture: the path of the page, and the height of the picture in pixels."""
 WIDTH = 1280
 
 
 async def play(simulation: Simulation) -> None:
-    """Some sign up each day, for nine days; two of them book a call, and somebody skips a mail of one of these."""
+    """For nine days, people sign up each day. Then two of them book a call, and one mail to one of these is skipped."""
     person = Assessment(email="", first_name="", assessment_score=38, timezone="America/Toronto", locale="en-CA")
     clock = simulation.clock
     await simulation.run(until_ms=clock.now_ms() + 14 * HOUR_MS)

@@ -1,4 +1,4 @@
-"""A campaign in a browser: looked at by a user who may only look, applied and rolled back by one who may act."""
+"""A campaign in a browser: viewed by a read-only user, applied and rolled back by a user who may act."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def browse(chromium: Any, team: Place) -> Iterator[Browse]:
-    """`browse("mia")`: a page of a user who is logged in; options are those of a browser's context."""
+    """`browse("mia")` returns a page of that user, logged in; options are those of a browser context."""
     contexts = []
 
     def log_in(name: str, **options: Any) -> Any:
@@ -74,7 +74,7 @@ def browse(chromium: Any, team: Place) -> Iterator[Browse]:
 def test_every_page_of_campaigns_is_accessible_and_as_wide_as_the_screen(
     browse: Browse, width: int, scheme: str
 ) -> None:
-    # Axe is put into the page as a script, which its policy rightly refuses.
+    # Axe is injected as a script, which the page's content security policy would refuse.
     page = browse("mia", viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
 
     assert [fault for path in PAGES for fault in faults_of(page, path)] == []

@@ -1,4 +1,4 @@
-"""The console in a browser: accessible at every width, in light and dark, and refreshed."""
+"""The console in a browser: accessible at every width, in light and dark, and refreshed automatically."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WIDTHS = {"phone": 360, "desktop": 1280}
 def test_every_page_is_accessible_and_as_wide_as_the_screen(
     chromium: Any, place: Place, page: Any, width: str, scheme: str
 ) -> None:
-    # Axe is put into the page as a script, which its policy rightly refuses.
+    # Axe is injected as a script, which the page's content security policy would refuse.
     context = chromium.new_context(
         base_url=place.console_url,
         storage_state=page.context.storage_state(),
@@ -120,7 +120,7 @@ def test_an_open_action_is_not_refreshed(page: Any, place: Place) -> None:
     page.get_by_text("Discard …").first.click()
     button = page.get_by_role("button", name="Discard it")
     with page.expect_response(lambda response: response.url.rstrip("/") == place.console_url):
-        pass  # The page looked anew.
+        pass  # The page has refreshed.
 
     assert button.is_visible()
 
@@ -143,7 +143,7 @@ def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> N
     page.get_by_role("link", name=re.compile("delayed", re.IGNORECASE)).click()
     expect(page).to_have_url(re.compile("/queues/send/delayed$"))
     expect(page.locator("body")).to_have_css("background-color", "rgb(31, 37, 48)")
-    # The first ones may be due before the click: the dashboard leads back to the list then.
+    # The first jobs may be due before the click; the dashboard would lead back to the list then.
     page.locator("td.table__subject a").last.click()
     page.get_by_text("Canonical id").wait_for()
     page.get_by_role("link", name="← Console").click()

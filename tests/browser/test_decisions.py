@@ -1,4 +1,4 @@
-"""What waits for a person is settled by clicks: calls that nobody marked, jobs that failed."""
+"""Unmarked calls and failed jobs are settled by clicks in a browser."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_failed_jobs_of_one_error_are_deleted_by_two_clicks_and_counted(page: An
 def test_pages_that_have_something_to_decide_are_accessible(
     chromium: Any, console: VirtualConsole, width: int, scheme: str
 ) -> None:
-    # Axe is put into the page as a script, which its policy rightly refuses.
+    # Axe is injected as a script, which the page's content security policy would refuse.
     context = chromium.new_context(
         base_url=console.url, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
     )

@@ -1,4 +1,4 @@
-"""The sandbox's phones in a browser: what a person was sent, readable at every width, and answered from the page."""
+"""The sandbox's phones in a browser: SMS that are readable at every width, and answered from the page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_phone_is_readable_at_every_width_in_light_and_dark(
     chromium: Any, texted: Place, size: str, scheme: str
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    # Axe is put into the page as a script, which its policy rightly refuses.
+    # Axe is injected as a script, which the page's content security policy would refuse.
     context = chromium.new_context(
         base_url=texted.sandbox.url, viewport=SIZES[size], color_scheme=scheme, bypass_csp=True
     )

@@ -1,4 +1,4 @@
-"""The main tasks at the console in a browser, as a user who may act and as one who may only look."""
+"""The main tasks at the console in a browser, as a user who may act and as a read-only user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """Ada and Boris have their first mails; Ada has a call in five days."""
+    """Ada and Boris have received their first mails; Ada has a call in five days."""
     place = Place(CONSOLE_USERS=f"{MIA.line},{RON.line}", **SECRETS, **UNLIMITED)
     try:
         place.up()
@@ -45,7 +45,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def users(chromium: Any, place: Place) -> Iterator[Any]:
-    """`users(token)` logs somebody in; an error in the JavaScript console of their page fails the test."""
+    """`users(token)` returns a page of that user, logged in; an error in its JavaScript console fails the test."""
     contexts, complaints = [], []
 
     def log_in(token: str, **options: Any) -> Any:
@@ -69,7 +69,7 @@ SCREEN = {"width": 1280, "height": 900}
 
 
 def find(page: Any, words: str, name: str) -> None:
-    """The list follows the store within seconds."""
+    """Find a person and open their page. Reload until the list, which follows the store within seconds, has them."""
     page.get_by_label("A name, business, address").fill(words)
     page.get_by_role("button", name="Find").click()
     found = page.get_by_role("link", name=name, exact=True)
@@ -178,7 +178,7 @@ def test_somebody_is_suppressed_and_forgotten_and_whoever_did_it_logs_out(users:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_their_pages_are_accessible_and_as_wide_as_the_screen(users: Any, width: int, scheme: str) -> None:
-    # Axe is put into the page as a script, which its policy rightly refuses.
+    # Axe is injected as a script, which the page's content security policy would refuse.
     page = users(MIAS_TOKEN, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
     page.goto(f"/people/{ADA}")
     reminder = page.locator(".timeline a", has_text="Reminder 24h").get_attribute("href")

@@ -1,4 +1,4 @@
-"""A console over virtual time, whose store has whatever a test or a picture needs, in one process."""
+"""A console in virtual time, in one process, over a store that a test or a picture fills."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from services.simulation.engine import Simulation
 
 T = TypeVar("T")
 SETTINGS = Settings(secret_key="k" * 32, resend_api_key="re_none", sandboxed=frozenset({"notion"}), gateway_port=1)
-"""No gateway runs there."""
+"""Settings of the simulation and of the console. No gateway listens on port 1."""
 
 
 @asynccontextmanager
 async def playing(store_url: str, folder: Path) -> AsyncIterator[tuple[Simulation, ConsoleContext, str]]:
-    """A simulation, and a console over it with its address."""
+    """Yield (simulation, context of a console over it, URL of that console)."""
     campaign: Campaign = load_campaign("christmas_2025")
     client: redis.asyncio.Redis = connect_async(store_url)
     simulation = Simulation(client, campaign, SETTINGS, clock=VirtualClock())
@@ -57,7 +57,7 @@ async def playing(store_url: str, folder: Path) -> AsyncIterator[tuple[Simulatio
 
 
 async def beat(context: ConsoleContext) -> None:
-    """A worker is alive by the store's own clock, whatever the virtual one says, and the next page knows it."""
+    """Record a worker's heartbeat by the store's clock, not the virtual one, and refresh what the next page shows."""
     client = context.ledger.client
     seconds, micros = await client.time()
     await client.delete(keys.HEARTBEATS)
@@ -67,25 +67,25 @@ async def beat(context: ConsoleContext) -> None:
 
 
 class VirtualConsole:
-    """In a thread, since a browser is driven without asyncio."""
+    """A console whose event loop runs in another thread, because the browser is driven without asyncio."""
 
     def __init__(self, simulation: Simulation, context: ConsoleContext, url: str) -> None:
         self.simulation, self.context, self.url = simulation, context, url
         self._loop = asyncio.get_running_loop()
 
     def run(self, given: Coroutine[Any, Any, T]) -> T:
-        """Its result, from another thread."""
+        """Run a coroutine in the console's loop, from another thread. Return its result."""
         return asyncio.run_coroutine_threadsafe(given, self._loop).result(timeout=60)
 
     def soon(self, ms: int = 1_000) -> None:
-        """The workers do what is due until then; what one of them showed is read anew."""
+        """Let the workers do what is due in the next `ms`, then refresh what the next page shows."""
         self.run(self.simulation.run(until_ms=self.simulation.clock.now_ms() + ms))
         self.run(beat(self.context))
 
 
 @contextmanager
 def virtual_console() -> Iterator[VirtualConsole]:
-    """With a store of its own."""
+    """Start a console with a store of its own, and stop both at the end."""
     ready, ends = threading.Event(), threading.Event()
     found: list[VirtualConsole] = []
 

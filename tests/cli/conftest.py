@@ -17,7 +17,7 @@ SECRET_KEY = "k" * 32
 
 @pytest.fixture
 def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
-    """Run a command in an empty folder with nothing set: (exit status, stdout, stderr)."""
+    """Return a function that runs a command in an empty folder without settings: (exit status, stdout, stderr)."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
@@ -35,7 +35,7 @@ def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
 
 @pytest.fixture
 def own_ports(tmp_path):
-    """Settings of processes that start next to others: free ports, no two the same, and a folder of their own."""
+    """Return settings of processes that start next to others: distinct free ports, and a folder of their own."""
     names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **ports}
@@ -43,7 +43,7 @@ def own_ports(tmp_path):
 
 @pytest.fixture
 def run_command(advent, store_url):
-    """Runs commands with an empty store."""
+    """Return a function that runs a command with an initially empty store."""
 
     def run_command(*arguments):
         return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
@@ -53,7 +53,7 @@ def run_command(advent, store_url):
 
 @pytest.fixture
 def run_ledger(store_url, campaign):
-    """Runs a function with the ledger of that store."""
+    """Return a function that runs a coroutine function with the ledger of that store, and returns its result."""
 
     def does(scenario):
         async def data():
@@ -70,7 +70,7 @@ def run_ledger(store_url, campaign):
 
 
 class Gateway:
-    """Records what is posted, and responds with `status` and `answer`."""
+    """A stand-in for the gateway: records what is posted, and responds with `status` and `answer`."""
 
     def __init__(self):
         self.requests = []

@@ -1,4 +1,4 @@
-"""What a marketer does with a campaign before anybody gets it."""
+"""What a marketer does with a campaign before its first mail: list, create, check, send tests."""
 
 from __future__ import annotations
 

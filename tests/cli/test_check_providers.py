@@ -1,4 +1,4 @@
-"""What `advent check` finds at the providers, and fixes: each database by itself."""
+"""What `advent check` finds at the providers, and fixes in each Notion database separately."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""With a store of another format nothing starts; each command prints one line that says why."""
+"""With a store of another format, no process starts; each command prints one line that says why."""
 
 import json
 

@@ -18,7 +18,7 @@ ADA = "ada@example.com"
 
 @pytest.fixture
 def commands(advent, tmp_path, store_url, monkeypatch):
-    """Runs commands next to an `advent up` whose gateway and sandbox do not answer."""
+    """Return a function that runs commands next to an `advent up` whose gateway and sandbox do not respond."""
     monkeypatch.setattr(run_dir, "command_of", lambda pid: "advent: up")
     settings = Settings(testing_mode=True, campaign_speed=10, gateway_port=1, sandbox_port=2)
     running = RunInfo(

@@ -1,4 +1,4 @@
-"""`advent migrate`: which store, what it says, and the way back."""
+"""`advent migrate`: which store it migrates, what it prints, and `--restore`."""
 
 import json
 

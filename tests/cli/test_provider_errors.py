@@ -1,4 +1,4 @@
-"""A store that refuses the login is a wrong setting, not an outage: nothing starts, and one line says what to set."""
+"""A store that refuses the login is a wrong setting, not an outage: no process starts, and one line names the fix."""
 
 from __future__ import annotations
 

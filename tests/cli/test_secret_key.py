@@ -21,7 +21,7 @@ OLD, NEW = "o" * 32, "n" * 32
 
 @pytest.fixture
 def begun(store_url):
-    """A store that was begun with the old key."""
+    """A store that was first used with the old key."""
     with connect(store_url) as client:
         assert secret_key_matches(client, OLD)
     return store_url

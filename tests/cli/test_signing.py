@@ -11,7 +11,7 @@ OLD = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
 def curl(output):
-    """(headers, file, url) of a printed curl command, as a shell would read it."""
+    """Return (headers, file, url) of a printed curl command, as a shell would read it."""
     words = shlex.split(output.replace("\\\n", " "))
     assert words[0] == "curl"
     headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "--header")

@@ -1,4 +1,4 @@
-"""`advent signups` lists what is held, and releases or discards what a person chooses."""
+"""`advent signups` lists the held signups, and releases or discards the chosen ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HELD = {"ben": "v1", "cleo": "v2", "dora": None}
 
 @pytest.fixture
 def held(run_ledger) -> None:
-    """Ada was let through; three others are held, two of them of known visitors."""
+    """Ada's signup was accepted; three others are held, two of them from known visitors."""
 
     async def scenario(ledger: Ledger) -> None:
         bounded = Ledger(

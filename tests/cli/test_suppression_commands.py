@@ -1,4 +1,4 @@
-"""A person of the team suppresses, gives back and releases an address; Resend's own list follows."""
+"""A team member suppresses, unsuppresses and releases an address; Resend's own suppression list follows."""
 
 import asyncio
 import getpass
@@ -22,7 +22,7 @@ WHO = enrollment_id("christmas_2025", ADA)
 
 
 class SandboxThread:
-    """A sandbox in a loop of its own, because a command runs a loop itself."""
+    """A sandbox in a thread with its own event loop, because a command runs a loop itself."""
 
     def __init__(self):
         self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
@@ -125,7 +125,7 @@ def test_without_resend_the_address_is_suppressed_all_the_same(run_command, run_
     assert (status, output) == (0, f"{ADA} receives no further mail\n")
     assert errors == "advent: Resend's own suppression list was not changed (connect); repeat the command later\n"
     assert contact(run_command)["notes"] == []
-    # Given back it is only where Resend would not drop the mail.
+    # An address is unsuppressed only if Resend would not drop its mail.
     assert run_command("unsuppress", ADA, "--consent", "asked")[0] == 1
     assert contact(run_command)["suppressed"]["reason"] == "suppressed"
 
@@ -191,7 +191,7 @@ def test_without_resend_each_spelling_that_its_list_lacks_is_named(run_command, 
 
 @pytest.fixture
 def rehearsal(run_command, sandbox, monkeypatch):
-    """Commands in TESTING_MODE with a key of a Resend that counts as real."""
+    """Return a function that runs commands in TESTING_MODE, with a key for a Resend that counts as real."""
     given = {
         "TESTING_MODE": "true",
         "RESEND_API_KEY": API_KEY,

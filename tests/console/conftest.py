@@ -1,4 +1,4 @@
-"""A console on loopback with a virtual clock, and a browser in front of it, with or without the token."""
+"""Fixtures: a console on loopback with a virtual clock, and an HTTP client that acts as its browser."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass
 class Console:
-    """A running console, and one browser in front of it."""
+    """A running console, and an HTTP client that acts as its browser."""
 
     url: str
     context: ConsoleContext
@@ -72,12 +72,12 @@ class Console:
             return Answer(response.status, await response.text(), response.headers, response.cookies)
 
     async def get(self, path: str = "/", **options: Any) -> Answer:
-        """GET, after the status was refreshed."""
+        """Discard the cached status, then send a GET request."""
         self.context.status_cache.invalidate()
         return await self.request("GET", path, **options)
 
     async def post(self, path: str, *, token: str | None = None, headers: Any = None, **fields: str) -> Answer:
-        """A form of the overview, with its token unless another is given."""
+        """Post a form, with the form token of the overview unless `token` is given."""
         if token is None:
             token = (await self.get("/")).form_token
         return await self.request("POST", path, data={"form_token": token, **fields}, headers=headers or {})
@@ -96,8 +96,8 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
     async with AsyncExitStack() as stack:
 
         async def open_console(store_url: str, *, is_versioned: bool = False, **given: Any) -> Console:
-            """`is_versioned`: the campaign of the tests is in force from now on, as after a first start."""
-            # No gateway runs there.
+            """Start a console. `is_versioned`: put the campaign of the tests in force, as a first start does."""
+            # No gateway listens on port 1.
             defaults = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
             settings = Settings(**{**defaults, **given})
             client = connect_async(store_url)
@@ -132,19 +132,19 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
 
 @pytest.fixture
 async def console(opens: Opener, store_url: str) -> Console:
-    """Without a token, over the empty store."""
+    """A console without a token, over the empty store."""
     return await opens(store_url)
 
 
 @pytest.fixture
 async def guarded(opens: Opener, store_url: str) -> Console:
-    """With a token, and nobody logged in."""
+    """A console that requires a token; no user is logged in."""
     return await opens(store_url, console_token=TOKEN)
 
 
 @pytest.fixture
 def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
-    """The real actors over the same store."""
+    """The real actors in virtual time, over the store of the console."""
     settings = Settings(secret_key=SECRET_KEY, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, campaign, settings, clock=clock)
 
@@ -166,7 +166,7 @@ def own_store() -> Iterator[EmbeddedStore]:
 
 @pytest.fixture
 def edited_files(tmp_path: Path) -> Path:
-    """CAMPAIGNS_DIR of an author who has changed the subject of the fifth mail."""
+    """Return a CAMPAIGNS_DIR in which the subject of the fifth mail has been changed."""
     folder = tmp_path / "campaigns_dir" / "christmas_2025"
     shutil.copytree(Path(common.campaigns.__file__).parent / "christmas_2025", folder)
     body = folder / "en-CA" / "emails" / "5-case-study.md"

@@ -1,4 +1,4 @@
-"""Who may use the console, and what a page of another site cannot do."""
+"""Access to the console: tokens, logins, sessions, and forms that another site posts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON API does what the pages do, is described as it is, and asks for a token with the right role."""
+"""The JSON API does what the pages do, matches its description, and requires a token with the right role."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
 
 
 def fits(path: str, method: str, answer: Answer) -> bool:
-    """Whether an answer is as the description says."""
+    """Return whether a response matches the OpenAPI description."""
     described = describe()
     responses = described["paths"][path][method]["responses"]
     response = responses.get(str(answer.status), responses["default"])

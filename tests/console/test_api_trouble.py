@@ -1,4 +1,4 @@
-"""A program settles what waits for a person, as the pages do: failed jobs, held signups, unmarked calls."""
+"""The JSON API settles failed jobs, held signups and unmarked calls, as the pages do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign on one page: what is in force, where its people are, how its mail arrives, and what waits for a person."""
+"""A campaign's page: the version in force, where its people are, how its mail arrives, and what needs a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Dramatiq dashboard in the console, over real queues: it shows what is there, and its actions are safe."""
+"""The Dramatiq dashboard in the console, over real queues: it shows every job, and its actions are safe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.console.conftest import TOKEN, Answer, Console, Opener
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
 
-# Its own way of reading the clock, where a requeued job is shown.
+# The dashboard reads the clock by a deprecated function when it shows a requeued job.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -55,7 +55,7 @@ def job(console: Console, *, in_ms: int = 0) -> Job:
 
 
 def failed(broker: DurableRedisBroker, console: Console) -> str:
-    """A job of the send queue that failed with an internal error; its id in the store."""
+    """Make a job of the send queue fail with an internal error. Return its id in the store."""
     broker.schedule(job(console))
     broker.promote()
     consumer = broker.consume("send", prefetch=1, timeout=1)
@@ -73,7 +73,7 @@ def links(page: Answer) -> list[str]:
 
 
 def forms(page: Answer, action: str) -> list[dict[str, str]]:
-    """The hidden fields of each form that goes to this address."""
+    """Return the hidden fields of each form that posts to this action."""
     found = re.findall(rf'<form action="/dramatiq/{action}"(.*?)</form>', page.text, re.DOTALL)
     return [
         {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form)}
@@ -122,7 +122,7 @@ async def test_a_scheduled_job_without_a_body_is_counted_listed_and_shown(consol
     assert (page.status, STEP in page.text) == (200, True)
     [send] = [queue for queue in console.app[dashboard.DASHBOARD].app.iface.queues if queue.name == "send"]  # type: ignore[attr-defined]
     assert (send.jobs, send.jobs_delayed, send.jobs_dead) == (0, 1, 0)
-    # When it was made is kept nowhere.
+    # Only the body of a job says when the job was created.
     assert re.search(r"<time [^>]*>\s*unknown\s*</time>", (await console.get("/dramatiq/queues/send/delayed")).text)
 
 
@@ -272,7 +272,7 @@ async def test_without_the_package_the_page_says_how_to_install_it(
     assert "pip install --no-deps" in page.text
 
 
-# Safe for the ledger
+# The actions are safe for the ledger
 
 
 async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(

@@ -1,4 +1,4 @@
-"""Dead letters: shown with their reason, replayed or discarded by a click, and the result is shown."""
+"""Dead letters at the console: shown with their reason, replayed or discarded by a click, with the result shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DeadLetterMaker = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) -> DeadLetterMaker:
-    """Make Ada's first mail a dead letter, perhaps one of unknown outcome."""
+    """Return a function that makes Ada's first mail a dead letter, optionally one whose outcome is unknown."""
 
     async def make(reason: str = "validation_error", *, unknown_for_ms: int | None = None) -> Any:
         refused = [Permanent(reason, "<b>Invalid</b>", status=422)]
@@ -55,7 +55,7 @@ def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) 
 
 
 async def actions_of(console: Console) -> list[tuple[str, tuple[str, ...], str]]:
-    """What the action log says: (what, on, after)."""
+    """Return the entries of the action log, newest first, as (what, on, after)."""
     return [(one.what, one.on, one.after) for one in await console.context.ledger.action_log.newest(ActionFilter())]
 
 
@@ -213,7 +213,7 @@ async def test_many_are_shown_a_page_at_a_time(
 
 
 async def make_dead_letters(console: Console, simulation: Simulation, reasons: dict[str, str]) -> None:
-    """The second mail of each of these people is a dead letter for its reason."""
+    """Make the second mail of each person a dead letter. `reasons`: the reason, by address."""
     ledger = console.context.ledger
     for address, reason in reasons.items():
         await simulation.sign_up(Assessment(email=address, first_name="P", assessment_score=1))
@@ -321,7 +321,7 @@ async def test_those_that_are_ticked_are_discarded_only_after_a_second_click(
 
 
 async def ticks_of(console: Console) -> dict[str, str]:
-    """What the box of each dead letter sends, by its id."""
+    """Return the value that each dead letter's checkbox sends, by the id of the delivery."""
     values = re.findall(r'name="chosen" value="([^"]+)"', (await console.get("/dead-letters")).text)
     return {value.partition(" ")[2]: value for value in values}
 
@@ -449,7 +449,7 @@ async def test_the_groups_follow_what_others_decide_and_what_dies_meanwhile(
 
 
 async def list_of_three(console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> DeadLetterList:
-    """A list that has read three dead letters, and asks for the newest one only."""
+    """Return a list that has read three dead letters and, on a refresh, requests only the newest one."""
     monkeypatch.setattr(dead_letters, "ASKED", 1)
     await make_dead_letters(console, simulation, PEOPLE)
     letters = DeadLetterList(console.context.ledger)
@@ -458,7 +458,7 @@ async def list_of_three(console: Console, simulation: Simulation, monkeypatch: p
 
 
 async def die_at(console: Console, died_ms: dict[str, int]) -> None:
-    """The dead letters of these people died at these times, perhaps again."""
+    """Record that the second mails of these people became dead letters at these times, perhaps again."""
     await console.context.ledger.client.zadd(
         keys.DEAD, {second_mail_of(f"{name}@example.org"): at_ms for name, at_ms in died_ms.items()}
     )

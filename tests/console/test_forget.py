@@ -1,4 +1,4 @@
-"""Somebody is forgotten at the console: before the click it says what will happen, after it what did."""
+"""A person is forgotten at the console: a page says beforehand what will happen, and afterwards what happened."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def sandbox(clock: VirtualClock) -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def worker(simulation: Simulation, sandbox: RunningSandbox, ada: Assessment) -> AsyncIterator[Simulation]:
-    """A worker whose Resend list is the sandbox's, over HTTP. Ada signed up, and has rows in Notion."""
+    """A worker that uses the sandbox's suppression list over HTTP. Ada has signed up and has rows in Notion."""
     of = ResendSuppressionList(API_KEY, sandbox.resend_url, budget=Unlimited())
     simulation.world = replace(simulation.world, suppression_list=of)
     await simulation.sign_up(ada)
@@ -57,7 +57,7 @@ async def soon(worker: Simulation) -> None:
 
 
 async def forget(console: Console) -> Answer:
-    """The form of the person's page, as a browser sends it."""
+    """Submit the forget form of Ada's page, as a browser does."""
     page = (await console.get(f"/people/{ADA}")).text
     form = page.partition(f'action="/people/{ADA}/forget"')[2].partition("</form>")[0]
     fields = dict(re.findall(r'name="(form_token|job)" value="([^"]+)"', form))

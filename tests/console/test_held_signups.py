@@ -20,7 +20,7 @@ BEN = enrollment_id("christmas_2025", "ben@example.org")
 
 @pytest.fixture(autouse=True)
 async def held(simulation: Simulation, ada: Assessment) -> Ledger:
-    """Ada was let through; Ben, Cleo and Dora of one visitor are held."""
+    """Ada's signup was accepted; those of Ben, Cleo and Dora, from the same visitor, are held."""
     ledger = Ledger(
         simulation.ledger.client,
         campaign="christmas_2025",

@@ -1,4 +1,4 @@
-"""A user of the console asks a worker for something, and sees what came of it."""
+"""A user of the console requests a job from a worker, and sees its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The overview: whether all is well, the counts, and what it says when it does not know."""
+"""The overview: whether all is well, the counts, and what it says when the state is unknown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def beat(console: Console, *, silent_ms: int = 0) -> None:
 async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
-    await beat(console)  # The heartbeat of the simulated worker is from the end of time, as from a clock that was set.
+    await beat(console)  # The simulated worker's heartbeat is far in the future, as after a clock was set back.
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 

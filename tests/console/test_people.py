@@ -1,4 +1,4 @@
-"""The list of people: who is found by what, in which order, and what leaves the console as CSV."""
+"""The list of people: search, filters, sort orders, and the download as CSV."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def id_of(address: str) -> str:
 
 @pytest.fixture
 async def known(console: Console, simulation: Simulation) -> Simulation:
-    """Three people, half a day apart, the first of whom signed up first."""
+    """Three people who signed up half a day apart, in the order of PEOPLE."""
     for address, (name, business) in PEOPLE.items():
         person = Assessment(email=address, first_name=name, business_name=business, assessment_score=38, red_systems=2)
         await simulation.sign_up(person)
@@ -50,7 +50,7 @@ async def known(console: Console, simulation: Simulation) -> Simulation:
 
 
 async def shown(console: Console, query: str) -> list[str]:
-    """First names in the order of the page."""
+    """Return the first names that the page shows, in its order."""
     page = (await console.get(f"/people{query}")).text
     names = [name for name, _ in PEOPLE.values() if f">{name}</a>" in page]
     return sorted(names, key=lambda name: page.index(f">{name}</a>"))
@@ -245,7 +245,7 @@ async def test_a_store_that_lost_its_changes_is_read_anew(console: Console, know
 
 @pytest.fixture
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A console that has not come to anybody yet."""
+    """The console has not read its list of people yet."""
 
     async def refresh(_people: PeopleList) -> None:
         return

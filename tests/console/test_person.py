@@ -89,7 +89,7 @@ async def test_names_are_text_and_never_markup(console: Console, simulation: Sim
 
 
 async def decide(console: Console, action: str, **fields: str) -> str:
-    """The words of the next page."""
+    """Post this action about Ada. Return the text of the next page."""
     page = await console.get(f"/people/{ADA}")
     answer = await console.post(f"/people/{ADA}/{action}", token=page.form_token, **fields)
     assert answer.status == 303, answer.text

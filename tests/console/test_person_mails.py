@@ -34,7 +34,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 BORIS = enrollment_id("christmas_2025", "boris@example.org")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 SUBJECT = "what to prepare (not much)"
-"""How that of the first reminder ends."""
+"""How the subject of the first reminder ends."""
 FIRST = f"/people/{ADA}/mails/step-1"
 
 
@@ -50,7 +50,7 @@ async def soon(simulation: Simulation) -> None:
 
 
 async def text_of(console: Console, path: str) -> str:
-    """With its characters as a reader sees them, in one line."""
+    """Return the page in one line, with HTML entities decoded."""
     answer = await console.get(path)
     assert answer.status == 200, answer.text
     return " ".join(html.unescape(answer.text).split())
@@ -126,7 +126,11 @@ async def test_a_mail_that_was_sent_is_also_shown_as_it_would_be_sent_now(
 async def test_a_mail_to_come_counts_the_weeks_from_the_day_that_it_is_where_their_calls_are(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
-    """Where no signup names a zone: Sunday evening in Toronto is Monday in Auckland, two weeks before the rush."""
+    """
+    The signup names no time zone, so the zone of the booking counts.
+
+    Sunday evening in Toronto is Monday in Auckland, two weeks before the rush.
+    """
     clock, earliest = simulation.clock, "Switch on reminders"
     clock.move_to(round(datetime.fromisoformat("2025-11-25T18:00-05:00").timestamp() * 1000))
     await simulation.book(ada.email, clock.now_ms() + 9 * DAY_MS, uid="uid-ada", timezone="Pacific/Auckland")
@@ -144,7 +148,7 @@ async def test_a_mail_to_come_counts_the_weeks_from_the_day_that_it_is_where_the
 
 @pytest.fixture
 async def booked(signed_up: Simulation) -> DeliveryId:
-    """Ada has a call in four days; the id of its first reminder."""
+    """Ada has a call in four days. Return the id of its first reminder."""
     start_ms = signed_up.clock.now_ms() + 4 * DAY_MS
     await signed_up.book("ada@example.org", start_ms, uid="uid-ada", first_name="Ada", timezone="America/Vancouver")
     await soon(signed_up)
@@ -223,7 +227,7 @@ async def test_somebody_who_only_booked_has_a_page_with_mails_and_actions(
 async def texted(
     console: Console, store, campaign: Campaign, tmp_path_factory: pytest.TempPathFactory, ada: Assessment
 ) -> tuple[Simulation, int, str]:
-    """Ada has a call in four days, and gets SMS; when it begins, and the id of the one a day before."""
+    """Ada has a call in four days, and gets SMS. Return (simulation, start of the call, id of the 24h SMS)."""
     texting = texting_campaign(tmp_path_factory.mktemp("campaigns"))
     settings = Settings(secret_key=SECRET_KEY, sandboxed=frozenset({"resend", "notion", "twilio"}))
     simulation = Simulation(store, texting, settings, clock=console.clock)
@@ -271,7 +275,7 @@ async def test_a_reminder_by_sms_is_not_sent_now_in_quiet_hours(
 
 
 class Pausing:
-    """Calls the other one after something happened first."""
+    """A callable that awaits `first` before each call of the original."""
 
     def __init__(self, call: Callable[..., Awaitable[Any]], first: Callable[[], Awaitable[None]]) -> None:
         self._call, self._first = call, first
@@ -295,7 +299,7 @@ async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_see_it(
     moment: str,
     together: bool,
 ) -> None:
-    """The mail is due: one clicks *skip*, one *send now*, and the worker goes on when both were answered."""
+    """The mail is due. One user clicks *skip*, another *send now*; the worker continues after both responses."""
     second, pages = DeliveryId(f"{ADA}/step-2"), {}
     signed_up.clock.move_to(signed_up.clock.now_ms() + DAY_MS)
     token = (await console.get("/")).form_token

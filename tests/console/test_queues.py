@@ -1,4 +1,4 @@
-"""Queues, workers and failed jobs on a page of our own: requeue and delete do what they say, once, and are recorded."""
+"""The console's page of queues, workers and failed jobs: requeue and delete take effect once and are logged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fail(
     step: str = STEP,
     actor: str = "send",
 ) -> str:
-    """A job of the queue that is called as its actor fails with an internal error; its id."""
+    """Make a job fail with an internal error, in the queue that is named after its actor. Return its id."""
     broker.schedule(Job(id=step, actor=actor, args=(step,), due_ms=broker.clock.now_ms()))
     broker.promote()
     consumer = broker.consume(actor, prefetch=1, timeout=1)
@@ -168,7 +168,7 @@ async def test_who_may_only_look_sees_no_form_and_is_refused(
 
 
 def fail_many(broker: DurableRedisBroker) -> None:
-    """Three of one error and one of another, and one of another actor."""
+    """Make five jobs fail: of `send`, three with one error and one with another; of `classify`, one."""
     for number in range(3):
         fail(broker, step=f"enr_{'a' * 16}/step-{number}", traceback="Traceback\n  there\nKeyError: 'step'\n")
     fail(broker, step=f"enr_{'b' * 16}/step-1", traceback="Traceback\nValueError: no hour")

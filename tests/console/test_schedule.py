@@ -1,4 +1,4 @@
-"""What goes out next, and what pausing and resuming does, said before it is done."""
+"""The schedule: which mails come next, and what a pause or a resume will do, shown before the click."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_hours_end_in_24_hours_and_the_days_after_fourteen() -> None:
 
 
 def test_what_is_due_in_less_than_24_hours_is_in_one_of_the_hours() -> None:
-    """Who signed up a few minutes ago gets the second mail in the hour that begins before the 24 are over."""
+    """After a signup a few minutes ago, the second mail is due in the last hour that begins within 24 hours."""
     found = schedule_of([at(24.4), at(24.6)], now_ms=NOON_MS + HOUR_MS // 2)
 
     assert [span.number for span in found.hours if span.number] == [1]
@@ -71,7 +71,7 @@ def test_what_is_due_in_less_than_24_hours_is_in_one_of_the_hours() -> None:
 
 
 def test_a_mail_about_midnight_is_counted_once() -> None:
-    """Of a pace at which the steps after the next one come within a day."""
+    """At this pace, the steps after the next one also come within a day."""
     cadence = Cadence((0, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS), HOUR_MS)
     midnight_ms = NOON_MS - NOON_MS % DAY_MS + DAY_MS
     signed_up_ms = midnight_ms - 5 * HOUR_MS // 2
@@ -85,7 +85,7 @@ def test_a_mail_about_midnight_is_counted_once() -> None:
 
 
 def listed(*, signed_up_ms: int, next_due_ms: int) -> ListedPerson:
-    """Somebody whose second mail is the next one."""
+    """Return a person whose next mail is the second."""
     return ListedPerson(
         id=ADA,
         campaign="c",

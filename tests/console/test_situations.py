@@ -1,6 +1,7 @@
 """
-Seventeen situations, made on purpose: the console, `advent health`, `advent status`, the ping outside and the metrics
-say the same of each.
+Seventeen situations, each made on purpose.
+
+The console, `advent health`, `advent status`, the healthcheck ping and the metrics agree about each.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 @dataclass
 class Gateway:
-    """Answers `/ready` as a gateway does whose spool holds so many events."""
+    """A stand-in that answers `/ready` like a gateway with `spool_events` events in its spool."""
 
     port: int = 0
     spool_events: int = 0
@@ -53,7 +54,7 @@ class Gateway:
 
 @dataclass
 class System:
-    """A store with one worker, a gateway and a console, by one virtual clock."""
+    """A store with one worker, a gateway and a console, on one virtual clock."""
 
     store: EmbeddedStore
     gateway: Gateway
@@ -69,7 +70,7 @@ class System:
         return self.console.context.ledger
 
     async def beat(self, *, silent_ms: int = -MINUTE_MS) -> None:
-        """Its worker's heartbeat, of a minute ahead; and that the store's clock is as far ahead of the virtual one."""
+        """Record a heartbeat, by default a minute ahead, and how far the store's clock is ahead of the virtual one."""
         seconds, micros = await self.ledger.client.time()
         store_ms = seconds * 1000 + micros // 1000
         await self.ledger.client.zadd(keys.HEARTBEATS, {"w1": store_ms - silent_ms})
@@ -81,7 +82,7 @@ class System:
             accepted = await self.ledger.signups.accept(person, webhook_id=f"signup:{address}", received_ms=self.now_ms)
             enrollment = await self.ledger.enrollments.get(accepted.enrollment_id)
             await self.ledger.signups.enroll(enrollment, now_ms=self.now_ms, announce=False)
-        for name in (".DQ", ".DQ.msgs"):  # Classified already.
+        for name in (".DQ", ".DQ.msgs"):  # They are enrolled already, so no classify job waits.
             await self.ledger.client.delete(keys.ready("classify") + name)
         await self.ledger.client.delete(keys.CHANGED)
 
@@ -186,7 +187,7 @@ async def calcom_refused(system: System) -> None:
 
 
 async def files_not_applied(system: System) -> None:
-    """Another console put other texts in force than this one's files have."""
+    """Another console puts a version in force whose texts differ from this console's files."""
     versions, key = system.console.context.versions, system.campaign.key
     in_force = (await system.ledger.versions.in_force())[key].version
     entry = LogEntry(version="another", source=in_force, action="apply", by="mia", at_ms=system.now_ms)
@@ -202,7 +203,7 @@ async def nobody_yet(system: System) -> None:
 
 @dataclass(frozen=True)
 class Situation:
-    """`aspect`: which finding says it, "" for none; `is_silent`: whether the ping outside stops."""
+    """`aspect`: the finding that reports it, "" for none; `is_silent`: whether the healthcheck ping stops."""
 
     make: Callable[[System], Awaitable[None]]
     aspect: str
@@ -303,12 +304,12 @@ async def assert_ping_and_metrics_agree(system: System, situation: Situation) ->
 
 
 def without_age(sentence: str) -> str:
-    """They are not asked in the same second."""
+    """Remove the age of the last heartbeat, because the sentences are not read in the same second."""
     return re.sub(r"of \d+ s ago", "of a while ago", sentence)
 
 
 async def run(command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-    """Exit status, and what it printed as JSON. In a thread: a command has an event loop of its own."""
+    """Run a command in a thread, because it has an event loop of its own. Return (exit status, its JSON output)."""
     status = await asyncio.to_thread(main, [command, "--json"])
     text = capsys.readouterr().out
     return status, json.loads(text) if text else None

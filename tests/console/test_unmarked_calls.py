@@ -1,4 +1,4 @@
-"""Somebody of the team says how a call went that nobody has marked, and is told before what follows from it."""
+"""A team member marks how an unmarked call went; the page says beforehand what follows from each mark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALL = booking_id("A")
 
 @pytest.fixture
 async def missed(simulation: Simulation, ada: Assessment) -> Simulation:
-    """Ada had a call, and a day after its end nobody had said how it went."""
+    """Ada had a call; a day after its end, nobody has reported how it went."""
     await simulation.sign_up(ada)
     start_ms = simulation.clock.now_ms() + DAY_MS
     await simulation.book(ada.email, start_ms, uid="A", first_name="Ada", title="<b>Call</b>")
@@ -96,7 +96,7 @@ async def test_a_call_that_took_place_is_settled_and_nobody_is_thanked(console: 
 async def test_of_two_clicks_the_first_one_counts_and_the_second_says_so(
     console: Console, missed: Simulation, second: str
 ) -> None:
-    """Also before a worker has looked at the first one, and where two people say different things."""
+    """This also holds before a worker has processed the first click, and when two users choose different marks."""
     first = await mark(console, "no-show")
     again = await mark(console, second)
     await soon(missed, 3 * HOUR_MS)

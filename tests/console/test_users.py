@@ -1,4 +1,4 @@
-"""Named users: who may look, who may act, and what the action log says of whom."""
+"""Named users: their roles, their sessions, and their names in the action log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def users() -> Users:
 @pytest.fixture
 async def team(opens: Opener, store_url: str, users: Users) -> Console:
     console = await opens(store_url, console_users=",".join(user.line for user, _ in users.values()))
-    # A store that no worker has worked on may have forgotten logouts: nobody's cookie of another console counts there.
+    # A store without a generation may have lost logouts, so a console accepts no cookie of another console there.
     await console.context.ledger.generations.begin(Generation(id="a", mark=1, at_ms=console.clock.now_ms()))
     return console
 
@@ -228,7 +228,7 @@ async def test_an_address_leads_to_what_was_done_to_its_owner_and_stands_in_no_u
     await team.log_in(users["ron"][1])
 
     async def look_for(who: str) -> tuple[bool, bool]:
-        """Whether the page has either action."""
+        """Return whether the page shows the action on Ada, and whether it shows the one on all people."""
         token = (await team.get("/actions")).form_token
         answer = await team.post("/actions", token=token, on=who, what="pause")
         assert (answer.status, "@" in answer.location, "%40" in answer.location) == (303, False, False)

@@ -1,4 +1,4 @@
-"""Another version of a campaign is put in force from the console: planned first, refused when it is not that one."""
+"""Another version is put in force from the console: planned first, and refused if it is not the planned one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture
 async def under_way(simulation: Simulation, ada: Assessment) -> Simulation:
-    """Ada has had the first mail."""
+    """Ada has received the first mail."""
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
     return simulation
@@ -40,7 +40,7 @@ async def under_way(simulation: Simulation, ada: Assessment) -> Simulation:
 
 @pytest.fixture
 def edited(campaign: Campaign) -> Campaign:
-    """The subject of the fifth mail is another one."""
+    """The campaign with another subject for the fifth mail."""
     return campaign_of(edits.subject(campaign.compiled))
 
 
@@ -48,19 +48,19 @@ def edited(campaign: Campaign) -> Campaign:
 async def author(
     opens: Opener, store_url: str, under_way: Simulation, edited: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> Console:
-    """The campaign of the tests is in force, and an edited one is as if on the console's disk."""
+    """A console with the campaign of the tests in force; `edited` stands in for the files on its disk."""
     use_files(monkeypatch, edited)
     return await opens(store_url, is_versioned=True)
 
 
 @pytest.fixture
 async def with_files(opens: Opener, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
-    """The campaign of the tests is in force, and an edited one is on the console's disk."""
+    """A console with the campaign of the tests in force, and an edited one on its disk."""
     return await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
 
 
 def use_files(monkeypatch: pytest.MonkeyPatch, files: Campaign) -> None:
-    """As if these were on the console's disk."""
+    """Make every console read this campaign as if it were on its disk."""
 
     async def read(_files: CampaignFiles, _key: str) -> Campaign:
         return files
@@ -80,7 +80,7 @@ async def followed(console: Console) -> None:
 
 
 async def apply(console: Console, campaign: Campaign) -> str:
-    """Put the files in force; what the next page says."""
+    """Put the files in force. Return the text of the next page."""
     files = await console.context.campaign_files.read(KEY)
     fields = {"from": campaign.version, "to": files.version}
     answer = await console.post(f"{PAGE}/apply", **fields)

@@ -78,7 +78,7 @@ class Gateway:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def headers(self, body: bytes, *, id: str | None = None, at_s: int | None = None, by: str = "") -> dict[str, str]:
-        """The headers of a signed request, made by the package that the website uses."""
+        """Return the headers of a request that is signed by the package that the website uses."""
         seconds = self.clock.now_ms() // 1000 if at_s is None else at_s
         message_id = id or f"auto_{next(self.numbers)}"
         signature = Webhook(by or self.secret).sign(message_id, datetime.fromtimestamp(seconds, UTC), body.decode())
@@ -109,7 +109,7 @@ class Gateway:
                 await asyncio.sleep(0.01)
 
     async def key_count(self) -> int:
-        """The number of keys in the store, without those that every gateway writes: fingerprint, format, versions."""
+        """Count the keys in the store, except those that every gateway writes: fingerprint, format, versions."""
         campaign = self.context.intake.ledger.campaign
         own = (keys.SECRET_KEY, keys.FORMAT, keys.IN_FORCE, keys.versions(campaign), keys.version_log(campaign))
         both = await self.store.pipeline(transaction=True).dbsize().exists(*own).execute()

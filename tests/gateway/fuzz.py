@@ -80,7 +80,7 @@ def report(sent: Counter[tuple[str, int]], passed_s: float) -> None:
 
 @contextmanager
 def gateway(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(URL, log file) of a gateway process, which ends with the block, as does its store."""
+    """Yield (URL, log file) of a gateway process. The process and its store end with the block."""
     store, (port,) = EmbeddedStore(folder / "store"), free_ports(1)
     store.start()
     given = {name.upper(): str(value) for name, value in GIVEN.items()}

@@ -67,7 +67,11 @@ VALUES = st.recursive(
 
 @dataclass
 class Fuzz:
-    """`now_s`: the gateway's clock. `sent` counts responses by kind of request and status."""
+    """
+    A client that sends generated, mutated and wrongly signed requests.
+
+    `now_s`: the gateway's clock. `sent` counts responses by kind of request and status.
+    """
 
     url: str
     now_s: Callable[[], int]
@@ -106,7 +110,7 @@ class Fuzz:
                     self._case(case)
 
     def mutated(self, kind: str) -> None:
-        """Send one recorded payload with parts replaced, in every way."""
+        """Send one recorded payload with parts replaced, signed in all ways."""
         payload = self._mutated(self.random.choice(list(ORIGINALS[kind])))
         self.all_ways(kind, json.dumps(payload).encode())
 
@@ -121,7 +125,7 @@ class Fuzz:
         self.webhook(kind, "unsigned", broken + b" ", signed)
 
     def webhook(self, kind: str, how: str, body: bytes, headers: dict[str, str]) -> None:
-        # From many sources, so that the response is the refusal and not a 429.
+        # The source varies, so that the signature is refused before the limit gives a 429.
         source = self.random.choice([self._address(), self._address(), self._header(), "198.51.100.7"])
         status = self.send("POST", PATHS[kind], body, {**headers, "X-Forwarded-For": source})
         self.sent[how, status] += 1
@@ -129,7 +133,7 @@ class Fuzz:
             assert 400 <= status < 500, f"unsigned, and answered with {status}: {kind} {body!r} {headers}"
 
     def wrong(self, kind: str, body: bytes, signed: dict[str, str]) -> Iterator[dict[str, str]]:
-        """Headers with which this body must be refused."""
+        """Yield headers with which this body must be refused."""
         now_s = self.now_s()
         yield {name: value for name, value in signed.items() if "signature" not in name.lower()}
         yield headers_for(kind, body, WRONG_SECRETS, now_s=now_s)
@@ -155,7 +159,7 @@ class Fuzz:
         self.sent["other paths", self.send(method, path, body, {"X-Odd": self._header()})] += 1
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> int:
-        """The status of the response; 0 when the gateway closed the connection. Raises AssertionError for a 5xx."""
+        """Return the response's status, or 0 if the gateway closed the connection. Raises AssertionError for a 5xx."""
         if self._wire is None:
             parts = urlsplit(self.url)
             self._wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
@@ -235,7 +239,7 @@ class Fuzz:
 
 
 def examples_of(strategy: Any, number: int, *, at: int) -> list[Any]:
-    """Examples of a strategy, the same for the same seed."""
+    """Return examples of a strategy: the same for the same seed."""
     found: list[Any] = []
 
     @given(strategy)

@@ -1,4 +1,4 @@
-"""The requests of Cal.com and Resend, signed as they sign them."""
+"""Requests of Cal.com and Resend, signed as the real providers sign theirs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNING = Settings(**SECRETS)
 
 
 def fixture(name: str) -> dict[str, Any]:
-    """A recorded payload of Cal.com: `booking_created`, `ping`, …"""
+    """Return a recorded payload of Cal.com: `booking_created`, `ping`, …"""
     payload: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
     return payload
 

@@ -1,4 +1,4 @@
-"""One log line a request, with ids and no personal data."""
+"""The access log: one line a request, with ids and no personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for all three webhooks: signatures, limits of size and time, security headers."""
+"""Rules of all three webhooks: signatures, limits of size and time, security headers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def posts(gateway: Gateway, kind: str, body: bytes, **more: str) -> Answer
 
 
 async def wire(gateway: Gateway, *pieces: bytes, pause_s: float = 0) -> bytes:
-    """The response to these bytes, sent piece by piece, until the gateway closes the connection."""
+    """Send these bytes piece by piece. Return the response once the gateway has closed the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     answer = asyncio.create_task(reader.read())
     for piece in pieces:
@@ -52,7 +52,7 @@ async def wire(gateway: Gateway, *pieces: bytes, pause_s: float = 0) -> bytes:
         async with asyncio.timeout(60):
             return await answer
     except ConnectionError:
-        return b""  # A piece was on its way when the gateway had had enough.
+        return b""  # The gateway closed the connection while a piece was on its way.
     finally:
         writer.close()
         await asyncio.wait([asyncio.create_task(writer.wait_closed())])
@@ -125,7 +125,7 @@ async def test_a_body_that_is_not_an_object_is_refused(gateway: Gateway, kind: s
 
     assert (await gateway.request("POST", PATHS[kind], data=body, headers=signed)).status == status
     kept = await gateway.context.intake.ledger.unread_bookings.read_all()
-    # Cal.com does not send it again, so it waits for a person; nothing else is stored.
+    # Cal.com does not send the event again, so it is stored for a person; nothing else is stored.
     assert len(kept) == (kind == "calcom")
     assert await gateway.key_count() == 2 * len(kept)
 

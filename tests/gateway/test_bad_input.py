@@ -32,7 +32,7 @@ UNUSABLE = [
 WRONG = [
     *(("assessment_score", value) for value in ("72 %", "", True, -1, 101, 100.5, [], {}, 10**400)),
     *(("first_name", value) for value in ("", " \n ", 7, "\udfff")),
-    # What a form lets through and nobody sees.
+    # Invisible characters, which a form accepts.
     *(("first_name", value) for value in ("\u200b", "\u00ad \u202e", "\u200d", "\ue000", "\ufffe")),
     *(
         ("email", value)

@@ -344,7 +344,7 @@ NUMBER = "+1 (416) 555-0100"
 
 
 def chosen(value: Any, **more: Any) -> dict[str, Any]:
-    """The answer to the form that says how the call takes place."""
+    """Return the answer to the form's question how the call takes place."""
     return {"responses": {"location": {"label": "location", "value": value}, **more}}
 
 
@@ -438,7 +438,7 @@ async def test_event_types_can_be_restricted(
     answer = await post_calcom(gateway, fixture("booking_created"))
 
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
-    # It does not name its type: it concerns a booking that counted before, or an unknown one.
+    # This event does not name its type: it concerns a booking that counted before, or an unknown one.
     assert (await post_calcom(gateway, fixture("no_show_updated"))).status == 202
 
 

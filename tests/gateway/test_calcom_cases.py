@@ -1,4 +1,4 @@
-"""Bookings of the field: what cannot be used costs nobody their call, and what cannot be read waits for a person."""
+"""Bookings as real forms send them: unusable fields never cost a call; unreadable events wait for a person."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ async def test_what_can_be_read_or_is_absent_is_not_noted(gateway: Gateway, sent
 
 
 async def dropped(gateway: Gateway, payload: dict[str, Any], field: str) -> tuple[list[str], float]:
-    """The fields that a booking's timeline notes, and by how much the counter of this one rose."""
+    """Post a booking. Return the fields that the timeline notes, and by how much the counter of `field` rose."""
     counter = metrics.FIELDS_DROPPED.labels(field)._value
     before = counter.get()
     assert (await post_calcom(gateway, payload)).status == 202

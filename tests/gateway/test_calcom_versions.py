@@ -1,4 +1,4 @@
-"""Cal.com's webhooks of both versions say the same; the later one brings invitations, which nobody needs here."""
+"""Both versions of Cal.com's webhooks say the same; the later one adds invitations, which are not needed here."""
 
 from __future__ import annotations
 

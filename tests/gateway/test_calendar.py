@@ -1,4 +1,4 @@
-"""The link in a guest's reminder: their call as it stands now, for them alone."""
+"""The calendar link in a guest's reminder: it shows the current state of their own call, and of no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The due times of a campaign count from the gateway's clock, which therefore follows the store's."""
+"""The gateway's clock follows the store's, because the due times of a campaign count from it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_a_gateway_starts_without_its_store(opens: Opener, own_store: Embe
 
 
 class SetClock(SystemClock):
-    """A process whose time the store has corrected, on a machine whose own clock is right for those who sign."""
+    """A clock that the store has set an hour ahead, on a machine whose own clock agrees with those of the signers."""
 
     def now_ms(self) -> int:
         return super().now_ms() + 3_600_000

@@ -1,4 +1,4 @@
-"""Signups of real forms: a detail that cannot be used costs nobody their place, and says so on the timeline."""
+"""Signups of real forms: a detail that cannot be used never costs a signup, and is noted on the timeline."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ async def test_a_hostile_signup_is_taken_or_refused_by_name(gateway: Gateway, wh
 
     assert answer.status == 202
     name = (await enrolled(gateway, answer)).assessment.first_name
-    # A spreadsheet's formula is executed by no mail, page or title, and holds nothing that somebody could click.
+    # A spreadsheet's formula may stay: no mail, page or title executes it, and it holds nothing to click.
     assert name in ("", "adA", "=cmd|' /C calc'!A0"), "links, domains and markup are no name"
 
 

@@ -20,7 +20,7 @@ def a_signup(
 
 
 async def answers(gateway: Gateway, wire: bytes, number: int) -> tuple[list[tuple[str, dict[str, str], bytes]], bool]:
-    """(`number` responses as (status line, headers, body), whether the connection stays open after them)."""
+    """Return (`number` responses as (status line, headers, body), whether the connection then stays open)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     writer.write(wire)
     found = []

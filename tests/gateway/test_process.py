@@ -25,7 +25,7 @@ pytestmark = pytest.mark.acceptance
 
 
 class Gateway:
-    """`python -m services.gateway`, and its address."""
+    """A process of `python -m services.gateway`, and its address."""
 
     def __init__(self, store_url: str, folder: Path, **environment: str) -> None:
         with socket.socket() as free:
@@ -54,7 +54,7 @@ class Gateway:
                 await asyncio.sleep(0.02)
 
     async def refuses(self, http: aiohttp.ClientSession) -> None:
-        """Wait until it takes no more connections."""
+        """Wait until the gateway accepts no more connections."""
         while True:
             try:
                 async with http.get(self.url + "/health"):
@@ -63,7 +63,7 @@ class Gateway:
                 return
 
     def ended(self) -> tuple[int, str]:
-        """Exit status, and what it said."""
+        """Wait for the end of the process. Return (exit status, stderr)."""
         _, said = self.process.communicate(timeout=30)
         return self.process.returncode, said
 
@@ -139,7 +139,7 @@ async def test_sigterm_answers_requests_in_flight_and_exits_with_0(
             try:
                 status, _ = await sign_up(http, gateway, f"{name}{number}")
             except aiohttp.ClientError:
-                return  # No answer, no promise.
+                return  # Without a response, the signup was not accepted.
             assert status == 202
             accepted.add(f"{name}{number}")
 

@@ -29,13 +29,13 @@ async def gateway(opens: Opener, store_url: str) -> Gateway:
 
 
 def event(name: str, bounce: str | None = None, /, *, tags: Any = TAGS, **data: Any) -> dict[str, Any]:
-    """Resend's own example of this event, about Ada's first mail."""
+    """Return Resend's own example of this event, changed to be about Ada's first mail."""
     example = EVENTS[f"email.{name}", bounce]
     return {**example, "data": {**example["data"], "to": ["ada@example.org"], "tags": tags, **data}}
 
 
 async def accept_first_mail_of_ada(gateway: Gateway) -> None:
-    """Ada signs up, is classified, and Resend accepts her first mail."""
+    """Sign Ada up, enroll her, and record that Resend accepted her first mail."""
     await gateway.sign_up(person("ada", red_systems=1))
     ledger, now_ms = gateway.context.intake.ledger, gateway.clock.now_ms()
     enrollment = await ledger.enrollments.get(ADA)

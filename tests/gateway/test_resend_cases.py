@@ -1,4 +1,4 @@
-"""Feedback of the field: nobody who bounced for good is written to again, and nobody is given up for a full mailbox."""
+"""Feedback as Resend really sends it: a permanent bounce ends mail to an address, a full mailbox does not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def gateway(opens: Opener, store_url: str) -> Gateway:
 
 
 async def accepted(gateway: Gateway, who: str, *, mail_id: str) -> None:
-    """The provider accepts their first mail under this id."""
+    """Enroll this contact, and record that the provider accepted their first mail under `mail_id`."""
     ledger, now_ms, contact = gateway.context.intake.ledger, gateway.clock.now_ms(), EnrollmentId(who)
     enrollment = await ledger.enrollments.get(contact)
     assert enrollment is not None
@@ -50,7 +50,7 @@ async def accepted(gateway: Gateway, who: str, *, mail_id: str) -> None:
 
 @pytest.fixture
 def mailed(gateway: Gateway) -> Mailed:
-    """Signs somebody up; the provider accepts their first mail under this id."""
+    """Return a function that signs a contact up, has their first mail accepted, and returns the enrollment's id."""
 
     async def sign_up(address: str = "ada@example.com", *, mail_id: str = MAIL_ID) -> str:
         who = enrollment_id("christmas_2025", address)
@@ -183,7 +183,7 @@ async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counte
     await mailed(mail_id="another")
     before = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
     reported = case("r09")
-    reported["data"] |= {"to": ["ada@example.com", "somebody@example.com"]}  # Nobody knows who of them bounced.
+    reported["data"] |= {"to": ["ada@example.com", "somebody@example.com"]}  # It is unknown which of the two bounced.
     answers = [
         await post_resend(gateway, case("r09") | {"type": "email.delivered"}),
         await post_resend(gateway, reported),
@@ -216,7 +216,7 @@ SECOND = "new_year_2026"
 
 @pytest.fixture
 async def of_the_second(opens: Opener, store_url: str, campaign: Campaign) -> tuple[Gateway, str]:
-    """A gateway of two campaigns, and somebody who enrolled only in the second."""
+    """Return (gateway of two campaigns, id of an enrollment in the second only)."""
     gateway = await opens(store_url, campaigns=Campaigns(campaign, packaged_campaign(SECOND)), **SECRETS)
     body = json.dumps({"email": "ada@example.com", "first_name": "Ada", "team_size": 9}).encode()
     answer = await gateway.request(

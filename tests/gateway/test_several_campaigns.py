@@ -1,4 +1,4 @@
-"""`POST /webhook/signup/{campaign}`: each campaign with the fields that it declares, while it is open."""
+"""`POST /webhook/signup/{campaign}`: each campaign accepts the fields that it declares, while it is open."""
 
 from __future__ import annotations
 

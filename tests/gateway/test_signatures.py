@@ -22,7 +22,7 @@ KNOWN = "v1,Zy6+ffZTPkCz567oa9aIl9Psy3MXWnM1Ut1dSPc1kL4="
 
 
 def verify(signature: str, *, secrets: tuple[str, ...] = (KNOWN_KEY,), at: str = str(NOW_S), id: str = "msg_1") -> str:
-    """`verified`, or the detail of the problem."""
+    """Return `verified`, or the detail of the problem."""
     headers = CIMultiDict({"Webhook-Id": id, "WEBHOOK-TIMESTAMP": at, "webhook-signature": signature})
     try:
         StandardSignatures.of(secrets, allow_unsigned=False).verify(

@@ -1,4 +1,4 @@
-"""The fast reader of ordinary signups accepts nothing that the general one would refuse or change."""
+"""The fast reader of ordinary signups accepts nothing that the general reader would refuse or change."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def agrees(body: bytes) -> None:
     usual = read_ordinary_signup(body)
 
     if usual is not None:
-        # Distinguished by their form too: 2 is kept as 2, and 2.0 as 2.0.
+        # `repr` also tells 2 from 2.0: both readers must keep the number's form.
         assert repr(usual) == repr(parse_slowly(body))
 
 

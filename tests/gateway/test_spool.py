@@ -77,7 +77,7 @@ async def test_the_next_gateway_replays_the_spool_of_a_killed_one(
     await gateway.sign_up(person("boris"))
     await gateway.server.stop()
     with spooled(folder)[0].open("ab") as file:
-        file.write(b'{"crc32":"00000000","event":{"kind":"sig')  # What a power cut leaves of a third.
+        file.write(b'{"crc32":"00000000","event":{"kind":"sig')  # The part of a third event that a power cut leaves.
 
     other = await opens(own_store.url)
     assert other.context.intake.spool.events == 2

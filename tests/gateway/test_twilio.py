@@ -1,4 +1,4 @@
-"""What Twilio reports of an SMS, and what phones answer, is recorded once, in any order."""
+"""Twilio's reports about an SMS, and the answers of phones, are recorded once, in any order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def report(gateway: Gateway, status: str, code: int = 0) -> Answer:
 
 
 async def accepted(gateway: Gateway) -> None:
-    """Ada's reminder by SMS was accepted."""
+    """Record that Ada's reminder by SMS was accepted."""
     ledger, now_ms = gateway.context.intake.ledger, gateway.clock.now_ms()
     fields = {"campaign": "christmas_2025", "contact": WHO, "email": ADA, "uid": "A", "state": "booked"}
     fields |= {"received_ms": str(now_ms), "start_ms": str(START_MS), "address_hash": ledger.store.address_hash(ADA)}

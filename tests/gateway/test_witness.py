@@ -1,4 +1,4 @@
-"""What a gateway remembers of the store reaches workers that have no DATA_DIR of their own."""
+"""A gateway's witness of the store is published for workers that have no DATA_DIR of their own."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.sandbox.running import RunningSandbox, notion_sdk, resend_sdk_at, run
 
 @pytest.fixture
 async def run(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
-    """An empty sandbox that keeps nothing; Resend's SDK, which has one address a process, speaks to it."""
+    """An empty sandbox that stores nothing on disk; Resend's SDK, which has one address per process, points to it."""
     async with running() as started:
         resend_sdk_at(started, monkeypatch)
         yield started

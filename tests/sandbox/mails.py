@@ -1,4 +1,4 @@
-"""Ada's mail, and ways to send it."""
+"""Ada's mail, and helpers that send it."""
 
 from __future__ import annotations
 

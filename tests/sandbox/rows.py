@@ -1,4 +1,4 @@
-"""Rows of the sequence database, as short as a test wants them."""
+"""Helpers for short rows of the sequence database."""
 
 from __future__ import annotations
 

@@ -51,13 +51,13 @@ class RunningSandbox:
             return answer.status, await answer.json(content_type=None)
 
     async def resend(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, body and headers of a bare request to Resend, with the key unless `authorization` is given."""
+        """Send a request to Resend, with the key unless `authorization` is given. Return (status, body, headers)."""
         sent = {"authorization": f"Bearer {API_KEY}"} | _spelled(headers)
         async with self.http.request(method, self.resend_url + path, json=body, headers=sent) as answer:
             return answer.status, await answer.json(content_type=None), answer.headers
 
     async def notion(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """The same at Notion."""
+        """Send a request to Notion, with the token unless `authorization` is given. Return (status, body, headers)."""
         sent = {"authorization": f"Bearer {NOTION_TOKEN}", "notion-version": "2025-09-03"}
         sent = {name: value for name, value in (sent | _spelled(headers)).items() if value}
         async with self.http.request(method, f"{self.notion_url}/v1{path}", json=body, headers=sent) as answer:
@@ -80,7 +80,7 @@ async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[
 
 @asynccontextmanager
 async def notion_sdk(run: RunningSandbox, **options: Any) -> AsyncIterator[AsyncClient]:
-    """The real SDK, not retrying: the tests count requests."""
+    """Yield the real SDK, without retries because the tests count requests."""
     settings = {"auth": NOTION_TOKEN, "retry": False, "timeout_ms": 5_000, **options}
     # Loading the machine's certificates takes longer than a test does, and nothing here is encrypted.
     inner, logger = httpx.AsyncClient(verify=False, trust_env=False), logging.getLogger("notion_client.test")
@@ -92,7 +92,7 @@ async def notion_sdk(run: RunningSandbox, **options: Any) -> AsyncIterator[Async
 
 
 def resend_sdk_at(run: RunningSandbox, patch: pytest.MonkeyPatch) -> None:
-    """Points Resend's SDK here. It has one key, one address and one client a process; others may have set theirs."""
+    """Point Resend's SDK here. Its key, address and client are global to the process; other tests may have set them."""
     patch.setattr(resend, "api_key", API_KEY)
     patch.setattr(resend, "api_url", run.resend_url)
     patch.setattr(resend, "default_async_http_client", resend.HTTPXClient(timeout=60))

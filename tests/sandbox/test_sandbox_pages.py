@@ -87,7 +87,7 @@ async def test_a_mail_has_its_tabs_and_widths(run: RunningSandbox, query: str, s
 
 
 async def test_the_style_sheet_knows_each_width_of_a_mail(run: RunningSandbox) -> None:
-    """A frame without a rule is as narrow as the browser's own, whatever the page says."""
+    """Without a rule, a frame has the narrow default width of the browser, whatever the page says."""
     sheet, _ = await page(run, "/static/sandbox.css")
 
     assert {name: re.search(rf"iframe\.{name} {{ width: (\d+)px", sheet)[1] for name in WIDTHS} == {  # type: ignore[index]

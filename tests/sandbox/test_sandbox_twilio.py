@@ -21,7 +21,7 @@ NUMBER = "+14165550123"
 
 
 class Received:
-    """What a gateway would be posted."""
+    """A stand-in for the gateway: records each posted form, and whether its signature is right."""
 
     def __init__(self) -> None:
         self.forms: list[dict[str, str]] = []

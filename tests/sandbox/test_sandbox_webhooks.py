@@ -54,7 +54,7 @@ async def gateway() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def run(gateway: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
-    # The receiver's own clock judges the signature, so this one is the machine's.
+    # The SDK checks the signature's age by the machine's clock, so the sandbox needs that clock too.
     async with running(clock=SystemClock(), gateway_url=gateway.url, webhook_secret=SECRET) as started:
         resend_sdk_at(started, monkeypatch)
         started.sandbox.board.change({"webhooks": True})

@@ -53,7 +53,7 @@ class Up:
         return self
 
     def ends(self, number=None):
-        """(exit status, stdout, stderr) after this signal, or without one."""
+        """Send this signal, if any, and wait for the end. Return (exit status, stdout, stderr)."""
         if number is not None:
             self.process.send_signal(number)
         out, err = self.process.communicate(timeout=60)
@@ -72,7 +72,7 @@ def up(tmp_path):
 
 
 def eventually(question, *, within_s=60):
-    """The first true answer of `question`; fails after a time that only a fault can need."""
+    """Return the first true answer of `question`. Fail after `within_s`, which only a fault can need."""
     deadline = time.monotonic() + within_s
     while not (answer := question()):
         assert time.monotonic() < deadline, f"not within {within_s} s"

@@ -18,7 +18,7 @@ from common.store.errors import StoreError
 
 @pytest.fixture
 def directory(tmp_path_factory):
-    # pytest's own folders are deep: every test here also proves that a socket's short path is no limit.
+    # Longer than the path of a Unix socket may be: every test here also proves that this is no limit.
     return tmp_path_factory.mktemp("a-folder-whose-path-is-too-long-for-a-unix-socket-" * 2) / "with spaces" / "store"
 
 
@@ -188,7 +188,7 @@ def test_a_password_is_never_redacted_url():
 
 @contextlib.contextmanager
 def primary_with_sentinel(folder, data_port, sentinel_port):
-    """One primary called `main` on a TCP port, watched by one sentinel."""
+    """Run one primary called `main` on a TCP port, and one sentinel that watches it."""
     config = folder / "sentinel.conf"
     config.write_text(
         f"port {sentinel_port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor main 127.0.0.1 {data_port} 1\n"

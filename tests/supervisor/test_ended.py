@@ -1,4 +1,4 @@
-"""A process has ended only when it has released everything, its ports included."""
+"""A process counts as ended only when it has released everything, including its ports."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ STORE = "unix:///tmp/a-store-of-up"
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Announces an `advent up` with these settings; every pid counts as one."""
+    """Return a function that announces an `advent up` with these settings; every process id counts as one."""
     monkeypatch.setattr(run_dir, "command_of", lambda pid: "advent: up")
 
     own = RunDirectory(tmp_path)
@@ -33,7 +33,7 @@ def runs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def given(tmp_path):
-    """The settings of a command with these in its environment."""
+    """Return a function that loads the settings of a command with this environment."""
     return lambda **environ: load_settings({"DATA_DIR": str(tmp_path), **environ}, env_file=tmp_path / ".env")
 
 

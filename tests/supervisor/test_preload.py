@@ -1,4 +1,4 @@
-"""What the children of `advent up` share: memory that exists before the fork, and that they do not make again."""
+"""Memory that the children of `advent up` share: it is filled before the fork, and they do not fill it again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_gateway_does_not_build_again_what_reads_signups() -> None:
 
 
 def _printed(program: str) -> str:
-    """In a process of its own: this one has imported more than a child has."""
+    """Run a program and return its output. In another process, because this one has imported more than a child has."""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

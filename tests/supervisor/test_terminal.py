@@ -81,7 +81,7 @@ def test_a_folder_of_another_user_is_reported_as_unreadable(tmp_path, monkeypatc
     def forbidden(path, **_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "stat", forbidden)  # The tests may run as root, to whom nothing is forbidden.
+    monkeypatch.setattr(Path, "stat", forbidden)  # The tests may run as root, who may read everything.
 
     with pytest.raises(StoreError, match=r"cannot be read \(Permission denied\); run this as the user of `advent up`"):
         with_store_url(Settings(data_dir=tmp_path))

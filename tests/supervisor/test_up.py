@@ -158,7 +158,7 @@ def test_a_second_ctrl_c_stops_at_once(up):
     up.started(STUBBORN="worker")
     up.process.send_signal(signal.SIGINT)
     eventually((up.data_dir / "ended").exists)
-    time.sleep(1.05)  # A person who means it: within a second it counts as the same Ctrl-C.
+    time.sleep(1.05)  # Within a second, another signal counts as the same Ctrl-C.
 
     status, output, _ = up.ends(signal.SIGINT)
 
