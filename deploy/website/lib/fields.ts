@@ -103,7 +103,7 @@ export function id(value: unknown): string {
   return value;
 }
 
-/** Time zone and language of the browser, passed on unchanged, because the gateway reads more spellings than this file. */
+/** Time zone and language of the browser, passed on unchanged: the gateway reads more spellings than this file. */
 export function browserText(value: unknown): string | undefined {
   const text = oneLine(Array.isArray(value) ? value.join(",") : value, BROWSER_CHARACTERS_MAX);
   return text || undefined;
