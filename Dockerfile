@@ -6,14 +6,14 @@ ARG BASE_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae3
 
 FROM ${BASE_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# Two environments: /opt/build has pip and setuptools and stays behind, /opt/advent is copied into the image.
+# There are two environments: only /opt/advent is copied into the image; /opt/build, with pip and setuptools, is not.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/advent
 ENV PATH=/opt/build/bin:$PATH
 WORKDIR /src
 
-# Dependencies change seldom, our code often: two layers. Tracing is included, since nothing can be added to a read-only
-# root; without OTEL_EXPORTER_OTLP_ENDPOINT it is not imported. The dashboard declares older dependencies than ours and
-# works with ours; it imports only jinja2, which is installed.
+# Dependencies have their own layer, because they change less often than our code. Tracing is included, because nothing
+# can be added to a read-only root; without OTEL_EXPORTER_OTLP_ENDPOINT it is not imported. The dashboard declares older
+# dependencies than ours but works with ours; it imports only jinja2, which is installed.
 COPY deploy/constraints deploy/constraints
 RUN pip install --require-hashes --only-binary :all: --requirement deploy/constraints/installer.txt
 RUN pip --python /opt/advent/bin/python install --require-hashes --only-binary :all: \
@@ -33,7 +33,7 @@ ARG VERSION=unknown
 LABEL org.opencontainers.image.title="Advent" \
       org.opencontainers.image.description="A campaign engine: gateway, worker, console and sandbox" \
       org.opencontainers.image.version="${VERSION}"
-# Loopback would be the container's own; which of these ports is published is decided outside.
+# Loopback would be the container's own. Outside the container you decide which ports are published.
 ENV PATH=/opt/advent/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -49,12 +49,12 @@ RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensur
   && install --directory --owner 10001 --group 10001 --mode 0700 /data
 COPY --from=build /opt/advent /opt/advent
 COPY deploy/image/healthy /usr/local/bin/healthy
-# A number: Kubernetes cannot tell from a name that it is not root.
+# A number, because Kubernetes cannot tell from a name that the user is not root.
 USER 10001:10001
-# Nothing there is read as settings or executed; /data is writable for the processes.
+# /data is writable for the processes, but nothing in it is executed or read as settings.
 WORKDIR /
 EXPOSE 8000 8001 8002 9191
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["healthy"]
-# Every process is its own PID 1: each handles SIGTERM, and none leaves children behind.
+# Every process can be PID 1: each handles SIGTERM and leaves no children behind.
 ENTRYPOINT ["advent"]
 CMD ["gateway"]

@@ -1,4 +1,4 @@
-# Bare `make` lists what there is. Needs Python 3.11 or newer, git and make; everything else goes into .venv.
+# `make` without a target lists all targets. Needs Python 3.11 or newer, git and make; the rest is installed in .venv.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -15,26 +15,26 @@ PINNED := $(PIP) --require-hashes --requirement
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: $(VENV)/.runs ## everything, embedded and on the sandbox, at demonstration pace; Ctrl-C stops it
+up: $(VENV)/.runs ## run everything with an embedded store and the sandbox, at demonstration pace; Ctrl-C stops it
 	@for pair in TESTING_MODE=true CAMPAIGN_SPEED=10; do \
 		name=$${pair%%=*}; eval "given=\$${$$name+yes}"; \
 		[ -n "$$given" ] || grep -qs "^ *\(export  *\)\{0,1\}$$name *=" .env || export "$$pair"; \
 	done; exec $(BIN)/advent up
 
-# Where it is set, each process of pytest compiles every file again, and half of a minute is gone.
+# If it is set, each pytest process compiles every file again, which takes half a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Three on two processors: a third of the time is waiting, for a store or for real processes.
+# Three on two processors, because tests wait a third of the time for a store or for real processes.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
-test: $(VENV)/.tests ## every test but those of `acceptance` and `browser`; no network, no Docker, no account
+test: $(VENV)/.tests ## run all tests except `acceptance` and `browser`; no network, Docker or account needed
 	@$(PYTEST) -m 'not acceptance and not browser' $(ARGS)
 
-acceptance: $(VENV)/.tests ## long tests with real processes: kill -9, outages, failovers, installations, upgrades
+acceptance: $(VENV)/.tests ## run long tests with real processes: kill -9, outages, failovers, installations, upgrades
 	@$(MAKE) --no-print-directory $(VENV)/.stores || echo "other versions of the store cannot be had here"
 	@$(PYTEST) -m acceptance $(ARGS)
 
-check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spelling
+check: $(VENV)/.tests ## check format, lint (Python and Lua), types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo "cure: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -44,39 +44,39 @@ check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spe
 		else echo "the Lua scripts are not linted here: apt-get install lua-check"; fi
 	@echo "check: all well"
 
-docs: $(VENV)/.docs ## the documentation as a site in build/site, every link checked
+docs: $(VENV)/.docs ## build the documentation as a site in build/site and check every link
 	@# Not --quiet: it hides warnings from --strict, which then passes.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > $(VENV)/docs.out 2>&1 || { cat $(VENV)/docs.out; exit 1; }
 	@echo "docs: build/site/index.html"
 
-format: $(VENV)/.tests ## put the code in form
+format: $(VENV)/.tests ## format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 golden: $(VENV)/.tests ## accept new e-mail texts, after reading the difference
 	@$(BIN)/python -m tests.golden.accept && git --no-pager diff --stat -- tests/golden
 
-bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
+bench: $(VENV)/.tests ## measure speed, memory and lateness
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-outage: $(VENV)/.tests ## the store away for a minute while signups arrive: all answered, all carried out once
+outage: $(VENV)/.tests ## stop the store for a minute while signups arrive: all must be answered and applied once
 	@AWAY_S=$${AWAY_S:-60} $(BIN)/python -m pytest -q tests/store/test_away.py
 
-chaos: $(VENV)/.tests ## real processes, kill -9, faults, an independent count; SEED=7 PEOPLE=10000 KILLS=1000
+chaos: $(VENV)/.tests ## kill real processes while providers fail, then audit independently; SEED=7 PEOPLE=10000 KILLS=1000
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --people $(or $(PEOPLE),2000) --kills $(or $(KILLS),200) $(ARGS)
 
-mutants: $(VENV)/.tests ## faults planted in every Lua script: all have to be found; ARGS="claim freeze" for some
+mutants: $(VENV)/.tests ## plant faults in every Lua script; tests must find all; ARGS="claim freeze" for some
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-mutmut: $(VENV)/.mutants ## small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
+mutmut: $(VENV)/.mutants ## plant small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
 	@$(BIN)/python -m tests.mutants.python $(ARGS)
 
-browser: $(VENV)/.browser ## pages of console and sandbox in a real Chromium, which must be on this machine
+browser: $(VENV)/.browser ## test pages of console and sandbox in a real Chromium, which must be installed
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-website: $(VENV)/.runs ## the website's side, in Node against a running gateway
+website: $(VENV)/.runs ## test the website package, in Node against a running gateway
 	@deploy/website/run
 
-fuzz: $(VENV)/.tests ## 100,000 requests that nobody should send, ten minutes at most; ARGS="--seed 7 --requests 5000"
+fuzz: $(VENV)/.tests ## send 100,000 invalid requests, ten minutes at most; ARGS="--seed 7 --requests 5000"
 	@$(BIN)/python -m tests.gateway.fuzz $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
@@ -90,7 +90,7 @@ lock: $(VENV)/.lock ## renew deploy/constraints within the ranges of pyproject.t
 	@for group in dashboard stores; do \
 		$(COMPILE) --group $$group --no-deps --output-file $(PINS)/$$group.txt || exit; done
 
-clean: ## what can be made again; not .venv, not data
+clean: ## remove generated files; keep .venv and data
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
@@ -99,17 +99,17 @@ $(VENV)/bin/python:
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
-# pip first: the one that comes with Python may be old.
+# Upgrade pip first, because the one that comes with Python may be old.
 $(VENV)/.installer: $(PINS)/installer.txt | $(VENV)/bin/python
 	@$(PINNED) $<
 	@touch $@
 
-# Installed in place: a change of the code needs no new installation, only one of pyproject.toml does.
-# The Dramatiq dashboard declares older dependencies than ours and works with ours; the console works without it.
+# An editable installation: only a change of pyproject.toml needs a new one.
+# The Dramatiq dashboard declares older dependencies than ours but works with ours; the console works without it.
 $(VENV)/.runs: pyproject.toml $(PINS)/run.txt $(PINS)/dashboard.txt $(VENV)/.installer
 	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
 	@$(PINNED) $(PINS)/run.txt
-	@# Setuptools warns of every editable installation.
+	@# Setuptools warns about every editable installation.
 	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable .
 	@$(PINNED) $(PINS)/dashboard.txt --no-deps || echo "the Dramatiq dashboard cannot be had here"
 	@touch $@
@@ -119,12 +119,12 @@ $(VENV)/.tests: $(PINS)/dev.txt $(VENV)/.runs
 	@$(PINNED) $<
 	@touch $@
 
-# Not among the other packages: one of them is another version of the embedded store.
+# Separate from the other packages, because it contains another version of the embedded store.
 $(VENV)/.stores: $(PINS)/stores.txt $(VENV)/.tests
 	@$(PINNED) $< --no-deps --upgrade --target $(VENV)/stores
 	@touch $@
 
-# One tool each: .browser, .deploy, .docs, .lock, .mutants.
+# Each of these has one tool: .browser, .deploy, .docs, .lock, .mutants.
 $(VENV)/.%: $(PINS)/%.txt $(VENV)/.tests
 	@$(PINNED) $<
 	@touch $@

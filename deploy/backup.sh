@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes one archive of all that is not in the repository: a snapshot of the store, the spool, settings and secrets.
-# It contains people's addresses and all keys: protect the copies accordingly.
+# Writes one archive of everything that is not in the repository: a snapshot of the store, the spool, settings and
+# secrets. It contains people's addresses and all keys: protect the copies accordingly.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/say.sh
@@ -21,7 +21,7 @@ keep_hours=48
 keep_days=14
 
 work=''
-# A run by hand shows its errors; a failed run of the timer calls the alert hook.
+# A manual run shows its errors; a failed run of the timer calls the alert hook.
 finish() { # STATUS
   [ -z "$work" ] || rm -rf "$work"
   [ "$1" -ne 0 ] && [ -n "${INVOCATION_ID:-}" ] && [ -x "$etc/alert-hook" ] || return 0
@@ -41,20 +41,20 @@ work=$(mktemp -d "$backups/.work-XXXXXX")
 folder=$work/$name
 mkdir -p "$folder/store/appendonlydir"
 
-# The spool first: events move from it to the store, so each is in one copy or in both, and replaying it twice changes
-# nothing. In the other order an event could be missing from both.
+# Copy the spool first: events move from it to the store, so each is in one copy or in both, and replaying it twice
+# changes nothing. In the other order an event could be missing from both.
 if [ -d "$data/spool" ]; then cp -a "$data/spool" "$folder/spool"; fi
 
 "$(python_here)" "$here/lib/snapshot.py" "$store_socket" || die "no backup was made"
-# As the base of an append-only file, from which the store starts.
+# The snapshot becomes the base of an append-only file, with which the store can start.
 mv "$store_data/dump.rdb" "$folder/store/appendonlydir/appendonly.aof.1.base.rdb"
 echo 'file appendonly.aof.1.base.rdb seq 1 type b' > "$folder/store/appendonlydir/appendonly.aof.manifest"
 
 mkdir "$folder/etc"
 cp -a "$etc/advent.env" "$etc/secrets" "$etc/install.conf" "$folder/etc/"
-# Secrets that Advent generated, where no real provider is configured.
+# Secrets that Advent generated because no real provider is configured.
 if [ -f "$data/secrets.env" ]; then cp -a "$data/secrets.env" "$folder/etc/made-secrets.env"; fi
-# Which store was the newest: an older one that is restored is noticed by it.
+# Records the newest store, so that a restored older one is detected.
 if [ -f "$data/witness.json" ]; then
   cp -a "$data/witness.json" "$folder/witness.json"
   cp -a "$data/witness.json" "$backups/newest-witness.json"
@@ -68,7 +68,7 @@ sync "$work/$name.tar.gz"
 mv "$work/$name.tar.gz" "$backups/$name.tar.gz"
 say "$backups/$name.tar.gz ($(du -h "$backups/$name.tar.gz" | cut -f1))"
 
-# Keep all of two days, then the first of each day.
+# Keep all archives of two days, and before that the first of each day.
 prune() {
   local file day last=''
   find "$backups" -maxdepth 1 -name 'advent-*.tar.gz' -mmin +$((keep_hours * 60)) -printf '%f\n' | sort |

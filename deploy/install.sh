@@ -49,7 +49,7 @@ defaults() {
   http_port=80 https_port=443 store_changed=no changes=0
 }
 
-# Flags that later runs use again.
+# Flags that later runs reuse.
 remembered=(domain email nginx certbot firewall certificate key http_port https_port)
 recall() {
   local name value
@@ -99,7 +99,7 @@ flag_with_value() { # FLAG VALUE
     --from) source=$(realpath -m "$2") ;;
     --python) python=$2 ;;
     --patience) patience=$2 ;;
-    --prefix) : ;; # Read before the other flags, because the remembered ones are below it.
+    --prefix) : ;; # Was read before the other flags, because remembered flags are stored below it.
     --http-port) http_port=$2 ;;
     --https-port) https_port=$2 ;;
     --dependencies-from) borrow=$(realpath -s "$2") ;;
@@ -126,7 +126,7 @@ check_flags() {
   [ "$purge" = no ] || [ "$mode" = uninstall ] || wrong_use "--purge needs --uninstall"
 }
 
-# Only on a terminal, and only what has no default.
+# Ask only on a terminal, and only for values without a default.
 ask() {
   [ "$yes" = no ] && [ -t 0 ] && [ "$nginx" = yes ] || return 0
   [ -n "$domain" ] || read -r -p "Public host name (empty: no nginx): " domain
@@ -157,7 +157,7 @@ install_all() {
   sum_up
 }
 
-# Before the store changes. An unfinished upgrade has made its backup already.
+# Back up before the store changes. An unfinished upgrade has already made its backup.
 backup_before() { # NAME
   if upgrade_is_unfinished || [ ! -S "$store_socket" ] || [ -z "$(current_release)" ]; then return; fi
   if [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; then

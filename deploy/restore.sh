@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Restores an archive of backup.sh; here, or on another machine after install.sh --no-start.
+# Restores an archive of backup.sh on this machine, or on another one after install.sh --no-start.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/say.sh
@@ -97,7 +97,7 @@ fi
 if "$(python_here)" -c 'import sys, redis; redis.Redis(unix_socket_path=sys.argv[1]).ping()' "$store_socket" 2>/dev/null; then
   die "the store is running: sudo systemctl stop advent.target, then repeat"
 fi
-# Without Notion and with a key that may only send, nobody tells what went out since, or who left.
+# Without Notion and with a key that may only send, Advent cannot find out what was sent since, or who left.
 settings=$from/etc
 [ "$keep_settings" = no ] || settings=$etc
 is_set() { grep -Eqs "^$1=.+" "$settings/advent.env" || [ -s "$settings/secrets/$1" ]; }
@@ -117,7 +117,7 @@ put_aside "$store_data"
 mkdir -p "$store_data" "$data"
 cp -r "$from/store/." "$store_data/"
 give "$store_data" "$(owner advent-store advent)"
-# The newest store that anybody remembers, so that this one is known to be older.
+# Installs the newest witness, so that Advent detects that the restored store is older.
 if [ ! -f "$data/witness.json" ]; then
   for witness in "$backups/newest-witness.json" "$(dirname "$file")/newest-witness.json" "$from/witness.json"; do
     if [ -f "$witness" ]; then

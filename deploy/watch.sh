@@ -37,7 +37,7 @@ notify() { # WELL-OR-UNWELL TEXT
 before=$(cat "$memory" 2>/dev/null || echo well)
 status=0
 said=$("$current/bin/advent" health --quiet 2>&1) || status=$?
-[ "$status" -ne 3 ] || status=0 # Nothing is broken; something waits for a person, and wakes nobody up.
+[ "$status" -ne 3 ] || status=0 # Nothing is broken; what waits for a person is no reason to alert.
 now=$(next_state "$before" "$status")
 [ "$now" = well ] || printf '%s\n' "$said" >&2
 if must_notify "$before" "$now"; then

@@ -30,7 +30,7 @@ install_packages_of_system() {
   did "packages: ${missing[*]}"
 }
 
-# The system's Python first. The service cannot read a Python in a home directory (pyenv, conda).
+# Prefer the system's Python: the service cannot read one in a home directory (pyenv, conda).
 find_python() {
   local name
   for name in "${python:-/usr/bin/python3}" /usr/bin/python3.{14,13,12,11} /usr/local/bin/python3{,.14,.13,.12,.11}; do
@@ -47,7 +47,7 @@ is_python_for_all() {
 sys.exit(sys.version_info < (3, 11) or sys.base_prefix.split("/")[1] in ("root", "home"))' 2> /dev/null
 }
 
-# One line for each problem; nothing when there is none.
+# Print one line for each problem.
 problems() {
   local id
   # shellcheck disable=SC1091  # a file of the system
@@ -64,7 +64,7 @@ problems() {
   [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB is free below ${prefix:-/}"
 }
 
-# For the folder, or for its nearest parent that exists.
+# Free space of the folder, or of its nearest existing parent.
 free_megabytes() { # FOLDER
   local folder=$1
   until [ -d "$folder" ]; do folder=$(dirname "$folder"); done

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Installed releases, each with an environment of its own; the link `current` names the one in use.
+# Installed releases, each with its own environment; the link `current` points to the one in use.
 
 keep_releases=3
 
-# The version and the first eight letters of a digest of the code: the same code has the same name on every machine.
+# A name from the version and eight letters of a digest of the code: the same code has the same name on every machine.
 release_name() {
   local version digest
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$source/pyproject.toml" | head -n 1)
@@ -18,7 +18,7 @@ build_release() { # NAME
     say "release $1 is installed already"
     return
   fi
-  # An interrupted run may have left a part.
+  # An interrupted run may have left a partial release.
   rm -rf "$target"
   "$python" -m venv ${borrow:+--without-pip} "$target"
   copy_source "$target/source"
@@ -30,7 +30,7 @@ build_release() { # NAME
   did "release $1"
 }
 
-# From a copy, because a build writes files next to the source.
+# Build from a copy, because a build writes files next to the source.
 copy_source() { # TARGET
   mkdir -p "$1"
   tar -C "$source" --exclude=__pycache__ -cf - pyproject.toml README.md common actors services | tar -C "$1" -xf -
@@ -41,19 +41,19 @@ copy_deploy() { # TARGET
   tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh watch.sh lib constraints systemd nginx logrotate | tar -C "$1/deploy" -xf -
 }
 
-# Exactly the versions in deploy/constraints, each file verified by its hash.
+# Install exactly the versions in deploy/constraints, each file verified by its hash.
 install_packages() { # TARGET
   local pip=("$1/bin/python" -m pip install --quiet --disable-pip-version-check) pins=$source/deploy/constraints
   "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/installer.txt"
-  # Includes tracing, because a package that is added by hand is not in the next release.
+  # Includes tracing, because a manually added package would be missing in the next release.
   "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/run.txt"
   "${pip[@]}" --no-deps --no-build-isolation "$1/source"
-  # It declares older dependencies than ours and runs with ours; jinja2, which it imports, is installed.
+  # The dashboard declares older dependencies than ours but runs with ours; it imports jinja2, which is installed.
   "${pip[@]}" --require-hashes --no-deps --requirement "$pins/dashboard.txt" ||
     warn "the Dramatiq dashboard could not be installed; the console works without it"
 }
 
-# For a rehearsal without a network: installs Advent only, and takes its dependencies from that environment.
+# For a rehearsal without a network: install only Advent, and use that environment's dependencies.
 install_borrowed() { # TARGET
   local here_packages there_packages
   "$borrow/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
@@ -67,7 +67,7 @@ install_borrowed() { # TARGET
 
 current_release() { if [ -L "$current" ]; then basename "$(readlink "$current")"; fi; }
 
-# Atomically: there is always a current release.
+# Switch atomically, so that there is always a current release.
 switch_to() { # NAME
   [ "$(current_release)" != "$1" ] || return 0
   ln -sfn "releases/$1" "$opt/.current-new"
@@ -75,7 +75,7 @@ switch_to() { # NAME
   did "the current release is $1"
 }
 
-# Keeps the newest releases and the current one.
+# Keep the newest releases and the current one.
 prune_releases() {
   local name
   find "$releases" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | tail -n +$((keep_releases + 1)) |
@@ -84,7 +84,7 @@ prune_releases() {
     done
 }
 
-# Replaces the store's program only with --upgrade-store: an older program may not read the files of a newer one, so it
+# Replace the store's program only with --upgrade-store: an older program may not read the files of a newer one, so it
 # does not change with our releases.
 install_store() {
   local wanted have=$opt/store/valkey-server

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
 # Output and paths. Sourced by install.sh, backup.sh, restore.sh and watch.sh.
 
-# Everything is below this folder: empty on a real machine, a temporary folder in a rehearsal.
+# The folder that contains all paths: empty on a real machine, a temporary folder in a rehearsal.
 prefix=${ADVENT_PREFIX:-}
 
-# The only place that names paths; they are rendered into the units and the nginx site.
+# Only this file names paths; they are rendered into the units and the nginx site.
 places() {
   prefix=${prefix%/}
   opt=$prefix/opt/advent
@@ -49,7 +49,7 @@ write_file() { # FILE MODE [OWNER]
   own "$1" "$2" "${3:-0:0}"
 }
 
-# A folder with this mode and owner.
+# Create a folder with this mode and owner.
 folder() { # FOLDER MODE [OWNER]
   [ -d "$1" ] || did "$1/"
   mkdir -p "$1"

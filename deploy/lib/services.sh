@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# The systemd units: writing, starting, stopping, and whether they are ready.
+# The systemd units: write, start and stop them, and check whether they are ready.
 
 unit_files=(advent.target advent-store.service advent-gateway.service advent-worker.service advent-console.service
   advent-backup.service advent-backup.timer advent-watch.service advent-watch.timer)
@@ -15,11 +15,11 @@ render() { # FILE
     -e "s|@WEBHOOKS_PER_SECOND@|50|g" -e "s|@WEBHOOKS_BURST@|200|g" -e "s|@HTTP2_WORD@|$word|g" -e "$line" "$1"
 }
 
-# From the current release: after going back, the units are those of the older release again.
+# Units come from the current release, so a rollback also restores those of the older release.
 write_units() {
   local unit templates=$current/deploy/systemd
   for unit in "${unit_files[@]}"; do
-    # An older release may not have it.
+    # An older release may lack this unit.
     if [ -f "$templates/$unit" ]; then write_file "$units/$unit" 644 < <(render "$templates/$unit"); else rm -f "$units/$unit"; fi
   done
   write_file "$etc/store.conf" 644 < <(render "$templates/store.conf")
@@ -30,7 +30,7 @@ write_units() {
   write_file "$prefix/usr/local/bin/advent" 755 < <(render "$current/deploy/lib/advent.in")
 }
 
-# The command of the current release, as an operator types it.
+# Run the command of the current release, as an operator types it.
 advent() { "$prefix/usr/local/bin/advent" "$@"; }
 
 # An older release may not have the console.
@@ -45,7 +45,7 @@ timers() { (cd "$units" && find . -maxdepth 1 -name 'advent-*.timer' -printf '%f
 start_store() {
   system daemon-reload
   system enable --quiet advent.target advent-store.service
-  # A running store is restarted only when its own program has changed.
+  # Restart a running store only if its program has changed.
   if [ "$store_changed" = yes ]; then system restart advent-store.service; else system start advent-store.service; fi
 }
 
@@ -65,7 +65,7 @@ start_timers() {
   system start "${own_timers[@]}" advent.target
 }
 
-# Everything but the store. The gateway first: from then on nothing is accepted.
+# Stop everything except the store, beginning with the gateway: from then on nothing is accepted.
 stop_services() {
   local unit
   for unit in advent-watch.timer advent-backup.timer advent-watch.service advent-gateway.service advent-console.service \
@@ -80,13 +80,13 @@ stop_all() {
   system disable --quiet advent.target 2> /dev/null || true
 }
 
-# Disabled as well, so that a restart of the machine in the middle of an upgrade starts nothing.
+# Also disable the unit, so that a reboot during an upgrade does not start it.
 stop_unit() { # UNIT
   system stop "$1" 2> /dev/null || true
   system disable --quiet "$1" 2> /dev/null || true
 }
 
-# Every URL answers 200.
+# Whether every URL answers 200.
 answer() { # URL…
   "$current/bin/python" -I - "$@" << 'END'
 import sys
@@ -107,7 +107,7 @@ console_ready_url() { echo "http://127.0.0.1:$(setting CONSOLE_PORT 8001)/ready"
 
 ready() { answer "$(gateway_ready_url)" "$(worker_ready_url)"; }
 
-# `advent health`, where the release has it. Status 3 means that a person has to act, after a pause for example; the
+# Runs `advent health` if the release has it. Status 3 means that a person must act, for example after a pause; the
 # release itself works.
 is_healthy() { # [FLAG…]
   local status=0
@@ -127,14 +127,14 @@ until_true() { # SECONDS COMMAND…
 
 store_answers() { advent migrate --dry-run > /dev/null 2>&1; }
 
-# Does nothing to a store that has the format of this release.
+# Changes nothing if the store has the format of this release.
 migrate_store() {
   local result
   result=$(advent migrate) || return 1
   [[ $result == 'nothing to do'* ]] || did "${result%%$'\n'*}"
 }
 
-# The first start, or a start of the same release with other settings.
+# For the first start, or a start of the same release with other settings.
 start_release() { # start|restart
   local names
   start_store

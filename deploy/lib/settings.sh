@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Settings are in advent.env, from which systemd hands each process those that it needs; each secret is in a file of its
-# own. Only root can read them.
+# Settings are in advent.env, from which systemd passes each process those that it needs. Each secret has its own file.
+# Only root can read them.
 
 secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
   RESEND_API_KEY TWILIO_AUTH_TOKEN NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL HEALTHCHECK_PING_URL)
@@ -67,7 +67,7 @@ make_secret() { # NAME VALUE
   [ -s "$secrets/$1" ] || write_file "$secrets/$1" 400 <<< "$2"
 }
 
-# systemd reads each secret as root and shows it to this process only, in a folder of its own (%d).
+# systemd reads each secret as root and shows it only to this process, in a private folder (%d).
 write_credentials() {
   local unit
   for unit in gateway worker console watch; do
@@ -75,7 +75,7 @@ write_credentials() {
   done
 }
 
-# Of the others a process learns only that they are set.
+# A process learns of the other secrets only that they are set.
 needed_secrets() { # UNIT
   case $1 in
     gateway) echo SECRET_KEY WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET TWILIO_AUTH_TOKEN ;;

@@ -18,7 +18,7 @@ WAIT_SECONDS = 1800
 def main(socket: Path) -> str | None:
     with redis.Redis(unix_socket_path=str(socket), socket_timeout=30) as store:
         before = _saves(store)
-        # SCHEDULE: if the append-only file is being rewritten, the snapshot starts when that has ended.
+        # SCHEDULE waits for a running rewrite of the append-only file.
         store.execute_command("BGSAVE", "SCHEDULE")
         deadline = time.monotonic() + WAIT_SECONDS
         while _saves(store) == before:

@@ -1,17 +1,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# From one release to the next: stop everything, copy and migrate the store, start with sending paused, check, resume.
+# Upgrades to another release: stop everything, copy and migrate the store, start with sending paused, check, resume.
 #
-# The gateway starts last. Until then nothing is accepted and nothing is sent, so a release that fails its checks is
-# replaced by the one before, with the copy of the store. After that the copy is never put back: what was accepted since
-# is not in it. The file $upgrade says how far an upgrade came; a run that was killed is continued by the next one.
+# The gateway starts last. Until then nothing is accepted or sent, so if a release fails its checks, the previous
+# release and the copy of the store are restored. After that the copy is never restored, because it lacks what was
+# accepted since. The file $upgrade records how far an upgrade came; after a killed run, the next run continues it.
 #
 # stage=closed   the gateway has not been started since the upgrade began
-# stage=back     going back: the copy may be half restored
+# stage=back     a rollback is running: the copy may be half restored
 # stage=open     the gateway was started
 
 pause_reason='upgrade by install.sh'
 
-# However short --patience is: the release before is not given up so soon.
+# A minimum, however short --patience is, before the previous release is given up.
 back_patience=120
 
 upgrade_is_unfinished() { [ -f "$upgrade" ]; }
@@ -44,7 +44,7 @@ upgrade_to() { # NAME
 # Sets upgrade_from, upgrade_began, upgrade_check and upgrade_stage.
 begin_upgrade() {
   if ! upgrade_is_unfinished; then
-    # What was broken before is not the fault of the new release: then it only has to become ready.
+    # If the old release was unhealthy, the new one only has to become ready.
     upgrade_check=ready
     if ready && is_healthy; then upgrade_check=health; fi
     upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s.%N)
@@ -70,7 +70,7 @@ recall_upgrade() {
   done < "$upgrade"
 }
 
-# On disk before what it announces is done.
+# Write the stage to disk before the action that it announces.
 note_upgrade() { # STAGE
   upgrade_stage=$1
   printf '%s\n' "from=$upgrade_from" "began=$upgrade_began" "check=$upgrade_check" "stage=$1" > "$upgrade.new" &&
@@ -93,7 +93,7 @@ tell_unfinished() {
 # A pause by a person stays as it is.
 pause_sending() { advent pause --reason "$pause_reason" > /dev/null; }
 
-# ours, other or none; nothing when the store cannot be read.
+# Print ours, other or none; print nothing when the store cannot be read.
 standing_pause() {
   advent status --json 2> /dev/null | "$current/bin/python" -c '
 import json, sys
@@ -110,7 +110,7 @@ resume_sending() {
   esac
 }
 
-# While the gateway is stopped.
+# Check while the gateway is stopped.
 new_release_works() {
   local names
   mapfile -t names < <(processes | grep -vx gateway)
@@ -125,7 +125,7 @@ works_without_gateway() { # NAME…
   [ "$upgrade_check" = ready ] || is_healthy --no-gateway
 }
 
-# The gateway as its unit runs it, but on a port that nobody knows, and with a spool of its own: it accepts nothing.
+# Run the gateway as its unit does, but on an unpublished port and with its own spool, so that it accepts nothing.
 gateway_works() {
   local port works=yes drop_in=$units/advent-gateway.service.d/trial.conf
   port=$("$current/bin/python" -c 'import socket
@@ -142,7 +142,7 @@ with socket.socket() as free:
   [ "$works" = yes ]
 }
 
-# Also what a run that was killed has left.
+# Also remove what a killed run has left.
 end_trial() {
   system stop advent-gateway.service
   rm -f "$units/advent-gateway.service.d/trial.conf" "$etc/gateway-trial.env"
@@ -156,8 +156,8 @@ open_gateway() {
   until_true "$patience" ready
 }
 
-# The copy of the store as it was before the upgrade; nothing when its format did not change. The oldest one: several
-# attempts may have made one each.
+# Print the copy of the store from before the upgrade; print nothing when the format did not change. It is the oldest
+# copy, because several attempts may each have made one.
 kept_copy() {
   [ -d "$data/backups" ] || return 0
   find "$data/backups" -maxdepth 1 -name 'store-format-*.dump' -newermt "@$upgrade_began" -printf '%T@ %p\n' |
@@ -167,13 +167,13 @@ kept_copy() {
 leave_release() { # NAME
   local problem="$1 did not become healthy within $patience s"
   [ "$upgrade_from" != "$1" ] || die "$problem: journalctl --namespace=advent --lines=100"
-  # In both cases the copy does not contain everything any more.
+  # In both cases the copy is no longer complete.
   if [ -n "$(kept_copy)" ] && { [ "$upgrade_stage" = open ] || [ "$(standing_pause)" = none ]; }; then
     die "$problem, but its gateway or its sending was started, so the copy of the store is not put back:" \
       "journalctl --namespace=advent --lines=100"
   fi
   warn "$problem; going back to $upgrade_from"
-  # The next run builds it again.
+  # The next run will build it again.
   rm -f "$releases/$1/complete"
   go_back
   die "$1 was not healthy, and $upgrade_from runs again; nothing is lost. Logs: journalctl --namespace=advent --lines=100"
@@ -197,7 +197,7 @@ go_back() {
     die "$upgrade_from does not become ready either: journalctl --namespace=advent --lines=100"
 }
 
-# Only the newer release can read what it migrated; as long as it is not current, nothing was.
+# Only the newer release can read a migrated store; until it is current, nothing has been migrated.
 put_store_back() {
   local copy
   [ "$(current_release)" != "$upgrade_from" ] || return 0

@@ -3,7 +3,7 @@
 
 make_users() {
   local file=$prefix/usr/lib/sysusers.d/advent.conf
-  # A rehearsal creates them in a passwd file below the prefix.
+  # A rehearsal creates the users in a passwd file below the prefix.
   mkdir -p "$prefix/etc" "$(dirname "$file")"
   write_file "$file" 644 < "$here/systemd/advent.sysusers"
   if [ -n "$(awk -F: '$1 == "advent-store"' "$prefix/etc/passwd" 2>/dev/null)" ]; then return; fi

@@ -24,7 +24,7 @@ install_web() {
 
 reload_nginx() { if has_systemd; then system enable --quiet nginx.service && system reload-or-restart nginx.service; fi; }
 
-# nginx does not start without a certificate, and certbot needs nginx; so the first one is self-signed.
+# nginx does not start without a certificate, and certbot needs nginx, so the first certificate is self-signed.
 first_certificate() {
   local tls=$etc/tls
   if [ -n "$certificate" ]; then
@@ -41,7 +41,7 @@ first_certificate() {
   did "a self-signed certificate, until certbot gets one"
 }
 
-# One line when nginx's certificate expires within 14 days; certbot renews it 30 days before.
+# Print one line if nginx's certificate expires within 14 days; certbot renews it 30 days before.
 certificate_trouble() {
   local file=$etc/tls/fullchain.pem cure='certbot renew --dry-run says why it is not renewed'
   [ -z "$certificate" ] || cure="put a newer one at $certificate"
@@ -52,7 +52,7 @@ certificate_trouble() {
 
 is_self_signed() { [ "$(readlink "$etc/tls/fullchain.pem" 2> /dev/null)" = own.pem ]; }
 
-# Since 1.25.1 a directive; before that, a parameter of `listen`.
+# http2 is a directive since 1.25.1; before that, it was a parameter of `listen`.
 http2_is_a_line() {
   local version
   version=$(nginx -v 2>&1 | sed -nE 's|^.*nginx/([0-9.]+).*$|\1|p')
@@ -77,7 +77,7 @@ real_certificate() {
   fi
 }
 
-# Opens ssh and the web ports and closes the others. Ports that you opened stay open.
+# Open ssh and the web ports, and close the others. Ports that you opened stay open.
 install_firewall() {
   [ "$firewall" = yes ] || { skip "firewall: --no-firewall"; return 0; }
   if [ -n "$prefix" ] || ! is_root || [ ! -d /run/systemd/system ]; then
@@ -85,7 +85,7 @@ install_firewall() {
     return
   fi
   local port
-  # ssh first, on every port on which sshd listens, so that you are not locked out.
+  # Open ssh first, on every port on which sshd listens, so that you are not locked out.
   for port in $(sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }') $(echo "${SSH_CONNECTION:-}" | awk '{ print $4 }'); do
     ufw allow "$port/tcp" comment 'ssh' > /dev/null
   done

@@ -1,6 +1,6 @@
 /**
- * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and returns what to
- * show. It never throws, and it returns the results even when the site does not answer.
+ * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and returns the
+ * outcome to show. It never throws, and it returns the results even when the site does not answer.
  */
 
 import {
@@ -22,7 +22,7 @@ export type Submission =
   | { readonly status: "completed"; readonly queued: boolean; readonly results: Scorecard }
   /** Invalid fields to show to the visitor, such as `person.email`. */
   | { readonly status: "invalid"; readonly errors: readonly FieldError[] }
-  /** The route's `allow` hook said no. */
+  /** The route's `allow` hook refused the request. */
   | { readonly status: "refused"; readonly results: Scorecard }
   /** The site did not answer. The results are still correct; sending again is harmless. */
   | { readonly status: "unreachable"; readonly results: Scorecard };
@@ -31,7 +31,7 @@ export interface ClientOptions {
   /** Address of the route; default `/api/assessment/complete`. */
   readonly url?: string;
   readonly fetch?: typeof fetch;
-  /** Sent with the request, for the route's `allow` hook, such as the token of a bot check. */
+  /** Headers for the route's `allow` hook, such as the token of a bot check. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default: the tab's `sessionStorage`. */
   readonly storage?: Pick<Storage, "getItem" | "setItem">;
@@ -40,8 +40,8 @@ export interface ClientOptions {
 }
 
 /**
- * Validates, then sends. Adds the browser's time zone and language, and place and time of a consent, unless they are
- * given.
+ * Validates, then sends. Adds the browser's time zone and language, and place and time of a consent, unless the caller
+ * gives them.
  */
 export async function submitAssessment(
   scores: Scores,
@@ -62,7 +62,7 @@ export async function submitAssessment(
 
 const PAUSE_MS = 500;
 
-/** The route's answer; undefined without a usable one. */
+/** The route's answer; undefined if there is no usable answer. */
 async function post(assessment: Assessment, options: ClientOptions): Promise<Submission | undefined> {
   try {
     const response = await (options.fetch ?? fetch)(options.url ?? "/api/assessment/complete", {
@@ -97,11 +97,11 @@ function consent({ consent_text, sms_consent }: Person): Partial<Person> {
 const KEY = "advent.assessment";
 
 /**
- * The id of this assessment. The same answers of the same person in this tab keep their id, so a double click, a reload
+ * The id of this assessment. In one tab, the same answers of the same person keep their id, so a double click, a reload
  * or a second attempt is one signup. A correction gets a new id, because it must not count as a repetition.
  */
 function idOf({ scores, person }: Assessment, options: ClientOptions): string {
-  const { consent_at: _, ...said } = person; // It is another at each attempt.
+  const { consent_at: _, ...said } = person; // Differs at each attempt.
   const digest = fingerprint(JSON.stringify([scores, said]));
   const [knownDigest, knownId] = recall(options)?.split(" ") ?? [];
   if (knownDigest === digest && knownId) return knownId;
@@ -129,7 +129,7 @@ function fingerprint(text: string): string {
 
 let remembered: string | null = null;
 
-/** From this page's memory or, after a reload, from the tab's storage, which may be disabled or full. */
+/** Read from this page's memory or, after a reload, from the tab's storage, which may be disabled or full. */
 function recall(options: ClientOptions): string | null {
   try {
     return remembered ?? (options.storage ?? sessionStorage).getItem(KEY);

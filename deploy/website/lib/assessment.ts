@@ -31,13 +31,13 @@ export interface Person {
   readonly locale?: string | undefined;
   /** The cost of the weak systems, in dollars. */
   readonly revenue_leak_total?: number | undefined;
-  /** What the visitor agreed to, as the page showed it. */
+  /** The text that the visitor agreed to, as the page showed it. */
   readonly consent_text?: string | undefined;
-  /** Where; default the address of the page. */
+  /** Where the visitor agreed; default: the address of the page. */
   readonly consent_source?: string | undefined;
-  /** When; default the time at which it is sent. */
+  /** When the visitor agreed; default: the time of sending. */
   readonly consent_at?: string | undefined;
-  /** Whether the visitor agreed to SMS about a booked call, to `phone`: a box of its own, not ticked in advance. */
+  /** Whether the visitor agreed to SMS to `phone` about a booked call: a separate checkbox, not ticked in advance. */
   readonly sms_consent?: boolean | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface Completed {
   readonly results: Scorecard;
 }
 
-/** The route's answer to everything else, as problem+json (RFC 9457), like the gateway's. */
+/** The route's answer to all other requests, as problem+json (RFC 9457), like the gateway's. */
 export interface Refused {
   readonly type: "about:blank";
   readonly title: string;
@@ -70,7 +70,7 @@ export interface Refused {
 
 type Checked = { readonly assessment: Assessment } | { readonly errors: readonly FieldError[] };
 
-/** The assessment with normalized fields, or all invalid fields. An explicit null is the same as absent. */
+/** Returns the assessment with normalized fields, or all invalid fields. An explicit null counts as absent. */
 export function checkAssessment(given: unknown): Checked {
   if (!isObject(given)) return { errors: [{ field: "body", message: "must be a JSON object" }] };
   const fields = new FieldReader();
@@ -90,7 +90,7 @@ function checkScores(given: Given, fields: FieldReader): Scores {
   return Object.fromEntries(scores) as Scores;
 }
 
-/** An optional field that cannot be used is left out: it must not prevent the signup. */
+/** Leaves out an optional field that cannot be used, because it must not prevent the signup. */
 function checkPerson(given: Given, fields: FieldReader): Person {
   const optional = {
     business_name: usable(given["business_name"], text),
@@ -133,7 +133,7 @@ class FieldReader {
     this.errors.push({ field, message });
   }
 
-  /** The value. Without one, an error is added, and the returned value must not be used. */
+  /** Returns the value. If there is none, adds an error, and the returned value must not be used. */
   required<Value>(field: string, value: unknown, read: (value: unknown) => Value): Value {
     if (value === undefined || value === null) this.add(field, "is required");
     return this.optional(field, value, read) as Value;

@@ -1,7 +1,7 @@
 /**
- * Posts one signup to the gateway and retries under one webhook id until it is answered or the time is used up.
+ * Posts one signup to the gateway and retries with one webhook id until it is answered or the time is used up.
  *
- * The gateway processes a webhook id once, so an attempt whose answer was lost is repeated.
+ * The gateway processes a webhook id once, so an attempt whose answer was lost can be repeated.
  */
 
 import type { Signup } from "./assessment";
@@ -19,7 +19,7 @@ export interface RetryPolicy {
 
 export const DEFAULT_RETRY: RetryPolicy = { budgetMs: 8_000, timeoutMs: 3_000, firstWaitMs: 250, waitMaxMs: 2_000 };
 
-/** Network, clock and chance; tests replace them. */
+/** Network, clock and random numbers; tests replace them. */
 export interface Runtime {
   readonly fetch: typeof fetch;
   readonly now: () => number;
@@ -37,14 +37,14 @@ export const RUNTIME: Runtime = {
   random: () => Math.random(),
 };
 
-/** `refused`: the gateway said no. `unreachable`: it gave no usable answer. Contains no personal data. */
+/** `refused`: the gateway refused the signup. `unreachable`: it gave no usable answer. Contains no personal data. */
 export type Delivery =
   | { readonly delivered: true; readonly status: number; readonly attempts: number }
   | {
       readonly delivered: false;
       readonly reason: "refused" | "unreachable";
       readonly detail: string;
-      /** Status of the last answer; absent without one. */
+      /** Status of the last answer; absent if there was none. */
       readonly status?: number;
       readonly attempts: number;
     };
@@ -73,7 +73,7 @@ export async function deliver(
 /** An attempt with less time than this would be aborted before its answer, so the visitor does not wait for it. */
 const USEFUL_MS = 100;
 
-/** Exponential with jitter between half and all of it, so that many visitors do not retry at the same time. */
+/** Exponential back-off with jitter: half to all of the wait, so that many visitors do not retry at the same time. */
 function backoff(attempts: number, retry: RetryPolicy, random: number): number {
   const longest = Math.min(retry.firstWaitMs * 2 ** (attempts - 1), retry.waitMaxMs);
   return longest * (0.5 + random / 2);
@@ -118,7 +118,7 @@ async function readAnswer(response: Response, nowMs: number): Promise<Answer> {
   return { kind: "refused", status, detail };
 }
 
-/** A signature is refused while a clock is wrong, and a proxy may refuse for a while too. */
+/** 401 and 403 may be temporary: a wrong clock makes signatures fail, and a proxy may refuse requests for a while. */
 function mayPass(status: number | undefined): boolean {
   return status === 401 || status === 403;
 }
@@ -126,7 +126,7 @@ function mayPass(status: number | undefined): boolean {
 function retryAfter(response: Response, nowMs: number): number {
   const text = response.headers.get("retry-after")?.trim() ?? "";
   const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return waitMs > 0 ? waitMs : 0; // 0 also for NaN, the result of an invalid date.
+  return waitMs > 0 ? waitMs : 0; // Also 0 for NaN, the result of an invalid date.
 }
 
 async function reason(response: Response): Promise<string> {

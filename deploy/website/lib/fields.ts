@@ -1,6 +1,6 @@
 /**
  * Validation of each kind of field. It repairs what the gateway repairs, and refuses what the gateway refuses, because
- * by then the visitor can no longer correct it.
+ * only here can the visitor still correct it.
  */
 
 /** One invalid field, under the name in the request, and what is expected. */
@@ -29,10 +29,10 @@ const INVISIBLE = /[\p{Cf}\p{Co}\p{Cs}]/gu;
 const CONTROL = /\p{Cc}/gu;
 const NO_BREAK = /[^\S \t\r\n]/gu;
 
-/** Without invisible characters, lower-cased, the domain in ASCII: two spellings of one address would be two contacts. */
+/** Removes invisible characters, lower-cases, and writes the domain in ASCII, so that one address is one contact. */
 export function email(value: unknown): string {
   const [, local = "", domain = ""] = /^(.*)@(.*)$/su.exec(visibleAddress(string(value))) ?? [];
-  // Before lower-casing, because some characters outside ASCII have a lower case inside it.
+  // Checked before lower-casing, because some non-ASCII characters have an ASCII lower case.
   if (/[^\u0000-\u007f]/.test(local)) throw new InvalidValue("must use plain letters before the @");
   const address = `${local.toLowerCase()}@${asciiDomain(domain)}`;
   if (address.length > EMAIL_CHARACTERS_MAX) {
@@ -66,7 +66,7 @@ export function text(value: unknown): string | undefined {
   return oneLine(value, TEXT_CHARACTERS_MAX) || undefined;
 }
 
-/** What a visitor agreed to, or where: it is evidence, so what is too long is cut and not left out. */
+/** Text or place of a consent. It is evidence, so a long value is cut instead of left out. */
 export function evidence(value: unknown): string | undefined {
   return visibleLine(string(value)).slice(0, CONSENT_CHARACTERS_MAX).trimEnd() || undefined;
 }
@@ -83,7 +83,7 @@ export function timestamp(value: unknown): string {
   return new Date(at).toISOString();
 }
 
-/** Nothing but true and false: no other value is anybody's yes. */
+/** Accepts only true and false, because no other value is a clear answer. */
 export function yesOrNo(value: unknown): boolean {
   if (typeof value !== "boolean") throw new InvalidValue("must be true or false");
   return value;
@@ -103,7 +103,7 @@ export function id(value: unknown): string {
   return value;
 }
 
-/** What the browser says about itself goes to the gateway as it is, which reads more spellings than this file. */
+/** Time zone and language of the browser, passed on unchanged: the gateway reads more spellings than this file. */
 export function browserText(value: unknown): string | undefined {
   const text = oneLine(Array.isArray(value) ? value.join(",") : value, BROWSER_CHARACTERS_MAX);
   return text || undefined;
@@ -120,12 +120,12 @@ function oneLine(value: unknown, charactersMax: number): string {
   return line;
 }
 
-/** White space becomes single spaces, because these texts go into subjects and headers. */
+/** Collapses white space into single spaces, because these texts appear in subjects and headers. */
 function visibleLine(text: string): string {
   return text.replace(INVISIBLE, "").replace(CONTROL, " ").trim().replace(/\s+/g, " ");
 }
 
-/** Or a text that is one, which forms send. */
+/** Accepts a number, or a text that contains one, because forms send texts. */
 function number(value: unknown, max: number): number {
   const read = typeof value === "string" && NUMBER.test(value.trim()) ? Number(value) : value;
   if (typeof read !== "number" || !Number.isFinite(read)) throw new InvalidValue(`must be a number from 0 to ${max}`);

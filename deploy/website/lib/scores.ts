@@ -1,6 +1,6 @@
 /**
  * Computes the results of eight scores: systems per color, overall score, weakest and strongest systems. The page and
- * the route share it, so both show the same.
+ * the route share this file, so both show the same results.
  */
 
 /** The order of the questions. It also breaks ties: see `scorecard`. */
@@ -15,8 +15,8 @@ export type Color = "red" | "orange" | "yellow" | "green";
 
 /**
  * The lowest score of each color, defined only here. A score of exactly 40 is orange.
- * Colors decide the segment, and so the e-mails: two or more red are CRITICAL; one red, or two or more orange, URGENT;
- * all others OPTIMIZE.
+ * Colors decide the segment, and so the e-mails: two or more red are CRITICAL; one red, or two or more orange, are
+ * URGENT; all others are OPTIMIZE.
  */
 export const LOWEST: Readonly<Record<Color, number>> = { green: 80, yellow: 60, orange: 40, red: 0 };
 
@@ -44,8 +44,8 @@ export function colorOf(score: number): Color {
 /**
  * The results of eight valid scores. The overall score is their mean, rounded to a whole number, halves up.
  *
- * Among equal scores the system asked about first is the weaker: with eight equal scores GPS and CREW are the weakest
- * and AUTOPILOT is the strongest, so an e-mail never calls one system both.
+ * Of equal scores, the system that comes first in the questions is the weaker: with eight equal scores GPS and CREW are
+ * the weakest and AUTOPILOT is the strongest, so an e-mail never calls one system both.
  */
 export function scorecard(scores: Scores): Scorecard {
   const [weakest, second, ...others] = weakestFirst(scores);

@@ -1,14 +1,14 @@
-/** Tells visitors apart for the gateway, which bounds signups by source, without telling it who they are. Server only. */
+/** Lets the gateway limit signups per visitor without revealing who the visitor is. Server only. */
 
-/** The parts of Next's requests, of both routers, that the address of a visitor can be read from. */
+/** The parts of Next's requests, of both routers, that contain a visitor's address. */
 export interface VisitorRequest {
   readonly headers?: unknown;
   readonly socket?: { readonly remoteAddress?: string | undefined } | null;
 }
 
 /**
- * The visitor's address as the nearest proxy saw it: `x-real-ip`, else the last entry of `x-forwarded-for`, else the
- * connection's. Earlier entries of `x-forwarded-for` may be invented by the visitor.
+ * The visitor's address as the nearest proxy saw it: `x-real-ip`, otherwise the last entry of `x-forwarded-for`,
+ * otherwise the connection's. The visitor may have invented earlier entries of `x-forwarded-for`.
  */
 export function visitorAddress(request: VisitorRequest): string | undefined {
   const forwarded = header(request, "x-forwarded-for")?.split(",").at(-1);

@@ -116,7 +116,7 @@ export class Advent {
   }
 }
 
-/** Also when the tests are interrupted. */
+/** Ends the started process together with this one, even after an interruption. */
 function endWithThisProcess(started: ChildProcess): void {
   process.once("exit", () => started.kill("SIGTERM"));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
@@ -136,7 +136,7 @@ export async function until(
   }
 }
 
-/** Below the system's range for outgoing connections, so that none of these takes the port first; and fetch refuses 10080. */
+/** Below the system's range for outgoing connections, so that none of these uses the port; fetch refuses 10080. */
 async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {

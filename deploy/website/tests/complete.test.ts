@@ -7,7 +7,7 @@ import { Gateway } from "../lib/gateway";
 import { assessment, person, RESULTS } from "./people";
 import { allow, answer, gateway, REQUEST, Scripted, type Act } from "./scripted";
 
-/** What the visitor and the site get when the gateway behaves like this. */
+/** Returns what the visitor and the site get when the gateway behaves like this. */
 async function visit(acts: Act[], options: Partial<Options> = {}, headers: Record<string, string> = {}) {
   const runtime = new Scripted(acts);
   const lines: string[] = [];

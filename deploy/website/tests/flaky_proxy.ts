@@ -2,7 +2,7 @@
 
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** `reset`: the connection is reset at once. `lose`: the gateway answers, and the answer is lost. */
+/** `reset`: the connection is reset at once. `lose`: the gateway answers, but the answer is lost. */
 export type Behavior = "reset" | "lose" | "forward";
 
 export class FlakyProxy {

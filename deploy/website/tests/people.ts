@@ -1,4 +1,4 @@
-/** Ada and her answers. The address is made of the name, so that each test has its own person. */
+/** Ada and her answers. The address is derived from the name, so that each test has its own person. */
 
 import { randomUUID } from "node:crypto";
 

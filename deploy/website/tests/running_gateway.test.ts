@@ -1,4 +1,4 @@
-/** Against `advent up`: real processes, real HTTP, e-mails in the sandbox inbox. */
+/** Tests against `advent up`: real processes, real HTTP, e-mails in the sandbox inbox. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -26,7 +26,7 @@ let advent: Advent;
 before(async () => (advent = await (await Advent.prepared()).start()), { timeout: 120_000 });
 after(() => advent.stop(), { timeout: 60_000 });
 
-/** One visit through a proxy with these behaviors. */
+/** Makes one visit through a proxy with these behaviors. */
 async function visit(sent: Assessment, behaviors: Behavior[] = [], options: Partial<Options> = {}) {
   const proxy = await new FlakyProxy(advent.gatewayPort, behaviors).started();
   const statuses: number[] = [];

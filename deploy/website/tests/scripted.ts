@@ -9,7 +9,7 @@ export const gateway = Gateway.fromEnvironment({
   ADVENT_WEBHOOK_SECRET: SECRET,
 });
 
-/** A request of nobody in particular, and a route that lets everybody sign up. */
+/** A request without special headers, and a route that lets everybody sign up. */
 export const REQUEST = { method: "POST", headers: {} };
 export const allow = () => true;
 

@@ -1,13 +1,13 @@
 /**
- * POST /api/assessment/complete: accepts a finished assessment, sends it to the gateway, returns the results.
+ * POST /api/assessment/complete accepts a finished assessment, sends it to the gateway and returns the results.
  *
- * A failing gateway never affects the visitor: every valid assessment is answered with 200 and its results.
+ * A failing gateway never affects the visitor: the route answers every valid assessment with 200 and its results.
  *
- * 1. Ask `allow` whether this request may sign somebody up; if not, 403.
- * 2. Validate. An invalid body is answered with all invalid fields (422), or with 400 if it is no object.
+ * 1. Ask `allow` whether this request may sign somebody up; if not, answer 403.
+ * 2. Validate. Answer an invalid body with all its invalid fields (422), or with 400 if it is no object.
  * 3. Compute the results.
  * 4. Sign, post, retry.
- * 5. Log what could not be delivered, without personal data, and pass it to `onUndelivered`.
+ * 5. Log an undelivered signup, without personal data, and pass it to `onUndelivered`.
  */
 
 import { checkAssessment } from "../../lib/assessment";
@@ -29,11 +29,11 @@ export interface Undelivered {
 export interface Options<Request extends VisitorRequest = RouteRequest> {
   /**
    * Whether this request may sign somebody up: a bot check, or a limit by address. The route is as public as the page,
-   * and each signup sends mail to an address that somebody typed. Must not throw; if it does, the request is allowed
-   * and the log says so, because an outage of a bot check must not cost leads.
+   * and each signup sends mail to an address that anybody may have typed. Must not throw; if it does, the request is
+   * allowed and the log says so, because an outage of a bot check must not cost leads.
    */
   readonly allow: (request: Request) => boolean | Promise<boolean>;
-  /** What tells visitors apart, sent as a keyed hash; default their address. If it throws, the signup has none. */
+  /** Returns what distinguishes visitors, sent as a keyed hash; default: their address. If it throws, none is sent. */
   readonly visitor?: (request: Request) => string | undefined;
   /** Stores an undelivered signup, for example in the site's database. The visitor is answered even if it fails. */
   readonly onUndelivered?: (undelivered: Undelivered) => unknown;
@@ -61,7 +61,7 @@ export interface RouteResponse {
   status(code: number): { json(body: Completed | Refused): unknown };
 }
 
-/** The route without its response: a request of either router and its body in, answer out. Never rejects. */
+/** The route's logic: takes a request of either router and its body, and returns the answer. Never rejects. */
 export async function complete<Request extends VisitorRequest>(
   sent: unknown,
   request: Request,
@@ -135,7 +135,7 @@ async function sendToGateway(
 
 type Misconfigured = { readonly delivered: false; readonly reason: "misconfigured"; readonly detail: string };
 
-/** The signup as it was posted, and what became of it. */
+/** The signup as it was posted, and its result. */
 async function tryDelivery(
   webhookId: string,
   person: Signup,
