@@ -133,7 +133,7 @@ def test_loki_gets_three_labels_and_as_many_values_as_the_docs_have_words() -> N
 
 
 def test_one_person_is_found_by_an_id_in_the_line() -> None:
-    """`{service="worker"} | json | enrollment_id="enr_…"` of docs/deploy.md."""
+    """docs/deploy.md shows the query: `{service="worker"} | json | enrollment_id="enr_…"`."""
     line = json.dumps({"event": "delivery_accepted", "level": "info", "enrollment_id": "enr_ada", "service": "worker"})
 
     entry = _kept(line)
