@@ -1,4 +1,4 @@
-"""A clock is wrong for a minute: no mail is early, all mail is on time afterwards, and no operator has to act."""
+"""A wrong clock makes no mail early; once it is right again, or an operator confirms it, all mail is sent."""
 
 from __future__ import annotations
 
