@@ -1,1 +1,1 @@
-"""Real processes, real SDKs, real kills; read `place.py` for what a test here can do."""
+"""Tests with real processes, real SDKs and real kills; `place.py` lists what a test can do here."""

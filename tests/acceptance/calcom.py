@@ -1,4 +1,4 @@
-"""Cal.com: posts its own payloads as it signs them, or is the sandbox's, whose webhooks may be lost."""
+"""Two stand-ins for Cal.com: signed webhook payloads, and the sandbox's calendar, whose webhooks may be lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def iso(ms: int) -> str:
 
 
 def reported(name: str, *, start_ms: int | None = None, minutes: float = 30) -> dict[str, Any]:
-    """A fixture (`booking_created`) that happens now; `start_ms`: of its meeting, wherever the fixture says it."""
+    """Return a webhook fixture (`booking_created`) dated now; its meeting, if any, starts at `start_ms`."""
     body: dict[str, Any] = json.loads((_FIXTURES / f"calcom_{name}.json").read_text())
     if "payload" in body:
         body["createdAt"] = iso(now_ms())
@@ -35,7 +35,7 @@ def reported(name: str, *, start_ms: int | None = None, minutes: float = 30) -> 
 
 
 def post(place: Place, body: dict[str, Any]) -> Answer:
-    """To the gateway, signed over the bytes."""
+    """Post the payload to the gateway with Cal.com's signature over its bytes."""
     raw = json.dumps(body).encode()
     signature = hmac.digest(SECRETS["CALCOM_WEBHOOK_SECRET"].encode(), raw, "sha256").hex()
     headers = {"content-type": "application/json", "x-cal-signature-256": signature}
@@ -43,7 +43,7 @@ def post(place: Place, body: dict[str, Any]) -> Answer:
 
 
 def does(place: Place, what: str = "", **given: Any) -> dict[str, Any]:
-    """Somebody books at the sandbox's calendar, or does something with a booking (`/uid/cancel`): its row."""
+    """Book at the sandbox's calendar, or change a booking (`/uid/cancel`). Return the row of the booking."""
     answer = request("POST", f"{place.sandbox.url}/calcom/_bookings{what}", json.dumps(given).encode())
     assert answer.status == 200, answer.body
     row: dict[str, Any] = answer.json

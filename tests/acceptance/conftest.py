@@ -1,4 +1,4 @@
-"""Marks, a place for each story, and what its processes said when it fails."""
+"""Marks for the tests, a place for each test, and the output of its processes when the test fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def places() -> Iterator[Callable[[], Place]]:
-    """Makes places at testing pace; all that runs in them ends with the test."""
+    """Return a factory of places at testing pace. All processes in them end with the test."""
     made: list[Place] = []
 
     def make() -> Place:

@@ -1,4 +1,4 @@
-"""Several people at once: they sign up, and each gets every mail on time."""
+"""Sign up several contacts at once, and check that each gets every mail on time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.acceptance.waiting import eventually, on_time
 from tests.acceptance.website import person
 
 LATE_S = 0.5
-"""What is promised at this pace, alone or in a crowd."""
+"""Lateness allowed at this pace, for one contact or for many."""
 
 
 def sign_up(place: Place, names: Iterable[str], **given: Any) -> dict[str, float]:
-    """Name → the instant at which the gateway received them, in seconds."""
+    """Sign up each name. Return, for each, the time in seconds at which the gateway received the signup."""
     signups = [(name, person(name, **given)) for name in names]
     answers = place.website.post_all([(who, f"msg_{name}") for name, who in signups], at_once=4, patience_s=5)
     assert {202} == {answer.status for answer in answers}

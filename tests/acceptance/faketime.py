@@ -1,4 +1,4 @@
-"""A clock that a test sets while its process runs; the steady clock goes on, as it does on a real machine."""
+"""A wall clock that a test sets while a process runs; the monotonic clock is unaffected, as on a real machine."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ needs_faketime = pytest.mark.skipif(
 
 
 class WrongClock:
-    """For any number of processes; right until it is set."""
+    """A clock for any number of processes; it is right until it is set."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.set("+0")
 
     def set(self, ahead: str) -> None:
-        """`+25h`, `-25h`, `+1y`; `+0` is right."""
+        """Set the offset: `+25h`, `-25h`, `+1y`; `+0` is right."""
         new = self._file.with_suffix(".new")
         new.write_text(ahead + "\n")
         new.replace(self._file)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a process that goes by this clock."""
+        """Return the environment variables of a process that uses this clock."""
         return {
             "LD_PRELOAD": str(library()),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
@@ -49,7 +49,7 @@ class WrongClock:
 
     @contextmanager
     def inherited(self) -> Iterator[None]:
-        """Processes that are started meanwhile go by this clock."""
+        """Make processes that are started in this context use this clock."""
         os.environ.update(self.environment)
         try:
             yield

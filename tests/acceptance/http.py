@@ -1,4 +1,4 @@
-"""One request, one answer, every socket closed."""
+"""A minimal HTTP client: one request on each connection, and no socket left open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Answer:
 def request(
     method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, *, timeout_s: float = 20
 ) -> Answer:
-    """Raises OSError or http.client.HTTPException when there is no answer."""
+    """Send one request and return its answer. Raises OSError or http.client.HTTPException if there is none."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
@@ -37,7 +37,7 @@ def request(
 
 
 def status_of(url: str) -> int | None:
-    """The status of a GET, None while nobody answers."""
+    """Return the status of a GET, or None if there is no answer."""
     try:
         return request("GET", url, timeout_s=2).status
     except (OSError, http.client.HTTPException):

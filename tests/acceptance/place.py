@@ -1,4 +1,4 @@
-"""A folder, free ports and settings: where one story plays, next to any number of others."""
+"""A folder, free ports and settings in which one test runs, next to any number of others."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ SECRETS = {
 }
 
 FAST = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": "60"}
-"""The seven e-mails at 0 … 6 s."""
+"""The seven mails are due at 0 … 6 s."""
 
 UNLIMITED = {"RESEND_REQUESTS_PER_SECOND": "10000", "NOTION_REQUESTS_PER_MINUTE": "1000000"}
-"""With `Sandbox.hurry`: many people's mail at once."""
+"""With `Sandbox.hurry`, no rate limit slows down mail to many contacts."""
 
-# Every write is synced, as in production; in memory that costs nothing where there is such a folder.
+# The store syncs every write, as in production; in a folder in memory, where one exists, syncing costs nothing.
 _MEMORY = Path("/dev/shm")
 
 
 class Place:
-    """Starts processes and ends what it started, by process id."""
+    """Starts processes, and ends those that it started by their process ids."""
 
     def __init__(self, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None))
@@ -64,26 +64,26 @@ class Place:
         return self.folder / "data"
 
     def start(self, *arguments: str, **settings: str) -> Process:
-        """`advent …`, without waiting for anything."""
+        """Start `advent …` without waiting for anything."""
         number = len(self.processes)
         process = Process(arguments, folder=self.folder, settings={**self.settings, **settings}, number=number)
         self.processes.append(process)
         return process
 
     def up(self, **settings: str) -> Process:
-        """`advent up`, once it has said that all is up."""
+        """Start `advent up` and wait until it says that all is up."""
         process = self.start("up", **settings)
         self.until(lambda: "Ctrl-C stops everything" in process.stdout, process)
         return process
 
     def own_store(self) -> EmbeddedStore:
-        """A store next to the processes, which know it by REDIS_URL."""
+        """Create, without starting it, a store for processes that are started later; its URL is in their REDIS_URL."""
         self.store = EmbeddedStore(self.folder / "store")
         self.settings["REDIS_URL"] = self.store.url
         return self.store
 
     def serve(self, name: str, **settings: str) -> Process:
-        """`advent gateway`, `worker`, `console` or `sandbox` by itself, once it answers."""
+        """Start `advent gateway`, `worker`, `console` or `sandbox` alone and wait until it answers."""
         url = {
             "gateway": f"{self.gateway_url}/health",
             "worker": f"{self.worker_url}/ready",
@@ -94,12 +94,12 @@ class Place:
         return process
 
     def serve_all(self, **settings: str) -> tuple[Process, Process, Process]:
-        """Sandbox, gateway and worker as processes of their own over one store."""
+        """Start a store, and over it a sandbox, a gateway and a worker as separate processes. Return those three."""
         self.own_store().start()
         return self.serve("sandbox", **settings), self.serve("gateway", **settings), self.serve("worker", **settings)
 
     def until(self, is_so: Any, process: Process, *, within_s: float = 60) -> None:
-        """Until `is_so()`; fails when the process ends before."""
+        """Wait until `is_so()` is true. Fails if the process ends before, or after `within_s`."""
         deadline = time.monotonic() + within_s
         while not is_so():
             assert process.is_running, f"{process.name} ended:\n{process.stdout}\n{process.stderr}"
@@ -107,19 +107,19 @@ class Place:
             time.sleep(0.02)
 
     def run(self, *arguments: str, **settings: str) -> Process:
-        """One command, to its end."""
+        """Run one command and wait for its end."""
         process = self.start(*arguments, **settings)
         process.wait()
         return process
 
     def ask(self, *arguments: str) -> Any:
-        """The answer of a command that takes `--json`."""
+        """Return the parsed output of a command that takes `--json`."""
         process = self.run(*arguments, "--json")
         assert process.wait() == 0, process.stderr
         return json.loads(process.stdout)
 
     def accepted(self, delivery: str) -> list[dict[str, Any]]:
-        """The log lines of workers that say a delivery of this name (`step-1`) was accepted."""
+        """Return the workers' log lines which say that a delivery of this name (`step-1`) was accepted."""
         return [
             line
             for process in self.processes
@@ -129,7 +129,7 @@ class Place:
         ]
 
     def child(self, name: str) -> int | None:
-        """The process id of a child of the `advent up` that runs here."""
+        """Return the process id of a child of the `advent up` that runs here, or None if there is none."""
         try:
             return int((self.data_dir / "run" / f"{name}.pid").read_text())
         except (OSError, ValueError):
@@ -141,7 +141,7 @@ class Place:
             if process.is_running:
                 process.kill()
         for pid in children:
-            # Where the kernel does not tell children that their parent was killed.
+            # Some kernels do not tell children that their parent was killed.
             if str(self.folder) in command_of(pid) or command_of(pid).startswith("advent: "):
                 os.kill(pid, signal.SIGKILL)
         if self.store is not None:
@@ -150,7 +150,7 @@ class Place:
 
 
 def free_ports(count: int) -> list[int]:
-    """Below those that the system gives to outgoing connections, so that none of them comes in between."""
+    """Return free ports below the range for outgoing connections, so that none of those takes one of them meanwhile."""
     found: list[int] = []
     draw = random.SystemRandom()
     while len(found) < count:
@@ -170,6 +170,6 @@ def _is_taken(probe: socket.socket, port: int) -> bool:
 
 
 def gone(pid: int) -> bool:
-    """Whether no process has this id any longer, or only as a zombie."""
+    """Return whether no process has this id any longer, or only a zombie has it."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return not state.strip() or state.startswith("Z")

@@ -1,8 +1,8 @@
 """
-A worker that one mail kills: `python -m tests.acceptance.poisoned WHOM STEP`, with the settings of `advent worker`.
+A worker that dies of one mail: `python -m tests.acceptance.poisoned WHOM STEP`, with the settings of `advent worker`.
 
-Its actors are the real ones; only when the mail of this step to this person is about to be handed over, the process
-ends as if a library had crashed: no handler runs, nothing is said.
+WHOM is the contact's address. The actors are the real ones, but when the mail of this step to this contact is about to
+be sent, the process ends as if a library had crashed: no handler runs and nothing is logged.
 """
 
 from __future__ import annotations

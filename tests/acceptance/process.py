@@ -1,4 +1,4 @@
-"""One process that a test started: what it said, and how it ends."""
+"""A process that a test started: its output and how it ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ADVENT = str(Path(sys.executable).parent / "advent")
 _INSTALLATION = Path(__file__).parents[2]
 
 STOP_S = 30.0
-"""Within which every process of ours ends, when asked to."""
+"""Time within which every process of ours ends after a signal."""
 
 
 class Process:
-    """`advent …` in a folder of its own; stdout and stderr go to files, so that nobody waits for a reader."""
+    """A running `advent …` command; stdout and stderr go to files, so that the process never waits for a reader."""
 
     def __init__(self, arguments: tuple[str, ...], *, folder: Path, settings: Mapping[str, str], number: int) -> None:
         self.name = f"{number}-{arguments[0]}"
@@ -34,7 +34,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                # Out of pytest's group: its Ctrl-C is not ours.
+                # Outside pytest's process group, so that Ctrl-C in pytest does not reach the process.
                 start_new_session=True,
             )
 
@@ -47,18 +47,18 @@ class Process:
         return self.popen.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Send SIGKILL and wait until the process has ended."""
         self.popen.kill()
         self.popen.wait(STOP_S)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Ask it to stop: its exit status and the seconds it took. Fails after 30 s."""
+        """Send the signal. Return the exit status and the seconds until the process ended. Fails after 30 s."""
         began = time.monotonic()
         self.popen.send_signal(number)
         return self.popen.wait(STOP_S), time.monotonic() - began
 
     def wait(self, within_s: float = 60) -> int:
-        """Its exit status, once it ends by itself."""
+        """Wait until the process ends on its own. Return its exit status."""
         return self.popen.wait(within_s)
 
     @property
@@ -70,12 +70,16 @@ class Process:
         return self._err.read_text(errors="replace")
 
     def logs(self) -> list[dict[str, Any]]:
-        """Every line of stderr, as the JSON object that it has to be; the last one may still be being written."""
+        """Return the lines of stderr, which must all be JSON objects. An unfinished last line is left out."""
         lines = self.stderr.splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def surroundings() -> dict[str, str]:
-    """No setting of the user who runs the tests; and the code next to these tests, whatever is installed."""
+    """
+    Return the environment of a process.
+
+    It has no setting of the user who runs the tests, and it uses the code of this checkout, whatever is installed.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(_INSTALLATION)}

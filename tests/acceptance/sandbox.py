@@ -1,4 +1,4 @@
-"""What the imitated providers saw, counted on their side."""
+"""A client of the sandbox: what the simulated providers received, counted on their side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from tests.acceptance.http import request
 
 WITNESS = "Advent (do not delete)"
-"""The title of the row that is nobody's: it remembers the generation of the store."""
+"""Title of the one row in Notion that belongs to no contact: it stores the generation of the store."""
 
 
 class Sandbox:
@@ -18,7 +18,7 @@ class Sandbox:
         self.url = url
 
     def inbox(self, address: str = "") -> list[dict[str, Any]]:
-        """Accepted mails, oldest first; of everybody, or to one address."""
+        """Return the accepted mails, oldest first: all of them, or those to one address."""
         mails: list[dict[str, Any]] = self._get(f"/inbox.json?to={quote(address)}")
         return mails
 
@@ -31,11 +31,11 @@ class Sandbox:
         return by_key
 
     def asked_to_send(self) -> int:
-        """Requests to send a mail since the sandbox started, whatever became of them."""
+        """Return the number of requests to send a mail since the sandbox started, whatever their results."""
         return int(self.counts()["requests"].get("resend emails.send", 0))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """The properties of each person's row of `Email Sequence` or `BusinessX Canada`."""
+        """Return the properties of each contact's row of `Email Sequence` or `BusinessX Canada`."""
         rows = [row["properties"] for row in self._get("/notion.json")[table] if not row["in_trash"]]
         return [row for row in rows if WITNESS not in row.values()]
 
@@ -50,7 +50,7 @@ class Sandbox:
         self.turn(resend_requests_per_second=10_000, notion_requests_per_minute=1_000_000)
 
     def _get(self, path: str) -> Any:
-        # A sandbox that has just been killed is asked again by the process that waits for it.
+        # A sandbox that has just been killed gives an empty answer; the waiting test requests it again.
         try:
             answer = request("GET", self.url + path)
         except (OSError, http.client.HTTPException):

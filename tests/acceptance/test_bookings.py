@@ -1,4 +1,4 @@
-"""A call's whole life, reported by Cal.com to real processes; and what it did not report."""
+"""The whole life of a booked call, reported to real processes by Cal.com's webhooks, or by none of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.acceptance.waiting import eventually, on_time, punctual
 
 GUEST = "guest@example.com"
 BEFORE_S = {"72h": 6, "24h": 3, "2h": 1}
-"""The reminders of testing mode at speed 60."""
+"""Seconds before the call at which each reminder is due, in testing mode at speed 60."""
 
 PARKED = 10_000
 DAY_MS = 86_400_000
@@ -56,7 +56,7 @@ def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: 
         *["reminder 72h accepted", "reminder 24h accepted", "reminder 2h accepted"],
         *["call ended", "no-show marked"],
     ]
-    # Thanks for the call wait one second here; the mark may come before that or after it.
+    # The after-call follow-up waits one second at this pace; the no-show mark may come before or after it is sent.
     assert _followed_up(place) in (["follow-up missed accepted"], ["follow-up after-call accepted"])
     assert place.ask("contact", GUEST)["next"] == []
     assert {GUEST} == {address for mail in place.sandbox.inbox() for address in mail["to"]}
@@ -133,7 +133,8 @@ def test_behind_ten_thousand_bookings_the_reminder_that_is_due_in_five_seconds_s
     start_ms = now_ms() + 11_000
     asyncio.run(_book(place, [("boris@people.example", start_ms)]))
 
-    # The log has a line for each of the ten thousand: it is read once, when there is nothing left to disturb.
+    # The log has a line for each of the ten thousand bookings. It is read only once, after the reminder was sent, so
+    # that reading it delays nothing.
     first = eventually(lambda: place.sandbox.inbox("boris@people.example"), "the reminder that is due")[0]
     [accepted] = eventually(lambda: place.accepted("72h"), "its line in the log")
     on_time(accepted["lateness_ms"] / 1000, 0.25, "the start of the reminder")
@@ -142,7 +143,7 @@ def test_behind_ten_thousand_bookings_the_reminder_that_is_due_in_five_seconds_s
 
 
 def _is_parked(store: redis.Redis) -> bool:
-    """Each call has one look to come after its end."""
+    """Return whether all reminders are scheduled and the only booking jobs left are those due after the calls' ends."""
     left = store.zcount(keys.delayed("bookings"), 0, now_ms() + DAY_MS) + store.llen(keys.ready("bookings"))
     return store.zcard(keys.delayed("send")) >= 3 * PARKED and left == 0
 
@@ -160,7 +161,7 @@ def _three(place: Place, address: str) -> list[dict[str, Any]]:
 
 
 def _contact(place: Place, address: str = GUEST) -> tuple[str | None, int | None]:
-    """Booking Status and Diagnostic Call Date (ms) that Notion shows."""
+    """Return the Booking Status and the Diagnostic Call Date (ms) that Notion shows; None for what it does not show."""
     for row in place.sandbox.rows("BusinessX Canada"):
         if row["email"] == address:
             date = row["Diagnostic Call Date"]
@@ -169,7 +170,7 @@ def _contact(place: Place, address: str = GUEST) -> tuple[str | None, int | None
 
 
 def _happened(place: Place) -> list[str]:
-    """The timeline of `advent contact`, without what was skipped."""
+    """Return the timeline of `advent contact`, without lines about skipped deliveries and delivered mails."""
     lines = [line["what"] for line in place.ask("contact", GUEST)["happened"]]
     return [what for what in lines if not what.endswith("skipped") and "delivered" not in what]
 
@@ -179,7 +180,7 @@ def _followed_up(place: Place) -> list[str]:
 
 
 async def _book(place: Place, calls: list[tuple[str, int]]) -> None:
-    """Calls (address, start in ms), each reported once, next to the running worker."""
+    """Store one booking event for each call (address, start in ms) while the worker runs."""
     assert place.store is not None
     client = connect_async(place.store.url)
     campaign = load_campaign("christmas_2025")

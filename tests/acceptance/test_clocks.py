@@ -1,4 +1,4 @@
-"""A clock is wrong for a minute: nobody is written to early, everybody on time afterwards, and nobody does anything."""
+"""A wrong clock makes no mail early; once it is right again, or an operator confirms it, all mail is sent."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ pytestmark = needs_faketime
 
 WRONG_S = 60.0
 APART_S = 15.0
-"""Between two mails of one person, at this pace."""
+"""Time between two mails to one contact, at this pace."""
 PACE = {"CAMPAIGN_SPEED": "4"}
 JUMPS = ["+25h", "-25h", "+1y"]
 GAP_S = 7.5
-"""The minimum between two mails of one person of which one is overdue, at this pace."""
+"""Minimum gap between two mails to one contact when one of them is overdue, at this pace."""
 SLACK_S = 12.0
-"""For a loaded machine, and until clocks that agree again are noticed. Less than APART_S: no step hides another."""
+"""
+Lateness allowed for a loaded machine and for noticing that the clocks agree again.
+
+It is less than APART_S, so that a late step cannot be mistaken for the next one.
+"""
 
 
 def serve(place: Place, wrong: str | None, clock: WrongClock) -> None:
-    """Store, sandbox, gateway and two workers; `wrong` goes by the clock."""
+    """Start a store, a sandbox, a gateway and two workers; `wrong` (of the workers, the first) uses the faked clock."""
     faked = {name: clock.environment if name == wrong else {} for name in ("gateway", "worker")}
     store = place.own_store()
     if wrong == "store":
@@ -45,7 +49,7 @@ def serve(place: Place, wrong: str | None, clock: WrongClock) -> None:
 
 
 def mails_of(place: Place, name: str) -> list[tuple[int, float]]:
-    """(Step, when it was accepted by the sandbox's clock, which is right), in this order."""
+    """Return (step, acceptance time in seconds) of each mail, oldest first; the sandbox's clock is right."""
     mails = place.sandbox.inbox(person(name)["email"])
     return [(int(mail["tags"]["step"].removeprefix("step-")), mail["accepted_at"] / 1000) for mail in mails]
 
@@ -69,7 +73,11 @@ def due_s(step: int, received_s: float) -> float:
 
 
 def everybody_is_on_time(place: Place, name: str, received_s: float, right_s: float) -> None:
-    """Seven mails in their order, none early; what was due before `right_s` may wait for it, then for the gap."""
+    """
+    Check that all seven mails arrive in order, none early and none late.
+
+    A mail that was due before `right_s`, when the clock became right, may wait until then and for the minimum gap.
+    """
     eventually(lambda: len(mails_of(place, name)) == 7, f"seven mails to {name}", within_s=180)
     nobody_was_early(place, name, received_s)
     mails = mails_of(place, name)
@@ -107,7 +115,7 @@ def test_nobody_is_early_while_the_clock_of_store_or_worker_is_wrong_and_everybo
     assert (ada.status, zoe.status) == (202, 202)
     assert held["level"] == "broken"
     assert "clock" in held["said"]
-    # A store's clock holds everybody; of two workers the other one goes on.
+    # A wrong store clock holds all mail. With one wrong worker clock, the other worker continues to send.
     assert during == 0 if wrong == "store" else during > 0
     everybody_is_on_time(place, "Ada", received_s(ada), right_s)
     everybody_is_on_time(place, "Zoe", received_s(zoe), right_s)
@@ -149,7 +157,7 @@ def test_a_person_confirms_a_clock_that_was_set_and_stays(place: Place) -> None:
     confirmed = place.run("clock", "confirm")
 
     assert confirmed.wait() == 0
-    # By the clock that the person says is right, everything is due.
+    # According to the clock that the operator confirmed, all mails are due.
     eventually(lambda: len(mails_of(place, "Ada")) == 7, "all mails", within_s=90)
     eventually(lambda: health(place)["hold"]["ok"], "nothing is held any longer")
 

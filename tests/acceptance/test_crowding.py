@@ -1,4 +1,4 @@
-"""Nobody's trouble is somebody else's: one address, one provider, one kind of work never holds up other mail."""
+"""Trouble with one address, one provider or one kind of job never delays other mail."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_notion_that_takes_ten_seconds_for_each_request_delays_no_mail(place: Pl
 def test_five_thousand_due_jobs_of_other_kinds_delay_no_mail_that_is_due(place: Place) -> None:
     place.serve_all(**UNLIMITED)
     place.sandbox.hurry()
-    # Each of the five thousand takes Notion a while, so that they are still there when Ada's last mail is due.
+    # Notion needs a while for each of the five thousand, so the backlog still exists when Ada's last mail is due.
     place.sandbox.set_faults({"provider": "notion", "kind": "slow", "seconds": 0.3})
     signed_up = sign_up(place, ["Ada"])
     eventually(lambda: place.sandbox.inbox(person("Ada")["email"]), "the first mail")
@@ -69,7 +69,7 @@ def test_five_thousand_due_jobs_of_other_kinds_delay_no_mail_that_is_due(place: 
 
 
 async def _five_thousand_come_and_go(place: Place) -> None:
-    """People who sign up and leave at once: each a job for *classify* and a row for Notion, and no mail."""
+    """Sign up contacts who unsubscribe at once: each is a job for *classify* and a row for Notion, and gets no mail."""
     client = connect_async(place.settings["REDIS_URL"])
     cadence = load_campaign("christmas_2025").cadence(Pace(testing=True, speed=60))
     ledger = Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRETS["SECRET_KEY"])

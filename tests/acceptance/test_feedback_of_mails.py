@@ -1,4 +1,4 @@
-"""What becomes of mails, reported by the provider to real processes: seen by every command, and acted on."""
+"""The provider's feedback about mails reaches real processes: every command shows it, and it is acted on."""
 
 from __future__ import annotations
 

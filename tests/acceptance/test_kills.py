@@ -1,4 +1,4 @@
-"""kill -9, of anything, at the worst moment: nothing is lost and nothing is doubled."""
+"""kill -9 of any process at the worst moment: no mail is lost and none is sent twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER_LOST = {
     "seconds": 60,
     "count": 1,
 }
-"""The provider accepts the mail, and its answer never comes."""
+"""The provider accepts the mail, but its answer never arrives."""
 
 TAKEN_OVER_S = 5.0
 
@@ -79,7 +79,7 @@ def test_everything_killed_at_once_goes_on_where_it_was(place: Place) -> None:
 
 
 def _under_load(place: Place, strike: Callable[[], None], *, people: int = 40) -> None:
-    """People sign up, one after the other, from before the strike until after it; each of them gets all seven."""
+    """Sign up contacts one by one from before the strike until after it, and check that each gets all seven mails."""
     place.up(RETRY_DELAY_SECONDS="0.5", **UNLIMITED)
     place.sandbox.hurry()
     signups = [(person(f"P{number}"), f"msg_{number}") for number in range(people)]
@@ -91,7 +91,7 @@ def _under_load(place: Place, strike: Callable[[], None], *, people: int = 40) -
         time.sleep(2 / people)
     striking.join()
 
-    # Whose answer was lost has asked again under the same id, and was answered as before.
+    # A signup whose answer was lost was posted again under the same id and got the first answer.
     assert {202} == {answer.status for answer in answers}
     _everybody_has_seven(place, people)
 
@@ -116,7 +116,11 @@ def _completed(place: Place) -> int:
 
 
 def _asks_again_within_five_seconds(place: Place) -> None:
-    """From the kill on. The same key and the same bytes, or the provider would refuse with 409 or accept a second."""
+    """
+    Check that the second attempt is accepted within five seconds of the kill.
+
+    It has the same key and the same bytes; otherwise the provider would refuse it with 409 or accept a second mail.
+    """
     killed_s = time.time()
     accepted = eventually(lambda: place.accepted("step-1"), "an answer to the next attempt")[0]
     assert accepted["attempt"] == 2

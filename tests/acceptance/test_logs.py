@@ -1,4 +1,4 @@
-"""What happened to Ada can be read in the logs, and nobody can read there who she is."""
+"""The logs show what happened to Ada, but not who she is."""
 
 from __future__ import annotations
 

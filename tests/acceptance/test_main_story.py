@@ -1,4 +1,4 @@
-"""A stranger's first minute: an empty folder, two commands, seven e-mails."""
+"""A newcomer's first minute: an empty folder, two commands, seven mails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_from_an_empty_folder_to_seven_mails_each_at_its_second_and_a_complete_r
 @punctual
 def test_the_first_mail_comes_within_five_seconds_of_the_first_signup_at_newcomers_pace(place: Place) -> None:
     ports = {name: text for name, text in place.settings.items() if name.endswith("_PORT")}
-    place.settings = {}  # A second terminal, in which nothing is set of what `advent up` was given.
+    place.settings = {}  # The commands below run as in a second terminal, without the settings of `advent up`.
     place.up(**ports, TESTING_MODE="true", CAMPAIGN_SPEED="10")
 
     answer = place.ask("try", "--email", "ada@people.example")

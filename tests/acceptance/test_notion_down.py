@@ -1,4 +1,4 @@
-"""Notion is only the view: while it is down, the mail keeps its times."""
+"""Notion only displays the ledger: while it is down, mails are still sent on time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emeka's form is sent sixty times; he is one person."""
+"""Emeka's form is submitted sixty times, but he is enrolled once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIMES = 60
 def test_sixty_webhooks_of_one_person_at_a_cold_start_are_one_enrollment_one_row_and_seven_mails(place: Place) -> None:
     place.start("up")
 
-    # The port is not open yet: the first of the sixty to get through meets a gateway that has never answered anybody.
+    # The port is not open yet: the first of the sixty webhooks to get through reaches a gateway that has just started.
     signups = [(person("Emeka"), f"msg_{number}") for number in range(TIMES)]
     answers = place.website.post_all(signups, at_once=TIMES, patience_s=30)
 

@@ -1,4 +1,4 @@
-"""Thousands who wait for Thursday hold nobody back today."""
+"""Thousands of deliveries scheduled for later days do not delay one that is due now."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_behind_nine_thousand_parked_deliveries_the_one_that_is_due_in_five_seco
 
 
 async def _park(place: Place) -> int:
-    """9,000 people whose instant lies days ahead, then one whose instant is in five seconds: that instant, ms."""
+    """Enroll 9,000 contacts with first mails due in three days and one due in five seconds. Return its due time, ms."""
     assert place.store is not None
     client = connect_async(place.store.url)
     campaign = load_campaign("christmas_2025")

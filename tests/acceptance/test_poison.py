@@ -1,4 +1,4 @@
-"""A mail that kills each worker that handles it is set aside after three deaths; other mails are not."""
+"""A mail that kills each worker that processes it is quarantined after three deaths; other mails are not affected."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_a_mail_that_kills_its_worker_is_set_aside_after_three_deaths_and_everyb
     place.serve("sandbox")
     place.sandbox.hurry()
     place.serve("gateway")
-    # All of them wait when the first worker comes, so that the poison runs among others.
+    # All deliveries wait before the first worker starts, so that the poisonous one runs next to others.
     names = ["Mallory", *(f"P{number}" for number in range(BYSTANDERS))]
     place.website.post_all([(person(name), f"msg_{name}") for name in names], at_once=8, patience_s=5)
 
-    # After its third death the queue sets the job aside; the sweep that misses the mail comes up to 75 s later.
+    # After the third death the queue quarantines the job. The sweep that finds the mail missing runs up to 75 s later.
     with replaced_when_it_dies(place, person("Mallory")["email"]) as deaths:
         eventually(
             lambda: deaths.tend() and completed(place) == len(names),
@@ -52,7 +52,7 @@ def completed(place: Place) -> int:
 
 
 class Deaths:
-    """One poisoned worker at a time, and how many have died of it."""
+    """Runs one poisoned worker at a time and counts how many have died."""
 
     def __init__(self, place: Place, whom: str) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""The store is gone after three of seven mails: one command, and the other four arrive; nobody gets one twice."""
+"""The store is lost after three of seven mails: after a rebuild the other four arrive, and none is sent twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
 SLOW = {"CAMPAIGN_SPEED": "15"}
-"""The seven mails at 0, 4, 8 … 24 s: time enough for a stop, a command and a start between two of them."""
+"""Mails are due at 0, 4, 8 … 24 s: enough time for a stop, a command and a start between two of them."""
 
 
 def test_a_store_wiped_after_three_of_seven_mails_is_rebuilt_and_the_other_four_arrive(place: Place) -> None:
@@ -53,7 +53,7 @@ def test_at_production_pace_a_worker_over_an_empty_store_rebuilds_it_by_itself(p
 
 
 def _shown(place: Place) -> int:
-    """How many mails Notion shows as sent."""
+    """Return the number of mails that Notion shows as sent."""
     return sum(
         row[f"Email {step} Sent"] is not None for row in place.sandbox.rows("Email Sequence") for step in range(1, 8)
     )

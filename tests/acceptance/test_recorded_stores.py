@@ -1,8 +1,8 @@
 """
-What an earlier version left behind opens in this one: everybody gets what they have not had yet, and nothing twice.
+The data of an earlier version works in this one: each contact gets the mails still missing, and none twice.
 
-The recorded `DATA_DIR` holds people in every situation, see `tests/recorded_store/story.py`. Its instants have passed
-long ago, so everything is overdue.
+The recorded `DATA_DIR` has contacts in every situation, see `tests/recorded_store/story.py`. Its due times passed long
+ago, so everything is overdue.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.recorded_store.story import SIGNUPS, address
 
 STEPS = range(1, 8)
 LEFT = ("unsubscribed", "bounced", "complained", "waiting3", "waiting7")
-"""Contacts who had left, or whose unsubscription was in the spool."""
+"""Contacts who had exited, or whose unsubscription was in the spool."""
 NEW = ("hot1", "hot2", "hot3", "waiting1", "waiting1_behind", "unclassified", "unclassified_hot", "spooled")
 COMPLETED = {
     "0.1.0": [name for name in (*SIGNUPS, *NEW) if name not in (*LEFT, "forgotten", "held")],
@@ -61,7 +61,7 @@ def test_a_recorded_store_is_played_to_its_end_and_nobody_is_lost_or_doubled(pla
     assert (EXITED[version], 1, 2) == (status["exited"], status["active"], status["dead_letters"])
     assert place.ask("contact", address("held"))["status"] == "active"
 
-    # The meeting began before anybody could ask what became of its last reminder; the provider's webhook tells.
+    # The call began before the outcome of its last reminder could be queried; the provider's webhook reports it.
     secret = dotenv_values(place.data_dir / "secrets.env")["RESEND_WEBHOOK_SECRET"]
     tell_delivered(place, str(secret), place.sandbox.inbox(address("unknown_reminder"))[-1])
     for name in FORGOTTEN[version]:
@@ -70,14 +70,14 @@ def test_a_recorded_store_is_played_to_its_end_and_nobody_is_lost_or_doubled(pla
 
 
 def _accepted(place: Place) -> dict[str, int]:
-    """How many mails the provider had accepted under each key when the store was recorded."""
+    """Return, for each key, how many mails the provider had accepted when the store was recorded."""
     with sqlite3.connect(place.data_dir / "sandbox" / "sandbox.sqlite3") as sandbox:
         rows = sandbox.execute("SELECT idempotency_key, count(*) FROM mails GROUP BY 1").fetchall()
     return dict(rows)
 
 
 def _erase_in_notion(place: Place, email: str) -> None:
-    """Erase the row of a forgotten contact, as `advent forget` asks its operator to."""
+    """Erase the row of a forgotten contact in Notion, as `advent forget` instructs its operator."""
     headers = {
         "authorization": f"Bearer {NOTION_TOKEN}",
         "notion-version": "2025-09-03",
@@ -95,7 +95,7 @@ def _completed(place: Place) -> int:
 
 
 def _expected_mails(before: dict[str, int], completed: list[str]) -> set[str]:
-    """The keys of all mails to enrolled people: what was accepted already, and all that was missing of who stayed."""
+    """Return the keys of all mails to enrolled contacts: those accepted before, and all mails to contacts who stay."""
     campaign = next(iter(before)).partition("/")[0]
     everything = {
         f"{campaign}/{enrollment_id(campaign, address(name))}/step-{step}"

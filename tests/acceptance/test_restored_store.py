@@ -1,4 +1,4 @@
-"""A store is restored from a backup, or runs twice: nobody gets a mail a second time."""
+"""A store is restored from a backup, or two copies of it run: no mail is sent twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.acceptance.website import person
 PEOPLE = 300
 DAY_AND_A_QUARTER_S = 108_000
 SLOW = {**UNLIMITED, "CAMPAIGN_SPEED": "3"}
-"""A mail every 20 s: a backup lies between two of them."""
+"""A mail every 20 s: time for a backup between two of them."""
 
 
 @pytest.mark.timeout(600)
@@ -32,7 +32,7 @@ def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail
     eventually(lambda: len(place.sandbox.inbox()) >= PEOPLE, "the first mail to everybody", within_s=180)
     assert up.stop()[0] == 0
 
-    # Longer ago than the provider remembers an idempotency key.
+    # The mails were sent longer ago than the provider remembers an idempotency key.
     shutil.rmtree(place.data_dir / "store")
     shutil.copytree(place.folder / "backup", place.data_dir / "store")
     place.up(**SLOW)
@@ -87,7 +87,7 @@ def test_a_store_of_before_the_first_mail_is_restored_after_the_last_and_nobody_
 
 
 def _holds(place: Place) -> set[str]:
-    """Until another copy was looked for, it is that of the restored store and no other."""
+    """Return the holds in place: that of a restored store, until the search for another live copy is over; no other."""
     found = place.ask("resume", "--plan")["holds"].keys()
     assert found <= {"restored"}
     return set(found)

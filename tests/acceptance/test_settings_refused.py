@@ -1,4 +1,4 @@
-"""What cannot work does not start, and says in one line what to set."""
+"""A process with a wrong setting does not start, and says in one line what to set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.acceptance.website import person
 
 COMMANDS = ("up", "gateway", "worker")
 READERS = {"WEBHOOK_SECRET": ("up", "gateway")}
-"""Of a secret: each process reads only those that it needs."""
+"""The commands that read a secret: each process reads only the secrets that it needs."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Somebody signs up strangers by the thousand: real people notice nothing, and one command clears the false signups."""
+"""A flood of false signups delays no real contact, and one command discards the false ones."""
 
 from __future__ import annotations
 

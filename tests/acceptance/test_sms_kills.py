@@ -1,4 +1,8 @@
-"""kill -9 around an SMS: Twilio knows no idempotency key, and accepts each once or it is a person's to decide."""
+"""
+kill -9 while an SMS is sent: it is accepted once, or a dead letter leaves the decision to an operator.
+
+Twilio has no idempotency keys.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from tests.texting import texting_folder
 GUEST, NUMBER = "guest@people.example", "+14165550123"
 PEOPLE = 20
 SMS_BEFORE_MS = 30_000
-"""The 24h reminder of testing mode at speed 6."""
+"""Time before the call at which the 24h reminder is due, in testing mode at speed 6."""
 
 HANGS: dict[str, Any] = {
     "provider": "twilio",
@@ -41,7 +45,7 @@ def test_a_worker_killed_after_the_acceptance_leaves_one_sms_that_is_accepted(pl
     _kill(place, "worker")
 
     eventually(lambda: "reminder 24h by SMS accepted" in _happened(place), "its acceptance in the ledger")
-    assert place.accepted("24h.sms") == []  # no worker ever heard the answer
+    assert place.accepted("24h.sms") == []  # no worker received the answer
     assert [text["to"] for text in _texts(place)] == [NUMBER]
     assert _asked_to_send(place) == 1
     assert place.ask("dead", "list") == []

@@ -1,4 +1,4 @@
-"""A worker that stalls in the middle of a send, for longer than anybody waits for it, and then goes on."""
+"""A worker stalls in the middle of a send for longer than the heartbeat timeout, and then continues."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.acceptance.website import person
 STILL_S = 30.0
 
 STILL_WORKING = {"provider": "resend", "operation": "emails.send", "kind": "slow", "seconds": 12, "count": 1}
-"""The provider accepts the mail while nobody who asked is awake, and refuses another under its key until then."""
+"""The provider accepts the mail while the worker is stalled; until then it refuses another request with its key."""
 
 ANSWER_LOST = {**STILL_WORKING, "kind": "hang", "seconds": 60, "after_commit": True}
-"""It has accepted the mail, and the answer never comes."""
+"""The provider has accepted the mail, but its answer never arrives."""
 
 
 @pytest.mark.parametrize("trouble", [STILL_WORKING, ANSWER_LOST], ids=["provider still working", "answer lost"])
@@ -39,7 +39,7 @@ def test_a_worker_that_stood_still_for_half_a_minute_in_the_middle_of_a_send_sen
     time.sleep(max(0.0, until - time.monotonic()))
     os.kill(first.pid, signal.SIGCONT)
 
-    # What it had in hand it brings to its end before it stops.
+    # The worker finishes the delivery it was processing before it stops.
     status, _ = first.stop()
     assert status == 0
     by_key = place.sandbox.mails_by_key()

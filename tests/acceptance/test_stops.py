@@ -1,4 +1,4 @@
-"""Everything stops when asked to, within thirty seconds, and goes on where it was."""
+"""Every process stops on a signal within thirty seconds, and work continues after the next start."""
 
 from __future__ import annotations
 

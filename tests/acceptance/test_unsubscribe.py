@@ -1,4 +1,4 @@
-"""Dunya leaves through the link in her own mail."""
+"""Dunya unsubscribes through the link in her own mail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_dunya_leaves_by_the_link_in_her_mail_and_gets_no_more(place: Place) -> 
 
     assert place.ask("contact", "dunya@people.example")["status"] == "exited"
     before = len(place.sandbox.inbox("dunya@people.example"))
-    # Ada's second mail tells that Dunya's next would have come: Ada signed up later.
+    # Ada signed up later: when her second mail arrives, Dunya's next mail would have arrived too.
     place.website.post(person("Ada"), "msg_2")
     eventually(lambda: len(place.sandbox.inbox("ada@people.example")) == 2, "Ada's second mail")
     assert before == len(place.sandbox.inbox("dunya@people.example")) < 7

@@ -1,4 +1,4 @@
-"""A campaign that is changed while people are under way, over real processes that are killed meanwhile."""
+"""A campaign changes while contacts are in the middle of it and real processes are killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.acceptance.website import person
 KEY = "christmas_2025"
 PEOPLE = 60
 CALM = {"CAMPAIGN_SPEED": "9"}
-"""The seven e-mails within 40 s, so that everybody is under way when the campaign changes."""
+"""All seven mails are due within 40 s, so that each contact is in mid-sequence when the campaign changes."""
 
 
 def test_apply_and_rollback_under_kills_of_workers_and_store_lose_and_double_nobody(place: Place) -> None:
@@ -73,7 +73,7 @@ def _files(place: Place) -> Path:
 
 
 def _edit(files: Path) -> None:
-    """Another subject for the fifth mail, and no sixth."""
+    """Change the subject of the fifth mail and remove the sixth step."""
     manifest = files / KEY / "campaign.toml"
     manifest.write_text(re.sub(r'\[\[steps\]\]\nid = "step-6".*?\n\n', "", manifest.read_text(), flags=re.DOTALL))
     for body in (files / KEY).glob("*/emails/5-*.md"):
@@ -81,7 +81,7 @@ def _edit(files: Path) -> None:
 
 
 def _repeat_until_done(place: Place, files: Path, command: str, victim: str, said: str, *arguments: str) -> None:
-    """A process is killed while the command runs; whoever typed it repeats it until it says that all is done."""
+    """Kill a process while the command runs, and repeat the command until its output says that all is done."""
     settings = {"CAMPAIGNS_DIR": str(files), **CALM}
     strike = threading.Timer(1.0, lambda: _kill(place, victim))
     strike.start()
@@ -89,7 +89,7 @@ def _repeat_until_done(place: Place, files: Path, command: str, victim: str, sai
     def is_done() -> bool:
         process = place.run("campaign", command, *arguments, **settings)
         status, output = process.wait(), process.stdout + process.stderr
-        # Killed after the switch: what a repetition finds is done, and a worker finishes the schedules.
+        # After a kill that followed the switch, a repetition finds nothing to do; a worker finishes the schedules.
         return (status == 0 and said in output) or "nothing would change" in output or "none to go back to" in output
 
     eventually(is_done, f"`advent campaign {command}`", within_s=60)

@@ -1,4 +1,4 @@
-"""Wait for an event, never for a time; and tell what came late from what came wrong."""
+"""Wait for events, never for a fixed time, and tell late results from wrong ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Answer = TypeVar("Answer")
 
 
 class Late(AssertionError):
-    """What had to happen did happen, and not in time: the fault of the code, or of a machine with too much to do."""
+    """The expected event happened too late, because of the code or of an overloaded machine."""
 
 
 def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 60) -> Answer:
-    """The first answer of `ask` that is true, asked every 20 ms; fails after a time that only a fault can need."""
+    """Call `ask` every 20 ms and return its first true result. Fails after `within_s`, which only faults exceed."""
     deadline = time.monotonic() + within_s
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"within {within_s:.0f} s it did not come to this: {what}"
@@ -27,9 +27,9 @@ def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 60) ->
 
 def punctual(story: Callable[[Place], None]) -> Callable[[Callable[[], Place]], None]:
     """
-    A story with promises in fractions of a second: run once more, somewhere new, when all of it was right but late.
+    Run a test with limits of fractions of a second again, in a new place, if its only fault was lateness.
 
-    Promises are not loosened for a loaded machine; it is given a second chance. What is wrong is wrong at once.
+    The limits are not relaxed for a loaded machine; it gets a second chance instead. A wrong result fails at once.
     """
 
     @functools.wraps(story)
@@ -39,12 +39,12 @@ def punctual(story: Callable[[Place], None]) -> Callable[[Callable[[], Place]], 
         except Late:
             story(places())
 
-    del reported.__wrapped__  # type: ignore[attr-defined]  # pytest would read the story's own parameters
+    del reported.__wrapped__  # type: ignore[attr-defined]  # pytest would read the parameters of the wrapped test
     return reported
 
 
 def on_time(late_s: float, allowed_s: float, what: str) -> None:
-    """Raises Late unless the lateness is within what is promised; early is wrong, not late."""
+    """Raise Late if the lateness exceeds what is allowed. Being early is a wrong result, not a late one."""
     assert late_s > -0.001, f"{what} came {-late_s:.3f} s early"
     if late_s > allowed_s:
         raise Late(f"{what} came {late_s:.3f} s late; promised is {allowed_s} s")

@@ -1,4 +1,4 @@
-"""The website: signs as Standard Webhooks says, and posts until it has an answer."""
+"""A stand-in for the website: signs signups as Standard Webhooks defines, and posts them until it has an answer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class Website:
 
     def post(self, person: dict[str, Any], webhook_id: str, *, patience_s: float = 0) -> Answer:
         """
-        Post once; with `patience_s`, again under the same id while there is no answer, or a 5xx, as a good sender does.
+        Post once, and return the answer.
 
-        Raises OSError or http.client.HTTPException when there is no answer.
+        Within `patience_s`, post again under the same id while there is no answer or a 5xx, as a good sender does.
+        Raises OSError or http.client.HTTPException if there is no answer.
         """
         deadline = time.monotonic() + patience_s
         while True:
@@ -37,7 +38,7 @@ class Website:
             time.sleep(0.01)
 
     def post_all(self, signups: list[tuple[dict[str, Any], str]], *, at_once: int, patience_s: float) -> list[Answer]:
-        """Many signups (person, webhook id), so many at once; the answers in their order."""
+        """Post signups (person, webhook id), `at_once` of them at a time. Return the answers in the same order."""
         with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(lambda signup: self.post(*signup, patience_s=patience_s), signups))
 
@@ -54,7 +55,7 @@ class Website:
 
 
 def person(name: str = "Ada", **given: Any) -> dict[str, Any]:
-    """A finished assessment; the address follows from the name."""
+    """Return the payload of a finished assessment; the address is made from the name."""
     return {
         "email": f"{name.lower()}@people.example",
         "first_name": name,

@@ -1,7 +1,7 @@
 """
-Enough of Notion to disagree with: two databases, their rows, and faults before or after a request is carried out.
+A fake Notion: two databases, their rows, and faults that occur before or after a request is carried out.
 
-It is stricter than Notion where a mistake of ours would otherwise pass unseen: a query without a filter is refused.
+It is stricter than Notion where an error in Advent would otherwise go unnoticed: it refuses a query without a filter.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ class FakeNotion:
             for name, kind in columns.items():
                 self.add_column(source_id, name, kind)
 
-    # What a test does to it.
+    # Methods for tests.
 
     def add_column(self, source_id: str, name: str, kind: str) -> None:
         property_id = "title" if kind == "title" else f"{source_id[3]}%3A{len(self.sources[source_id]):02}"
         self.sources[source_id][name] = {"id": property_id, "name": name, "type": kind, kind: {}}
 
     def fails(self, pattern: str, answer: Answer, *, committed: bool = False, times: int = 1) -> None:
-        """The next request whose `METHOD path` matches gets this answer; `committed`: it is carried out too."""
+        """Give this answer to the next request whose `METHOD path` matches; `committed`: also carry the request out."""
         self.faults += [Fault(pattern, answer, committed)] * times
 
     def row(self, source_id: str, **values: Any) -> str:
-        """A row that somebody else made, by column name; the answer is its id."""
+        """Add a row as if another client had created it; `values` are by column name. Return its id."""
         cells = {self.sources[source_id][name]["id"]: value for name, value in values.items()}
         return str(self._create({"parent": {"data_source_id": source_id}, "properties": cells})["id"])
 
     def rows(self, source_id: str) -> list[dict[str, Any]]:
-        """What the rows that are not in the trash show, by column name."""
+        """Return the values of all rows that are not in the trash, by column name."""
         pages = [p for p in self.pages.values() if p["parent"]["data_source_id"] == source_id and not p["in_trash"]]
         return [{name: plain(cell) for name, cell in page["properties"].items()} for page in pages]
 
@@ -79,7 +79,7 @@ class FakeNotion:
         asked, self.asked = self.asked, []
         return asked
 
-    # What a client does with it.
+    # Methods that serve the client.
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         line = f"{request.method} {request.path.removeprefix('/v1/')}"
@@ -205,7 +205,7 @@ class Refused(Exception):
 
 
 def as_read(kind: str, value: Any) -> Any:
-    """Notion's own way of writing what it was given."""
+    """Return a written value in the form in which Notion returns it."""
     if kind in ("title", "rich_text"):
         return [part | {"plain_text": part["text"]["content"]} for part in value]
     if kind == "date" and value:

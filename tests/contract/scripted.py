@@ -1,4 +1,4 @@
-"""A provider that answers what a test tells it to, over loopback HTTP, and remembers what it was asked."""
+"""A provider over loopback HTTP that gives scripted answers and records the requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass
 class Scripted:
-    """`answers` are given in order, the last one again and again."""
+    """A running scripted provider. It gives `answers` in order and repeats the last one."""
 
     url: str
     answers: list[Answer] = field(default_factory=list)
@@ -59,7 +59,7 @@ async def scripted(*answers: Answer) -> AsyncIterator[Scripted]:
 
 
 def says(status: int, body: Any, headers: dict[str, str] | None = None) -> Answer:
-    """A JSON answer, or with a body of type str a page of HTML."""
+    """Return a JSON answer, or an HTML page if the body is a str."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if isinstance(body, str):
@@ -78,7 +78,7 @@ def hangs() -> Answer:
 
 
 def drips() -> Answer:
-    """A byte every 20 ms: no single read is slow, the whole never ends."""
+    """Send a byte every 20 ms: no single read is slow, but the answer takes ten seconds."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -92,7 +92,7 @@ def drips() -> Answer:
 
 
 def hangs_up() -> Answer:
-    """Reads the whole request, then closes the connection without a word."""
+    """Read the whole request, then close the connection without an answer."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -103,7 +103,7 @@ def hangs_up() -> Answer:
 
 
 def breaks_off() -> Answer:
-    """Begins an answer and never finishes it."""
+    """Begin an answer and never finish it."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "100", "Content-Type": "application/json"})
@@ -118,7 +118,7 @@ def breaks_off() -> Answer:
 
 @asynccontextmanager
 async def nobody_listens() -> AsyncIterator[str]:
-    """An address that refuses connections."""
+    """Yield the URL of a port that refuses connections."""
     server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()

@@ -1,4 +1,4 @@
-"""The real client against the imitated Cal.com, and against answers that only a bad day brings."""
+"""The real client against the sandbox's Cal.com, and against scripted bad answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every row of Resend's error table and every way an answer can stay away, through the real SDK over loopback HTTP."""
+"""Every row of Resend's error table and every kind of missing answer, through the real SDK over loopback HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own clients at the sandbox: one mail and one row each, whatever befalls the answers."""
+"""Our own clients against the sandbox: one mail and one row for each contact, even if answers are lost."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def mirror(run: RunningSandbox, store: redis.asyncio.Redis) -> AsyncIterat
 
 
 async def until_shown(mirror: NotionMirror, run: RunningSandbox) -> int:
-    """How many times it took, a minute apart."""
+    """Show Ada in Notion, with a minute between attempts. Return how many attempts it took."""
     for attempt in range(1, 6):
         try:
             await mirror.show(ADA)

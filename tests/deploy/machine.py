@@ -1,4 +1,4 @@
-"""A machine to install on: a scratch folder, a copy of the checkout, and what was started there."""
+"""A machine to install on: a scratch folder, a copy of the checkout, and the processes started there."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ VENV = Path(sys.executable).parent.parent
 SYSTEMCTL = Path(__file__).with_name("systemctl.py")
 SOURCE = ("common", "actors", "services", "deploy", "pyproject.toml", "README.md", ".env.example")
 
-# Every write is synced, as in production; in memory that costs nothing where there is such a folder. A short path, too:
-# a Unix socket's may have 107 characters.
+# The store syncs every write, as in production; in a folder in memory, where one exists, syncing costs nothing. The
+# path must be short: a Unix socket path may have 107 characters.
 _MEMORY = Path("/dev/shm")
 
 
 def copy_of_checkout(target: Path) -> Path:
-    """What an installation reads of a checkout; others may work in this one meanwhile."""
+    """Copy the part of the checkout that an installation reads; the checkout itself may change meanwhile."""
     target.mkdir()
     nothing_made = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info")
     for name in SOURCE:
@@ -35,7 +35,11 @@ def copy_of_checkout(target: Path) -> Path:
 
 
 def python_for_all() -> Path | None:
-    """A Python like ours that a service's user may run; None where there is none, or our packages are closed to it."""
+    """
+    Return a Python of our version that a service's user may run.
+
+    None if there is none, or if that user cannot read our packages.
+    """
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (Path(sys.base_prefix, "bin", version), Path("/usr/bin", version), Path("/usr/local/bin", version)):
         ask = [python, "-c", "import venv, ensurepip"]
@@ -49,11 +53,11 @@ def is_open(path: Path) -> bool:
 
 
 class Machine:
-    """`deploy/install.sh` below a prefix of its own; `systemd=True`: with `systemctl.py` where there is no systemd."""
+    """A machine for `deploy/install.sh` below its own prefix; with `systemd=True`, `systemctl.py` replaces systemd."""
 
     def __init__(self, source: Path, *, systemd: bool = False) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="adv-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        # The service's user goes through it.
+        # The service's user must be able to enter the folder.
         self.root.chmod(0o755)
         self.source = source
         self.units = self.root / "etc/systemd/system"
@@ -65,7 +69,7 @@ class Machine:
             "STATE": str(self.root / "run/units"),
         }
         if systemd:
-            # A program by itself, as install.sh calls it.
+            # install.sh calls systemctl as one program, so this script starts Python with systemctl.py.
             program = self.root / "run/systemctl"
             program.parent.mkdir()
             program.write_text(f'#!/bin/sh\nexec {sys.executable} {SYSTEMCTL} "$@"\n')
@@ -73,7 +77,7 @@ class Machine:
             self.environ["ADVENT_SYSTEMCTL"] = str(program)
 
     def install(self, *flags: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """One run of install.sh, whatever becomes of it."""
+        """Run install.sh once. Return the finished process, even if it failed."""
         return self.run(
             str((source or self.source) / "deploy/install.sh"),
             "--prefix",
@@ -90,7 +94,7 @@ class Machine:
         return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, timeout=200)
 
     def advent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`advent …`, as the operator types it on this machine."""
+        """Run `advent …` as an operator types it on this machine."""
         return self.run(str(self.root / "usr/local/bin/advent"), *arguments)
 
     def ask(self, *arguments: str) -> Any:
@@ -103,7 +107,7 @@ class Machine:
         assert done.returncode == 0, done.stderr
 
     def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """backup.sh or restore.sh, of the release that is current."""
+        """Run backup.sh or restore.sh of the current release."""
         return self.run(str(self.root / "opt/advent/current/deploy" / name), *arguments)
 
     @property
@@ -119,11 +123,11 @@ class Machine:
         return [f"advent-{name}.service" for name in ("console", "worker", "gateway", "store")]
 
     def files(self) -> set[str]:
-        """All that is no folder, by its path below the prefix."""
+        """Return the paths below the prefix of everything except folders."""
         return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
 
     def lines(self) -> str:
-        """What its processes said."""
+        """Return the last output of its processes."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in self.root.glob("run/units/*.log"))
 
     def close(self) -> None:

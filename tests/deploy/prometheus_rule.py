@@ -1,7 +1,7 @@
 """
-deploy/prometheus/rules as the one object that the Prometheus operator reads.
+Makes one object of deploy/prometheus/rules for the Prometheus operator.
 
-`python -m tests.deploy.prometheus_rule` writes it anew after a change of the rules.
+`python -m tests.deploy.prometheus_rule` writes it again after a change to the rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ spec:
 
 
 def text() -> str:
-    """The whole file: the groups of every rule file, two columns deeper."""
+    """Return the whole file: the groups of every rule file, indented by two more columns."""
     return _HEAD + "\n".join(_groups(file) for file in RULES)
 
 

@@ -1,9 +1,9 @@
 """
-As much of `systemctl` as an installation asks for, where no systemd runs: it does as the rendered units say.
+A stand-in for `systemctl` on machines without systemd: it starts and stops services as the rendered units say.
 
-The same commands, users, umask, settings and secrets (handed over as files of a folder that only the process's user
-reads, `%d`), no new privileges, no capabilities, and memory that is never writable and executable. Not imitated: the
-rest of the hardening, and `Restart=`. The units are in UNITS; what runs is remembered in STATE.
+It applies their commands, users, umask, settings and secrets (files in a folder that only the process's user can read,
+`%d`), forbids new privileges, drops capabilities, and refuses memory that is both writable and executable. It does not
+simulate the rest of the hardening, nor `Restart=`. UNITS is the folder of the units; STATE stores what is running.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PR_SET_MDWE, _PR_SET_NO_NEW_PRIVS = 65, 38
 
 
 def settings_of(unit: str) -> dict[str, list[str]]:
-    """Every line of a unit and its drop-ins, by name, in order."""
+    """Return the values of a unit and its drop-ins by setting name, in the order of the lines."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in [UNITS / unit, *sorted((UNITS / f"{unit}.d").glob("*.conf"))]:
         for line in file.read_text().splitlines():
@@ -87,7 +87,7 @@ def number(file: str, name: str) -> int:
 
 def environment(unit: str, said: dict[str, list[str]], user: int | None) -> dict[str, str]:
     handed = STATE / f"{unit}.credentials"
-    # The last one is how we know our own processes again.
+    # `is_running` recognizes our own processes by the last variable.
     found = {"PATH": "/usr/bin:/bin", "STARTED_BELOW": str(ROOT)}
     for line in said.get("Environment", []):
         name, _, value = line.partition("=")
@@ -139,10 +139,10 @@ def pid_of(unit: str) -> int | None:
 
 
 def is_running(unit: str) -> bool:
-    """Whether the process we started runs; one that has ended and was not collected does not."""
+    """Return whether the process that we started is running; a zombie is not."""
     try:
         state = Path(f"/proc/{pid_of(unit)}/stat").read_text().rpartition(")")[2].split()[0]
-        # Some write their title over the one, some over the other.
+        # A process that sets its title overwrites one of these two files.
         known = [Path(f"/proc/{pid_of(unit)}/{file}").read_text(errors="replace") for file in ("cmdline", "environ")]
         return state != "Z" and str(ROOT) in "".join(known)
     except OSError:

@@ -1,4 +1,4 @@
-"""docker-compose.yml: safe by itself, and right about the processes it starts."""
+"""docker-compose.yml is secure by default and configures each process correctly."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_service_has_no_privilege_and_cannot_fill_the_machine(name: str) -> No
     assert {"cpus", "memory", "pids"} == set(limits)
     assert {"max-size", "max-file", "tag", "labels"} == set(service["logging"]["options"])
     assert not [volume for volume in service["volumes"] if "docker.sock" in volume]
-    # The log shipper reads root's files, and can do nothing else.
+    # The log shipper runs as root because it reads root's files; it has no capabilities.
     assert service["user"].split(":")[0] != "0" or name == "alloy"
 
 
@@ -99,7 +99,7 @@ def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
 
 
 LISTENING = {name for name in SETTING_NAMES if name.endswith(("_HOST", "_PORT"))}
-"""Fixed inside of containers; some are in the image."""
+"""Hosts and ports have fixed values inside containers; the image sets some of them."""
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -116,7 +116,7 @@ def test_a_process_of_ours_gets_the_settings_that_it_needs_and_no_other(name: st
 
 
 def test_every_process_of_ours_has_the_same_folder() -> None:
-    """Keys that Advent makes for itself, next to the sandbox, are kept in DATA_DIR."""
+    """Keys that Advent generates when it runs with the sandbox are stored in DATA_DIR."""
     assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
     assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}
 
@@ -172,7 +172,7 @@ def test_secrets_from_files_are_those_of_env(tmp_path: Path) -> None:
 
 
 class Store:
-    """A store with the configuration that compose mounts, except where it listens and writes."""
+    """A store with the configuration that compose mounts, except for its port, socket and directory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -196,9 +196,9 @@ class Store:
 
 @pytest.fixture
 def stores() -> Iterator[Callable[[str], Store]]:
-    """Starts a store by name."""
+    """Return a function that starts a store under a name."""
     started: list[Store] = []
-    # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
+    # The path must be short: a Unix socket path may have 107 characters, and pytest's own folders are deep.
     with tempfile.TemporaryDirectory(prefix="advent-") as place:
 
         def start(name: str) -> Store:
@@ -218,7 +218,7 @@ def configured(stores: Callable[[str], Store]) -> redis.Redis:
 def test_a_copy_of_the_file_taken_while_people_sign_up_has_everybody_who_was_answered_before(
     stores: Callable[[str], Store],
 ) -> None:
-    """The backup of docs/deploy.md: no rewrite meanwhile, then a plain copy."""
+    """The backup of docs/deploy.md: switch off rewrites of the append-only file, then copy it."""
     store, copied = stores("store"), threading.Event()
     store.client.config_set("auto-aof-rewrite-percentage", 0)
     people: list[str] = []
@@ -259,7 +259,7 @@ class TestLogShipper:
         kept = re.findall(r"stage\.label_keep \{\s*values = \[([^]]*)\]", self.TEXT)
 
         assert kept == ['"service", "level", "event"']
-        # Nothing is added after that.
+        # No label is added after that stage.
         assert "stage.labels" not in self.TEXT.split("stage.label_keep")[1]
 
     def test_what_a_library_says_in_its_own_words_becomes_no_label(self) -> None:
@@ -282,7 +282,11 @@ class TestLogShipper:
 
 
 def _interpolated(name: str, value: object, env: Mapping[str, str]) -> str:
-    """As compose reads it: no value is that of `.env`; `${NAME:-default}`, `${NAME:+alternative}`."""
+    """
+    Return the value as compose interpolates it: `${NAME:-default}`, `${NAME:+alternative}`.
+
+    A setting without a value gets that of `env`, which stands for `.env`.
+    """
     if value is None:
         return env.get(name, "")
     text = re.sub(r"\$\{([A-Z_]+):-([^}]*)\}", lambda found: env.get(found[1]) or found[2], str(value))

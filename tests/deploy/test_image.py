@@ -1,4 +1,4 @@
-"""The image: what goes into it, as whom it runs, and how it says that it is well."""
+"""The image: its content, its user and its health check."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_it_is_built_of_all_packages_and_of_nothing_else() -> None:
 
 
 def test_traces_need_no_other_image() -> None:
-    """Nobody can install anything into a read-only root."""
+    """The packages for traces are in the image, because its root is read-only when it runs."""
     assert any("install" in line and "deploy/constraints/run.txt" in line for line in LINES)
     assert "opentelemetry-exporter-otlp-proto-http" in pinned("run")
 
 
 def test_it_ships_nothing_that_installs() -> None:
-    """Old installers are what a scanner finds first in an image."""
+    """Image scanners report old installers first."""
     assert any(line.startswith("RUN ") and "venv --without-pip /opt/advent" in line for line in LINES)
     assert any(
         "rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip" in line
@@ -55,7 +55,7 @@ def test_it_ships_nothing_that_installs() -> None:
 
 
 def test_nothing_but_that_is_sent_to_the_builder() -> None:
-    """A .env, the data or the history of somebody's checkout cannot end in a layer."""
+    """A .env, the data or the history in a developer's checkout cannot end up in a layer."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
 
     assert rules[0] == "*"
@@ -87,7 +87,7 @@ def test_it_runs_as_a_number_that_is_not_root() -> None:
 
 def test_it_says_how_to_ask_for_its_health_and_gets_signals_itself() -> None:
     assert any(line.startswith("HEALTHCHECK ") and line.endswith('CMD ["healthy"]') for line in LAST_STAGE)
-    # Not through a shell, which would keep SIGTERM to itself.
+    # The exec form, not a shell, which would not pass on SIGTERM.
     assert 'ENTRYPOINT ["advent"]' in LAST_STAGE
 
 
@@ -124,7 +124,7 @@ def test_a_container_in_which_nothing_answers_is_not_healthy() -> None:
 
 
 def _healthy(ports: dict[str, str], *arguments: str) -> int:
-    """With ports that nobody listens on, except those given."""
+    """Return the exit status of `healthy`. Nothing listens on the ports except for those given."""
     nowhere = {name: "1" for name in ("GATEWAY_PORT", "CONSOLE_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT")}
     command = [sys.executable, "-IS", str(ROOT / "deploy" / "image" / "healthy"), *arguments]
     return subprocess.run(command, env={**nowhere, **ports}, capture_output=True, check=False, timeout=20).returncode

@@ -23,9 +23,9 @@ from tests.tidy.repository import ROOT
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("small", "production")
 VERSIONS = ("1.31.0", "1.37.0")
-"""The oldest that we say it runs on, and the newest that the validator knows."""
+"""The oldest version that we support, and the newest that the validator knows."""
 NOT_ITS_OWN = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
-"""Kinds of KEDA and of the Prometheus operator, whose schemas Kubernetes does not bring."""
+"""Kinds of KEDA and of the Prometheus operator; Kubernetes does not ship their schemas."""
 DRAIN_S = 30
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -41,13 +41,13 @@ def objects(overlay: str, *kinds: str) -> list[Any]:
 
 
 def workloads(overlay: str) -> dict[str, Any]:
-    """What starts pods, by the name it has less `advent-`."""
+    """Return the objects that start pods, by name without `advent-`."""
     found = objects(overlay, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
     return {one["metadata"]["name"].removeprefix("advent-"): one for one in found}
 
 
 def pods(overlay: str) -> list[tuple[Any, Any]]:
-    """(pod's specification, container) of every container of every workload."""
+    """Return (specification of the pod, container) for every container of every workload."""
     specs = [one["spec"]["template"]["spec"] for one in workloads(overlay).values()]
     return [(spec, one) for spec in specs for one in [*spec["containers"], *spec.get("initContainers", [])]]
 
@@ -80,7 +80,7 @@ def test_the_job_that_migrates_the_store_runs_as_the_worker_does(version: str, t
     container, like = pod["containers"][0], worker["containers"][0]
     assert container["args"] == ["migrate"]
     assert container["securityContext"] == like["securityContext"]
-    # Each is selected by the label with which docs/deploy.md applies them alone.
+    # docs/deploy.md applies these two objects alone, by this label.
     assert {"migrate"} == {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in (job, volume)}
 
 
@@ -171,7 +171,7 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 @both
 def test_every_process_gets_the_settings_and_the_secrets_that_it_needs(overlay: str) -> None:
-    """All from one ConfigMap: a key of one's own would make unsubscribe links that no other process knows."""
+    """All processes share one ConfigMap: with keys of their own, they would not know each other's unsubscribe links."""
     ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
     (config,) = {one["metadata"]["name"] for one in objects(overlay, "ConfigMap") if "GATEWAY_PORT" in one["data"]}
 
@@ -206,7 +206,7 @@ def test_a_budget_spares_what_it_means_to(overlay: str) -> None:
     for budget in budgets:
         of = workloads(overlay)[budget["metadata"]["name"].removeprefix("advent-")]
         assert matches(budget["spec"]["selector"], of)
-        # One pod at a time can go, or a machine could never be drained.
+        # At least one pod may be evicted; otherwise a node could never be drained.
         assert budget["spec"].get("minAvailable", 0) < of["spec"].get("replicas", 2)
 
 
@@ -221,7 +221,7 @@ def test_nothing_speaks_to_anything_unless_a_policy_says_so(overlay: str) -> Non
             rule.get("to") or rule.get("from") for kind in ("egress", "ingress") for rule in policy.get(kind, [])
         )
         assert all(rule["ports"] for kind in ("egress", "ingress") for rule in policy.get(kind, []))
-    # Only workers reach the internet, and nobody's private network.
+    # Only workers may connect to the internet, and none of them to private networks.
     outward = [one for one in policies.values() if "0.0.0.0/0" in str(one)]
     assert [one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in outward] == ["worker"]
 
@@ -249,7 +249,7 @@ def test_the_monitor_finds_all_three_processes() -> None:
 
 
 def test_the_operators_rules_are_those_that_are_tested(tmp_path: Path) -> None:
-    """tests/monitoring holds the files; this is the same text in the operator's wrapping."""
+    """tests/monitoring tests the rule files; the PrometheusRule object has the same text."""
     (rule,) = objects("production", "PrometheusRule")
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
 
@@ -291,7 +291,7 @@ def test_the_clusters_store_is_configured_like_the_one_of_compose() -> None:
 
 
 def config_of(overlay: str) -> dict[str, str]:
-    """The settings that every process of ours is given."""
+    """Return the settings that every process of ours gets."""
     found: list[dict[str, str]] = [
         one["data"] for one in objects(overlay, "ConfigMap") if "GATEWAY_PORT" in one["data"]
     ]
@@ -300,7 +300,7 @@ def config_of(overlay: str) -> dict[str, str]:
 
 
 def settings_of(overlay: str) -> Any:
-    """As a pod reads them, the secrets' files taken for their content."""
+    """Return the settings that a pod reads, with each secret's file replaced by the secret."""
     store = {"REDIS_URL": "redis://:none@advent-store:6379/0"}
     given = {}
     for name, value in config_of(overlay).items():

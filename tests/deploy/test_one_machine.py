@@ -1,4 +1,4 @@
-"""One machine without containers: what install.sh leaves behind, held to the tools that know its formats."""
+"""One machine without containers: the tools that know their formats check the files that install.sh creates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.acceptance
 DEPLOY = ROOT / "deploy"
 SERVICES = ("store", "gateway", "worker", "console", "backup", "watch")
 EXPOSURE_MAX = {"store": 0.5, "gateway": 1.2, "worker": 1.3, "console": 1.2, "backup": 2.6, "watch": 1.3}
-"""As `systemd-analyze security` counts, 0 to 10; docs/deploy.md names these figures."""
+"""Exposure as `systemd-analyze security` counts it, 0 to 10; docs/deploy.md lists these numbers."""
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:
@@ -38,7 +38,7 @@ install_tools = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine on which install.sh has been, once, with nothing given but a name."""
+    """Yield a machine on which install.sh ran once, with only a domain given."""
     machine = Machine(copy_of_checkout(tmp_path_factory.mktemp("machine") / "checkout"))
     done = machine.install("--domain", "advent.test")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""One machine that runs: nginx before the gateway, upgrades that go well and that do not, and the worst day."""
+"""One machine at work: nginx in front of the gateway, good and bad upgrades, and a restore on another machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = [
 nginx_here = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on this machine")
 
 PACE = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": "30", "RETRY_DELAY_SECONDS": "0.5", **UNLIMITED}
-"""The seven e-mails at 0 … 12 s."""
+"""The seven mails are due at 0 … 12 s."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def machines(checkout: Path) -> Iterator[Callable[[], Machine]]:
 
 @pytest.fixture
 def place(places: Callable[[], Place]) -> Place:  # noqa: F811
-    """Where the providers are; the machines reach them, as they would the real ones."""
+    """Return a place with the simulated providers, which the machines reach like real ones."""
     place = places()
     place.settings.pop("TESTING_MODE")
     place.settings.pop("CAMPAIGN_SPEED")
@@ -73,7 +73,7 @@ def place(places: Callable[[], Place]) -> Place:  # noqa: F811
 
 
 def settings_file(place: Place, folder: Path) -> Path:
-    """What an operator would fill in; the machine's ports, so that many may be tried next to each other."""
+    """Write the settings that an operator would fill in, with ports that are free. Return the file."""
     file = folder / "my.env"
     lines = {**place.settings, **PACE, **SECRETS, "CONSOLE_PORT": str(free_ports(1)[0])}
     file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
@@ -108,26 +108,26 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
             body = json.dumps(person("Ada", note="x" * size)).encode()
             return site.ask("POST", path, body, signed(body, "msg_ada"))
 
-        # Through TLS, and through to the mail.
+        # A signup gets through TLS, and its mail is sent.
         assert sign_up().status == 202
         eventually(lambda: place.sandbox.inbox("ada@people.example"), "Ada's first mail")
         [mail] = place.sandbox.inbox("ada@people.example")[:1]
         assert "https://advent.test/unsubscribe/" in json.dumps(mail)
         assert site.ask("GET", "/health").status == 200
 
-        # By plain HTTP nothing but the way to TLS, for a POST too.
+        # Plain HTTP only redirects to TLS, for a POST too.
         redirect = request("POST", f"http://127.0.0.1:{http}/webhook/christmas-signup", b"{}")
         assert redirect.status == 308
 
-        # How we are is not for everybody.
+        # Metrics and readiness are not public.
         assert [site.ask("GET", path).status for path in ("/metrics", "/ready", "/")] == [404, 404, 404]
 
-        # Refused before the gateway sees it, in its own words.
+        # nginx refuses a large body before the gateway sees it, in the gateway's error format.
         too_large = sign_up(size=80_000)
         assert (too_large.status, too_large.headers["content-type"]) == (413, "application/problem+json")
         assert json.loads(too_large.body)["status"] == 413
 
-        # A link in a mail names a person: not in nginx's lines.
+        # The token in an unsubscribe link identifies a contact, so nginx does not log it.
         assert site.ask("GET", "/unsubscribe/made-up-token").status == 404
         lines = machine.root / "var/log/advent/access.log"
         eventually(lambda: "/unsubscribe/-" in lines.read_text(), "its line, which comes after the answer")
@@ -137,12 +137,12 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         forged = site.ask("POST", "/webhook/resend", b"{}", {"x-forwarded-for": "203.0.113.9"})
         assert forged.status == 401
 
-        # Senders are asked to come again while there is no gateway, and do.
+        # While the gateway is stopped, senders are asked to retry, and then succeed.
         machine.systemctl("stop", "advent-gateway.service")
         away = sign_up()
         assert (away.status, away.headers["retry-after"]) == (503, "5")
         assert json.loads(away.body)["status"] == 503
-        # nginx says why, and of a link only that it was asked for.
+        # nginx logs the reason, and of an unsubscribe link only that it was requested.
         assert site.ask("GET", "/unsubscribe/made-up-token").status == 503
         eventually(lambda: lines.read_text().count("/unsubscribe/-") == 2, "its second line")
         complaints = (machine.root / "var/log/advent/error.log").read_text()
@@ -150,7 +150,7 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         machine.systemctl("start", "advent-gateway.service")
         eventually(lambda: sign_up().status == 202, "the same answer as before")
 
-        # A flood from one address.
+        # A flood from one address is limited.
         replies = flood(site, 500)
         counted = Counter(reply.status for reply in replies)
         limited = [reply for reply in replies if reply.status == 429 and reply.headers.get("server") == "nginx"]
@@ -163,7 +163,7 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
 
 
 def flood(site: Https, requests: int) -> list[Reply]:
-    """All at once, as far as one machine can."""
+    """Post the signup `requests` times from 20 threads. Return the replies."""
     replies: list[Reply] = []
 
     def post() -> None:
@@ -187,7 +187,7 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     first = machine.release
     assert status_of(f"{place.gateway_url}/ready") == 200
 
-    # A new release, in order: it takes over after a backup.
+    # A new release that works replaces the first one after a backup.
     newer = shutil.copytree(checkout, tmp_path / "newer")
     main = newer / "services/gateway/__main__.py"
     main.write_text(main.read_text() + "\n# of a newer release\n")
@@ -198,11 +198,11 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     assert len(machine.backups) == 1
     assert status_of(f"{place.gateway_url}/ready") == 200
 
-    # The look of each minute, as its unit has it: the service's user, settings and keys.
+    # The check of every minute runs as its unit defines: with the service's user, settings and keys.
     machine.systemctl("start", "advent-watch.service")
     assert (machine.root / "var/lib/advent/watch").read_text() == "well\n"
 
-    # One whose gateway does not start: the one before is back, and says so.
+    # A release whose gateway does not start is replaced by the previous one, and install.sh says so.
     broken = shutil.copytree(newer, tmp_path / "broken")
     main = broken / "services/gateway/__main__.py"
     main.write_text(
@@ -214,7 +214,7 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     assert machine.release == second
     assert status_of(f"{place.gateway_url}/ready") == 200
 
-    # One that cannot even be started from a shell changes nothing at all.
+    # A release whose command cannot even start changes nothing.
     worse = shutil.copytree(newer, tmp_path / "worse")
     (worse / "services/cli/main.py").write_text("raise SystemExit('not well')\n")
     done = machine.install(source=worse)
@@ -222,14 +222,14 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     assert "nothing was changed" in done.stderr
     assert machine.release == second
 
-    # By hand, as the operator would: the older checkout, the same command.
+    # An operator returns to the older release by installing its checkout with the same command.
     assert machine.install().returncode == 0
     assert machine.release == first
     assert status_of(f"{place.gateway_url}/ready") == 200
 
 
 def in_the_next_format(release: Path) -> Path:
-    """A checkout whose store has a format that the release before cannot read."""
+    """Give the checkout a store format that the previous release cannot read. Return the checkout."""
     file = release / "common/store/format.py"
     file.write_text(file.read_text().replace(f"FORMAT: Final = {FORMAT}", f"FORMAT: Final = {FORMAT + 1}"))
     with (release / "common/migration/steps.py").open("a") as steps:
@@ -277,7 +277,7 @@ def test_a_failed_upgrade_restores_the_store_and_no_signup_is_lost_or_mailed_twi
 
 
 class Visitors:
-    """A website that signs people up without a pause, and remembers whom it sent, as a good sender does."""
+    """A website that signs contacts up continuously and records what it sent, as a good sender does."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -312,14 +312,14 @@ def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_w
     with visitors.coming():
         eventually(lambda: len(visitors.sent) > 20, "people come")
         before = len(visitors.sent)
-        # As the timer does it, under load.
+        # Back up under load, as the timer does.
         machine.systemctl("start", "advent-backup.service")
         more = len(visitors.sent) + 10
         eventually(lambda: len(visitors.sent) > more, "more people come after the backup")
     machine.systemctl("kill", *machine.services)
     [backup] = machine.backups
 
-    # Tried, without touching anything, as one should before the worst day.
+    # Try the backup without changing anything, as an operator should before it is needed.
     tried = machine.script("restore.sh", "--try", str(backup))
     assert tried.returncode == 0, tried.stderr
     assert re.search(r"the store loads it: \d+ keys", tried.stdout)
@@ -329,16 +329,16 @@ def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_w
     assert done.returncode == 0, done.stderr
     restored = elsewhere.script("restore.sh", str(backup))
     assert restored.returncode == 0, restored.stdout + restored.stderr
-    # It does not restore over a record that is there.
+    # restore.sh refuses to overwrite an existing store.
     assert elsewhere.script("restore.sh", str(backup)).returncode == 1
     done = elsewhere.install()
     assert done.returncode == 0, done.stdout + done.stderr + elsewhere.lines()
 
-    # Each sender that had an answer before the backup began is there without having to come again.
+    # Every signup that was answered before the backup began is there without being posted again.
     assert elsewhere.ask("status")["enrolled"] >= before
-    # The website repeats what it sent since, under the same ids.
+    # The website repeats the signups that it sent since then, under the same ids.
     again = visitors.place.website.post_all(visitors.sent[before:], at_once=4, patience_s=20)
-    # Whoever a worker has read back from Notion by then is enrolled already.
+    # Contacts that a worker has already rebuilt from Notion are answered as duplicates with 200.
     assert {answer.status for answer in again} <= {200, 202}
 
     everybody = len(visitors.sent)

@@ -1,9 +1,9 @@
 """
-A roll-out under load: gateways and workers of two versions side by side over one store, replaced one at a time.
+A roll-out under load: gateways and workers of two versions run side by side over one store, replaced one at a time.
 
-As a cluster does it: gateways one after the other, and at the same time workers one after the other; the new one is
-ready before the old one gets its signal to stop, and by then nothing is sent to that one any more. The older version is
-the last release, where this checkout has one with the same format of the store; else this version with other scripts.
+It follows a cluster: gateways are replaced one after the other, and workers too at the same time. The new process is
+ready before the old one gets its signal to stop, and by then the old one receives no more requests. The older version
+is the last release if this checkout has one with the same store format; otherwise this version with other scripts.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ pytestmark = pytest.mark.acceptance
 PACKAGES = ("services", "actors", "common")
 
 Leave = Callable[[], None]
-"""Stops a process once nothing is sent to it any more; it must end with status 0."""
+"""Stops a process after it receives no more requests; the process must end with status 0."""
 Start = Callable[[Path], Leave]
-"""Starts a process with the code of that folder, once it is ready."""
+"""Starts a process with the code of that folder and waits until it is ready."""
 
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """A folder with the code of another version."""
+    """Return a folder with the code of another version."""
     folder = tmp_path / "older"
     folder.mkdir()
     tag = _git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
@@ -51,13 +51,13 @@ def older(tmp_path: Path) -> Path:
         for package in PACKAGES:
             shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
         for script in folder.rglob("*.lua"):
-            # The store knows a script by its digest: none of the two versions' scripts is the other's.
+            # The store identifies a script by its digest, so the two versions share no script.
             script.write_text(script.read_text() + "\n-- of another version\n")
     return folder
 
 
 def _store_format(tag: str) -> int | None:
-    """The format of the store of that release; None where its code says it elsewhere."""
+    """Return the store format of that release, or None if its code defines it elsewhere."""
     found = re.search(r"^FORMAT(?:: Final)? = (\d+)$", _git("show", f"{tag}:common/store/format.py"), re.MULTILINE)
     return int(found[1]) if found else None
 
@@ -68,7 +68,7 @@ def _git(*arguments: str) -> str:
 
 
 class RollOut:
-    """Two gateways behind one load balancer, two workers, and a website that signs people up without a pause."""
+    """Two gateways behind one load balancer, two workers, and a website that signs contacts up continuously."""
 
     def __init__(self, place: Place, secret: str) -> None:
         self.place = place
@@ -80,7 +80,7 @@ class RollOut:
         self._visitors = threading.Thread(target=self._sign_up)
 
     def gateway(self, code: Path) -> Leave:
-        """Start one of that code, and send to it."""
+        """Start a gateway with that code and send signups to it."""
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
         disk = self.place.folder / f"disk-{port}"
@@ -90,7 +90,7 @@ class RollOut:
 
         def leave() -> None:
             self._gateways = [other for other in self._gateways if other is not gateway]
-            time.sleep(0.2)  # The requests on their way; the pods' preStop gives them ten seconds.
+            time.sleep(0.2)  # Time for requests already sent; the pods' preStop hook gives them ten seconds.
             assert process.stop()[0] == 0
 
         return leave
@@ -108,7 +108,7 @@ class RollOut:
         self._visitors.start()
 
     def close(self) -> int:
-        """No more visitors; how many people there were."""
+        """Stop the signups. Return how many there were."""
         self._stop.set()
         self._visitors.join()
         return len(self.answers)
@@ -152,7 +152,7 @@ def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_
         list(at_once.map(roll, kinds, running))
     people = rollout.close()
 
-    # At the first try, each of them: nobody was turned away, not even to come back later.
+    # Every signup is accepted at the first attempt; none is even asked to retry.
     assert {202} == {answer.status for answer in rollout.answers}
     place = rollout.place
     eventually(lambda: _counted(place) == (people, 7 * people), f"seven mails for each of {people} people", within_s=90)
@@ -162,13 +162,13 @@ def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_
 
 
 def _replaced(leave: Leave, *, by: Start, of: Path) -> Leave:
-    """The new one is ready before the old one gets its signal to stop."""
+    """Start the new process, then stop the old one once the new one is ready. Return how to stop the new one."""
     started = by(of)
     leave()
     return started
 
 
 def _counted(place: Place) -> tuple[int, int]:
-    """(people who had all of it, mails sent), as the ledger says."""
+    """Return (contacts who completed, mails sent) from the ledger."""
     status = place.ask("status")
     return status["completed"], status["sent"]

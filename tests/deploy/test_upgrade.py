@@ -1,8 +1,8 @@
 """
 An upgrade on one machine, with stand-ins for systemctl, the releases and the store (`stubs/`).
 
-Each call of a stand-in lets a signup come in and a mail go out wherever a process would take or send it, so an upgrade
-that loses a signup or sends too early is seen.
+At each call of a stand-in, a signup arrives and a mail is sent if a process is running that would accept or send it. So
+the tests notice an upgrade that loses a signup or sends too early.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ roll_to "$1"
 
 
 class Upgraded:
-    """A machine with the releases `old` (format 1) and `new`, and signups and mails at any time."""
+    """A machine with the releases `old` (format 1) and `new`, and with signups and mails at each call."""
 
     def __init__(self, root: Path, *, new_format: int = 2) -> None:
         self.root, self.world = root, root / "world"
@@ -82,7 +82,7 @@ class Upgraded:
         (folder / "faults").write_text("".join(f"{fault}\n" for fault in faults))
 
     def roll_to(self, name: str, *, kill_at: int | None = None) -> subprocess.CompletedProcess[str]:
-        """`install.sh`, from the moment the release is installed; `kill_at`: the call at which it is killed."""
+        """Run the part of `install.sh` after the release is installed; `kill_at`: the call at which it is killed."""
         (self.world / "calls").write_text("")
         (self.world / "kill_at").write_text(str(kill_at or "never"))
         command = ["bash", "-c", _RUN, "install.sh", name]
@@ -92,7 +92,7 @@ class Upgraded:
         return len((self.world / "calls").read_text().splitlines())
 
     def forget(self) -> None:
-        """Only what comes from now on is judged."""
+        """Clear the log and the accepted signups, so that only later ones count."""
         (self.world / "log").write_text("")
         (self.store / "accepted").write_text("")
 
@@ -104,7 +104,7 @@ class Upgraded:
         return file.read_text().strip() if file.exists() else None
 
     def running(self) -> dict[str, str]:
-        """Each running unit and its release."""
+        """Return the release of each running unit."""
         return {
             file.stem.removeprefix("advent-"): file.read_text().strip() for file in (self.world / "running").iterdir()
         }
@@ -114,7 +114,7 @@ class Upgraded:
         return accepted == len((self.store / "accepted").read_text().splitlines())
 
     def runs(self, release: str, store_format: int) -> bool:
-        """All of this release runs over a store of that format, and no part of an upgrade is left."""
+        """Return whether all services run this release over a store of that format, with nothing left of an upgrade."""
         enabled = set((self.world / "enabled").read_text().split())
         return (
             self.current == release
@@ -197,7 +197,7 @@ def test_the_copy_is_not_put_back_once_signups_may_have_been_accepted(make: Call
     assert (machine.current, machine.pause()) == ("new", "upgrade by install.sh")
     assert "accepted by new" in machine.log()
     assert "sent by new" not in machine.log()
-    # Repaired, and repeated.
+    # The release is fixed and the upgrade repeated.
     machine.release("new", 2)
     assert machine.roll_to("new").returncode == 0
     assert machine.runs("new", 2)
@@ -267,7 +267,7 @@ def test_an_upgrade_killed_at_any_call_and_repeated_ends_as_if_it_had_not_been(
     calls = machine.calls()
     assert calls > 30
 
-    # Every fourth call; the cases begin at different ones.
+    # Kill at every fourth call; the cases begin at different calls.
     for number in range(first, calls + 1, 4):
         shutil.rmtree(machine.root)
         shutil.copytree(before, machine.root, symlinks=True)

@@ -1,4 +1,4 @@
-"""Who is notified of trouble on one machine, and how often: deploy/watch.sh, and backup.sh when it fails."""
+"""Notifications of trouble on one machine, and their frequency: deploy/watch.sh, and backup.sh when it fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HOOK = """#!/bin/sh
 
 
 class Watched:
-    """A machine of which `advent health` says what the test wants, and somebody who is notified."""
+    """A machine where the test sets the result of `advent health`, with an alert hook that records notifications."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,7 +51,7 @@ class Watched:
         path.chmod(0o755)
 
     def looks(self, *, unwell: bool, **environ: str) -> subprocess.CompletedProcess[str]:
-        """As the timer does, each minute."""
+        """Run watch.sh once, as the timer does each minute."""
         self.trouble.write_text("! store    does not answer\n") if unwell else self.trouble.unlink(missing_ok=True)
         return self.runs("watch.sh", **environ)
 
@@ -60,7 +60,7 @@ class Watched:
         return subprocess.run([ROOT / "deploy" / script], env=environ, capture_output=True, text=True, check=False)
 
     def heard(self) -> list[str]:
-        """The notifications since it was last asked; each telling begins with `well` or `unwell`."""
+        """Return the lines of notifications since the last call; each notification begins with `well` or `unwell`."""
         lines = self.reported.read_text().splitlines() if self.reported.exists() else []
         self.reported.unlink(missing_ok=True)
         return lines
@@ -167,7 +167,7 @@ def test_the_hook_of_the_docs_tells_a_channel(watched: Watched) -> None:
 
 @contextmanager
 def channel() -> Iterator[tuple[str, list[bytes]]]:
-    """Its address, and what was posted to it."""
+    """Yield the URL of a channel and the list of what is posted to it."""
     reported: list[bytes] = []
 
     class Post(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What GitHub does for us: with few rights, and with actions that cannot change under their name."""
+"""The GitHub workflows have few permissions and use actions pinned to a commit."""
 
 from __future__ import annotations
 

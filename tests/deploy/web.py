@@ -1,4 +1,4 @@
-"""nginx as a process of our own, with the site that install.sh rendered: its own prefix, ports on loopback."""
+"""An nginx process with the site that install.sh rendered, its own prefix, and ports on loopback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ http {{
 
 
 def main_file(machine: Machine, folder: Path) -> Path:
-    """Where a machine has /etc/nginx/nginx.conf; the site is included as there."""
+    """Write the main file that replaces /etc/nginx/nginx.conf and includes the site like it. Return its path."""
     file = folder / "nginx.conf"
     file.write_text(_MAIN.format(folder=folder, root=machine.root))
     return file
@@ -56,11 +56,11 @@ class Reply:
 
 
 class Https:
-    """A client that knows this machine's certificate, and no other."""
+    """A client that trusts only this machine's certificate."""
 
     def __init__(self, machine: Machine, port: int) -> None:
         self._context = ssl.create_default_context(cafile=str(machine.root / "etc/advent/tls/fullchain.pem"))
-        self._context.check_hostname = False  # It is made for the name, and we come by 127.0.0.1.
+        self._context.check_hostname = False  # The certificate names the domain, but we connect to 127.0.0.1.
         self._port = port
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Reply:

@@ -1,4 +1,4 @@
-"""Reading what is deployed, and asking the tools that know its formats."""
+"""Reads deployment files and runs the tools that check their formats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_all(text: str) -> list[Any]:
 
 
 def run(tool: str, *arguments: str | Path) -> str:
-    """What the tool prints, once it is content; fails with its complaint, and skips where there is no such tool."""
+    """Return the tool's output. Fails with the output if the tool reports an error; skips if it is not installed."""
     in_venv = Path(sys.executable).parent / tool
     found = str(in_venv) if in_venv.exists() else shutil.which(tool)
     if found is None:

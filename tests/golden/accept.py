@@ -1,4 +1,4 @@
-"""`python -m tests.golden.accept`: accept the texts as they are now, after reading the difference."""
+"""`python -m tests.golden.accept` accepts the current texts; read the differences first."""
 
 from __future__ import annotations
 

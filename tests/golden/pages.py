@@ -1,4 +1,4 @@
-"""The accepted texts: one file a mail, in which every sample person reads theirs."""
+"""The accepted texts: one file for each mail, with the text for every sample reader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "texts"
 
 
 def current_pages() -> dict[str, str]:
-    """File name → what it should hold. Samples that read the same text share one section, headed by their names."""
+    """Return the current content of each file by name. Readers of the same text share a section under their names."""
     campaign = packaged_campaign("christmas_2025")
     readers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for language, (kind, make) in product(campaign.languages, people.PEOPLE.items()):

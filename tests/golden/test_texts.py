@@ -1,4 +1,4 @@
-"""Nobody's mail changes unnoticed."""
+"""No mail text changes unnoticed."""
 
 from __future__ import annotations
 

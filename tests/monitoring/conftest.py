@@ -18,7 +18,7 @@ async def ledger(store: redis.asyncio.Redis) -> Ledger:
 
 @pytest.fixture
 async def now_ms(store: redis.asyncio.Redis) -> int:
-    """Of the store: ages are measured by its clock."""
+    """Return the store's time, because ages are measured by its clock; also add a worker with a valid heartbeat."""
     seconds, micros = await store.time()
     await store.zadd(keys.HEARTBEATS, {"w": seconds * 1000 + 60_000})
     return int(seconds * 1000 + micros // 1000)

@@ -1,4 +1,4 @@
-"""A real Prometheus with the real rules, in a hurry: a look each second, and no alert waits longer than one."""
+"""A real Prometheus with the real rules, sped up: it scrapes every second, and alerts fire after one second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.monitoring.tools import PROMETHEUS, RULES, tool
 
 class Prometheus:
     def __init__(self, folder: Path, *, port: int, targets: dict[str, str]) -> None:
-        """`targets`: job → host:port."""
+        """Start Prometheus. `targets`: host:port of each job."""
         self.url = f"http://127.0.0.1:{port}"
         config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "1s"}
@@ -51,7 +51,7 @@ class Prometheus:
         self._process.wait(60)
 
     def firing(self) -> set[str]:
-        """The names of all alerts that fire now; empty while it does not answer."""
+        """Return the names of all firing alerts; empty while Prometheus does not answer."""
         try:
             reported = request("GET", f"{self.url}/api/v1/alerts").json["data"]["alerts"]
         except (OSError, ValueError, KeyError):
@@ -59,7 +59,7 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in reported if alert["state"] == "firing"}
 
     def value(self, query: str) -> float | None:
-        """Of a query with one answer; None while it has none."""
+        """Return the value of a query with one result, or None while it has none."""
         try:
             answer: Any = request("GET", f"{self.url}/api/v1/query?query={query}").json
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""deploy/alloy/config.alloy played on lines as Docker keeps them: what Loki would get, under which labels."""
+"""Runs lines as Docker stores them through the stages of deploy/alloy/config.alloy: what Loki gets, and its labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STRING = r'"((?:\\.|[^"\\])*)"'
 
 @dataclass
 class Entry:
-    """`found`: what the stages before have taken out of the line."""
+    """A line between two stages. `found`: values that earlier stages extracted from it."""
 
     line: str
     labels: dict[str, str] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Entry:
 
 
 def shipped(line: str, *, service: str, tag: str = "advent") -> Entry | None:
-    """What becomes of a line that a container wrote; None: it is not kept."""
+    """Return what Loki gets of a line that a container wrote, or None if the line is dropped."""
     attributes = {"tag": tag, "com.docker.compose.service": service}
     entry = Entry(
         json.dumps({"log": line + "\n", "stream": "stderr", "attrs": attributes, "time": "2025-12-01T00:00:00Z"})
@@ -38,7 +38,7 @@ def shipped(line: str, *, service: str, tag: str = "advent") -> Entry | None:
 
 
 def _stages() -> Iterator[tuple[str, str]]:
-    """Every stage in its order; one that this file does not know would be played as nothing, so it is refused."""
+    """Yield (kind, body) of every stage in order. Fails for an unknown stage, which would otherwise have no effect."""
     process = TEXT[TEXT.index("loki.process") :]
     for kind, body in _STAGE.findall(process):
         assert kind in {*_PLAY, "match", "timestamp"}, f"stage.{kind} is not known here"

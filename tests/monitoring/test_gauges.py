@@ -1,4 +1,4 @@
-"""The gauges show the store as it is."""
+"""The gauges show the current state of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`advent health`: one line an aspect, and an exit status that an upgrade can trust."""
+"""`advent health` prints one line for each aspect, and an upgrade can rely on its exit status."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINUTE_MS = 60_000
 def health(
     store_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> Callable[..., tuple[int, str]]:
-    """Exit status and output, next to a store with one living worker and no gateway."""
+    """Return a function that runs `advent health` on a store with one live worker and no gateway: (status, output)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDIS_URL", store_url)
     monkeypatch.setenv("GATEWAY_PORT", "1")

@@ -1,4 +1,4 @@
-"""The one judgement that console, `advent health`, `advent status`, the ping and the metrics share."""
+"""The health check that the console, `advent health`, `advent status`, the ping and the metrics share."""
 
 from __future__ import annotations
 

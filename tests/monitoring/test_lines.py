@@ -1,4 +1,4 @@
-"""A log line of every kind, as Loki would see it: valid JSON, few labels, nobody's name."""
+"""Log lines of every kind reach Loki as valid JSON with few labels and without personal data."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _FIELDS = (
 )
 FIELDS = frozenset(_FIELDS.split())
 """
-A line's fields next to its event. Before a name is added: can its value be a contact's name, address or words?
+Fields that a log line may have besides its event.
 
-`user`: of the console.
+Before adding one, make sure that its value can never be a contact's name, address or words. `user` is a console user.
 """
 MADE_OF_OUTCOMES = {"actors/sending/send.py"}
-"""Where an event's name is put together, from words of the code; the documented ones are `OUTCOMES`."""
+"""Files that build event names at run time from words in the code; `OUTCOMES` lists the documented ones."""
 ADA = (
     "Ada <ada.lovelace@people.example>, https://advent.test/unsubscribe/a-token-of-hers, whsec_c2VjcmV0, re_12345678ab"
 )
@@ -43,7 +43,7 @@ NEVER = ("people.example", "ada.lovelace", "a-token-of-hers", "whsec_c2", "re_12
 
 @dataclass(frozen=True)
 class Kind:
-    """One place in the code that writes a line. `event`: None where it is made of an outcome."""
+    """A place in the code that logs. `event`: its name, or None if it is built from an outcome."""
 
     where: str
     level: str
@@ -82,7 +82,7 @@ logging.getLogger("aiohttp.server").error("for %s", sys.argv[1], extra={"email":
 
 @cache
 def said() -> list[str]:
-    """A line of every kind, each field holding everything about Ada; and two that libraries write."""
+    """Return a line of every kind, with all of Ada's data in every field, and two lines written by libraries."""
     given = [
         (kind.level, event, dict.fromkeys(kind.fields, ADA))
         for kind in KINDS
@@ -133,7 +133,7 @@ def test_loki_gets_three_labels_and_as_many_values_as_the_docs_have_words() -> N
 
 
 def test_one_person_is_found_by_an_id_in_the_line() -> None:
-    """`{service="worker"} | json | enrollment_id="enr_…"` of docs/deploy.md."""
+    """docs/deploy.md shows the query: `{service="worker"} | json | enrollment_id="enr_…"`."""
     line = json.dumps({"event": "delivery_accepted", "level": "info", "enrollment_id": "enr_ada", "service": "worker"})
 
     entry = _kept(line)

@@ -1,4 +1,4 @@
-"""A real Prometheus next to the running system, while the sandbox misbehaves: the right alerts fire, and clear."""
+"""A real Prometheus watches the running system while the sandbox misbehaves: the right alerts fire and clear."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def prometheus(place: Place, tmp_path: Path) -> Iterator[Prometheus]:
-    """Watches a gateway and a worker which have nothing to complain of."""
+    """Yield a Prometheus that watches a gateway and a worker; no alert fires yet."""
     place.serve_all()
     place.sandbox.hurry()
     targets = {name: f"127.0.0.1:{place.settings[f'{key}_PORT']}" for name, key in _PORTS.items()}
@@ -76,7 +76,7 @@ def _the_store_goes_away(place: Place, prometheus: Prometheus) -> None:
     assert place.website.post(person("Boris"), "msg_boris", patience_s=10).status == 202
 
     prometheus.fires("StoreAway", "SpoolNotEmpty")
-    # A worker that begins meanwhile waits, and the alarm stays about the store.
+    # A worker that starts meanwhile waits, and the only alert remains the one about the store.
     worker = next(one for one in place.processes if one.name.endswith("-worker"))
     assert worker.stop()[0] == 0
     place.start("worker")

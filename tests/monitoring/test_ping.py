@@ -1,4 +1,4 @@
-"""The ping outside stops when it must, and only then."""
+"""The ping to an external monitor stops when mail is late without an excuse, and only then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTE_MS = 60_000
 
 
 class Outside:
-    """Somebody who counts the pings."""
+    """An external monitor that counts pings."""
 
     def __init__(self) -> None:
         self.pings, self.status, self.url = 0, 200, ""

@@ -1,4 +1,4 @@
-"""Rules, alerts and dashboards: valid by Prometheus's own tools, about metrics that exist, and each alert explained."""
+"""Rules, alerts and dashboards are valid for Prometheus's own tools, use existing metrics, and have runbook entries."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class TestDashboard:
 
 
 def test_a_minimum_is_of_those_that_look() -> None:
-    """A gauge without labels is 0 in every process that never sets it, too."""
+    """A minimum counts only processes that set the gauge: without labels, it is 0 in processes that never set it."""
     asked = [rule["expr"] for rule in RULE_LIST]
     asked += [query for file in DASHBOARDS for query in queries(json.loads(file.read_text()))]
     minima = [found for query in asked for found in re.findall(r"\bmin\s*\(\s*(advent_\w+)(\{[^}]*\})?", query)]
@@ -139,7 +139,7 @@ def test_grafana_looks_where_compose_mounts_the_dashboards() -> None:
 
 
 def queries(dashboard: dict[str, Any]) -> Iterator[str]:
-    """Those in PromQL; Loki's have tests of their own."""
+    """Yield the PromQL queries of a dashboard; those for Loki are tested elsewhere."""
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             if target.get("datasource", panel.get("datasource", {}))["type"] == "prometheus":
@@ -147,7 +147,7 @@ def queries(dashboard: dict[str, Any]) -> Iterator[str]:
 
 
 def unknown(query: str) -> set[str]:
-    """Metrics and labels in a query which nothing exposes."""
+    """Return the metrics and labels of a query that no process exposes."""
     return {
         f"{name}{{{label}}}" if label else name
         for name, labels in selectors(query)
@@ -157,7 +157,7 @@ def unknown(query: str) -> set[str]:
 
 
 def selectors(query: str) -> Iterator[tuple[str, list[str]]]:
-    """Each selector of a query: its metric and the labels it matches on."""
+    """Yield the metric and the matched labels of each selector in a query."""
     bare = re.sub(r"\b(?:by|on|without|ignoring|group_left)\s*\([^)]*\)", "", query)
     for name, _, matchers in re.findall(r"\b((?:advent[_:]|up\b|probe_)[\w:]*)(\{([^}]*)\})?", bare):
         yield name, re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', '""', matchers))

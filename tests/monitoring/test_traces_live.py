@@ -1,4 +1,4 @@
-"""From the webhook to Notion, through seven delayed mails and two processes: one trace, as a collector receives it."""
+"""A collector receives one trace from the webhook to Notion, across seven scheduled mails and two processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.acceptance
 
 
 class Collector:
-    """Takes spans as OpenTelemetry sends them, and counts pings."""
+    """A server that receives spans from OpenTelemetry and counts pings."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,4 +1,4 @@
-"""One trace a person, over days and processes, and no cost while nobody asked for it."""
+"""Each contact has one trace across days and processes; while tracing is off, nothing of it is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADA, BORIS = "enr_aaaaaaaaaaaaaaaa", "enr_bbbbbbbbbbbbbbbb"
 
 @pytest.fixture
 def spans() -> Iterator[Any]:
-    """Everything that ended, in its order."""
+    """Yield a function that returns the finished spans in the order in which they ended."""
     pytest.importorskip("opentelemetry.sdk", reason="no OpenTelemetry here: pip install 'advent[tracing]'")
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

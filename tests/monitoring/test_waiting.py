@@ -1,4 +1,4 @@
-"""A worker without its store: not to be started again, and not to be taken for dead."""
+"""A worker whose store is away stays alive and reports why it is not ready, so that it is not restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus's own tools, where they are installed (Debian: prometheus, prometheus-alertmanager)."""
+"""Prometheus's own tools, if they are installed (Debian: prometheus, prometheus-alertmanager)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RULES = PROMETHEUS / "rules"
 
 
 def tool(name: str) -> str:
-    """Its path; without it the test is skipped, and says what to install."""
+    """Return the path of a tool. If it is missing, skip the test and say what to install."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"no {name} here: apt-get install prometheus prometheus-alertmanager")
@@ -23,7 +23,7 @@ def tool(name: str) -> str:
 
 
 def run(name: str, *arguments: str | Path) -> None:
-    """Fails with everything the tool said."""
+    """Run a tool. Fails with all of its output if it reports an error."""
     command = [tool(name), *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

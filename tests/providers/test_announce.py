@@ -1,4 +1,4 @@
-"""A hot lead reaches a Discord-compatible channel, or the failure says what to do about it."""
+"""A hot lead reaches a Discord-compatible channel, or a failure of the right kind is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Never more requests than the budget allows, for all callers and in whatever order; waiting is virtual."""
+"""Requests of all callers together never exceed the budget, whatever their order. Waiting is in virtual time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTE_MS = 60_000
 
 
 class Worker:
-    """One process with a budget of its own over the shared store; notes when each request would leave."""
+    """A process with its own budget object over the shared store; it records when each request would be sent."""
 
     def __init__(self, store: redis.asyncio.Redis, clock: VirtualClock, *, capacity: int, window_ms: int) -> None:
         self.clock = clock
@@ -215,7 +215,7 @@ async def test_how_often_a_provider_asked_to_wait_is_counted_for_a_day(
 
     await worker.budget.push(60_000)
     clock.advance(1_000)
-    await worker.budget.push(1_000)  # Less than the wait that holds.
+    await worker.budget.push(1_000)  # Shorter than the wait in force.
 
     key = "{advent}:budget:notion:after"
     assert await store.hmget(key, "asked", "hold") == [b"2", str(clock.now_ms() - 1_000 + 60_000).encode()]

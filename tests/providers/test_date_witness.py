@@ -1,4 +1,4 @@
-"""The `Date` of the providers' answers tells the time when our own clocks disagree."""
+"""The `Date` header of providers' answers gives the time when our own clocks disagree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def witness(*dates_s: int, steady_ms: int = 0) -> DateWitness:
         ((), None),
         ((DAY_S,), DAY_S * 1000 + 500),
         ((DAY_S, DAY_S + 5), (DAY_S + 5) * 1000 + 500),
-        # Two that differ tell nothing, and of three the one in the middle is right.
+        # Two different dates are not enough to decide; of three, the one in the middle is right.
         ((DAY_S, 9 * DAY_S), None),
         ((DAY_S, 9 * DAY_S, DAY_S + 5), (DAY_S + 5) * 1000 + 500),
     ],

@@ -1,4 +1,4 @@
-"""Who may create a page: one at a time, and after a lost answer only when it is certain that none is coming."""
+"""Only one caller at a time may create a page; after a lost answer, only once no page can appear any more."""
 
 from __future__ import annotations
 

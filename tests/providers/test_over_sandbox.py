@@ -1,4 +1,4 @@
-"""Our clients against the imitated providers: what they agree on is what the real ones are known to do."""
+"""Our clients against the sandbox, which behaves as the real providers are known to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list is read once: a second question costs only what is new, or further back."""
+"""The list of sent mails is read once: another query reads only newer pages, or pages further back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.providers.resend.sent_list import Listing, Page
 
 
 class Resend:
-    """Five mails a page, the newest first; mail n was accepted at n seconds."""
+    """A fake list with five mails a page, newest first; mail n was accepted at n seconds."""
 
     def __init__(self, count: int) -> None:
         self.mails = [AcceptedMail(id=f"m{n}", to=("a@b.c",), subject="", created_ms=n * 1000) for n in range(count)]

@@ -1,4 +1,4 @@
-"""A folder that cannot be used is said in one line, with the cure that helps."""
+"""A folder that cannot be used is reported in one line, with the right cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each process reads the settings that it needs and no other; a service reads no `.env`."""
+"""Each process reads only the settings that it needs, and services read no `.env`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_setting_of_another_process_is_not_even_looked_at(process: str) -> Non
 
 
 def test_the_port_of_a_process_may_be_the_usual_one_of_another() -> None:
-    """Which it does not read, so that it cannot know that the other one has moved."""
+    """A process does not read the other's port, so it cannot know whether that process still uses its default."""
     moved = {"GATEWAY_PORT": "8001", "CONSOLE_PORT": "8000"}
 
     assert load_settings({"GATEWAY_PORT": "8001"}, env_file=NOWHERE, process="gateway").gateway_port == 8001
@@ -100,21 +100,21 @@ ENTRY = {
 OF_EVERY_START = frozenset(
     ("data_dir", "log_format", "log_level", "resend_api_url", "notion_base_url", "allow_unsigned_webhooks")
 )
-"""Where generated secrets are, how to log, and how strict the rules must be."""
+"""Every process reads these at its start: where generated secrets are, how to log, and how strict the rules are."""
 OF_THE_START = {"worker": frozenset(("sandbox_host", "sandbox_port"))}
-"""Where the providers without a key are."""
+"""A worker also reads at its start where the sandbox is, which replaces providers without a key."""
 UNREAD = {
-    # Only whether they are set.
+    # These processes read only whether the settings have values.
     "gateway": frozenset(("resend_api_key", "notion_token")),
     "console": frozenset(("resend_api_key", "notion_token", "twilio_auth_token", "calcom_api_key")),
-    # It takes the domain of the sender for its own, and no more of the identity.
+    # Of the identity the sandbox uses only the sender's domain.
     "sandbox": frozenset(("email_reply_to", "email_postal_address", "booking_url")),
 }
 
 
 @pytest.mark.parametrize("process", ENTRY)
 def test_a_process_needs_what_its_code_reads_and_no_more(process: str) -> None:
-    """The code: every module that its entry point imports, by whatever way."""
+    """Its code is every module that its entry point imports, directly or indirectly."""
     modules = {ENTRY[process], *_imports().find_upstream_modules(ENTRY[process])}
     read = set().union(*(_read_in(module) for module in modules if not module.startswith("common.settings")))
 
@@ -147,7 +147,7 @@ def _imports() -> grimp.ImportGraph:
 
 @cache
 def _read_in(module: str) -> frozenset[str]:
-    """The settings that a module names as attributes of something that is called settings."""
+    """Return the settings that a module reads as attributes of an object whose name ends with `settings`."""
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
@@ -160,7 +160,7 @@ def _read_in(module: str) -> frozenset[str]:
 
 
 def _fields_of(name: str) -> Iterator[str]:
-    """A setting itself; those that a property or a method of the settings reads."""
+    """Yield the name itself if it is a setting; otherwise the settings that this property or method reads."""
     if name.upper() in SETTING_NAMES:
         yield name
     elif (member := inspect.getattr_static(Settings, name, None)) is not None:
@@ -187,7 +187,7 @@ def test_a_gateway_without_its_own_secret_is_still_refused(missing: str) -> None
         load_settings({**EVERY, missing: ""}, env_file=NOWHERE, process="gateway")
 
 
-# Where the store is, is no secret on one machine: it answers on a socket.
+# On one machine the address of the store is not secret: it listens on a Unix socket.
 OF_ONE_MACHINE = frozenset(SECRETS) - {"redis_url"}
 
 
@@ -208,7 +208,7 @@ each_unit = pytest.mark.parametrize(
 
 @each_unit
 def test_a_unit_hands_over_the_settings_that_its_process_needs(unit: str, process: str) -> None:
-    """Of advent.env, which holds them all; names that are no settings, such as OpenTelemetry's, are handed over."""
+    """advent.env has all settings. Names that are no settings, such as OpenTelemetry's, are passed on."""
     lines = (ROOT / f"deploy/systemd/advent-{unit}.service").read_text().splitlines()
     said = [line.partition("=")[::2] for line in lines]
     taken_away = {name for key, value in said if key == "UnsetEnvironment" for name in value.split()}

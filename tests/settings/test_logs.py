@@ -18,7 +18,7 @@ PRELUDE = """
 
 
 def lines_of(script, level="INFO"):
-    """What a process of its own writes to stderr, as JSON; it must write nothing else."""
+    """Run the script in a new process. Return its lines on stderr, which must be JSON; stdout must be empty."""
     code = textwrap.dedent(PRELUDE).format(level=level) + textwrap.dedent(script)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""Which texts name a Notion database."""
+"""Texts that identify a Notion database."""
 
 from __future__ import annotations
 

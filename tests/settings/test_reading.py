@@ -8,7 +8,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @pytest.fixture
 def load(tmp_path):
-    """Load settings from a dictionary and a `.env` of the test's own."""
+    """Return a function that loads settings from a dictionary and the text of a `.env`."""
 
     def load(environ=(), dotenv=""):
         (tmp_path / ".env").write_text(dotenv)

@@ -1,4 +1,4 @@
-"""Every installation of a commit gets the versions that its tests ran with: deploy/constraints and pyproject agree."""
+"""Every installation of a commit has the versions that its tests used: deploy/constraints and pyproject agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASKED = {
     "dev": PROJECT["dependencies"] + EXTRAS["tracing"] + EXTRAS["dev"],
     **GROUPS,
 }
-"""What each file has to satisfy, by the file's name."""
+"""The requirements that each file must satisfy, by file name."""
 
 each_file = pytest.mark.parametrize("name", ASKED)
 
@@ -30,7 +30,7 @@ CURE = "cure: make lock"
 
 
 def pinned(name: str) -> dict[str, set[str]]:
-    """Versions by package; more than one where they differ by Python."""
+    """Return the versions of each package; there are several if they depend on the Python version."""
     found: dict[str, set[str]] = {}
     for package, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (PINS / f"{name}.txt").read_text(), re.MULTILINE):
         found.setdefault(canonicalize_name(package), set()).add(version)
@@ -78,7 +78,7 @@ def test_no_package_host_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ASKED if name != "stores"])
 def test_a_package_has_one_version_in_all_files(name: str) -> None:
-    """What runs is what the tests ran with, and no tool brings another version of what is there already."""
+    """Production runs the tested versions, and no tool installs another version of a package."""
     tested = pinned("dev")
 
     assert {package: found for package, found in pinned(name).items() if found != tested.get(package, found)} == {}
@@ -92,7 +92,7 @@ FROM_OURSELVES = ("--no-deps --no-build-isolation", "--no-deps dist/*.whl", "--n
     ("place", "installations"), [("Makefile", 7), ("Dockerfile", 4), ("deploy/lib/releases.sh", 5)]
 )
 def test_only_files_with_a_known_hash_are_installed(place: str, installations: int) -> None:
-    """Advent itself has none, and is built without asking an index for anything."""
+    """Advent itself has no hash; it is built without access to a package index."""
     commands = [command for command in _commands(ROOT / place) if INSTALLS.search(command)]
 
     assert len(commands) == installations

@@ -1,4 +1,4 @@
-"""`pip install .` gives a command that works from any folder: all that is read at run time is packaged."""
+"""After `pip install .`, the command works from any folder: all files that it reads at run time are packaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents point at is there: headings, files, tests, settings, commands of commands."""
+"""Everything that the documents refer to exists: headings, files, tests, settings and subcommands."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ def quoted(page: Path) -> list[str]:
 
 
 def is_there(path: str) -> bool:
-    """From the root, as all our documents write them; a star stands for several."""
+    """Return whether a path exists below the root, from which all documents write paths; `*` is a wildcard."""
     return any(ROOT.glob(path.rstrip("/"))) if "*" in path else (ROOT / path).exists()
 
 
 @cache
 def anchors(file: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Return the anchors that GitHub generates from the headings."""
     headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""Operators find every metric and every log event explained, and no line is about nothing."""
+"""The docs explain every metric, log event and reason, and no log event that does not exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 OBVIOUS = {"actor", "channel", "provider", "queue", "version"}
 OUTCOMES = {"delivery_retry", "delivery_defer", "delivery_skipped", "delivery_dead"}
-"""`actors/sending/send.py` makes these names of the outcome."""
+"""`actors/sending/send.py` builds these event names from the outcome."""
 
 OF_STEPS = (*map(str, ExitReason), REMOVED, ADDED_LATE, f"step-1 {NOT_SENT}", TEST_MODE)
 OF_CALLS = (*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE, BOOKED_AGAIN, "expired")
@@ -36,7 +36,7 @@ REASONS_OF_SKIPPED = (*OF_STEPS, *OF_CALLS, NOT_SET_UP, NO_CONSENT, NO_NUMBER, L
 
 
 def exposed() -> dict[str, Any]:
-    """Every metric of ours under the name that Prometheus sees."""
+    """Return all metrics of Advent by the name that Prometheus sees."""
     found = [metric for metric in vars(metrics).values() if hasattr(metric, "_labelnames")]
     return {metric._name + ("_total" if metric._type == "counter" else ""): metric for metric in found}
 
@@ -75,7 +75,7 @@ def test_the_numbers_of_the_guarantees_are_those_of_the_code():
 
 
 def events() -> Iterator[str]:
-    """What is given to a logger as its first word, anywhere in the code."""
+    """Yield the constant first argument of every logger call in the code."""
     for package in ("actors", "common", "services"):
         for file in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
@@ -86,7 +86,7 @@ def events() -> Iterator[str]:
 
 
 def is_logging(called: ast.expr) -> bool:
-    """`log.info`, `self._log.info`, `get_logger(…).critical`; not `client.info`."""
+    """Return whether a call logs: `log.info`, `self._log.info`, `get_logger(…).critical`, but not `client.info`."""
     if not isinstance(called, ast.Attribute) or called.attr not in LEVELS:
         return False
     return ast.unparse(called.value).split("(")[0].split(".")[-1] in ("log", "_log", "get_logger")

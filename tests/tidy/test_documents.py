@@ -68,7 +68,7 @@ TARGETS_TAKE = {"ARGS", "PYTHON", "SEED", "SEEDS", "FAULTS"}
 
 
 def code_of(page):
-    """What stands between backticks or is indented or fenced: the parts that people copy."""
+    """Yield the parts of a page that readers copy: code in backticks, indented lines, and fenced lines."""
     text = page.read_text()
     yield from re.findall(r"`[^`\n]+`", text)
     yield from re.findall(r"^ {4}.+$", text, re.MULTILINE)

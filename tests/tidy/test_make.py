@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout that is installed already, with an `advent` that only says how it was called."""
+    """Return an installed checkout whose `advent` only prints its arguments and its pace settings."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "pyproject.toml").write_text("")
     shutil.copytree(ROOT / "deploy" / "constraints", tmp_path / "deploy" / "constraints")

@@ -1,4 +1,4 @@
-"""A version is written down once; where a second place needs it, the two are the same."""
+"""Each version has one source, and every copy of it is the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody has to learn a private language to read a page: the words that were replaced stay away from the documents."""
+"""Retired words, which only this project understood, do not return to the documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETIRED = (
     "our (?:own )?mistakes?|rooms?|roster|shall|sign of life|st(?:ands?|ood) still|stor(?:y|ies)|told|verdicts?|whoever"
 )
 EXAMPLE = re.compile(r"`[^`\n]*`|\]\([^)]*\)|^ {4}[^\n]*$|^```.*?^```", re.MULTILINE | re.DOTALL)
-"""Code, links and quoted names: commands, old names in the changelog, files of tests."""
+"""Text that is not checked: code, links and quoted names, such as commands, old names and test files."""
 
 PAGES = [page for page in documents() if page.name != "french.md"]
 """The page about the French texts quotes English expressions."""

@@ -26,7 +26,7 @@ PURE = {
     "zoneinfo",
     "unicodedata",
 }
-"""What decides may only compute: nothing here reads a clock, a disk, a network or the environment by itself."""
+"""Modules the domain may import: none reads a clock, a disk, a network or the environment on its own."""
 
 DOMAIN = sorted((ROOT / "common" / "domain").glob("*.py"))
 

@@ -18,7 +18,7 @@ RETIRED = frozenset(
         *("burial", "burials", "bury", "buried", "doubt", "doubts", "claimer", "everybodys", "somebodys", "told"),
     ]
 )
-"""Words that were ours alone; each has a successor in use elsewhere."""
+"""Words that only this project used; each has been replaced by a common one."""
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The mirror over the real SDK, before a Notion that says what the test sets."""
+"""Fixtures: the Notion mirror with the real SDK, and a fake Notion that gives the answers the test sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is shown in Notion, and what was heard of it."""
+"""Contacts to show in Notion, and helpers for Notion's answers and failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ADA = Enrollment(
 
 
 class Patience(Unlimited):
-    """Counts requests, and hears what the provider asks for."""
+    """A budget that counts requests and records the waits that the provider demands."""
 
     def __init__(self) -> None:
         self.taken = 0

@@ -1,4 +1,4 @@
-"""Columns that are not what they should be, and values at the limits: shown as far as it goes, and reported."""
+"""With wrong columns or oversized values, as much as possible is shown, and wrong columns are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two rows of one person become one, unless somebody worked on both; a page that went away is made again."""
+"""Duplicate rows of a contact are merged unless a person edited both; a deleted page is created again."""
 
 from __future__ import annotations
 

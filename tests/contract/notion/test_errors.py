@@ -1,4 +1,4 @@
-"""Every documented error, of a read and of a write, is one kind of failure."""
+"""Every documented error of Notion is one kind of failure for a read and one for a write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A create whose answer is lost makes no second row, and what lags is waited for."""
+"""A create whose answer is lost never leads to a second row, even while queries lag behind."""
 
 from __future__ import annotations
 

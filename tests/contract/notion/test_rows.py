@@ -1,4 +1,4 @@
-"""One row a person in each database, by whichever worker made it."""
+"""Each contact has one row in each database, whichever worker created it."""
 
 from __future__ import annotations
 
