@@ -91,6 +91,21 @@ async def test_a_first_campaign_s_mail_that_a_wrong_clock_put_off_for_days_still
     )
 
 
+async def test_a_held_enrollment_of_the_first_campaign_delays_no_mail_of_the_second(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    for campaign in (CHRISTMAS, NEW_YEAR):
+        await both.sign_up(ada, campaign=campaign)
+        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
+        assert enrollment is not None
+        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
+    await both.ledger.client.hset(keys.enrollment(enrollment_id(CHRISTMAS, ada.email)), "hold", "booking")
+
+    second = step_delivery_id(enrollment_id(NEW_YEAR, ada.email), 1)
+    claim = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert isinstance(claim, ClaimGranted)
+
+
 async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:

@@ -72,6 +72,20 @@ async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_
     assert len(ready()) == PEOPLE - 2
 
 
+async def test_the_end_of_trouble_says_when_it_began_however_often_the_provider_failed(ledger, people, ready, clock):
+    began_ms = clock.now_ms()
+    for _ in range(3):
+        failure = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
+        clock.move_to(failure.until_ms)
+    assert ready() == [people[0]]
+    claim = await ledger.deliveries.claim(people[0], worker="w1", now_ms=clock.now_ms())
+    await ledger.deliveries.freeze(claim, "mail", now_ms=clock.now_ms())
+
+    settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
+
+    assert settled.troubled_since_ms == began_ms
+
+
 async def test_who_failed_as_a_probe_lets_the_others_go_first(ledger, people, ready, clock):
     opened = await trouble(ledger, people[0], clock.now_ms())
     clock.move_to(opened.until_ms)

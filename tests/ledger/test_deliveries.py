@@ -446,6 +446,16 @@ async def test_what_was_reported_is_accepted_though_no_worker_lived_to_settle_it
     assert f"{planned.label}: the provider tells of it" in reported
 
 
+async def test_a_reported_delivery_is_tried_again_until_its_last_crash(ledger, planned, now_ms):
+    await planned.crashes("a")
+    await ledger.client.zadd(keys.HEARTBEATS, {"b": 9e15})
+    await planned.frozen(worker="b")
+    await planned.reported(FeedbackKind.SENT)
+    await ledger.client.zrem(keys.HEARTBEATS, "b")
+
+    await planned.claimed(at_ms=now_ms + 1_000)
+
+
 async def test_what_was_reported_is_asked_of_the_provider_once_more_under_the_same_key(planned, ledger, now_ms):
     await planned.frozen()
     await planned.reported(FeedbackKind.SENT)

@@ -91,6 +91,19 @@ async def test_a_call_that_is_not_so_long_ago_keeps_them(ledger, store, ended_ms
     assert await store.exists(keys.booking(booking_id("A")), keys.guest(booking_id("A")), keys.contact(ADA)) == 0
 
 
+async def test_a_call_stays_while_the_same_person_has_an_enrollment_in_another_campaign(ledger, store, ended_ms):
+    other = enrollment_id("new_year_2026", "ada@example.org")
+    await store.hset(keys.enrollment(ADA), "others", other)
+    await store.hset(keys.enrollment(other), "status", "active")
+    call = {"email": "ada@example.org", f"call:{booking_id('A')}": f"{ended_ms} {ended_ms} booked"}
+    await store.hset(keys.contact(ADA), mapping=call)
+
+    await ledger.contacts.erase_ended(before_ms=ended_ms + 1)
+
+    assert await ledger.enrollments.get(ADA) is None
+    assert await store.exists(keys.contact(ADA)) == 1
+
+
 async def test_of_a_call_with_others_only_their_seat_goes(ledger, store, ended_ms):
     call, seat = booking_id("A"), f"{booking_id('A')}-aaaaaa"
     await books(ledger, start_ms=ended_ms, now_ms=ended_ms, email="boris@example.org")

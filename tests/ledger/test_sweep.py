@@ -10,6 +10,7 @@ import pytest
 from actors.upkeep import sweeper
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
+from common.ledger.constants import MAIL
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import sweep
 
@@ -54,6 +55,37 @@ async def test_a_step_that_the_queue_lost_is_scheduled_again_before_it_is_due(le
 
     assert await sweep(ledger, due_ms - 60_000) == [step_delivery_id(ADA, 2)]
     assert await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 2)) == due_ms
+
+
+async def test_the_next_step_of_a_held_enrollment_is_not_scheduled(ledger, now_ms):
+    await ledger.client.hset(keys.enrollment(ADA), "hold", "booking")
+    await ledger.client.delete(keys.delayed("send"))
+
+    assert await sweep(ledger, now_ms + 24 * HOUR_MS - 60_000) == []
+
+
+async def test_a_step_that_waits_for_the_provider_and_was_lost_is_scheduled_when_its_wait_ends(ledger, now_ms):
+    step, due_ms = step_delivery_id(ADA, 2), now_ms + 24 * HOUR_MS
+    circuit = {"id": "enr_boris/step-1", "reason": "quota", "provider_wide": True, "at_least_ms": due_ms + HOUR_MS}
+    await ledger.circuits.report_failure(MAIL, now_ms=due_ms, **circuit)
+    assert (await ledger.deliveries.claim(step, worker="w1", now_ms=due_ms)).reason == "held"
+    await ledger.client.delete(keys.delayed("send"))
+    waits_until_ms = await ledger.client.zscore(keys.OPEN, step)
+
+    assert waits_until_ms >= due_ms + HOUR_MS
+    assert await sweep(ledger, due_ms + HOUR_MS // 2) == []
+    assert await sweep(ledger, int(waits_until_ms) + 20_000) == [step]
+
+
+async def test_a_contact_who_leaves_while_a_step_waits_for_the_provider_leaves_nothing_to_check(ledger, now_ms):
+    step, due_ms = step_delivery_id(ADA, 2), now_ms + 24 * HOUR_MS
+    await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=due_ms)
+    assert (await ledger.deliveries.claim(step, worker="w1", now_ms=due_ms)).reason == "held"
+    assert await ledger.client.zscore(keys.OPEN, step)
+
+    await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=due_ms)
+
+    assert await ledger.client.zcard(keys.OPEN) == 0
 
 
 async def test_who_has_ended_is_not_looked_at_again(ledger, now_ms):

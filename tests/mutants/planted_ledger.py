@@ -442,7 +442,7 @@ FAULTS: tuple[Fault, ...] = (
         "",
     ),
     ("feedback", "if not address_hash and not given.ended_by then", "if not address_hash then"),
-    ("deliveries", "if not address_hash and not given.ended_by then", "if not address_hash then"),
+    ("deliveries", "if not given.ended_by then address_hash", "if true then address_hash"),
     ("feedback", "  suppression.add(given.address_hash, given.ends, given.event_ms)\n", ""),
     (
         "feedback",
@@ -633,7 +633,6 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "  if given.ended_by then return end\n", ""),
     ("deliveries", "if given.address_hash then number.note", "if false then number.note"),
     ("deliveries", "= given.ends, given.now_ms, given.address_hash\n", "= given.ends, given.now_ms, nil\n"),
-    ("deliveries", "if not address_hash and not given.ended_by then", "if not given.ended_by then"),
     ("lib/delivery", "  redis.call('ZADD', keys.open, due_ms, id)\n", ""),
     ("lib/delivery", "if given.paced then sequence.note_sent(owner, given.sent_ms) end", ""),
     (

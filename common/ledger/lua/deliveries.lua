@@ -351,7 +351,7 @@ end
 -- Nothing can reach this address: suppress it. If it is a phone number, mail continues.
 local function end_address(owner, given)
   local reason, now_ms, address_hash = given.ends, given.now_ms, given.address_hash
-  if not address_hash and not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
+  if not given.ended_by then address_hash = redis.call('HGET', owner.key, 'address_hash') end
   if address_hash then suppression.add(address_hash, reason, now_ms) end
   if given.ended_by then return end
   sequence.exit(owner.contact, reason, now_ms)
