@@ -1,4 +1,4 @@
-"""What a worker's gauges say of trouble that another worker met, and of a pause."""
+"""Every worker's gauges show an open circuit and a pause, whichever worker caused them."""
 
 from prometheus_client import REGISTRY
 

@@ -1,4 +1,4 @@
-"""A reminder that carries the call as a file for calendars, where the campaign asks for it."""
+"""Reminders with the call attached as a calendar file, where the campaign asks for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BORIS = "boris@example.org"
 
 @pytest.fixture(scope="module")
 def attaching(campaign: Campaign) -> Campaign:
-    """Christmas whose 24h reminder carries the file."""
+    """The Christmas campaign with the calendar file attached to its 24h reminder."""
     reminders = tuple(replace(one, attach=one.name == "24h") for one in campaign.reminders)
     return campaign_of(replace(campaign.compiled, reminders=reminders))
 
@@ -47,7 +47,7 @@ def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClo
 
 
 def attached(run: Simulation) -> dict[str, tuple[Attachment, ...]]:
-    """By reminder."""
+    """Return the attachments of Boris's mails, keyed by reminder name."""
     return {mail.tags["reminder"]: mail.attachments for mail in run.mailer.inbox_of(BORIS)}
 
 
@@ -101,7 +101,7 @@ async def test_a_mail_that_names_an_hour_carries_no_file_with_another(run):
     claim = await run.ledger.deliveries.claim(reminder, worker="w", now_ms=run.clock.now_ms())
     assert isinstance(claim, ClaimGranted)
     assert len((await render(run.world, claim)).attachments) == 1
-    # Moved, and not looked at yet.
+    # The call has moved, and no job has processed the move yet.
     await run.reschedule("A", to="B", address=BORIS, start_ms=start_ms + DAY_MS)
     assert (await render(run.world, claim)).attachments == ()
 

@@ -1,4 +1,4 @@
-"""What a worker does next to its jobs ends when it ends."""
+"""A worker's background tasks end with the worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
             begun.set()
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            begun.clear()  # As a connection does that is being made.
+            begun.clear()  # Code that is opening a connection may do the same.
         try:
             await asyncio.Event().wait()
         finally:
@@ -77,7 +77,7 @@ async def test_a_task_that_a_bug_ended_is_logged_with_its_name(log: CapturingLog
 
 
 class Ended(Exception):
-    """Nothing more comes."""
+    """Ends the loop of the test."""
 
 
 async def test_what_is_repeated_goes_on_whatever_happened_to_it(log: CapturingLogger) -> None:
@@ -137,7 +137,7 @@ async def test_a_store_that_goes_away_while_a_worker_starts_is_waited_for() -> N
 
 
 class Part:
-    """Of a worker: what its end raises."""
+    """A part of a worker; `error` is what its `stop` raises, if anything."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error, self.stopped = error, False

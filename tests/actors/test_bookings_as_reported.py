@@ -1,4 +1,4 @@
-"""Cal.com's own words, from the endpoint to the mail and the board: each fixture, in any order."""
+"""Cal.com's own webhook bodies, from parsing to the mail and Notion: each fixture, in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the order in which a call's events arrive, nobody is reminded of an hour that is known to be old."""
+"""In any order of a call's events, no reminder names an hour that is known to be old."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from services.simulation.engine import MEETING_MS, Simulation
 HOUR_MS = 3_600_000
 BORIS = "boris@example.org"
 EVERY_MS = 20 * HOUR_MS
-"""So far apart events arrive that reminders fall due in between; Cal.com itself repeats nothing after an hour."""
+"""Time between two events: reminders fall due in between. Cal.com itself repeats nothing after an hour."""
 
 
 def reported(now_ms: int) -> dict[str, BookingEvent]:
-    """A call that is booked, moved, moved again, given to another host, and cancelled, as Cal.com reports it."""
+    """
+    Return the events of a call that is booked, moved twice, given to another host and cancelled, as Cal.com reports it.
+    """
     starts = {"A": now_ms + 110 * HOUR_MS, "B": now_ms + 90 * HOUR_MS, "C": now_ms + 130 * HOUR_MS}
 
     def event(kind: BookingKind, uid: str, number: int, **more: object) -> BookingEvent:
@@ -38,7 +40,7 @@ def reported(now_ms: int) -> dict[str, BookingEvent]:
 
 
 def current(known: set[str]) -> set[str]:
-    """The bookings of which a reminder may go by what was reported so far."""
+    """Return the uids of the bookings that a reminder may be about, by what was reported so far."""
     found = {"A"} if "created" in known and "moved" not in known else set()
     if "moved" in known and "moved again" not in known:
         found.add("B")

@@ -28,7 +28,7 @@ WHO = enrollment_id("christmas_2025", BORIS)
 
 
 def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
-    """(Instant, name) of each reminder that arrived."""
+    """Return (time in ms, name) of each reminder that arrived."""
     return [
         (ms, mail.tags["reminder"])
         for ms, mail in story.mailer.accepted_mails
@@ -37,7 +37,7 @@ def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
 
 
 async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
-    """Of each booking, the status and reason of its reminders."""
+    """Return, for each booking uid, the (status, reason) pairs of its reminders; sent ones have no reason."""
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
@@ -48,7 +48,7 @@ async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str
 
 
 def reported(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
-    """A booking, moved twice and cancelled, as Cal.com tells it."""
+    """Return the events of a booking that is moved twice and cancelled, as Cal.com reports it."""
     start_ms = clock.now_ms() + 10 * DAY_MS
     created = BookingEvent(
         kind=BookingKind.CREATED,

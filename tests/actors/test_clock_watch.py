@@ -1,4 +1,4 @@
-"""A worker whose clocks disagree sends nothing, says why, and goes on by itself when they agree again."""
+"""A worker whose clocks disagree sends nothing, says why, and resumes on its own when they agree again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from common.store.clock_sync import confirm_clock
 
 HOUR_MS = 3_600_000
 NOBODY = "http://127.0.0.1:9"
-"""A provider that nobody reaches: then only the clocks tell."""
+"""An unreachable provider URL, so that only the clocks can be compared."""
 
 
 class SetClock(SystemClock):
-    """`machine_ahead_ms`: the machine's clock was set. `passed_ms`: to everybody else so much less time has passed."""
+    """
+    A clock that tests can set.
+
+    `machine_ahead_ms`: how far the machine's clock is set ahead; `passed_ms`: how much more time has passed for this
+    process than for all others.
+    """
 
     def __init__(self) -> None:
         self.machine_ahead_ms = self.passed_ms = 0
@@ -35,7 +40,7 @@ class SetClock(SystemClock):
 
 
 class Watched:
-    """One worker of a store."""
+    """One worker on a store, with its clock watch."""
 
     def __init__(self, store: redis.asyncio.Redis, name: str = "w1") -> None:
         self.clock = SetClock()
@@ -59,7 +64,7 @@ async def test_while_the_stores_clock_is_wrong_all_sending_is_held(store: redis.
     worker = Watched(store)
     assert await worker.holds() == {}
 
-    # The same to this process: the store's clock went 25 hours ahead, or all others stood.
+    # This process cannot tell the two apart: the store's clock went 25 hours ahead, or all other clocks stood still.
     worker.clock.passed_ms = worker.clock.machine_ahead_ms = -25 * HOUR_MS
     assert await worker.holds() == {"clock": "the data store's clock is 25 h ahead"}
     assert await worker.holds() == {"clock": "the data store's clock is 25 h ahead"}

@@ -1,4 +1,4 @@
-"""Somebody at the console asks for a test mail: a worker sends it, or says why not; nobody's delivery is touched."""
+"""Test mails that the console requests: a worker sends them or says why not, and no delivery changes."""
 
 from __future__ import annotations
 

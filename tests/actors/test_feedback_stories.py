@@ -1,4 +1,4 @@
-"""What the provider tells changes what is sent: over a person's whole campaign, in virtual time."""
+"""The provider's reports change what is sent: a contact's whole campaign, in virtual time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason)
         DeliveryStatus.SKIPPED,
         DeliveryStatus.SKIPPED,
     ]
-    # Suppressed means in whatever comes later, too: a second campaign, or the same one after he signed up again.
+    # A suppression covers all later mail too: of a second campaign, or of the same one after another signup.
     await story.sign_up(chen)
     await story.run()
     assert subjects(story) == 2
@@ -139,7 +139,7 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
 
 
 class QuickWebhook:
-    """Resend takes the mail, tells of it, and its answer is lost."""
+    """A mailer whose mail Resend accepts and reports by webhook, before the answer is lost."""
 
     def __init__(self, story) -> None:
         self._story, self.asked = story, 0

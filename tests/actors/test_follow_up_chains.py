@@ -1,4 +1,4 @@
-"""Of a chain of moved calls one occasion is followed up, by all that the campaign sends after it."""
+"""A chain of moved calls is followed up for one occasion only, with all the mails that the campaign sends after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AGAIN = FollowUp(
 
 @pytest.fixture
 def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
-    """Of a campaign that writes twice to who missed a call."""
+    """A simulation of a campaign that writes twice after a missed call."""
     following = campaign_of(replace(campaign.compiled, follow_ups=(*campaign.follow_ups, AGAIN)))
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, following, settings, clock=clock)

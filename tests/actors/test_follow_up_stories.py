@@ -1,4 +1,4 @@
-"""What Boris gets after a call: the right mail, once, or none, and the reason: the real actors and scripts."""
+"""What Boris gets after a call: the right mail once, or none with the reason. Real actors and scripts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BACK = FollowUp(
 
 @pytest.fixture
 def following(campaign: Campaign) -> Campaign:
-    """Christmas with a mail two days after a cancellation, too."""
+    """The Christmas campaign with one more mail, two days after a cancellation."""
     return campaign_of(replace(campaign.compiled, follow_ups=(*campaign.follow_ups, BACK)))
 
 
@@ -60,7 +60,7 @@ def end_ms(start_ms: int) -> int:
 
 
 def follow_ups(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
-    """(Instant, name) of each that arrived."""
+    """Return (time in ms, name) of each follow-up that arrived."""
     return [
         (ms, mail.tags["follow_up"])
         for ms, mail in story.mailer.accepted_mails
@@ -69,7 +69,7 @@ def follow_ups(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]
 
 
 async def reason(story: Simulation, on: str, name: str, uid: str = "A") -> str:
-    """Why it was not sent, as the ledger and the timeline say."""
+    """Return why a follow-up was not sent; the ledger and the timeline must agree."""
     record = await record_of(story.ledger, follow_up_delivery_id(booking_id(uid), on=on, name=name))
     assert record is not None
     assert record.final_status == "skipped"
@@ -83,7 +83,7 @@ async def mark(story: Simulation, *marks: tuple[str, bool], uid: str = "A") -> N
 
 
 async def met(story: Simulation, start_ms: int, *, uid: str = "A", **fields: object) -> None:
-    """A call is booked, and its end is reported."""
+    """Book a call, run until its end, and report that it ended."""
     await story.book(BORIS, start_ms, uid=uid, first_name="Boris", organizer_email=HOST, **fields)
     await story.run(until_ms=start_ms + MEETING_MS)
     await story.change_booking(BookingKind.ENDED, uid, start_ms=start_ms)
@@ -273,7 +273,7 @@ async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(story, star
 
 
 async def unmarked(story: Simulation) -> list[str]:
-    """Of whom a person has to say how their call went; what the health check counts."""
+    """Return the address of each unmarked call; check that the health check counts the same calls."""
     stats = await read_store_stats(story.ledger, now_ms=story.clock.now_ms())
     listed = await story.ledger.unmarked_calls.read_all()
     [found] = [finding for finding in check_health(stats) if finding.name == "unmarked"]

@@ -1,4 +1,4 @@
-"""Who wants to be forgotten is: nothing in the store names them any more, and nobody writes to them again."""
+"""A forgotten contact is named nowhere in the store any more and gets no more mail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CALL = booking_id(DUNYA)
 
 
 async def naming(store) -> dict[str, str]:
-    """Where in the store they are named, and how."""
+    """Return each key of the store that names Dunya, with one of the names that it holds."""
     return {
         key: name
         for key, held in (await content(store)).items()
@@ -56,7 +56,7 @@ def dunya() -> Assessment:
 
 @pytest.fixture
 async def known(story, dunya, boris):
-    """Everything that can be known of somebody is known of Dunya, next to Boris, of whom some of it is."""
+    """A store that holds every kind of data about Dunya, and some about Boris."""
     store, ledger, began_ms = story.ledger.client, story.ledger, story.clock.now_ms()
     refused = [True]
     story.mailer.failure = lambda mail: (
@@ -229,7 +229,7 @@ async def test_a_later_event_that_names_somebody_else_too_is_kept_for_the_other(
 
 
 def without_days(content):
-    """But for the lists of digests by day, which tell when an answer is forgotten."""
+    """Return the content without the daily lists of digests, which only tell when an answer is forgotten."""
     return {key: value for key, value in content.items() if ":webhooks:" not in key}
 
 
@@ -283,7 +283,7 @@ async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
 async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(story, store, written):
-    """However the body writes the address; those that name others stay."""
+    """The address is found however the body writes it; events that name others stay."""
     kept = story.ledger.unread_bookings
     for raw in (
         f'{{"payload": {{"email": "{written}", "name": "Dunya"}}}}',

@@ -1,4 +1,4 @@
-"""Who was forgotten at the console is on Resend's own list too, and then nothing in the store has their address."""
+"""Contacts forgotten at the console are on Resend's own list too; then nothing in the store has their address."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def resend(clock) -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def with_list(story: Simulation, resend: RunningSandbox, ada) -> AsyncIterator[Simulation]:
-    """A story whose worker has Resend's list, over HTTP, and in which Ada signed up."""
+    """A story whose worker can change Resend's list over HTTP, and in which Ada signed up."""
     of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
     story.world = replace(story.world, suppression_list=of)
     await story.sign_up(replace(ada, email=ADA))
@@ -52,7 +52,7 @@ async def soon(story: Simulation) -> None:
 
 
 async def forget(story: Simulation, address: str = ADA) -> str:
-    """The id of the job."""
+    """Request the erasure as the console does. Return the id of the job."""
     job = ForgetJob(id=new_job_id(), by="mia", via="console")
     await story.ledger.contacts.forget_address(address, now_ms=story.clock.now_ms(), job=job)
     return job.id
@@ -65,7 +65,7 @@ async def job_of(story: Simulation, job_id: str) -> ConsoleJob:
 
 
 async def said(story: Simulation) -> list[tuple[str, str, str, str]]:
-    """The action log, newest first."""
+    """Return the action log, newest first."""
     return [(one.by, one.via, one.what, one.after) for one in await story.ledger.action_log.newest(ActionFilter())]
 
 
@@ -75,7 +75,7 @@ async def listed(resend: RunningSandbox) -> set[str]:
 
 
 def fails_with(story: Simulation, *failures: Exception) -> None:
-    """The next requests for Resend's list fail so."""
+    """Let the next requests for Resend's list raise these errors."""
     left, of = list(failures), story.world.suppression_list
     assert of is not None
 

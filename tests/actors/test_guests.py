@@ -162,7 +162,7 @@ async def test_a_guest_without_a_zone_reads_the_hour_in_the_zone_of_their_signup
 
 
 class Listing:
-    """Cal.com's list: what is in `rows`."""
+    """A Cal.com list that contains `rows`."""
 
     def __init__(self) -> None:
         self.rows: list[ListedBooking] = []

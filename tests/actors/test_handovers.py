@@ -29,7 +29,9 @@ def guests(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
 
 
 def handed_over(made_by: str = "BOOKING_CREATED") -> list[dict[str, Any]]:
-    """A call of a managed event type that is given to another host: its booking is cancelled, and another one made."""
+    """
+    Return the events of a managed call that is given to another host: its booking is cancelled, a new one is made.
+    """
     created, reassigned = case("c26")
     new = {**reassigned["payload"], "uid": "rr2", "iCalUID": "rr2@Cal.com", "eventTypeId": 456}
     made = {"triggerEvent": made_by, "createdAt": "2026-12-01T10:00:01.000Z", "payload": new}
@@ -101,7 +103,7 @@ async def test_a_cancelled_call_and_another_one_stay_two(guests, changes, why):
 
 @pytest.fixture
 def stopping(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
-    """A campaign that pauses for a call, and ends with its cancellation."""
+    """A simulation of a campaign that pauses for a call and ends when the call is cancelled."""
     policy = replace(campaign.booking, nurture="pause", cancellation_resumes=False)
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}), meeting_hosts="example.com")
     pausing = replace(campaign, compiled=replace(campaign.compiled, booking=policy))

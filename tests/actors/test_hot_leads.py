@@ -1,4 +1,4 @@
-"""A channel that does not take an announcement is asked again, when it says so, and is no mistake of ours."""
+"""A refused announcement is retried when its channel says so, and is not logged as an internal error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Reported = Callable[[str], Simulation]
 
 @pytest.fixture
 def reported(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Reported:
-    """A campaign that announces at this address."""
+    """A function that returns a simulation which announces hot leads at the given URL."""
     given = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
     return lambda url: Simulation(store, campaign, Settings(**given, hot_lead_webhook_url=url), clock=clock)
 
@@ -55,7 +55,7 @@ async def test_ada_is_announced(reported: Reported, ada: Assessment) -> None:
     ("answer", "code", "delay_ms"),
     [
         (says(429, {"retry_after": 64.5}), "http_429", 64_500),
-        (says(429, {"retry_after": 0.5}), "http_429", None),  # Four tries must not be spent within two seconds.
+        (says(429, {"retry_after": 0.5}), "http_429", None),  # Four attempts must not be used up within two seconds.
         (says(503, ""), "http_503", None),
         (says(404, {"code": 10015}), "unknown_webhook", None),
     ],

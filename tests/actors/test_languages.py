@@ -1,4 +1,4 @@
-"""In which language somebody is written to: the one that they chose, and every mail in that one alone."""
+"""A contact gets every mail in the one language that they chose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 
 
 def languages(story: Simulation, address: str) -> list[str]:
-    """Of each mail, in the order of their arrival, what its frame says."""
+    """Return the language that each mail's frame names, in the order of arrival."""
     return [mail.html.partition('lang="')[2].partition('"')[0] for mail in story.mailer.inbox_of(address)]
 
 

@@ -1,4 +1,4 @@
-"""After a pause or an outage: nobody is lost, nobody gets several mails at once, and the plan said so before."""
+"""After a pause or an outage no contact is lost or gets several mails at once, and the plan said so before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def hours_of(story: Simulation, address: str, anchor_ms: int) -> list[float]:
 
 
 async def planned(story: Simulation) -> list[tuple[str, str, int]]:
-    """(address, mail, instant) of all that goes late, as `advent resume --plan` says it, at a rate without limit."""
+    """
+    Return (address, mail, time in ms) of all late mails, as `advent resume --plan` shows them at an unlimited rate.
+    """
     now_ms = story.clock.now_ms()
     found = await backlog.overdue(story.ledger, now_ms=now_ms)
     late = list(departures(found.backlogs, now_ms=now_ms, per_second=1e9))
@@ -52,9 +54,9 @@ async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(st
     await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await story.run()
 
-    # Her third was due at 72, her fourth at 120; the fifth at 168 comes twelve hours after the fourth.
+    # Ada's third mail was due at 72, her fourth at 120; the fifth, due at 168, follows twelve hours after the fourth.
     assert hours_of(story, ada.email, anchor) == [0, 24, 150, 162, 174, 216, 264]
-    # He signed up at 30: four are overdue or due now, and with the gap between them the fifth is on time.
+    # Boris signed up at 30: four mails are overdue or due now; with the gaps between them the fifth is on time.
     assert hours_of(story, boris.email, anchor) == [150, 162, 174, 186, 198, 246, 294]
     sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in story.mailer.accepted_mails)
     assert set(plan) <= set(sent)
@@ -168,13 +170,13 @@ async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(story, ada
 async def test_an_outage_that_leaves_every_outcome_unknown_for_longer_than_keys_are_known_costs_nobody_a_mail(
     story, ada, boris, chen, clock
 ):
-    """A gateway's 502 says nothing of what became of a mail; after 23 hours the provider's list does."""
+    """A gateway's 502 does not say what became of a mail; after 23 hours the provider's list does."""
     anchor = clock.now_ms()
     story.world = replace(story.world, mailer=Unreachable(story.mailer, until_ms=anchor + 24 * HOUR_MS))
     for person in (ada, boris, chen):
         await story.sign_up(person)
     await story.run(until_ms=anchor + HOUR_MS)
-    clock.move_to(anchor + round(23.5 * HOUR_MS))  # More of the same.
+    clock.move_to(anchor + round(23.5 * HOUR_MS))  # The outage continues.
     await story.run(until_ms=anchor + 25 * HOUR_MS)
 
     assert await story.ledger.client.zcard(keys.DEAD) == 0
@@ -200,7 +202,7 @@ async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, 
 
 
 class Unreachable:
-    """A gateway that answers 502 in the provider's place until an instant; nothing is handed over, nothing listed."""
+    """A gateway that answers 502 in the provider's place until a given time; nothing is handed over, nothing listed."""
 
     def __init__(self, mailer, *, until_ms: int) -> None:
         self._mailer, self._until_ms = mailer, until_ms

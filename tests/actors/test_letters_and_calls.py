@@ -1,4 +1,4 @@
-"""What a call does to the letters of a campaign: it stops them, they pause for it, or go on."""
+"""A booked call stops a campaign's steps, pauses them, or leaves them alone."""
 
 from __future__ import annotations
 

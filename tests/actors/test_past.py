@@ -1,4 +1,4 @@
-"""A list that was read until tomorrow was read by a wrong clock."""
+"""A stored reading time in the future was written by a wrong clock, so the list is read from its beginning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An outcome that stayed unknown: asked with the same key while that tells, then looked for, and never guessed."""
+"""Unknown outcomes: retried with the same key while the provider remembers it, then looked up, and never guessed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FIRST = f"{ADA}/step-1"
 
 @pytest.fixture
 def lost(story, ada, clock):
-    """The first mail is handed over, its answer is lost, and nobody looks at it again until a later hour."""
+    """A function that sends Ada's first mail, loses the answer, and lets nothing touch the mail until a later hour."""
 
-    # 23.5: the key is forgotten, and step 2, which would be refused every second, is not due yet.
+    # At 23.5 h the key is forgotten, and step 2, which would be refused every second, is not due yet.
     async def lost(*, accepted: bool, until_h: float = 23.5):
         anchor_ms = clock.now_ms()
         await story.sign_up(ada)
@@ -94,7 +94,7 @@ async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, 
 
 
 async def _two_calls_one_reminder_unknown(story, began_ms) -> dict[str, int]:
-    """Two calls of Boris (uid: start); nobody knows whether the first reminder of the first one went out."""
+    """Book two calls of Boris and lose the answer to the first reminder of the first one. Return uid → start in ms."""
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
         await story.book("boris@example.org", start_ms, uid=uid)
@@ -105,7 +105,7 @@ async def _two_calls_one_reminder_unknown(story, began_ms) -> dict[str, int]:
 
 
 async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clock):
-    """Two calls of one person are reminded of in the same words; of the first nobody knows whether it went out."""
+    """The two calls' reminders have the same words, and the outcome of the first one is unknown."""
     began_ms = clock.now_ms()
     starts = await _two_calls_one_reminder_unknown(story, began_ms)
     story.mailer.accepted_mails.clear()
@@ -187,7 +187,7 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
 
 
 async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_lettered(story, ada, clock):
-    """As after the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
+    """This follows the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
     anchor_ms = clock.now_ms()
     await story.sign_up(ada)
     await story.run(until_ms=anchor_ms + 1_000)

@@ -1,4 +1,4 @@
-"""What webhooks did not tell is repaired by the comparison, which never undoes what they did tell."""
+"""The comparison with Cal.com's list repairs what no webhook reported, and never undoes what a webhook reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHO = enrollment_id("christmas_2025", BORIS)
 
 
 class Diary:
-    """Cal.com in this process: what is in `rows` is listed, unless there is trouble."""
+    """A Cal.com in this process: it lists `rows`, or raises `trouble` if that is set."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -38,7 +38,7 @@ class Diary:
         self.trouble: Failure | None = None
 
     def put(self, uid: str, start_ms: int, **reported: Any) -> None:
-        """As it is now, changed just now."""
+        """List a booking that was created and changed just now."""
         now_ms = self.clock.now_ms()
         known: dict[str, Any] = {
             "uid": uid,
@@ -88,13 +88,13 @@ def playing(
 
 
 async def compare(story: Simulation) -> None:
-    """One turn, and what follows from it."""
+    """Run one comparison and the jobs that follow from it."""
     await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS + 1_000)
 
 
 async def undisturbed(story: Simulation, until_ms: int) -> None:
-    """Nothing is compared until then."""
+    """Run until then without any comparison."""
     world = story.world
     story.world = replace(world, calendar=None)
     await story.run(until_ms=until_ms)

@@ -1,4 +1,4 @@
-"""Somebody at the console asks for a replay that needs the provider's answer: a worker gives it, or says why not."""
+"""Replays that the console requests and that need the provider's answer: a worker gets it, or says why not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ FIRST = f"{ADA}/step-1"
 
 @pytest.fixture
 def dead_lettered(story, ada, clock):
-    """Ada's first mail is a dead letter that may have been accepted, longer ago than the provider remembers its key."""
+    """
+    A function that dead-letters Ada's first mail with an unknown outcome, after the provider has forgotten its key.
+    """
 
     async def dead_lettered():
         refused = [Permanent("validation_error", status=422)]

@@ -1,4 +1,4 @@
-"""Nobody is written to at night: the real actors and scripts, in virtual time."""
+"""No mail is sent at night: the real actors and scripts, in virtual time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MINUTE_MS = 60_000
 
 @pytest.fixture(scope="module")
 def campaigns() -> Campaigns:
-    """Its mails go from Monday to Friday, between 8:00 and 19:00, and on no holiday of Ontario."""
+    """A campaign that sends from Monday to Friday, between 8:00 and 19:00, and on no holiday of Ontario."""
     return packaged_campaigns("new_year_2026")
 
 
@@ -99,7 +99,7 @@ async def test_the_zone_of_a_call_counts_where_the_signup_named_none(store, camp
 async def test_a_mail_reads_the_calls_of_its_reader_only_for_the_window(
     store, campaigns, clock, ada, monkeypatch, testing_mode, reads_a_mail
 ):
-    """No text of this campaign names a week; in testing mode there is no window either."""
+    """No text of this campaign names a week, and in testing mode there is no window either."""
     reads, timezones = [], Bookings.timezones
 
     async def counted(bookings: Bookings, contact: EnrollmentId) -> list[str | None]:
@@ -153,7 +153,7 @@ async def test_a_reminder_of_a_monday_call_goes_on_friday(store, campaigns, cloc
     await run.book(ada.email, ms("2025-12-08T09:00"), uid="A", timezone="America/Toronto")
     await run.run()
 
-    # Both fall into the weekend, and nobody is sent two reminders at once.
+    # Both reminders fall on the weekend, and a contact does not get two at once.
     assert sent(run) == [("2h", "Fri 2025-12-05 18:59")]
 
 

@@ -23,7 +23,7 @@ FALSE, AT_ONCE, REAL_BEFORE = 10_000, 250, 300
 
 @pytest.fixture
 def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
-    """With the bounds that a campaign has that mails strangers."""
+    """A simulation with the signup limits of a campaign that mails strangers."""
     settings = Settings(
         secret_key="k" * 32,
         sandboxed=frozenset({"resend", "notion"}),
@@ -33,14 +33,14 @@ def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -
     return Simulation(store, campaign, settings, clock=clock, concurrency=8)
 
 
-@pytest.mark.timeout(180)  # Days of many people, in virtual time.
+@pytest.mark.timeout(180)  # Simulates days of many contacts.
 async def test_ten_thousand_false_signups_delay_nobody_and_one_command_clears_them(
     story: Simulation, ada: Assessment, clock: VirtualClock
 ) -> None:
     real: dict[str, int] = {}
 
     async def sign_up(*signups: tuple[str, str]) -> None:
-        """Each by name and visitor."""
+        """Sign up each (name, visitor)."""
         people = [replace(ada, email=f"{name}@people.example") for name, _ in signups]
         visitors = [visitor for _, visitor in signups]
         answers = await asyncio.gather(*map(story.sign_up, people, visitors))

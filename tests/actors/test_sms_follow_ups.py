@@ -1,4 +1,4 @@
-"""Follow-ups by SMS: to whom, when, once, and never in quiet hours; the real actors and scripts, in virtual time."""
+"""Follow-ups by SMS: who gets one and when, only once, never in quiet hours. Real actors and scripts, virtual time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def at(local: str) -> int:
 
 
 def texted(run: Simulation) -> list[str]:
-    """When each follow-up reached a phone, on its owner's clock."""
+    """Return the time at which each follow-up reached a phone, on its owner's clock."""
     return [
         datetime.fromtimestamp(ms / 1000, TORONTO).strftime("%Y-%m-%dT%H:%M")
         for ms, text in run.texter.accepted_texts
@@ -50,7 +50,7 @@ def texted(run: Simulation) -> list[str]:
 
 
 async def miss(run: Simulation, start: str = AFTERNOON, *, uid: str = "A", **fields: object) -> None:
-    """Boris books a call, and half an hour after it began the host marks him absent."""
+    """Book a call of Boris and mark him absent half an hour after it began."""
     known: dict[str, object] = {"timezone": "America/Toronto", "sms_number": NUMBER, "organizer_email": HOST}
     await run.book(BORIS, at(start), uid=uid, **known | fields)
     await run.run(until_ms=at(start) + HOUR_MS // 2)
@@ -62,7 +62,7 @@ async def mark(run: Simulation, *, is_absent: bool, uid: str = "A", who: str = B
 
 
 async def outcome(run: Simulation, uid: str = "A") -> tuple[str, str]:
-    """What became of the SMS, and why it was not sent."""
+    """Return what became of the SMS, and the reason if it was not sent."""
     record = await record_of(run.ledger, follow_up_delivery_id(booking_id(uid), on="no_show", name="missed.sms"))
     assert record is not None
     return str(record.final_status), "" if record.sent_ms else record.detail
@@ -113,7 +113,7 @@ async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, r
     ("start", "expected"),
     [
         ("2026-03-12T17:28", "2026-03-12T19:58"),
-        ("2026-03-12T17:29:30", "2026-03-13T09:00"),  # it would arrive when they have begun
+        ("2026-03-12T17:29:30", "2026-03-13T09:00"),  # it would arrive after quiet hours have begun
         (EVENING, "2026-03-13T09:00"),
         ("2026-03-07T19:00", "2026-03-08T09:00"),  # the night of the change to daylight saving time
     ],

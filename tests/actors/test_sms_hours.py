@@ -25,7 +25,7 @@ TORONTO = ZoneInfo("America/Toronto")
 
 @pytest.fixture(scope="module")
 def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    """It texts a day before a call, and two hours before."""
+    """A campaign that sends an SMS a day before a call and two hours before it."""
     made = texting_campaign(tmp_path_factory.mktemp("campaigns"))
     text = next(one.sms for one in made.reminders if one.sms)
     reminders = tuple(replace(one, sms=text) if one.name == "2h" else one for one in made.reminders)
@@ -34,7 +34,7 @@ def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 @pytest.fixture
 async def run(store: redis.asyncio.Redis, texting: Campaign, clock: VirtualClock) -> Simulation:
-    """Boris has booked a call for two in the afternoon of March 12."""
+    """A simulation in which Boris has booked a call for 14:00 on March 12."""
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
     clock.move_to(at("2026-03-02T10:00"))
     made = Simulation(store, texting, settings, clock=clock)

@@ -1,4 +1,4 @@
-"""What became of an SMS whose answer was lost is looked for, and never taken from another one."""
+"""An SMS whose answer was lost is looked up in the provider's list, and never confused with another one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture
 def run(store: redis.asyncio.Redis, texting: Campaign, clock: VirtualClock) -> Simulation:
-    """Nothing is tried again by itself."""
+    """A simulation that retries nothing on its own."""
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}), retry_attempts=0)
     clock.move_to(START_MS - 80 * HOUR_MS)
     return Simulation(store, texting, settings, clock=clock)

@@ -124,9 +124,9 @@ async def test_the_consent_of_an_earlier_signup_stays_with_source_and_time(run, 
 @pytest.mark.parametrize(
     ("start", "expected"),
     [
-        ("2026-03-12T14:00", "2026-03-11T14:00"),  # within the hours
-        ("2026-03-12T21:30", "2026-03-11T19:59"),  # too late in the evening: before they end
-        ("2026-03-12T07:00", "2026-03-10T19:59"),  # too early: the evening before
+        ("2026-03-12T14:00", "2026-03-11T14:00"),  # outside quiet hours
+        ("2026-03-12T21:30", "2026-03-11T19:59"),  # too late in the evening: sent before quiet hours begin
+        ("2026-03-12T07:00", "2026-03-10T19:59"),  # too early in the morning: sent the evening before
         ("2026-03-09T07:00", "2026-03-07T19:59"),  # across the change to daylight saving time
     ],
 )
@@ -185,7 +185,7 @@ async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, ord
 
 @pytest.mark.parametrize("ends", [BookingKind.REASSIGNED, BookingKind.CANCELLED])
 async def test_in_every_order_and_twice_the_last_hour_is_sent_once_or_none_is(store, texting, clock, ends):
-    """Created, moved, moved again, and then given to another host or cancelled: SMS and mail alike."""
+    """A call is created, moved twice, and given to another host or cancelled; SMS and mail behave alike."""
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
     now_ms = at("2026-03-02T10:00")
     who = {"email": BORIS, "timezone": "America/Toronto", "sms_number": NUMBER}

@@ -1,4 +1,4 @@
-"""The store goes away while a row is being written: the row is written when it is back, and nothing is reported."""
+"""The store goes away while a row is written: the row is written once the store is back, and nothing is reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from common.ledger.ledger import Ledger
 
 
 class Interrupted:
-    """A mirror whose budget or guard loses the store once."""
+    """A mirror whose first call fails because the store is away."""
 
     def __init__(self, mirror) -> None:
         self._mirror, self.asked = mirror, 0

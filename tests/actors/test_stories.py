@@ -118,7 +118,7 @@ async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     assert (await story.ledger.enrollments.get(ADA)).records[1].attempts == 1
 
 
-@pytest.mark.timeout(180)  # Days of many people, in virtual time.
+@pytest.mark.timeout(180)  # Simulates many days.
 async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, boris, chen, clock):
     anchor = clock.now_ms()
     story.mailer.failure = lambda _mail: (
@@ -172,7 +172,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
     assert (await story.ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
-@pytest.mark.timeout(180)  # Days of many people, in virtual time.
+@pytest.mark.timeout(180)  # Simulates many days.
 async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ada, clock):
     anchor = clock.now_ms()
     story.mirror.failure = lambda _enrollment: (
@@ -185,7 +185,7 @@ async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ad
     assert story.mirror.rows[ADA].status is Status.COMPLETED
 
 
-@pytest.mark.timeout(180)  # Days of many people, in virtual time.
+@pytest.mark.timeout(180)  # Simulates many days.
 async def test_a_row_that_notion_refuses_holds_nobody_elses_back(story, ada, boris, clock):
     story.mirror.failure = lambda enrollment: (
         Permanent("validation_error", status=400) if enrollment.id == ADA else None

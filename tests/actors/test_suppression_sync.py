@@ -1,4 +1,4 @@
-"""Resend's suppression list and ours agree: who complained there gets nothing, and who left here is listed there."""
+"""Resend's suppression list and ours agree: complaints there stop mail here, and unsubscribes here are listed there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def resend(clock) -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def synced(story: Simulation, resend: RunningSandbox) -> AsyncIterator[Simulation]:
-    """A story whose worker keeps the two lists alike, over HTTP."""
+    """A story whose worker synchronizes the two lists over HTTP."""
     of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
     story.world = replace(story.world, suppression_list=of)
     yield story
@@ -50,7 +50,7 @@ def asked(resend: RunningSandbox) -> int:
 
 
 async def complains(resend: RunningSandbox, address: str) -> None:
-    """About any mail of this account; the webhook of it is lost."""
+    """Let a contact complain about a mail of this account; the webhook of the complaint is lost."""
     resend.sandbox.board.change({"complaining": [address], "webhooks": False})
     mail = {"from": "Sarah <sarah@example.com>", "to": [address], "subject": "Hello", "text": "Hello"}
     status, _, _ = await resend.resend("POST", "/emails", mail)
@@ -144,7 +144,7 @@ def refused(log: CapturingLogger) -> list[str]:
 
 
 async def why_not(synced: Simulation) -> list[str]:
-    """As the timeline of Chen says it."""
+    """Return why Chen is still suppressed, as the timeline says it."""
     return [entry.detail for entry in await timeline_of(synced.ledger, CHEN) if entry.what == "still suppressed"]
 
 
@@ -216,7 +216,7 @@ async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock)
     await sync_when_free(synced.world)
     assert (await listed(resend), len(await synced.ledger.suppressions.unlisted())) == ({}, 1)
 
-    await synced.ledger.client.delete(keys.SUPPRESSION_LIST_WORKER)  # As after ten minutes.
+    await synced.ledger.client.delete(keys.SUPPRESSION_LIST_WORKER)  # The lock expires after ten minutes.
     await sync_when_free(synced.world)
     assert await listed(resend) == {"chen@example.org": "manual"}
 

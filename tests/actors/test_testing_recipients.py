@@ -1,4 +1,4 @@
-"""In TESTING_MODE at real providers nobody is written to who is not listed, by mail or by SMS."""
+"""In TESTING_MODE with real providers, only listed recipients get mail or SMS."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def both(store: redis.asyncio.Redis, campaigns: Campaigns, clock: VirtualClock) 
 
 
 def sent(both: Simulation, address: str) -> list[tuple[int, str]]:
-    """(When, `new_year_2026/step-2`) of each mail, in order."""
+    """Return (time in ms, `new_year_2026/step-2`) of each mail, in order."""
     return [
         (at_ms, f"{mail.tags['campaign']}/{mail.tags.get('step', mail.tags.get('reminder', ''))}")
         for at_ms, mail in both.mailer.accepted_mails
@@ -116,7 +116,7 @@ async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(
 
     both.mailer.failure = failure
     await both.sign_up(ada, campaign=CHRISTMAS)
-    await both.run(until_ms=clock.now_ms() + 1)  # Its outcome is unknown, and it is tried again in a minute.
+    await both.run(until_ms=clock.now_ms() + 1)  # The outcome is unknown, and the retry is due in a minute.
     await both.sign_up(ada, campaign=NEW_YEAR)
     await both.run(until_ms=clock.now_ms() + 10 * HOUR_MS)
 
@@ -216,7 +216,7 @@ async def test_the_plan_to_catch_up_waits_for_the_sending_window(
     began_ms, who = clock.now_ms(), enrollment_id(NEW_YEAR, ada.email)
     await both.ledger.pauses.start(None, Pause(since_ms=began_ms, by="ada", reason=""))
     await both.sign_up(replace(ada, timezone="Europe/Berlin"), campaign=NEW_YEAR)
-    await both.run(until_ms=began_ms + 10 * HOUR_MS)  # It is three at night in Berlin.
+    await both.run(until_ms=began_ms + 10 * HOUR_MS)  # It is three in the morning in Berlin.
 
     planned, person = await late(both, clock, None), await backlog_of(both.ledger, who)
     await both.ledger.pauses.finish(None, now_ms=clock.now_ms())

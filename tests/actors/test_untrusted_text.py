@@ -1,4 +1,4 @@
-"""What strangers type reaches no mail of ours, also when it was stored before anything was filtered."""
+"""Text that strangers type reaches no mail, even if it was stored before texts were filtered."""
 
 from __future__ import annotations
 

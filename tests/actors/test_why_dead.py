@@ -1,4 +1,4 @@
-"""The line of a dead letter says why in one word, which quotes nothing that a provider wrote of a person."""
+"""The log line of a dead letter gives one word as the reason and quotes nothing that a provider wrote of a contact."""
 
 from __future__ import annotations
 

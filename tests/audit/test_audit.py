@@ -1,4 +1,4 @@
-"""The three accounts, read from a real store and from both providers as the sandbox imitates them."""
+"""Audits of ledger, provider and Notion, read from a real store and from the providers that the sandbox imitates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris,
 
 
 async def behind_the_ledger(installation: Installation, to: str, like: dict[str, Any]) -> None:
-    """A mail with this subject that no ledger knows of."""
+    """Send a mail with this subject that the ledger does not know."""
     copy = Mail(
         sender=like["from"],
         to=to,
@@ -144,7 +144,7 @@ async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installati
 
 
 async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Installation, ada, audited):
-    """The ledger is read before the mail goes out, the provider and Notion after it."""
+    """The ledger is read before the mail is sent, the provider and Notion after it."""
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     listing = installation.world.mailer.list_all_accepted

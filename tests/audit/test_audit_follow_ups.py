@@ -1,4 +1,4 @@
-"""The three accounts of follow-ups: what the ledger sent after a call, the provider lists."""
+"""Audits of follow-ups: the provider lists what the ledger sent after a call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BORIS = "boris@salon.example"
 
 @pytest.fixture
 async def missed(installation: Installation) -> Installation:
-    """Boris missed a call an hour ago, and has been written to."""
+    """An installation in which Boris is marked absent an hour after his call began."""
     start_ms = installation.anchor_ms + 96 * HOUR_MS
     await installation.simulation.book(BORIS, start_ms, uid="A")
     await installation.until(97)

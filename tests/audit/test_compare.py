@@ -23,7 +23,9 @@ TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 
 
 
 class BySubject:
-    """`step-2` is the subject of step 2 of the campaign, `step-2/3` of two, `24h` that of a reminder."""
+    """
+    Recognises mails by subject: `step-2` is step 2 of the campaign, `step-2/3` may be either, `24h` is a reminder.
+    """
 
     def steps_of(self, subject, person):
         return [int(number) for number in subject[5:].split("/")] if subject.startswith("step-") else []
@@ -54,7 +56,7 @@ def mail(step: int, mail_id: str = "", **given) -> AcceptedMail:
 
 
 def ada(**given) -> Audited:
-    """Two of three mails are out, the third waits, and Notion shows it."""
+    """Return Ada's audited enrollment: two of three mails are sent, the third waits, and Notion shows it."""
     enrollment = Enrollment(
         id=enrollment_id("christmas_2025", ADA),
         campaign="christmas_2025",
@@ -142,7 +144,7 @@ def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_tim
 
 
 def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_time():
-    """Who writes a date into Notion by hand writes a day."""
+    """A date that a person writes into Notion by hand is a whole day."""
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     by_hand = mail(2, "other", created_ms=SIGNUP_MS + 40 * HOUR_MS)
     strange = mail(2, "x", subject="Hello")

@@ -1,4 +1,4 @@
-"""The same three accounts of reminders: of people who are enrolled, and of some who only booked a call."""
+"""Audits of reminders: of contacts who are enrolled, and of some who only booked a call."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CALL = booking_id("A")
 
 @pytest.fixture
 def start_ms(installation: Installation) -> int:
-    """In four days; reminded of after 24, 72 and 94 hours."""
+    """The start of a call in four days; its reminders are due after 24, 72 and 94 hours."""
     return installation.anchor_ms + 96 * HOUR_MS
 
 
 @pytest.fixture
 async def booked(installation: Installation, ada, start_ms: int) -> Installation:
-    """Ada is enrolled and has a call; Boris only has one."""
+    """An installation in which Ada is enrolled and has a call, and Boris only has a call."""
     await installation.simulation.sign_up(ada)
     await installation.simulation.book(ada.email, start_ms, uid="ada")
     await installation.simulation.book(BORIS, start_ms, uid="A")
@@ -35,13 +35,13 @@ async def booked(installation: Installation, ada, start_ms: int) -> Installation
 
 
 def found(report: Report, start_ms: int):
-    """(kind, whose, which reminder, what): each of the call at `start_ms`."""
+    """Return (kind, address, reminder, what) of each finding; each is about the call at `start_ms`."""
     assert all(one.reminder.startswith(f"{start_ms}/") and one.step == 0 for one in report.findings)
     return [(one.kind, one.email, one.reminder.partition("/")[2], one.what) for one in report.findings]
 
 
 async def send(installation: Installation, to: str, subject: str) -> None:
-    """Behind the ledger's back."""
+    """Send a mail that the ledger does not know."""
     sender = installation.settings.identity.sender
     mail = Mail(sender=sender, to=to, subject=subject, html="x", text="x", reply_to=None, headers={}, tags={})
     await installation.world.mailer.send(mail, idempotency_key=f"another {subject}")
@@ -98,7 +98,7 @@ async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unles
 ):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="2h")
     await booked.until(1)
-    await booked.store.zrem(keys.delayed("send"), delivery)  # Nobody heals it from `open` either.
+    await booked.store.zrem(keys.delayed("send"), delivery)  # The sweeper does not reschedule it from `open` either.
     await booked.until(97)
 
     what = "its call has begun, and it was neither sent nor called off"

@@ -13,7 +13,7 @@ from common.campaigns import loader
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder with a copy of the campaign in it, and of the layout that it shares."""
+    """A folder with a copy of the Christmas campaign and of the layout that campaigns share."""
     packaged = Path(loader.__file__).parent
     shutil.copytree(packaged / "christmas_2025", tmp_path / "christmas_2025")
     shutil.copytree(packaged / "shared" / "layout", tmp_path / "christmas_2025" / "layout")
@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spoil(home: Path) -> Callable[[str, str, str], None]:
-    """Replaces one passage in one file of the copy; the passage must be there."""
+    """A function that replaces one passage in a file of the copied campaign; the passage must be there."""
 
     def replace(name: str, passage: str, by: str) -> None:
         file = home / "christmas_2025" / name

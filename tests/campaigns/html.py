@@ -6,7 +6,10 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """`tags`: in order; `links`: every href and src; `words`: the visible text; `attributes`: names used anywhere."""
+    """
+    `tags`: in order; `links`: every href, src, background and action; `words`: the visible text; `attributes`: the
+    names of all attributes; `language`: of the page.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()

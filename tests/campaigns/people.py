@@ -5,12 +5,12 @@ from __future__ import annotations
 from common.domain.contact import Assessment, Segment
 
 _COUNTS = {Segment.CRITICAL: (3, 2, 2, 1), Segment.URGENT: (1, 2, 3, 2), Segment.OPTIMIZE: (0, 1, 3, 4)}
-"""Red, orange, yellow, green."""
+"""Numbers of red, orange, yellow and green systems."""
 _SCORES = {Segment.CRITICAL: 38, Segment.URGENT: 57, Segment.OPTIMIZE: 81}
 
 
 def fullest(segment: Segment) -> Assessment:
-    """Every value given."""
+    """Return an assessment with every value given."""
     red, orange, yellow, green = _COUNTS[segment]
     return Assessment(
         email="ada@example.com",
@@ -31,12 +31,14 @@ def fullest(segment: Segment) -> Assessment:
 
 
 def sparsest(segment: Segment) -> Assessment:
-    """Only what a signup must have."""
+    """Return an assessment with only the required values."""
     return Assessment(email="j@example.com", first_name="J.", assessment_score=_SCORES[segment])
 
 
 def half_reported(segment: Segment) -> Assessment:
-    """Counts but no names; a system of their own words; a leak of cents."""
+    """
+    Return an assessment with counts but no system names, a system in the contact's own words, and a leak of cents.
+    """
     red, orange, yellow, green = _COUNTS[segment]
     return Assessment(
         email="boris@example.com",
@@ -52,7 +54,7 @@ def half_reported(segment: Segment) -> Assessment:
 
 
 def awkward(segment: Segment) -> Assessment:
-    """Values that look like Markdown and headers; more than that is never shown."""
+    """Return an assessment with values that look like Markdown and headers; anything worse is never shown."""
     return Assessment(
         email="ben@example.com",
         first_name="Ben *&* [x] `bb` #1",

@@ -1,4 +1,4 @@
-"""A guest's calendar: the right instant, one entry for a call, and no text that becomes more than text."""
+"""A guest's calendar: the right time, one entry per call, and no text that is read as anything but text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign is one value: it survives JSON, plays without its files, and is the same one wherever it is compiled."""
+"""A campaign is one value: it survives JSON, plays without its files, and is the same wherever it is compiled."""
 
 from __future__ import annotations
 

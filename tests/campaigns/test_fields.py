@@ -1,4 +1,4 @@
-"""A signup is read by what its campaign declares: what cannot be used is named, and costs nobody a lead needlessly."""
+"""A signup is read by the fields that its campaign declares: unusable values are named and cost no lead needlessly."""
 
 from __future__ import annotations
 

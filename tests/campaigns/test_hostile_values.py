@@ -1,4 +1,4 @@
-"""Whatever somebody types into the assessment, it is shown, and does nothing."""
+"""Whatever a contact types into the assessment is shown as text and has no effect."""
 
 from __future__ import annotations
 

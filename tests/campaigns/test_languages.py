@@ -1,4 +1,4 @@
-"""Everybody reads one language from the subject to the small print, written as that language is written."""
+"""A contact reads one language from the subject to the small print, written by that language's own conventions."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_arabic_has_six_plurals(arabic: Campaign, books: int, words: str) -> Non
 def test_arabic_runs_from_right_to_left(arabic: Campaign) -> None:
     mail = render(arabic, 1, {"first_name": "Ada", "books": 3, "spent": 4200}, "ar")
 
-    # MJML writes this of a column, whatever it says; each text in it says where it begins.
+    # MJML writes this for every column, whatever the column says; each text in it sets its own direction.
     body = mail.html.split("<body", 1)[1].replace("text-align:left;direction:rtl", "direction:rtl")
     assert 'lang="ar" dir="rtl"' in mail.html.split("<head", 1)[0]
     assert 'role="article" lang="ar" dir="rtl"' in body

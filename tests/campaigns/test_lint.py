@@ -1,4 +1,4 @@
-"""What spoils a campaign is said before it goes out, with the place and the cure."""
+"""Mistakes in a campaign are reported before it is sent, with the place and the cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign that could leave a blank is refused before anybody gets a mail, in one line that says what to do."""
+"""A campaign that could leave a blank is refused before any mail is sent, in one line that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before a call: the right hour on the reader's own clock, in words."""
+"""Reminders name the hour of the call on the contact's own clock, in words."""
 
 from __future__ import annotations
 

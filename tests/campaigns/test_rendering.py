@@ -1,4 +1,4 @@
-"""What one person reads: theirs, whole, and nothing that somebody slipped in."""
+"""What one contact reads: their own data, complete, with nothing injected."""
 
 from __future__ import annotations
 

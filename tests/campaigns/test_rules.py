@@ -1,4 +1,4 @@
-"""A rule of a segment is understood whole when the campaign is loaded, or refused there."""
+"""A segment's rule is either understood completely or refused when the campaign is loaded."""
 
 from __future__ import annotations
 

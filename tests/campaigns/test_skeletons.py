@@ -1,4 +1,4 @@
-"""A mail whose structure was rendered for somebody else has the bytes that it would have if it had been the first."""
+"""A mail made from another contact's skeleton has the same bytes as one rendered from the beginning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.domain.contact import Assessment, Segment
 from tests.campaigns import people
 from tests.campaigns.test_hostile_values import SEGMENTS, STEPS, VALUES
 
-# Punctuation at an end, one in the middle, what MJML quotes in its own way, and what looks like a placeholder.
+# Punctuation at an end and in the middle, what MJML quotes in its own way, and what looks like a placeholder.
 EDGES = st.sampled_from(
     ["J.", '"Cut"', "Ada", "e\u0301", "❤️", "a\\b", "\U00010380", "\U000103803\U00010381&\U00010382"]
 )
@@ -150,7 +150,7 @@ ASSIGNED = {
     "a variable": "{% set you = first_name or sender_name %}{{ you|upper }} {{ you }}",
     "a captured text": "{% set you %}{{ first_name or sender_name }}{% endset %}{{ you|upper }} {{ you }}",
 }
-"""Outside of a condition: a name that only one branch sets is unknown."""
+"""These stand outside of any condition, because a name that only one branch sets is unknown."""
 NAMED = ["Ada", "J.", "(a)", "a", "lt", "12", "https://b.example/", "b & <c> \"d\" 'e' \\", "*", "Ada B", "❤️"]
 
 

@@ -1,1 +1,1 @@
-"""Real processes, killed a thousand times while every provider fails; then a count on the provider's own side."""
+"""Chaos runs: real processes are killed while every provider fails; then mails are counted on the provider's side."""

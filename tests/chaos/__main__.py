@@ -1,4 +1,4 @@
-"""`make chaos SEED=7 PEOPLE=2000 KILLS=200`: one run and a table of what came of it; status 1 if a promise broke."""
+"""`make chaos SEED=7 PEOPLE=2000 KILLS=200`: do one run and print its results; status 1 if a promise broke."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> int:
         faults=given.faults,
         speed=given.speed,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that nothing is left running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Leave through `finally`, so that nothing is left running.
     with line_bar() as say:
         run = ChaosRun(parameters, say=say, folder=given.folder)
         outcome = run.execute()

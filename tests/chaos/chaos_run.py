@@ -44,7 +44,7 @@ class Parameters:
     faults: float = 0.3
     speed: float = 20
     patience_s: float = 300
-    """For something to come to its end, after the faults; and for the faults to end when their time is up."""
+    """How long to wait for progress after the faults, and for the faults to end when their time is up."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class ChaosRun:
-    """Gateway, two workers and the store, each started again whenever it ends; and a sandbox that is not disturbed."""
+    """The gateway, two workers and the store, each restarted whenever it ends; and a sandbox that is not disturbed."""
 
     def __init__(self, parameters: Parameters, *, say: Callable[[str], None], folder: Path | None = None) -> None:
         self.parameters, self._say = parameters, say
@@ -142,7 +142,7 @@ class ChaosRun:
                 break
 
     def _do(self, one: Disruption, now_s: float) -> bool:
-        """False while its process is down; then it is done as soon as that has started."""
+        """Carry out a disruption. Return False while its process is down; the caller then tries again until it runs."""
         process = self._processes[one.whom]
         if one.what == "jump":
             jump(self.folder, one.whom, one.seconds)
@@ -161,7 +161,7 @@ class ChaosRun:
         return done
 
     def _end_faults(self) -> None:
-        """Providers fail no more, the clocks are put right, and everything drains."""
+        """Stop the providers' faults, set the clocks right, and wait until everything has drained."""
         self._say("the faults are over")
         self.sandbox.set_faults([], seed=self.parameters.seed)
         for name, process in self._processes.items():
@@ -171,7 +171,11 @@ class ChaosRun:
         self.outcome.figures["drained_s"] = self._drain()
 
     def _drain(self) -> int:
-        """Wait until nothing is left, however much there is; complain when nothing moves any more."""
+        """
+        Wait until no work is left, however much there is; complain when nothing moves any more.
+
+        Return how long that took, in seconds.
+        """
         began_s = moved_s = said_s = time.monotonic()
         left, best = records.Work({"unknown": 1}), (0, 0)
         while not left.is_none:
@@ -192,14 +196,14 @@ class ChaosRun:
         return round(time.monotonic() - began_s)
 
     def _hurry_rows(self) -> None:
-        """Who met many faults in a row waits up to ten minutes for Notion; an operator could say: now."""
+        """Reschedule waiting rows to now, as an operator could: after many faults they wait up to ten minutes."""
         now_ms = time.time_ns() // 1_000_000
         broker = DurableRedisBroker(client=self._client, namespace=NAMESPACE, middleware=[])
         for job in self._client.zrangebyscore(keys.delayed("notion_sync"), now_ms + 2_000, "+inf"):
             broker.move("notion_sync", job.decode(), now_ms)
 
     def _replay(self) -> None:
-        """All dead letters, while no provider fails: nobody may get one twice, and none may lack a reason."""
+        """Replay all dead letters while no provider fails: none may be sent twice, and each must have a reason."""
         self.outcome.figures["dead letters"] = self._client.zcard(keys.DEAD)
         before, _ = self._compared()
         self.outcome.figures["dead by reason"] = dict(before.dead.most_common())

@@ -1,7 +1,7 @@
 """
-The website, Cal.com and the people: everybody signs up, some twice, some book a call, some leave.
+The website, Cal.com and the contacts: all sign up, some twice, some book a call, some unsubscribe.
 
-Each request is repeated until it is taken.
+Each request is repeated until its answer is not a 5xx.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CAMPAIGN = "christmas_2025"
 _THREADS = 16
 _TIMEOUT_S = 8.0
 _AGAIN, _TWICE, _LEAVE, _BOOK = 0.05, 0.05, 0.04, 0.05
-"""Of the people: those whose webhook comes again under its id, who sign up again, who unsubscribe, who book a call."""
+"""Shares of the contacts: webhook repeated under its id, second signup, unsubscribe, booked call."""
 _STORY_MIN = 6.0
-"""From the first mail to the seventh in TESTING_MODE, at speed 1."""
+"""Minutes from the first mail to the seventh in TESTING_MODE, at speed 1."""
 _CALL_MIN = 9.0
-"""From a booking to its call, at speed 1: time for all three reminders."""
+"""Minutes from a booking to its call, at speed 1: time for all three reminders."""
 
 
 @dataclass(order=True)
@@ -42,7 +42,10 @@ class Deed:
 
 class Crowd:
     """
-    Of all that got a 2xx: `answered`, enrollment id → address; `left`, who unsubscribed; `booked`, booking → start, ms.
+    The simulated contacts and what they were told.
+
+    Only requests that got a 2xx count: `answered`: enrollment id → address; `left`: enrollment ids that unsubscribed;
+    `booked`: booking → start in ms.
     """
 
     def __init__(self, gateway_url: str, *, people: int, seed: int, duration_s: float, speed: float) -> None:
@@ -117,7 +120,7 @@ class Crowd:
         self._first.setdefault(webhook_id, answer.body)
 
     def _come_again(self, number: int) -> None:
-        """The same webhook: answered as before, to the byte."""
+        """Repeat a webhook under its id; the answer must be the same as before, except for its timestamp."""
         webhook_id = f"msg_{number}"
         before = self._first.get(webhook_id)
         who = person(f"P{number}", red_systems=number % 4, yellow_systems=1)
@@ -130,7 +133,7 @@ class Crowd:
             self.complaints.append(f"{webhook_id} got another answer than before: {answer.body!r}, not {before!r}")
 
     def _book(self, number: int) -> None:
-        """Cal.com tells of a call, twice, as happens."""
+        """Report a booking as Cal.com does, twice, because that happens."""
         body = reported("booking_created", start_ms=(start_ms := now_ms() + self._call_in_ms))
         uid = f"chaos-{number}"
         body["payload"] |= {"uid": uid, "iCalUID": f"{uid}@cal.example"}
@@ -162,7 +165,7 @@ class Crowd:
             self.complaints.append(f"an unsubscribe was answered {answer.status}")
 
     def _until_taken(self, ask: Callable[[], Answer]) -> Answer | None:
-        """The first answer that is no 5xx; None when we have to stop first."""
+        """Return the first answer that is not a 5xx, or None if the run stops first."""
         while not self._stopping.is_set():
             self.requests += 1
             try:
@@ -176,7 +179,7 @@ class Crowd:
 
 
 def _but_for_the_instant(body: bytes) -> dict[str, Any]:
-    """While the store is away and the spool is empty, nobody can know when an id came first; the rest is the same."""
+    """Return an answer without its timestamp, which nothing knows while the store is away and the spool is empty."""
     said: dict[str, Any] = json.loads(body)
     said.pop("timestamp", None)
     return said

@@ -1,4 +1,4 @@
-"""All kinds of faults at once, at both providers, before the work and after it."""
+"""All kinds of faults at once, at both providers, before and after a request is carried out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NOTION: list[tuple[float, dict[str, Any]]] = [
 
 
 def fault_rules(share: float) -> list[dict[str, Any]]:
-    """Rules by which so large a share (0 … 1) of all requests to either provider goes wrong."""
+    """Return rules by which this share (0 … 1) of all requests to either provider fails."""
     return [
         *_rules("resend", "emails.*", _RESEND, share),
         *_rules("notion", "*", _NOTION, share),
@@ -49,7 +49,7 @@ def fault_rules(share: float) -> list[dict[str, Any]]:
 def _rules(
     provider: str, operation: str, kinds: list[tuple[float, dict[str, Any]]], share: float
 ) -> list[dict[str, Any]]:
-    """The first rule whose dice agree decides, so each gets its part of what the earlier ones left."""
+    """Return a provider's rules. The first that applies decides, so each gets its part of what earlier ones left."""
     whole = sum(weight for weight, _ in kinds)
     rules, left = [], 1.0
     for weight, kind in kinds:

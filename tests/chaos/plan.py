@@ -1,4 +1,4 @@
-"""What is done to whom, and when: all of it drawn from the seed before anything starts."""
+"""What is disrupted, how and when: all of it drawn from the seed before anything starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DURING_START = 0.25
 _DURING_TAKEOVER = 0.15
 _TORN = 0.5
 _STOPS, _FREEZES, _JUMPS = 0.1, 0.08, 0.08
-"""A SIGTERM, a SIGSTOP and a jump of a clock for so many kills."""
+"""How many SIGTERMs, SIGSTOPs and clock jumps there are per kill."""
 
 What = Literal["kill", "stop", "freeze", "jump"]
 
@@ -22,7 +22,7 @@ What = Literal["kill", "stop", "freeze", "jump"]
 @dataclass(frozen=True, slots=True, order=True)
 class Disruption:
     """
-    One disruption. `seconds`: how long it is suspended, or how far its clock jumps.
+    One disruption. `seconds`: how long a process is suspended, or how far its clock jumps.
 
     `torn`: the store's log then ends in half a command, as after a power cut in the middle of a write.
     """
@@ -35,7 +35,7 @@ class Disruption:
 
 
 def disruptions(seed: int, *, kills: int, duration_s: float) -> list[Disruption]:
-    """Exactly so many kills, and what goes with them, in the order of their instants."""
+    """Return exactly `kills` kills and the other disruptions that go with them, ordered by time."""
     random = Random(f"acts {seed}")
     found: list[Disruption] = []
     while len(found) < kills:
@@ -45,7 +45,7 @@ def disruptions(seed: int, *, kills: int, duration_s: float) -> list[Disruption]
         found.append(Disruption(random.uniform(1, duration_s), "stop", random.choice(WHOM)))
     for _ in range(round(kills * _FREEZES)):
         whom = random.choice(WHOM)
-        # Longer than a heartbeat may be silent (3 s) and than a claim's holder may (4 s); the store only sometimes.
+        # Longer than a heartbeat (3 s) or the holder of a claim (4 s) may be silent; the store only sometimes.
         seconds = random.uniform(1, 5) if whom == "store" else random.uniform(4.5, 8)
         found.append(Disruption(random.uniform(1, duration_s), "freeze", whom, seconds))
     for _ in range(round(kills * _JUMPS)):
@@ -55,7 +55,7 @@ def disruptions(seed: int, *, kills: int, duration_s: float) -> list[Disruption]
 
 
 def _kills(random: Random, at_s: float) -> list[Disruption]:
-    """One kill; often a second one while the same process starts again, or the other worker takes over from it."""
+    """Return a kill, often with a second one while the same process restarts or the other worker takes over from it."""
     [whom] = random.choices(WHOM, [_KILLED[name] for name in WHOM])
     torn = whom == "store" and random.random() < _TORN
     found = [Disruption(at_s, "kill", whom, torn=torn)]

@@ -1,4 +1,4 @@
-"""What was promised, compared with the ledger and with what the providers have."""
+"""The promises, checked against the ledger and against what the providers have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN_OUTCOME = (
 
 @dataclass
 class Comparison:
-    """`violations`: broken promises, a line each. The rest explains what did not arrive."""
+    """`violations`: broken promises, one a line. The other fields explain what did not arrive."""
 
     mails: int = 0
     doubled: int = 0
@@ -39,7 +39,7 @@ def compare(
     answered: Mapping[str, str],
     reminders: Mapping[str, Mapping[str, Record]],
 ) -> Comparison:
-    """Everybody whose signup was answered, step by step; and every call that was, reminder by reminder."""
+    """Compare each step of every answered signup, and each reminder of every answered booking."""
     found = Comparison(mails=len(mails))
     persons = by_owner(mails)
     for enrollment in answered.keys() - ledger.keys():
@@ -131,7 +131,7 @@ def _same_subject_twice(found: Comparison, mails: list[Accepted]) -> None:
 
 
 def compare_rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str, Enrollment]) -> Iterable[str]:
-    """What Notion shows otherwise than the ledger says."""
+    """Yield each difference between what Notion shows and what the ledger says."""
     addresses = {known.assessment.email: known for known in ledger.values()}
     for table, column in (("Email Sequence", "Email"), ("BusinessX Canada", "email")):
         shown = Counter(

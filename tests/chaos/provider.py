@@ -1,4 +1,4 @@
-"""The imitated providers: which requests fail, and all that they have."""
+"""The imitated providers: which requests fail, and everything that they store."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _UNLIMITED = {
 
 
 class Provider(Sandbox):
-    """Asked patiently: it is never killed, but it may be busy."""
+    """The sandbox, queried with long timeouts: it is never killed, but it may be busy."""
 
     def set_faults(self, rules: list[dict[str, Any]], *, seed: int) -> None:
-        """These faults from now on, drawn from this seed, and no limits."""
+        """Apply these faults from now on, drawn from this seed, and lift all limits."""
         body = json.dumps({"rules": rules, "dials": {**_UNLIMITED, "seed": seed}}).encode()
         answer = request("PUT", f"{self.url}/faults.json", body, timeout_s=120)
         assert answer.status == 200, answer.body
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row of both databases."""
+        """Return every row of both databases."""
         found: dict[str, list[dict[str, Any]]] = request("GET", f"{self.url}/notion.json", timeout_s=300).json
         return found
 

@@ -1,4 +1,4 @@
-"""Both sides of the comparison: what the ledger says of everybody, and what the providers have."""
+"""Both sides of the comparison: what the ledger says of each contact, and what the providers have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from common.ledger.codec import read_enrollment, read_records
 from common.ledger.constants import QUEUES
 
 LATER = ("reconcile_bookings", "bookings")
-"""Queues whose jobs wait for what nobody has to wait for: the next comparison with Cal.com, the end of a call."""
+"""Queues whose jobs need not finish: they wait for the next comparison with Cal.com or the end of a call."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Accepted:
 
 
 def accepted_mails(file: Path) -> list[Accepted]:
-    """From the provider's own file, so that nothing of ours has to be believed."""
+    """Return the mails in the provider's own file, so that the comparison relies on none of our records."""
     with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
         rows = connection.execute("SELECT idempotency_key, recipients, subject, id FROM mails").fetchall()
     connection.close()
@@ -52,7 +52,7 @@ def enrollments(client: redis.Redis) -> dict[str, Enrollment]:
 
 @dataclass
 class Work:
-    """What still waits or is under way, by what it is; empty when nothing is left to do."""
+    """Work that still waits or is being done, counted by kind; empty when nothing is left to do."""
 
     waiting: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Work:
 
 
 def work(client: redis.Redis) -> Work:
-    """What is not finished yet."""
+    """Return the work that is not finished."""
     pipe = client.pipeline(transaction=False)
     names = []
     for queue in QUEUES:
@@ -83,14 +83,14 @@ def work(client: redis.Redis) -> Work:
 
 
 def progress(client: redis.Redis) -> tuple[int, int]:
-    """Grows with each delivery that comes to its end, then with each person whom Notion shows as they are."""
+    """Return a pair that grows with progress: ended deliveries, then minus the contacts that Notion has yet to show."""
     counts = client.hgetall(keys.COUNTS)
     ended = sum(int(number) for name, number in counts.items() if name.startswith(b"delivery:"))
     return ended, -client.zcard(keys.CHANGED)
 
 
 def stuck(client: redis.Redis) -> list[str]:
-    """Bodies without a job, messages nobody answers for: what would never move again."""
+    """Return what would never move again: bodies without a job, and messages that no worker has."""
     found = []
     for queue in QUEUES:
         waiting, bodies = (
@@ -112,7 +112,7 @@ def stuck(client: redis.Redis) -> list[str]:
 
 
 def failed(client: redis.Redis) -> list[tuple[str, str, str]]:
-    """(Queue, message, last line of why) of each message that the queue buried."""
+    """Return (queue, message, last line of the reason) of each message that the queue quarantined."""
     found = []
     for queue in QUEUES:
         for ready_id, body in client.hgetall(keys.ready(queue) + ".XQ.msgs").items():
@@ -122,7 +122,7 @@ def failed(client: redis.Redis) -> list[tuple[str, str, str]]:
 
 
 def log_events(folder: Path) -> tuple[Counter[str], list[str]]:
-    """How often each event was said as a warning or worse, and every line that is no log line, with its file."""
+    """Return how often each event was logged, and, with its file, each internal error and line that is no log line."""
     events: Counter[str] = Counter()
     strange = []
     for file in sorted(folder.glob("*.err")):
@@ -139,7 +139,7 @@ def log_events(folder: Path) -> tuple[Counter[str], list[str]]:
 
 
 def by_owner(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
-    """Enrollment or booking → `step-3` or `1764000000000/24h` → mails; what has no such key is under ''."""
+    """Return enrollment or booking → `step-3` or `1764000000000/24h` → mails; mails without such a key are under ''."""
     found: dict[str, dict[str, list[Accepted]]] = defaultdict(lambda: defaultdict(list))
     for mail in mails:
         _, owner, name = mail.key.split("/", 2) if mail.key.count("/") >= 2 else ("", "", mail.key)
@@ -148,7 +148,7 @@ def by_owner(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
 
 
 def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[str, Record]]:
-    """Booking → the status of each of its reminders; of one that nobody knows, none."""
+    """Return booking → the records of its reminders; empty for an unknown booking."""
     found = {}
     for booking in bookings:
         fields = client.hgetall(keys.guest(booking))

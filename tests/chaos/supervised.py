@@ -1,4 +1,4 @@
-"""A process that is started again whenever it ends, and how it ended each time."""
+"""A process that is restarted whenever it ends, with a check of how it ended each time."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.acceptance.process import STOP_S
 _INSTALLATION = Path(__file__).parents[2]
 
 _SETTLING_S = 5.0
-"""Until then a process may not have its handlers yet, and may end by the signal itself."""
+"""In its first seconds a process may not have its signal handlers yet, so the signal itself may end it."""
 
 
 class SupervisedProcess:
-    """`launch` starts it; `complain` hears what should not have happened."""
+    """A process that is restarted. `launch` starts it; `complain` is told what should not have happened."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SupervisedProcess:
         return self._popen is not None and self._popen.poll() is None
 
     def tend(self, now_s: float) -> None:
-        """Start it when it is time, let it go on when it was suspended long enough, see how it ended."""
+        """Start the process when it is due, resume it when it was suspended long enough, and check how it ended."""
         if self._popen is None:
             if now_s >= self._again_s:
                 self._begin(now_s)
@@ -62,7 +62,7 @@ class SupervisedProcess:
             self.kill()
 
     def kill(self) -> bool:
-        """kill -9. False when there is nothing to kill just now."""
+        """Send SIGKILL. Return False when there is no running process."""
         if self._popen is None or not self.is_running:
             return False
         self._popen.kill()
@@ -71,7 +71,7 @@ class SupervisedProcess:
         return True
 
     def stop(self, now_s: float) -> bool:
-        """SIGTERM: it has to end with status 0, in time."""
+        """Send SIGTERM; the process must end with status 0, in time. Return False when it cannot be stopped now."""
         if self._popen is None or not self.is_running or self._asked_s is not None or self._thaws_s is not None:
             return False
         self._popen.terminate()
@@ -79,12 +79,12 @@ class SupervisedProcess:
         return True
 
     def freeze(self, now_s: float, seconds: float) -> bool:
-        """SIGSTOP, and SIGCONT after so long."""
+        """Send SIGSTOP, and SIGCONT after `seconds`. Return False when it cannot be suspended now."""
         if self._popen is None or not self.is_running or self._asked_s is not None:
             return False
         self._popen.send_signal(signal.SIGSTOP)
         self._thaws_s = now_s + seconds
-        self._began_s += seconds  # Meanwhile it grows no older.
+        self._began_s += seconds  # Suspended time does not count as age.
         return True
 
     def thaw(self) -> None:
@@ -123,7 +123,7 @@ class SupervisedProcess:
 def ours(
     name: str, *arguments: str, folder: Path, settings: Mapping[str, str]
 ) -> Callable[[int], subprocess.Popen[bytes]]:
-    """Launches `advent …` with a clock that can jump: `<name>.clock` holds the seconds it is off by."""
+    """Return a function that starts `advent …` with a clock that can jump: `<name>.clock` has its offset in seconds."""
     (folder / f"{name}.clock").write_text("0")
     how = advent(*arguments, folder=folder, settings=settings, clock=f"{name}.clock")
 
@@ -135,7 +135,7 @@ def ours(
 
 
 def advent(*arguments: str, folder: Path, settings: Mapping[str, str], clock: str = "none.clock") -> dict[str, Any]:
-    """How to call `advent …` in a folder: arguments for `subprocess`."""
+    """Return the arguments with which `subprocess` runs `advent …` in a folder."""
     return {
         "args": [sys.executable, "-m", "tests.chaos.wrong_clock", str(folder / clock), *arguments],
         "cwd": folder,
@@ -146,8 +146,9 @@ def advent(*arguments: str, folder: Path, settings: Mapping[str, str], clock: st
 
 def jump(folder: Path, name: str, seconds: float) -> None:
     """
-    From now on this process's clock is off by so much more, also after a restart; by two minutes at most, because a
-    sender's signature counts for five.
+    Move a process's clock by `seconds` from now on, also after a restart.
+
+    Its offset stays within two minutes, because a sender's signature is valid for five.
     """
     file = folder / f"{name}.clock"
     replacement = file.with_suffix(".new")
@@ -156,7 +157,7 @@ def jump(folder: Path, name: str, seconds: float) -> None:
 
 
 class SupervisedStore(SupervisedProcess):
-    """The store; its log can be left torn after a kill."""
+    """The store, whose log can be left torn after a kill."""
 
     def __init__(self, store: EmbeddedStore, random: Random, complain: Callable[[str], None]) -> None:
         super().__init__("store", self._start, random, complain)
@@ -170,15 +171,15 @@ class SupervisedStore(SupervisedProcess):
         return self._store.process
 
     def end_for_good(self) -> None:
-        """And leave its folder."""
+        """End the store and release its directory."""
         self.end()
         self._store.stop()
 
     def tear(self) -> None:
         """
-        After the last acknowledged write half of one more: what a power cut leaves of a write that nobody was promised.
+        Append half a write to the log, as a power cut leaves of a write that was never acknowledged.
 
-        Only while it is down, and only if it wrote anything since the last time.
+        Only while the store is down, and only if it has written anything since the last time.
         """
         logs = sorted((self._store.directory / "appendonlydir").glob("*.incr.aof"), key=_number)
         if not logs or self.is_running or (end := (logs[-1].name, logs[-1].stat().st_size)) in self._ends:
@@ -186,14 +187,14 @@ class SupervisedStore(SupervisedProcess):
         half = _HALF_A_WRITE[self.torn % len(_HALF_A_WRITE)]
         with logs[-1].open("ab") as log:
             log.write(half)
-        # With what we added, or without it, should it not have come to cutting that off.
+        # The end of the log without the half write, and with it in case the store has not cut it off.
         self._ends = (end, (end[0], end[1] + len(half)))
         self.torn += 1
 
 
 _HALF_A_COMMAND = b"*3\r\n$3\r\nSET\r\n$12\r\n{advent}:tor"
 _HALF_A_WRITE = (_HALF_A_COMMAND, b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n" + _HALF_A_COMMAND)
-"""A write of one command, and one of a script that changed several keys."""
+"""Half a write of one command, and half a write of a script that changed several keys."""
 
 
 def _number(log: Path) -> int:
@@ -201,6 +202,6 @@ def _number(log: Path) -> int:
 
 
 def _inherited_settings() -> dict[str, str]:
-    """No setting of the process that started us; and the code next to these tests, whatever is installed."""
+    """Return an environment without the settings of this process, and with the code next to these tests."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**inherited, "PYTHONPATH": str(_INSTALLATION)}

@@ -1,4 +1,4 @@
-"""A minute of chaos in each run of the suite; `make chaos` takes its time."""
+"""A minute of chaos as an acceptance test; `make chaos` runs longer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-A process of ours whose machine's clock jumps: `python -m tests.chaos.wrong_clock FILE worker`.
+Runs `advent` with a machine clock that jumps: `python -m tests.chaos.wrong_clock FILE worker`.
 
-FILE holds how many seconds the clock is off by, and is looked at again at each question. Nothing in the code that runs
-knows of it: it asks its machine for the time, as always.
+FILE holds the offset of the clock in seconds and is read again every 100 ms. The code that runs does not know of it: it
+asks its machine for the time, as always.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOK_EVERY_NS = 100_000_000
 
 
 class WrongClock:
-    """The machine's clock, off by what a file says."""
+    """The machine's clock plus the offset that a file contains."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -29,7 +29,7 @@ class WrongClock:
         now_ns = _true_ns()
         if now_ns - self._looked_ns > LOOK_EVERY_NS:
             self._looked_ns = now_ns
-            with suppress(OSError, ValueError):  # Just being replaced: as before.
+            with suppress(OSError, ValueError):  # The file is just being replaced: keep the last offset.
                 self._off_ns = int(float(self._file.read_text()) * 1e9)
         return now_ns + self._off_ns
 

@@ -34,7 +34,7 @@ SKIPPED = Record(final_status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempt
 
 
 class BySubject:
-    """`72h` is the subject of the reminder of that name, `A 72h` that of one call; nothing is a step's."""
+    """Recognises mails by subject: `72h` is the reminder of that name, `A 72h` that of call A; none is a step."""
 
     def steps_of(self, subject, person):
         return []
@@ -56,7 +56,7 @@ def mail(mail_id: str, subject: str = "72h", *, created_ms: int = DUE_MS, sender
 
 
 def enrolled() -> Audited:
-    """Boris, who has left the campaign, so that only his reminders are looked at."""
+    """Return the audited enrollment of Boris, who has left the campaign, so that only his reminders are checked."""
     enrollment = Enrollment(
         id=enrollment_id("christmas_2025", BORIS),
         campaign="christmas_2025",

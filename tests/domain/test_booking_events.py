@@ -1,4 +1,4 @@
-"""A booking's event as it is kept: its text and its digest stay what they are, since stores and spools hold them."""
+"""A booking event as it is stored: its text and digest must not change, because stores and spools hold them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each attendee with a seat has a booking of their own, whatever order Cal.com reports in."""
+"""Each attendee with a seat has their own booking, in whatever order Cal.com reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reminders a call gets and why one is not sent; what all calls of a person amount to."""
+"""Which reminders a call gets, why one is not sent, and what all calls of a contact amount to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Boris's call stands, whatever order Cal.com tells of it in."""
+"""The state of Boris's call, in whatever order Cal.com reports it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_cur
 
 
 def chains(events, uids) -> list[set[str]]:
-    """The uids that `reschedule_uid` joins, by way of bookings that are known."""
+    """Return the sets of uids that `reschedule_uid` joins through known bookings."""
     found = [{uid} for uid in uids]
     for one in events:
         if {one.uid, one.reschedule_uid} <= uids.keys():

@@ -1,4 +1,4 @@
-"""The plan to catch up, worked out before anything leaves."""
+"""The plan to catch up, computed before anything is sent."""
 
 from __future__ import annotations
 

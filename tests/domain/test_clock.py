@@ -1,4 +1,4 @@
-"""The clock of a process goes by the time that passes, even when the machine's clock is set."""
+"""A process's clock follows the time that passes, even when the machine's clock is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever sets a clock makes nobody early: the time that passes is believed until somebody knows better."""
+"""Setting a clock makes no mail early: elapsed time is trusted until a better source is available."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ START_MS = 1_764_000_000_000
 
 @dataclass
 class Clocks:
-    """All clocks of a small installation; each is ahead of the true time by so much. `offset_ms`: of the process."""
+    """
+    All clocks of a small installation.
+
+    `…_ahead_ms`: how far each is ahead of the true time; `offset_ms`: how far the process's own clock is ahead.
+    """
 
     true_ms: int = START_MS
     store_ahead_ms: int = 0
@@ -30,7 +34,7 @@ class Clocks:
         self.check = ClockCheck()
 
     def reads(self, after_ms: int = 5_000) -> ClockStatus:
-        """What the process finds after so long; its clock began with the machine's."""
+        """Return what the process finds `after_ms` later; its clock starts with the machine's."""
         self.true_ms += after_ms
         if self.offset_ms is None:
             self.offset_ms = self.machine_ahead_ms
@@ -52,7 +56,7 @@ class Clocks:
 
 
 def judged(clocks: Clocks, *, ahead_ms: int = 0, basis: str = "steady") -> Judgement:
-    """What another worker found a second ago of the clock that the store has now."""
+    """Return what another worker found of the clock that the store has now."""
     store_ms = clocks.true_ms + clocks.store_ahead_ms
     return Judgement(judged_ms=store_ms, ahead_ms=ahead_ms, by="w2", basis=basis)  # type: ignore[arg-type]
 
@@ -99,7 +103,7 @@ def test_a_machine_that_was_suspended_follows_when_a_provider_says_that_the_stor
     clocks = Clocks(provider_ahead_ms=0)
     clocks.reads()
 
-    # The steady clock stood for an hour: to it all the others have jumped.
+    # The steady clock stood still for an hour, so all the others seem to have jumped.
     clocks.store_ahead_ms = clocks.machine_ahead_ms = clocks.provider_ahead_ms = HOUR_MS
     status = clocks.reads()
 

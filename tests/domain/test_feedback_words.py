@@ -1,4 +1,4 @@
-"""What Resend's words mean for a person."""
+"""What Resend's feedback means for a contact."""
 
 from __future__ import annotations
 

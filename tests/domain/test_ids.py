@@ -1,8 +1,8 @@
 """
-Names that outlive a release: what is kept under them, or was sent with them, must be found by the next one too.
+Identifiers that outlive a release: the next release must find what was stored or sent under them.
 
-Do not mend this test by its numbers: everybody would be enrolled anew, every suppression forgotten, and no link in a
-mail that is out would work any longer.
+Do not fix a failure here by changing the numbers: every contact would be enrolled anew, every suppression would be
+forgotten, and no link in a sent mail would work any longer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from common.domain.ids import (
 from common.domain.suppression import Unsubscribe
 
 ADA = EnrollmentId("enr_6hzllu7fias6ckbo")
-"""ada@example.org, in the campaign `c`."""
+"""The enrollment of ada@example.org in the campaign `c`."""
 SECRET = "a secret"
 MARK = "c1e4274390f5e9feaba8a62897822995"
 TOKEN = "enr_6hzllu7fias6ckbo.c1e4274390f5e9feaba8a62897822995.GYjP2QO7MLdoYWcnS8kXnRW8"

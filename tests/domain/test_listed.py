@@ -37,7 +37,7 @@ def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> 
 
 
 def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, BookingState]:
-    """Where the bookings of the series stand once all is reported."""
+    """Return the states of the series' bookings after everything missing was recorded."""
     return {one.uid: one.state for one in resolve([*events, *missing(row, *events, now_ms=now_ms)])}
 
 

@@ -1,4 +1,4 @@
-"""A list of people answers the same, whichever changes led to it."""
+"""A list of contacts gives the same answers, whichever changes led to it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_an_index_that_followed_every_change_is_as_one_that_was_made_anew(seed: 
             put(followed, one)
             known[one.id] = one
         if number in (100, 200):
-            answers(followed), followed.planned  # From now on its orders are kept.
+            answers(followed), followed.planned  # From now on the index keeps its sort orders up to date.
     anew = PeopleIndex()
     for one in known.values():
         put(anew, one)

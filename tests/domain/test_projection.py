@@ -1,4 +1,4 @@
-"""What Notion shows of Ada, who reads everything, and of those who leave."""
+"""What Notion shows of Ada, who gets every mail, and of contacts who leave."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_field_of_a_campaigns_own_is_shown_in_the_column_that_it_names() -> No
 
     row = sequence_row(reported, replace(CHRISTMAS, fields=fields), title="Ada").values
 
-    # What is no longer of its type, since the campaign changed, is left empty.
+    # A value that no longer has its field's type, because the campaign changed, is left empty.
     assert {name: row[name] for name in ("Team Size", "Goal", "Open")} == {"Team Size": 4, "Goal": None, "Open": True}
 
 

@@ -1,4 +1,4 @@
-"""Which dead letters may go again without asking anybody."""
+"""Which dead letters may be sent again without querying the provider."""
 
 from __future__ import annotations
 

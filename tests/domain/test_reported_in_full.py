@@ -1,4 +1,4 @@
-"""Nothing that Cal.com reported or lists of a call gets lost on the way to those who need it."""
+"""Nothing that Cal.com reports or lists of a call is lost on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of Notion says of a person, read back; and what is wrong with one that says too little."""
+"""A contact read back from a row of Notion, and what is wrong with a row that says too little."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHOLE = {
     **{"Gps Score": 40, "Money Score": 100, "Weakest System 1": "GPS", "Weakest System 2": "Sales"},
     **{"Revenue Leak": 12_000.5, "Time Zone": "Asia/Tokyo", "Email 1 Sent": DAY_1},
     **{"Email 7 Sent": DAY_1 + timedelta(days=1), "Sequence Completed": False},
-    **{"Email 0 Sent": DAY_1, "Email 8 Sent": DAY_1},  # Nobody's columns but those who made them.
+    **{"Email 0 Sent": DAY_1, "Email 8 Sent": DAY_1},  # Columns that are not Advent's.
 }
 ADA = Assessment(
     email="ada@example.org",
@@ -52,7 +52,7 @@ READ = Restored(
 
 
 def row(*, title: str = "", columns: frozenset[str] = COLUMNS, **values: object) -> SequenceRow:
-    """Ada's row, with other values; `_` stands for a blank in a column's name."""
+    """Return Ada's row with other values; `_` stands for a blank in a column's name."""
     other = {name.replace("_", " "): value for name, value in values.items()}
     return SequenceRow(
         page_id="page", title=title, created="2025-12-01", edited="2025-12-02", values=WHOLE | other, columns=columns
@@ -170,7 +170,7 @@ def test_who_left_has_left_also_when_the_reason_cannot_be_read(values, columns, 
     assert read.is_completed is bool(values.get("Sequence_Completed"))
 
 
-# rows of one person
+# several rows of one contact
 
 
 OLDER = replace(READ, page_id="older", created="2025-11-30", edited="2025-12-01", anchor_ms=DAY_2_MS)

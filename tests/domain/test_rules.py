@@ -1,4 +1,4 @@
-"""The rules, exhaustively where they can be, by property where they have a shape."""
+"""The domain's rules: tested exhaustively where possible, otherwise by their properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a store has to account for mail that it does not know of."""
+"""When a store must account for mail that it does not know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When mail may go out where its reader is: a calendar of openings over clock changes and holidays."""
+"""When mail may be sent on the contact's clock: openings over clock changes and holidays."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def utc(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M")
 
 
-# What is due at this local time goes at this time in UTC.
+# Time zone, holidays, local time at which a mail is due, UTC time at which it is sent.
 CALENDAR = [
-    # An ordinary Thursday: within, before, at the very end, after, and on the eve of a weekend.
+    # An ordinary Thursday: within, before opening, at closing time, in the last minute; and on the eve of a weekend.
     (TORONTO, "CA-ON", "2025-11-20T09:30", "2025-11-20T14:30"),
     (TORONTO, "CA-ON", "2025-11-20T05:00", "2025-11-20T13:00"),
     (TORONTO, "CA-ON", "2025-11-20T19:00", "2025-11-21T13:00"),
     (TORONTO, "CA-ON", "2025-11-20T18:59", "2025-11-20T23:59"),
     (TORONTO, "CA-ON", "2025-11-21T22:00", "2025-11-24T13:00"),
-    # Christmas is a Thursday, Boxing Day a holiday in Ontario and none in British Columbia or Quebec.
+    # Christmas is a Thursday; Boxing Day is a holiday in Ontario, but not in British Columbia or Quebec.
     (TORONTO, "CA-ON", "2025-12-24T20:00", "2025-12-29T13:00"),
     (TORONTO, "CA-QC", "2025-12-24T20:00", "2025-12-26T13:00"),
     (TORONTO, None, "2025-12-25T09:00", "2025-12-25T14:00"),
     (VANCOUVER, "CA-BC", "2025-12-25T09:00", "2025-12-26T16:00"),
     (BERLIN, "DE", "2025-12-24T20:00", "2025-12-29T07:00"),
     (KOLKATA, "IN", "2025-12-25T09:00", "2025-12-26T02:30"),
-    # Spring forward: the Monday after opens an hour earlier in UTC.
+    # Spring forward: the window of the Monday after opens an hour earlier in UTC.
     (TORONTO, "CA-ON", "2026-03-06T20:00", "2026-03-09T12:00"),
     (VANCOUVER, "CA-BC", "2026-03-06T20:00", "2026-03-09T15:00"),
     (BERLIN, "DE", "2026-03-27T20:00", "2026-03-30T06:00"),
@@ -61,7 +61,7 @@ def test_a_mail_waits_for_the_opening_where_its_reader_is(zone, holidays, due, g
     assert goes == utc(office_hours(holidays).opening_ms(ms(due, zone), ZoneInfo(zone)))
 
 
-# What is to go by this local time goes at this time in UTC.
+# Time zone, holidays, local time by which a mail must be sent, UTC time at which it is sent.
 EARLIER = [
     (TORONTO, "CA-ON", "2025-11-20T09:30", "2025-11-20T14:30"),
     (TORONTO, "CA-ON", "2025-11-20T05:00", "2025-11-19T23:59"),

@@ -1,4 +1,4 @@
-"""From a row of the matrix to what a provider over loopback HTTP says or does."""
+"""What a provider over loopback HTTP answers or does for a row of the fault matrix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.contract.scripted import Answer, breaks_off, drips, hangs, hangs_up, 
 from tests.faults.matrix import Fault
 
 ELSEWHERE = ("refused", "no name", "no tls", "not ours")
-"""Nobody of the provider's hears of the request: another address stands for these."""
+"""Answers of rows whose request reaches no provider; another address stands in for these."""
 
 CARRIED_OUT = ("hangs after", "hangs up after")
 
@@ -22,7 +22,7 @@ SLOW = ("hangs", "hangs after", "drips")
 
 
 def timeout_s(fault: Fault) -> float:
-    """Short where it is waited for; long where a busy machine must not be taken for a silent provider."""
+    """Return a short timeout where the test waits for it, or a long one that a busy machine does not reach."""
     return 0.6 if fault.answer in SLOW else 10
 
 
@@ -55,7 +55,7 @@ _SILENT: dict[str, Answer] = {
 
 
 def answer_of(fault: Fault) -> Answer:
-    """What the provider says, for a row that reaches it."""
+    """Return the answer of the provider for a row whose request reaches it."""
     if isinstance(fault.answer, str):
         return _SILENT[fault.answer]
     status, name, words = fault.answer
@@ -72,7 +72,7 @@ def answer_of(fault: Fault) -> Answer:
 
 @asynccontextmanager
 async def elsewhere(word: str, url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """The address that stands for a row of `ELSEWHERE`; `url`: where the provider answers plain HTTP."""
+    """Yield the address that stands in for a row of `ELSEWHERE`; `url`: where the provider answers plain HTTP."""
     if word == "refused":
         async with nobody_listens() as nobody:
             yield nobody

@@ -1,4 +1,4 @@
-"""One story with the real SDKs in it, and the alerts it raised."""
+"""A simulation for the real SDKs, and the alerts that it raises."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def boris() -> Assessment:
 
 
 class Heard:
-    """The names of the alerts, in order."""
+    """Records the names of the alerts, in order."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

@@ -1,8 +1,8 @@
 """
 The fault matrix: every documented error of a provider and every way in which its answer can be missing, one row each.
 
-`docs/fault-matrix.md` shows it, and the tests next to this file try each row through the real SDK. Another provider is
-another module with its rows, and a line in `PROVIDERS`.
+`docs/fault-matrix.md` shows it, and the tests next to this file try each row through the real SDK. Another provider
+needs a module with its rows and a line in `PROVIDERS`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from common.providers.cures import cure_of
 
 Kind = Literal["Throttled", "Transient", "Ambiguous", "Permanent", "Misconfigured", "none"]
 Outcome = Literal["retry", "hold", "hold all", "dead", "end", "look up", "alone", "later", "done"]
-"""What happens to the delivery or the row: each provider says it in words."""
+"""What happens to the delivery or the row; each provider has its own words for it."""
 
 MISSING_ANSWERS = {
     "refused": "the connection is refused",
@@ -39,8 +39,9 @@ class Fault:
     """
     One row.
 
-    `answer`: (status, name, message) of a JSON error; (status, None, page) of one that is not the provider's; or a key
-    of `MISSING_ANSWERS`. `kind`, `code`: the failure that it becomes; `reading`: of a request that only reads.
+    `answer`: (status, name, message) of a JSON error; (status, None, page) of an answer that is not the provider's own;
+    or a key of `MISSING_ANSWERS`. `kind`, `code`: the resulting failure; `reading`: its kind when the request only
+    reads.
     """
 
     provider: str
@@ -55,7 +56,7 @@ class Fault:
 
     @property
     def when(self) -> str:
-        """In a few words, unique within its provider."""
+        """What went wrong, in a few words that are unique within the provider."""
         if isinstance(self.answer, str):
             return MISSING_ANSWERS[self.answer]
         status, name, message = self.answer
@@ -65,14 +66,14 @@ class Fault:
 
     @property
     def cure(self) -> str:
-        """The one that the product names."""
+        """The cure that the product names."""
         holds_all = self.outcome == "hold all" and not isinstance(self.answer, str)
         return cure_of(self.provider, f"{self.code} ({self.answer[0]})" if holds_all else self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """`what`: the object of its requests. `becomes`, `sees`: what happens to it, and what the operator sees."""
+    """`what`: what the requests are about. `becomes`: what happens to it; `sees`: what the operator sees."""
 
     title: str
     what: str
@@ -84,7 +85,7 @@ class Provider:
 def fault(
     provider: str, answer: tuple[int, str | None, str] | str, kind: Kind, outcome: Outcome, code: str = "", **more: Any
 ) -> Fault:
-    """A row; its code is the name in the answer, or the status, unless it is given."""
+    """Return a row; unless given, its code is the name in the answer, or the status."""
     if not code:
         assert not isinstance(answer, str)
         code = answer[1] or f"http_{answer[0]}"

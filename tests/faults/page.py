@@ -1,4 +1,4 @@
-"""The matrix as people read it. `python -m tests.faults.page` writes it anew."""
+"""The matrix as a page for people. `python -m tests.faults.page` writes it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page() -> str:
 
 
 def _section(provider: Provider) -> list[str]:
-    """Faults with one failure and one outcome share an entry; those with one cure share a line of it."""
+    """Return the provider's section: an entry for each failure and outcome, with a line for each cure."""
     lines = [f"## {provider.title}: what happens to {provider.what}", ""]
     for (failure, outcome), faults in _groups(provider.faults, lambda fault: (_failure(fault), fault.outcome)).items():
         lines += [f"**{failure}: {provider.becomes[outcome]}.** The operator sees: {provider.sees[outcome]}.", ""]
@@ -57,7 +57,7 @@ def _section(provider: Provider) -> list[str]:
 
 
 def _groups(faults: Iterable[Fault], key: Callable[[Fault], K]) -> dict[K, list[Fault]]:
-    """By what they have in common, in the order in which it is first met."""
+    """Group the faults by a key, in the order in which each key first appears."""
     groups: dict[K, list[Fault]] = {}
     for fault in faults:
         groups.setdefault(key(fault), []).append(fault)

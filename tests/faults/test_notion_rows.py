@@ -1,4 +1,4 @@
-"""Each row of Notion's table: which failure it is; the row is there once in the end, and mail never waited."""
+"""Each row of Notion's table: which failure it is; in the end the Notion row exists once, and mail never waited."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.faults.notion import NOTION
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
 HOUR_MS = 3_600_000
 GATHERED_MS = 400
-"""Changes are gathered for a moment before they are written."""
+"""Changes are collected for this long before they are written."""
 
 
 def rows(*outcomes: str) -> Any:
@@ -36,7 +36,7 @@ def rows(*outcomes: str) -> Any:
 
 
 class Listening:
-    """The real mirror, and the failures it raised. `through`: another one in its place, for as long as it is set."""
+    """The real mirror and the failures it raised. `through`: another mirror that is used instead while it is set."""
 
     def __init__(self, mirror: NotionMirror) -> None:
         self._mirror = mirror
@@ -82,7 +82,7 @@ class Reported:
 async def reported(
     story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, on: str = "POST pages", times: int = 1
 ) -> AsyncIterator[Reported]:
-    """Requests that match `on` meet the row so many times; `mirror.through` stands for an address of nobody."""
+    """Let `times` requests that match `on` meet the fault; for `ELSEWHERE`, `mirror.through` has the other address."""
     async with fake_notion() as notion:
 
         def mirror_at(url: str) -> NotionMirror:
@@ -117,7 +117,7 @@ async def reported(
 
 
 async def begin(it: Reported, fault: Fault, person: Any, *, kind: str | None = None) -> int:
-    """Ada is to be shown for the first time, and the row says what happens; the instant of it."""
+    """Sign up a contact, whose first Notion write meets the fault. Return the time of that write in ms."""
     now_ms = it.story.clock.now_ms()
     await it.story.sign_up(person)
     await it.until(now_ms + GATHERED_MS)
@@ -158,7 +158,7 @@ async def test_a_read_that_fails_is_no_unknown_outcome(
 async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_mended_it(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    times = 2 if fault.code == "validation_error" else 1  # The columns are read again, once, before it is believed.
+    times = 2 if fault.code == "validation_error" else 1  # Notion's columns are read again once before it is believed.
     async with reported(story, fault, monkeypatch, times=times) as it:
         now_ms = await begin(it, fault, ada)
         assert await it.again_ms(ADA) == now_ms + 600_000

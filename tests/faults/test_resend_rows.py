@@ -1,4 +1,4 @@
-"""Each row of Resend's table: which failure it is; what becomes of the mail, of its tries, of other people's mail."""
+"""Each row of Resend's table: which failure it is; what becomes of the mail, its attempts and other contacts' mail."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def rows(*outcomes: str) -> Any:
 @dataclass
 class Resend:
     """
-    Answers with a fault as often as the test sets, and accepts what comes afterwards, once a key.
+    A Resend that answers `times` requests with a fault and accepts the later ones, once per key.
 
-    `lists`: what it was asked to send is in its list, whatever it answered.
+    `lists`: its list shows whatever it was asked to send, whatever it answered.
     """
 
     fault: Answer | None
@@ -86,7 +86,7 @@ def _listed(mail: dict[str, Any]) -> dict[str, Any]:
 
 
 class Listening:
-    """The real mailer, and the failures it raised. `through`: another one in its place, for as long as it is set."""
+    """The real mailer and the failures it raised. `through`: another mailer that is used instead while it is set."""
 
     def __init__(self, mailer: ResendMailer) -> None:
         self._mailer = mailer
@@ -109,7 +109,7 @@ class Listening:
 
 @dataclass
 class Reported:
-    """A story whose mail goes through the SDK to a provider that follows a row."""
+    """A story whose mail is sent through the SDK to a provider that follows a row."""
 
     story: Simulation
     mailer: Listening
@@ -143,7 +143,7 @@ class Reported:
 async def reported(
     story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
 ) -> AsyncIterator[Reported]:
-    """The first requests meet the row, the others are accepted; `mailer.through` stands for an address of nobody."""
+    """Let the first `times` requests meet the fault; for `ELSEWHERE`, `mailer.through` has the other address."""
     away = fault.answer in ELSEWHERE
     resend = Resend(None if away else answer_of(fault), fault.answer in CARRIED_OUT, times)
     async with scripted(resend.answer) as server:
@@ -164,7 +164,7 @@ async def reported(
 
 
 async def begin(it: Reported, fault: Fault, person: Any) -> int:
-    """The first mail is tried for the first time, and fails as the row says; the instant of it."""
+    """Sign up a contact, whose first mail fails as the row says. Return the time of that attempt in ms."""
     now_ms = it.story.clock.now_ms()
     await it.story.sign_up(person)
     await it.until(now_ms)

@@ -1,1 +1,1 @@
-"""Faults put into the Lua scripts on purpose, one at a time: each has to be found by a test."""
+"""Faults planted in the code on purpose, one at a time: a test must find each."""

@@ -1,4 +1,4 @@
-"""`make mutants`: plants every fault, two at a time; status 1 when one is not found. Words choose: `… claim freeze`."""
+"""`make mutants`: plant every fault, two at a time; exit status 1 if one is not found. Arguments choose scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mutants.planted import MUTANTS
 from tests.mutants.running import INSTALLATION, Copy, Decision
 
 _MEMORY = INSTALLATION / ".venv" / "mutants.json"
-"""Which test noticed which fault last time, so that it is asked first."""
+"""The tests that found each fault last time; they are run first."""
 
 
 def main() -> int:
@@ -37,7 +37,11 @@ def main() -> int:
 
 
 def _try_all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
-    """Each decision is remembered at once, so that a run that is interrupted does not begin again from nothing."""
+    """
+    Return the decisions, and the tests that fail without any fault.
+
+    Each decision is stored at once, so that an interrupted run does not start from the beginning.
+    """
     with tempfile.TemporaryDirectory(prefix="advent-mutants-") as folder:
         found_by = _remembered()
         all_copies = [Copy(Path(folder) / str(number), found_by.copy()) for number in range(jobs)]

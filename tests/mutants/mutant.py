@@ -1,4 +1,4 @@
-"""One fault: a text of one file, and what takes its place."""
+"""One fault: a text in a file, and its replacement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TWILIO = "common/providers/twilio"
 
 @dataclass(frozen=True)
 class Mutant:
-    """`script`: of Lua without its ending, `lib/owners`; of Python with it, `render_sms.py`."""
+    """`script`: a Lua file without its suffix, `lib/owners`, or a Python file with it, `render_sms.py`."""
 
     folder: str
     script: str

@@ -1,7 +1,7 @@
 """
-Puts a fault into the process at hand, and takes it out again: into the libraries of scripts, or into functions.
+Plants a fault in this process and removes it again: in the script libraries, or in Python functions.
 
-A function gets the code of its faulty text, so whoever imported it calls the faulty one.
+A function gets the code of its faulty text, so everything that imported it calls the faulty one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INSTALLATION = Path(__file__).parents[2]
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """Of a script of the ledger, or of a module. AssertionError: what it takes away is not there once."""
+    """Plant a fault of a ledger script or of a module. Raises AssertionError unless its text occurs exactly once."""
     whole = (INSTALLATION / mutant.file).read_text()
     assert whole.count(mutant.was) == 1, f"write this fault anew for what is there now: {mutant}"
     broken = whole.replace(mutant.was, mutant.becomes)
@@ -39,7 +39,7 @@ def _replace_library(file: str, text: str) -> None:
 
 
 def replace_functions(file: str, text: str) -> None:
-    """The functions and methods of a module get the code that this text gives them; nothing else of it runs again."""
+    """Give the functions and methods of a module the code of this text; nothing else of the text runs."""
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
     replaced = 0
     for name, code in _codes(compile(text, str(INSTALLATION / file), "exec")):
@@ -50,7 +50,7 @@ def replace_functions(file: str, text: str) -> None:
 
 
 def _codes(block: CodeType) -> Iterator[tuple[str, CodeType]]:
-    """By qualified name, of the functions of a module, and of its classes."""
+    """Yield (qualified name, code) of each function of a module and of its classes."""
     for code in block.co_consts:
         if isinstance(code, CodeType) and "<" not in code.co_qualname:
             yield code.co_qualname, code

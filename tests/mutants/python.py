@@ -1,7 +1,7 @@
 """
 `make mutmut`: small faults in every function of `common/domain` and of the Python of `common/ledger`, by mutmut.
 
-It works in a copy of the repository; what it prints last are the faults that no test noticed, each as a difference.
+It works in a copy of the repository and prints the faults that no test found, each as a diff.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARTS = {
     "domain": ("common/domain/*.py", ("tests/domain", "tests/audit", "tests/ledger/test_codec.py", "tests/campaigns")),
     "ledger": ("common/ledger/*.py", ("tests/ledger", "tests/rebuild", "tests/audit", "tests/actors")),
 }
-"""What is broken, and the tests that are asked; of those mutmut runs what reaches the broken function."""
+"""By part: the files that are broken, and the tests; mutmut runs those that reach the broken function."""
 
 _CONFIG = """\
 [mutmut]

@@ -1,4 +1,4 @@
-"""One fault in a copy of the repository, and the tests that should notice it: the quick ones first."""
+"""Tries a fault in a copy of the repository with the tests that should find it, the quick ones first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     DOMAIN: (("tests/domain", "tests/actors", "-m", "not acceptance"),),
     TWILIO: (("tests/sandbox/test_sandbox_twilio.py",),),
 }
-"""For the files of a folder: arguments of pytest, tried one after the other until a test fails."""
+"""By the folder of a fault's file: arguments of pytest, tried one after the other until a test fails."""
 
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
@@ -92,12 +92,12 @@ FIRST: dict[str, Stage] = {
     ),
     "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
 }
-"""Where the faults of a file are likely to be noticed, so that most need not wait for the stages."""
+"""Tests that are likely to find the faults of a file, so that most faults need not wait for the stages."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`by`: the first test that noticed; empty when none did. `stale`: there was nothing to take away."""
+    """`by`: the first test that found the fault; empty if none did. `stale`: the text to replace was not there once."""
 
     mutant: Mutant
     by: str
@@ -105,7 +105,7 @@ class Decision:
 
     @property
     def is_certain(self) -> bool:
-        """A test said so, and not its time-out."""
+        """Whether a test failed, as opposed to a time-out or the end of its process."""
         return bool(self.by) and not self.by.endswith((TOO_LONG, NEVER_ENDED, DIED))
 
 
@@ -117,7 +117,7 @@ class Copy:
         for name in _FOLDERS:
             shutil.copytree(INSTALLATION / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(INSTALLATION / "pyproject.toml", folder)
-        # It compares the scripts with the list of faults, so it would notice each of them.
+        # This test compares the scripts with the list of faults, so it would find each of them.
         (folder / "tests/ledger/test_planted_mutants.py").unlink()
         folders = {folder for stages in STAGES.values() for stage in stages for folder in stage if "/" in folder}
         self._warm = Warm(folder, sorted(folders))
@@ -140,7 +140,7 @@ class Copy:
         return Decision(mutant, "")
 
     def _is_sound(self, stage: Stage) -> bool:
-        """Tests that fail without any fault tell nothing; `unsound` says which."""
+        """Return whether the tests pass without any fault; tests that fail anyway tell nothing and are in `unsound`."""
         if stage not in self._sound and stage not in self.unsound:
             if by := self._warm.noticed(stage):
                 self.unsound[stage] = by

@@ -1,7 +1,7 @@
 """
-A process in a copy of the repository that has imported everything, and forks for each run of pytest.
+A process in a copy of the repository that has imported everything and forks for each run of pytest.
 
-To import costs more than most runs do, so it is done once; and what a run changes in memory is gone with it.
+Imports take longer than most runs, so they are done once; what a run changes in memory is gone with its fork.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout", "60")
 
 
 class Warm:
-    """The process as its owner sees it: `noticed` answers the first test that failed, '' when none did."""
+    """The process as its owner sees it."""
 
     def __init__(self, folder: Path, tests: Sequence[str]) -> None:
         self._process = subprocess.Popen(
@@ -49,7 +49,9 @@ class Warm:
 
     def noticed(self, arguments: Sequence[str], *, module: str = "") -> str:
         """
-        Of a run of pytest with these arguments. `module`: of Python, which was changed. RuntimeError: it could not run.
+        Run pytest with these arguments. Return the first test that failed, or '' if none did.
+
+        `module`: the Python file that was changed, or ''. Raises RuntimeError if pytest could not run.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -64,13 +66,13 @@ class Warm:
 
 
 class _FirstFailure:
-    """A plugin of pytest."""
+    """A pytest plugin that remembers the first test that failed."""
 
     by = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.by:
-            # A fault may well make a test wait for ever; so may a machine with too much to do.
+            # A fault may make a test wait forever; so may an overloaded machine.
             self.by = report.nodeid + (TOO_LONG if "Timeout" in str(report.longrepr) else "")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -104,7 +106,7 @@ def _pytest(arguments: list[str], answer: Connection) -> None:
 
 
 def _read_scripts_again() -> None:
-    """What was read at the import, before there was a fault."""
+    """Read again what was read at import, before there was a fault."""
     lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
     guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
@@ -118,7 +120,7 @@ def _serve(requests: TextIO, answers: TextIO) -> None:
 
 
 if __name__ == "__main__":
-    # What pytest prints is nobody's; and what is read here is not for tests.
+    # pytest's output is discarded, and the tests must not read the requests.
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)

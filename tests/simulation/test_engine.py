@@ -1,4 +1,4 @@
-"""A simulation runs what is due as a worker does: in its order, one by one or concurrently, and nothing is lost."""
+"""A simulation runs due jobs as a worker does: in order, one by one or concurrently, and none is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ DAY_MS = 86_400_000
 
 @pytest.fixture
 def simulated(store, campaign):
-    """The mails of five people who sign up at the same time, as (time, address, step), in the order of acceptance."""
+    """
+    A function that plays five simultaneous signups and returns (time, address, step) of each accepted mail, in order.
+    """
 
     async def simulated(**options: int) -> list[tuple[int, str, str]]:
         await store.flushall()

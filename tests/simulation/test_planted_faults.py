@@ -1,4 +1,4 @@
-"""Each invariant of a simulation finds the fault of the code that it is for, and no fault where there is none."""
+"""Each invariant of a simulation finds the planted fault that breaks it, and nothing where there is no fault."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ Story = Callable[["Stage"], Awaitable[None]]
 
 @dataclass(slots=True)
 class Stage:
-    """A simulation that begins at ten in the morning. `switch`: of a story in which versions change."""
+    """A simulation that begins at ten in the morning. `switch`: set in a story in which versions change."""
 
     run: Simulation
     folder: Path
     switch: VersionSwitch | None = None
 
     async def begin(self) -> None:
-        """From here on versions may change."""
+        """Allow campaign versions to change from here on."""
         self.switch = VersionSwitch(self.run, self.folder)
         await self.switch.begin()
 
@@ -87,7 +87,7 @@ def once(failure: Failure) -> Callable[[object], Failure | None]:
 
 
 def delayed(by_ms: int, **tags: str) -> Callable[[Mail], Failure | None]:
-    """The first request for the mail of these tags is answered so."""
+    """Return a failure that defers the first request for the mail with these tags by `by_ms`."""
     failure = once(Throttled("rate_limit_exceeded", retry_after_ms=by_ms))
     return lambda mail: failure(mail) if tags.items() <= mail.tags.items() else None
 
@@ -119,7 +119,7 @@ async def ada_reads_french(stage: Stage) -> None:
 
 
 async def french_is_added_behind_ada(stage: Stage) -> None:
-    """Boris signs up since, and both read French."""
+    """Boris signs up afterwards, and both read French."""
     await stage.begin()
     assert stage.switch is not None
     french = stage.run.world.campaigns["christmas_2025"].compiled
@@ -133,7 +133,7 @@ async def french_is_added_behind_ada(stage: Stage) -> None:
 
 
 async def ada_signs_up_for_both(stage: Stage) -> None:
-    """In their order, an hour apart."""
+    """Sign Ada up for each campaign in order, an hour apart."""
     for campaign in stage.run.world.campaigns:
         await stage.run.sign_up(ADA, campaign=campaign)
         await stage.until(stage.run.clock.now_ms() + HOUR_MS)
@@ -372,12 +372,12 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
         Mutant(LEDGER, "lib/owners", "  if has_later_call(fields, requires) then return requires.booked_again end\n"),
     ),
 }
-"""By invariant: what happens to Ada, and the fault that breaks the promise then."""
+"""By invariant: a story, and the fault that breaks the promise in it."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    """It texts a day and two hours before a call, follows up cancellations too; its second step needs the first."""
+    """A campaign with SMS a day and two hours before a call and a follow-up for cancellations; step 2 needs step 1."""
     made = texting_campaign(tmp_path_factory.mktemp("campaigns"))
     compiled = edits.needing(made.compiled, step="step-2", needs="step-1")
     text = next(one.sms for one in made.reminders if one.sms)

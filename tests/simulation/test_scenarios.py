@@ -1,4 +1,6 @@
-"""A simulation plays everybody to the end, the same way for the same seed, and its invariants find what is broken."""
+"""
+A simulation plays all contacts to the end, the same way for the same seed, and its invariants find broken promises.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ rollback = true
 
 @pytest.fixture
 def drafts(tmp_path: Path) -> Path:
-    """A scenario next to an edited campaign: two moved steps, a new text under a new id, which needs the one before."""
+    """
+    A scenario next to an edited campaign: two steps moved, and a new text under a new id that needs the step before it.
+    """
     edited = tmp_path / "drafts" / "christmas_2025"
     shutil.copytree(PACKAGED / "christmas_2025", edited)
     toml = edited / "campaign.toml"
@@ -114,7 +118,7 @@ async def test_nobody_notices_that_versions_change_under_way(campaign: Campaign,
     report = await simulate(campaigns, SETTINGS, scenario)
 
     assert (report.people, report.dead, report.violations) == (12, 0, [])
-    # `case-study` went to everybody before `step-5` came back, whose day had passed by then.
+    # All contacts got `case-study` before the rollback restored `step-5`, whose day had passed by then.
     assert (report.sent, report.skipped) == (12 * (6 + 3), 12)
 
 

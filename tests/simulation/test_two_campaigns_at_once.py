@@ -46,7 +46,7 @@ def both(store: redis.asyncio.Redis, campaigns: Campaigns, clock: VirtualClock) 
 
 @dataclass
 class NotionRows:
-    """The rows of one campaign, as the mirror showed them last."""
+    """The rows of one campaign, as the mirror last wrote them."""
 
     story: Simulation
     campaign: Campaign
@@ -63,7 +63,7 @@ class NotionRows:
 
 
 class Weather:
-    """Of every ten requests one fails: half of them are accepted all the same."""
+    """Fails one request in ten; half of the failed ones are accepted nevertheless."""
 
     def __init__(self) -> None:
         self._random = Random(7)
@@ -76,7 +76,7 @@ class Weather:
 
 
 async def sign_up_everybody(both: Simulation) -> None:
-    """Each signs up for both campaigns, at two hours of two days."""
+    """Sign up each contact for both campaigns, at two random hours of two days."""
     draw = Random(3)
     signups: list[tuple[int, str, Assessment]] = []
     for number in range(PEOPLE):
@@ -96,7 +96,7 @@ def vars_of(person: Assessment) -> dict[str, object]:
     return {name: getattr(person, name) for name in person.__dataclass_fields__}
 
 
-@pytest.mark.timeout(180)  # Days of many people, in virtual time.
+@pytest.mark.timeout(180)  # Simulates days of many contacts.
 async def test_five_hundred_people_in_two_campaigns(both: Simulation, campaigns: Campaigns) -> None:
     both.mailer.failure = Weather().failure
     await asyncio.wait_for(sign_up_everybody(both), timeout=600)
@@ -105,7 +105,7 @@ async def test_five_hundred_people_in_two_campaigns(both: Simulation, campaigns:
     for at_ms, mail in both.mailer.accepted_mails:
         mails[mail.to].append((at_ms, mail))
 
-    # Nothing is lost, nothing is doubled.
+    # No mail is lost or doubled.
     assert len(mails) == PEOPLE
     assert Counter(mail.tags["campaign"] for _, mail in both.mailer.accepted_mails) == {
         "christmas_2025": PEOPLE * 7,
@@ -121,7 +121,7 @@ async def test_five_hundred_people_in_two_campaigns(both: Simulation, campaigns:
     ]
     assert too_close == []
 
-    # One language a mail, and one a person.
+    # Each mail has one language, which is the same for all mails of a contact.
     for some in mails.values():
         tags = {mail.html.partition('lang="')[2].partition('"')[0] for _, mail in some}
         french = [("Se désabonner" in mail.html, "Unsubscribe" in mail.html) for _, mail in some]
