@@ -64,7 +64,7 @@ outage: $(VENV)/.tests ## stop the store for a minute while signups arrive: all 
 chaos: $(VENV)/.tests ## kill real processes while providers fail, then audit independently; SEED=7 PEOPLE=10000 KILLS=1000
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --people $(or $(PEOPLE),2000) --kills $(or $(KILLS),200) $(ARGS)
 
-mutants: $(VENV)/.tests ## plant faults in every Lua script; tests must find all; ARGS="claim freeze" for some
+mutants: $(VENV)/.tests ## plant faults in every Lua script; tests must find all; ARGS="deliveries signups" for some
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 mutmut: $(VENV)/.mutants ## plant small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"

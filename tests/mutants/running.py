@@ -83,7 +83,7 @@ FIRST: dict[str, Stage] = {
     ),
     "listing": ("tests/ledger/test_people_changes.py",),
     "leases": ("tests/ledger/test_leases.py",),
-    "guard": ("tests/providers/test_guard.py",),
+    "notion/creation_guard": ("tests/providers/test_guard.py",),
     "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
     "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
     **dict.fromkeys(
