@@ -97,6 +97,20 @@ async def test_who_failed_as_a_probe_lets_the_others_go_first(ledger, people, re
     assert ready() == [people[2]]
 
 
+async def test_after_an_outage_a_delivery_that_failed_in_it_may_be_the_first_probe_again(ledger, people, ready, clock):
+    opened = await trouble(ledger, people[0], clock.now_ms())
+    clock.move_to(opened.until_ms)
+    assert ready() == [people[1]]
+    claim = await ledger.deliveries.claim(people[1], worker="w1", now_ms=clock.now_ms())
+    await ledger.deliveries.freeze(claim, "mail", now_ms=clock.now_ms())
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
+
+    again = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
+    clock.move_to(again.until_ms)
+
+    assert ready() == [people[0]]
+
+
 async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
     await ledger.circuits.report_failure(
         "notion", id="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms()

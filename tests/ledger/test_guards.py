@@ -194,6 +194,16 @@ async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledg
     assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms
 
 
+async def test_a_later_change_does_not_postpone_the_pump(ledger, ada, now_ms):
+    boris = replace(ada, email="boris@example.org")
+    before = await ledger.client.zscore(keys.delayed("notion_sync"), "pump")
+    await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5_000)
+    later = await ledger.enrollments.get(enrollment_id("christmas_2025", boris.email))
+    await ledger.signups.enroll(later, now_ms=now_ms + 5_000, announce=False)
+
+    assert await ledger.client.zscore(keys.delayed("notion_sync"), "pump") == before is not None
+
+
 async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(ledger, now_ms):
     pump = keys.delayed("notion_sync")
     taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)

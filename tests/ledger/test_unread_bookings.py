@@ -16,6 +16,13 @@ async def test_the_newest_are_kept_and_the_same_body_once(ledger, monkeypatch):
     assert await ledger.client.zcard(keys.UNREAD_BOOKINGS) == 3
 
 
+async def test_a_repeated_body_keeps_the_time_of_its_first_arrival(ledger):
+    for body, received_ms in (("a", 1), ("b", 2), ("a", 3)):
+        await ledger.unread_bookings.keep(body, reason="no JSON", received_ms=received_ms)
+
+    assert [event.raw for event in await ledger.unread_bookings.newest(first=0, number=2)] == ["b", "a"]
+
+
 async def test_a_body_of_any_bytes_is_kept_to_its_limit(ledger):
     raw = "\udfff" + "ä" * unread_bookings.RAW_BYTES_MAX
     await ledger.unread_bookings.keep(raw, reason="no JSON", received_ms=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from common.ledger import keys
 from common.ledger.holds import Hold
 
@@ -29,6 +31,22 @@ async def test_it_is_known_for_45_days_and_then_forgotten_with_all_that_is_kept_
 
     assert await ledger.client.exists(keys.webhook("signup:1"), keys.WEBHOOK_DAYS) == 0
     assert not await ledger.client.keys("*:webhooks:*")
+
+
+async def test_ids_that_are_answered_in_one_call_are_all_forgotten(ledger, ada, clock):
+    await asyncio.gather(*(answered(ledger, ada, clock, f"signup:{number}") for number in range(3)))
+    clock.advance(50 * DAY_MS)
+
+    assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 3
+    assert not await ledger.client.keys("*:w:*")
+
+
+async def test_an_id_whose_answer_is_replaced_is_noted_once(ledger, ada, clock):
+    for answer in ("accepted", "closed"):
+        await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms(), answer=answer)
+    (day,) = await ledger.client.keys("*:webhooks:*")
+
+    assert await ledger.client.llen(day) == 1
 
 
 async def test_what_does_not_fit_one_batch_is_forgotten_by_the_next(ledger, ada, clock):
@@ -59,7 +77,7 @@ async def test_what_an_earlier_version_remembered_keeps_its_expiry(ledger, ada, 
     await ledger.client.delete(keys.WEBHOOK_DAYS)
 
     # The answer that the gateway gave from the spool replaces the stored one, which the sender never received.
-    again = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms(), answer="accepted")
+    again = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms(), answer="closed")
 
-    assert again.repeated
+    assert (again.repeated, again.answer) == (True, "closed")
     assert 0 < await ledger.client.pttl(keys.webhook("signup:1")) <= DAY_MS
