@@ -78,7 +78,7 @@ def test_a_rule_holds_only_when_it_is_known_to(rule: str, reported: dict[str, ob
         ("team == None", "None: not allowed"),
         ("team == 1 if member else member", "not allowed"),
         ("(" * 400 + "team" + ")" * 400, "longer than 500"),
-        ("not " * 120 + "team == 1" + " and (" * 0, None),
+        ("not " * 120 + "team == 1", None),
     ],
 )
 def test_whatever_else_python_can_do_is_refused(rule: str, complaint: str | None) -> None:
