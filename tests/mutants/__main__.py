@@ -21,7 +21,7 @@ _MEMORY = INSTALLATION / ".venv" / "mutants.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("scripts", nargs="*", help="only the faults of these files (deliveries, lib/sequence, send.py, …)")
+    parser.add_argument("scripts", nargs="*", help="only faults of these files (deliveries, send.py, …)")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if not given.scripts or mutant.script in given.scripts]
