@@ -11,7 +11,7 @@ import structlog
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.booking import BookingEvent
-from common.domain.contact_booking_status import Nurture, in_short, nurture_after
+from common.domain.contact_booking_status import Nurture, nurture_after, summarize
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
@@ -40,7 +40,7 @@ async def bookings(world: World, job: str) -> None:
     If one of the others fails, it gets a job of its own.
     """
     booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
-    taken = await world.ledger.bookings.take(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
+    taken = await world.ledger.bookings.reserve(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
     outcomes = await asyncio.gather(*(_process(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
@@ -79,7 +79,7 @@ async def _process(world: World, booking: BookingId) -> None:
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
-    campaign = world.campaigns.of(gathered.campaign)
+    campaign = world.campaigns.get_or_default(gathered.campaign)
     following = campaign.follow_up_rules(world.settings.pace)
     resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [one.email for one in resolved if one.email is not None]
@@ -177,10 +177,10 @@ def _nurture(
     is_from_before = current is not None and current.received_ms < enrollment.anchor_ms
     known = {booking.id for booking in resolved}
     others = [call for guest, call in contact.calls.items() if guest not in known]
-    policy = world.campaigns.of(enrollment.campaign).booking
+    policy = world.campaigns.get_or_default(enrollment.campaign).booking
     answer = nurture_after(
         None if is_from_before else current,
-        [*others, *map(in_short, theirs)],
+        [*others, *map(summarize, theirs)],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
         since_ms=enrollment.anchor_ms,
@@ -215,9 +215,9 @@ def _look_again(
     times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
     pausing = [one.booking for one in world.campaigns.values() if one.booking.nurture == "pause"]
     if not all(policy.cancellation_resumes for policy in pausing):
-        times += [(booking_of(one.id), in_short(one).off_for_certain_ms) for one in current]
+        times += [(booking_of(one.id), summarize(one).off_for_certain_ms) for one in current]
     if pausing:
-        calls = [(booking_of(one.id), in_short(one)) for one in current]
+        calls = [(booking_of(one.id), summarize(one)) for one in current]
         times += [(booking, call.end_ms) for booking, call in calls if call.pauses(now_ms)]
     ahead = ((booking, at_ms) for booking, at_ms in times if at_ms is not None and at_ms > now_ms)
     return min(ahead, key=_time, default=None)

@@ -22,7 +22,7 @@ from common.ledger.action_log import Action
 from common.ledger.console_jobs import FORGET_RESULT_LIFE_MS, FORGET_TRIES_MS, RESULT_LIFE_MS, ConsoleJob, JobKind
 from common.ledger.owners import read_recipient
 from common.providers.cures import cure_of
-from common.providers.patience import patiently
+from common.providers.patience import retry_patiently
 from common.readers import read_reader
 from common.shown_mails import render_shown, without_unsubscribe
 from common.store.errors import STORE_ERRORS, is_transient
@@ -120,7 +120,7 @@ async def _send_test(world: World, job: ConsoleJob) -> Mapping[str, str]:
     to = job.arguments["to"]
     await check_recipient(world, to)
     campaign, mail = await _test_mail(world, job.arguments)
-    provider_id = await patiently(lambda: send_test(world, campaign, mail, to=to, key=job.id), tries=3)
+    provider_id = await retry_patiently(lambda: send_test(world, campaign, mail, to=to, key=job.id), tries=3)
     return {"provider_id": provider_id, "subject": mail.subject}
 
 
@@ -166,7 +166,7 @@ async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
     if item is None or record is None or not record.final_status.is_sent or item.delivery.channel is Channel.SMS:
         raise JobRefused("no such mail was sent")
     try:
-        mail = await patiently(lambda: _read_sent(world, record.detail), tries=3)
+        mail = await retry_patiently(lambda: _read_sent(world, record.detail), tries=3)
     except Failure as failure:
         if failure.code in _UNREADABLE:
             raise JobRefused(_UNREADABLE[failure.code]) from None

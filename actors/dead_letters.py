@@ -16,11 +16,11 @@ from common.domain.ids import DeliveryId
 from common.domain.mail import AcceptedMail
 from common.domain.replay import Way as Way
 from common.domain.replay import way_at_once
-from common.domain.text import AcceptedText
+from common.domain.sms import AcceptedSms
 from common.errors import Failure
 from common.ledger import dead_letters
 from common.ledger.dead_letters import DeadLetter
-from common.providers.patience import PatientBudget, patiently
+from common.providers.patience import PatientBudget, retry_patiently
 from common.world import World
 
 _SCRIPT_WAY: Final[Mapping[Way, dead_letters.Way]] = {
@@ -39,7 +39,7 @@ class Plan:
     letter: DeadLetter
     way: Way
     why: str = ""
-    found: AcceptedMail | AcceptedText | None = None
+    found: AcceptedMail | AcceptedSms | None = None
 
 
 async def plan(world: World, letter: DeadLetter) -> Plan:
@@ -120,4 +120,4 @@ async def _find_accepted(world: World, letter: DeadLetter) -> Found:
         route = route_of(world, letter.delivery.channel)
     except NotSent as refusal:
         return Unfound(f"it cannot be looked for: {refusal}")
-    return await patiently(lambda: route.find(letter, PatientBudget(route.budget)), tries=2)
+    return await retry_patiently(lambda: route.find(letter, PatientBudget(route.budget)), tries=2)

@@ -47,7 +47,10 @@ async def notion_sync(world: World, job: str) -> None:
         changed = await world.ledger.mirror.take(worker=world.worker, now_ms=world.clock.now_ms())
         if changed is None:
             return
-        with tracing.hop("notion_sync", changed.id), structlog.contextvars.bound_contextvars(enrollment_id=changed.id):
+        with (
+            tracing.trace_job("notion_sync", changed.id),
+            structlog.contextvars.bound_contextvars(enrollment_id=changed.id),
+        ):
             if not await _show(world, changed):
                 return
     now_ms = world.clock.now_ms()
@@ -58,18 +61,18 @@ async def _show(world: World, changed: Changed) -> bool:
     """Return True if Notion shows the contact or only this contact failed; False if Notion must not be used now."""
     try:
         # Notion's budget and creation guard are in the store too. A repeated call finds pages that it has created.
-        pages = await world.ledger.store.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
+        pages = await world.ledger.store.call(partial(world.mirror.show, changed.person, booking=changed.booking))
     except Failure as failure:
         return await _not_shown(world, changed.person, failure)
     except Exception:  # a bug: the contact is tried again, and the queue keeps the traceback
         now_ms = world.clock.now_ms()
-        await world.ledger.mirror.not_shown(
+        await world.ledger.mirror.record_not_shown(
             changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
         )
         raise
     now_ms = world.clock.now_ms()
-    if settled := await world.ledger.mirror.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
-        circuit_closed(MIRROR, since_ms=settled.troubled_since_ms, now_ms=now_ms)
+    if settled := await world.ledger.mirror.record_shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
+        circuit_closed(MIRROR, since_ms=settled.circuit_open_since_ms, now_ms=now_ms)
     metrics.MIRRORED.labels("shown").inc()
     log.info("contact_mirrored", revision=changed.person.revision)
     return True
@@ -82,7 +85,9 @@ async def _not_shown(world: World, person: Person, failure: Failure) -> bool:
         again_ms, alone = now_ms + failure.retry_after_ms, False
     else:
         again_ms, alone = await _trouble(world, person, failure, now_ms)
-    await world.ledger.mirror.not_shown(person, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
+    await world.ledger.mirror.record_not_shown(
+        person, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone
+    )
     log.warning("contact_not_mirrored", kind=failure.kind, code=failure.code, again_ms=again_ms, alone=alone)
     return alone
 

@@ -67,7 +67,7 @@ def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
 
 def _actor_function(spec: ActorSpec, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:
     async def run(job: str) -> None:
-        with tracing.hop(spec.name, job):
+        with tracing.trace_job(spec.name, job):
             await spec.handler(world(), job)
 
     run.__name__ = spec.name

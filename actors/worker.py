@@ -157,12 +157,12 @@ class Worker:
             url=self.settings.resend_api_url,
             stop_sending=self._stop_sending,
         )
-        await ledger.store.patiently(self._clock_watch.check)
+        await ledger.store.call(self._clock_watch.check)
         self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns, witness=witness)
         versions = PlayedVersions(
             campaigns, ledger, self.settings, self.clock, on_change=lambda _: self._show(campaigns), replans=True
         )
-        await ledger.store.patiently(versions.refresh)
+        await ledger.store.call(versions.refresh)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
@@ -192,7 +192,7 @@ class Worker:
 
     def _show(self, campaigns: Campaigns) -> None:
         if self._providers is not None and isinstance(self._providers.mirror, NotionMirror):
-            self._providers.mirror.use_columns(campaigns.in_notion)
+            self._providers.mirror.use_columns(campaigns.notion_columns)
 
     async def _play_versions(self, versions: PlayedVersions) -> None:
         """Follow the versions in force. A worker whose release of Advent cannot read one ends; others may read it."""
@@ -226,7 +226,7 @@ class Worker:
 async def wait_through_outages(store: Store, calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
     """Await the calls one after the other. Each is repeated while the store is away, so the start does not fail."""
     for call in calls:
-        await store.patiently(call)
+        await store.call(call)
 
 
 def _report_stop_failure(error: BaseException) -> None:

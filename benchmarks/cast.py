@@ -73,7 +73,7 @@ async def mirror(ledger: Ledger) -> None:
     for table in ("sequence", "contact"):
         page = uuid.uuid5(uuid.NAMESPACE_DNS, table + changed.id)
         pages |= {table: str(page), f"{table}_digest": page.hex[:16]}
-    await ledger.mirror.shown(changed.person, pages, worker="bench", now_ms=now_ms)
+    await ledger.mirror.record_shown(changed.person, pages, worker="bench", now_ms=now_ms)
 
 
 async def reported(ledger: Ledger, person: Assessment, step: int) -> None:

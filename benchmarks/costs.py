@@ -117,7 +117,7 @@ async def _forget(ledger: Ledger, now_ms: int) -> None:
     ledger_hash = ledger.store.address_hash(newcomer.email)
     await ledger.client.hdel(keys.SUPPRESSED, ledger_hash)
     await ledger.signups.accept(newcomer, webhook_id="signup:bench", received_ms=now_ms)
-    await ledger.contacts.forget(await ledger.contacts.traces(newcomer.email), now_ms=now_ms)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(newcomer.email), now_ms=now_ms)
     await ledger.client.delete(keys.webhook("signup:bench"))
 
 

@@ -28,7 +28,7 @@ from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
 from common.versions.people import people_of
 from common.versions.plan import Comparison
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 
 SETTINGS = Settings(secret_key="of a benchmark that nobody keeps", sandboxed=frozenset({"resend", "notion"}))
 HOUR_MS = 3_600_000
@@ -90,7 +90,7 @@ async def _apply(ledger: Ledger, source: Campaign, target: Campaign, now_ms: int
     replanning = (await ledger.versions.in_force())[source.key].replanning
     assert replanning is not None
     ledger.replace(target.terms(SETTINGS.pace))
-    changed = await make_schedules_follow(ledger, target, replanning, SystemClock())
+    changed = await update_schedules(ledger, target, replanning, SystemClock())
     assert changed is not None
     return changed
 

@@ -63,9 +63,9 @@ def calendar_url(settings: Settings, link: CalendarLink, query: str) -> str:
     return f"{settings.public_address}/calendar/{link.token(settings.secret)}.ics{query}"
 
 
-def link_query(campaign: Campaign, language: str, *, is_home: bool) -> str:
+def link_query(campaign: Campaign, language: str, *, is_default: bool) -> str:
     """Return the query of a link: campaign and language, because the page behind it must work without the store."""
-    named = {} if is_home else {"campaign": campaign.key}
+    named = {} if is_default else {"campaign": campaign.key}
     if language != campaign.languages[0]:
         named["lang"] = language
     return f"?{urlencode(named)}" if named else ""

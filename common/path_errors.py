@@ -9,7 +9,7 @@ from pathlib import Path
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def unusable(folder: Path, error: Exception, *, setting: str = "DATA_DIR") -> str:
+def path_error_text(folder: Path, error: Exception, *, setting: str = "DATA_DIR") -> str:
     """Return `DATA_DIR: data cannot be used (Permission denied); set DATA_DIR to …`. For a full disk: make room."""
     cure = f"make room there, or set {setting} to a folder on another disk"
     if not _is_full(error):

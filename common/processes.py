@@ -51,7 +51,7 @@ def limit_malloc() -> None:
             _LIBC.mallopt(option, value)
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """Another process holds the lock. `pid`: its process id, 0 if it has not written one."""
 
     def __init__(self, pid: int) -> None:
@@ -63,18 +63,18 @@ class Lock:
     """A file lock, held by one process at a time. The kernel releases it when that process ends, also by kill -9."""
 
     def __init__(self, path: Path) -> None:
-        """Acquire the lock without waiting. Raises Held, or OSError when the file cannot be created."""
+        """Acquire the lock without waiting. Raises LockHeld, or OSError when the file cannot be created."""
         self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._fd, 20).decode(errors="replace").strip()
-            self.forget()
-            raise Held(int(holder) if holder.isdigit() else 0) from None
+            self.close()
+            raise LockHeld(int(holder) if holder.isdigit() else 0) from None
         os.ftruncate(self._fd, 0)
         os.write(self._fd, f"{os.getpid()}\n".encode())
 
-    def forget(self) -> None:
+    def close(self) -> None:
         """Close the file. A forked child must do this first, or it still holds the lock after its parent has ended."""
         if self._fd is not None:
             os.close(self._fd)

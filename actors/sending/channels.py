@@ -11,13 +11,13 @@ from actors.sending.render import NotSent, idempotency_key, render
 from actors.sending.render_sms import frozen_sms, render_sms
 from common.domain.delivery import Channel
 from common.domain.mail import AcceptedMail, Mail
-from common.domain.text import AcceptedText, Text
+from common.domain.sms import AcceptedSms, Sms
 from common.ledger.owners import Owned
 from common.providers.budget import Budget
 from common.world import World
 
-Message = Mail | Text
-Found = AcceptedMail | AcceptedText | Unfound
+Message = Mail | Sms
+Found = AcceptedMail | AcceptedSms | Unfound
 
 NOT_SET_UP = "SMS is not set up"
 TEST_MODE = "test_mode"
@@ -76,11 +76,11 @@ def _sms_route(world: World) -> Route:
         raise NotSent(NOT_SET_UP)
 
     async def send(_item: Owned, message: Message) -> str:
-        assert isinstance(message, Text)
+        assert isinstance(message, Sms)
         return await texter.send(message)
 
     def refusal(_item: Owned, message: Message | None) -> str | None:
-        if not isinstance(message, Text):
+        if not isinstance(message, Sms):
             return None
         return None if world.settings.may_text(message.to) else TEST_MODE
 
@@ -91,7 +91,7 @@ def _sms_route(world: World) -> Route:
         thaw=lambda item, payload: frozen_sms(world, item, payload),
         refusal=refusal,
         send=send,
-        number=lambda message: message.to if isinstance(message, Text) else None,
+        number=lambda message: message.to if isinstance(message, Sms) else None,
         find=lambda item, budget: find_text(world, item, budget),
     )
 

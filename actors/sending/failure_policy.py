@@ -53,7 +53,7 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
         return Decision("dead", refused, code=failure.code, ends=ends)
     outcome_unknown = isinstance(failure, Ambiguous)
     # If the provider has no idempotency keys, the next attempt searches its list instead of sending again.
-    is_looked_for = outcome_unknown and not claim.delivery.channel.has_keys
+    is_looked_for = outcome_unknown and not claim.delivery.channel.has_idempotency_keys
     if is_looked_for or claim.failures + 1 < policy.attempts_max:
         return Decision(
             "retry",

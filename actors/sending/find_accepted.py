@@ -14,7 +14,7 @@ from common.domain.ids import EnrollmentId, Step, step_of
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.series import Booking
-from common.domain.text import AcceptedText, Text, plain_text
+from common.domain.sms import AcceptedSms, Sms, plain_text
 from common.errors import Misconfigured, Permanent
 from common.ledger.owners import Owned
 from common.providers.budget import Budget
@@ -124,7 +124,7 @@ async def _fits(
     return step in (await steps_of.all(enrollment, [mail])).get(mail.id, [])
 
 
-async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText | Unfound:
+async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | Unfound:
     """
     Return the one SMS on the provider's list with this number, time and text, or why there is no such SMS.
 
@@ -132,7 +132,7 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText |
     """
     assert world.texter is not None, "the channel is set up"
     try:
-        text = Text.thawed(item.payload) if item.payload else await render_sms(world, item)
+        text = Sms.thawed(item.payload) if item.payload else await render_sms(world, item)
     except NotSent as refusal:
         return Unfound(f"it cannot be looked for: {refusal}")
     assert isinstance(item.owner, Booking)

@@ -15,7 +15,7 @@ from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.meetings import meeting_of
 from common.settings.settings import Settings
-from common.versions.played import earlier_versions
+from common.versions.played import other_versions
 from common.world import World
 
 DUE_ALIKE_MS = 3_600_000
@@ -95,7 +95,7 @@ class Subjects:
 
 async def subjects_of(world: World, campaign: Campaign) -> Subjects:
     """Return the subjects of every version that was ever in force: a mail may be older than the present one."""
-    return Subjects([campaign, *await earlier_versions(campaign, world.ledger)], world.settings)
+    return Subjects([campaign, *await other_versions(campaign, world.ledger)], world.settings)
 
 
 def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Assessment) -> Iterator[str]:

@@ -10,7 +10,7 @@ from actors.sending.failure_policy import Decision
 from actors.sending.find_accepted import Unfound
 from common.campaigns.loader import CampaignError
 from common.domain.mail import AcceptedMail
-from common.domain.text import AcceptedText
+from common.domain.sms import AcceptedSms
 from common.errors import Failure, Misconfigured, Throttled
 from common.ledger.deliveries import ClaimGranted
 from common.providers.budget import Budget
@@ -33,7 +33,7 @@ _reading: set[int] = set()
 
 async def reconcile(
     world: World, claim: ClaimGranted, route: Route, *, because: str
-) -> AcceptedMail | AcceptedText | Decision:
+) -> AcceptedMail | AcceptedSms | Decision:
     """
     Return what the provider's list shows of this delivery, or the decision how to settle it if nothing was found.
 
@@ -79,7 +79,7 @@ class _LeaseRenewingBudget(Budget):
         if now_ms - self._renewed_ms > RENEW_MS:
             self._renewed_ms = now_ms
             await self._world.ledger.deliveries.renew_lease(self._claim, now_ms=now_ms)
-        await self._world.ledger.store.patiently(self._budget.take)
+        await self._world.ledger.store.call(self._budget.take)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._world.ledger.store.patiently(partial(self._budget.push, retry_after_ms))
+        await self._world.ledger.store.call(partial(self._budget.push, retry_after_ms))

@@ -47,7 +47,7 @@ async def render(world: World, item: Owned) -> Mail:
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
     reader = await read_reader(world.ledger, campaign, item)
-    query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
+    query = link_query(campaign, reader.language, is_default=campaign is world.campaigns.default)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     content, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, reader)
     identity = campaign.identity(world.settings.identity)
@@ -158,7 +158,7 @@ async def _render_call_mail(
     world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, reader: Reader
 ) -> Rendered:
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))
-    query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
+    query = link_query(campaign, reader.language, is_default=campaign is world.campaigns.default)
     meeting = meeting_of(
         world.settings,
         booking,

@@ -9,7 +9,7 @@ from actors.sending.render import NoLongerThere, NotSent
 from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.series import Booking
-from common.domain.text import Text
+from common.domain.sms import Sms
 from common.ledger.owners import Owned
 from common.meetings import meeting_of
 from common.normalization.phone import mobile_number
@@ -27,7 +27,7 @@ STUCK_MS = 36_000_000
 """After this time the provider drops an undelivered SMS that does not expire with its call: Twilio's maximum."""
 
 
-async def render_sms(world: World, item: Owned) -> Text:
+async def render_sms(world: World, item: Owned) -> Sms:
     """
     Render one reminder or follow-up for its contact.
 
@@ -42,7 +42,7 @@ async def render_sms(world: World, item: Owned) -> Text:
     reader = await read_reader(world.ledger, campaign, item)
     meeting = meeting_of(world.settings, booking, booking.start_ms or 0, reader.signup)
     identity = campaign.identity(world.settings.identity)
-    return Text(
+    return Sms(
         to=_number(booking, reader.signups),
         body=campaign.messages.render_sms(name, meeting, identity, reader.language),
         valid_until_ms=_valid_until_ms(world, campaign, item, reader),
@@ -50,7 +50,7 @@ async def render_sms(world: World, item: Owned) -> Text:
     )
 
 
-async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
+async def frozen_sms(world: World, item: Owned, payload: str) -> Sms:
     """
     Return the SMS that an earlier attempt froze, with the same number and text to the byte.
 
@@ -59,7 +59,7 @@ async def frozen_sms(world: World, item: Owned, payload: str) -> Text:
     """
     campaign = world.campaigns.played(item.campaign)
     reader = await read_reader(world.ledger, campaign, item)
-    return replace(Text.thawed(payload), valid_until_ms=_valid_until_ms(world, campaign, item, reader))
+    return replace(Sms.thawed(payload), valid_until_ms=_valid_until_ms(world, campaign, item, reader))
 
 
 def _valid_until_ms(world: World, campaign: Campaign, item: Owned, reader: Reader) -> int:

@@ -91,7 +91,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
     if message is None:
         return
     try:
-        await world.ledger.store.patiently(route.budget.take)
+        await world.ledger.store.call(route.budget.take)
     except Throttled as wait:
         await _settle_failure(world, claim, wait)
         return
@@ -134,7 +134,7 @@ async def _message(world: World, claim: ClaimGranted, route: Route) -> Message |
             now_ms=world.clock.now_ms(),
             remembered_ms=claim.delivery.channel.key_remembered_ms,
         ):
-            because = KEY_FORGOTTEN if claim.delivery.channel.has_keys else NO_KEYS
+            because = KEY_FORGOTTEN if claim.delivery.channel.has_idempotency_keys else NO_KEYS
             await _resolve_unknown_outcome(world, claim, route, because=because)
             return None
         if claim.payload is not None:
@@ -167,7 +167,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
     except Failure as failure:
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
-            await world.ledger.store.patiently(partial(route.budget.push, failure.retry_after_ms))
+            await world.ledger.store.call(partial(route.budget.push, failure.retry_after_ms))
         if failure.code == KEY_TAKEN_CODE:
             await _idempotency_conflict(world, claim, route)
             return
@@ -176,7 +176,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
     metrics.ATTEMPTS.labels("accepted").inc()
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.deliveries.settle(claim, "accepted", provider_id, now_ms=now_ms):
-        circuit_closed(PROVIDER_OF[claim.delivery.channel], since_ms=settled.troubled_since_ms, now_ms=now_ms)
+        circuit_closed(PROVIDER_OF[claim.delivery.channel], since_ms=settled.circuit_open_since_ms, now_ms=now_ms)
         _count(claim, "accepted")
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
@@ -192,7 +192,7 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Rou
     """
     answer = await reconcile(world, claim, route, because=because)
     if isinstance(answer, Decision):
-        may_go_again = answer.is_unsent and claim.delivery.channel.has_keys
+        may_go_again = answer.is_unsent and claim.delivery.channel.has_idempotency_keys
         if may_go_again and await world.ledger.deliveries.note_unaccepted(claim):
             answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
         await _settle_or_defer(world, claim, answer)

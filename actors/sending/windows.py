@@ -23,7 +23,7 @@ async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     A reminder never waits here: its plan already moved it to an earlier time, and a late one is needed at once. A
     delivery that an earlier attempt may have sent does not wait either: the provider remembers its key for only a day.
     """
-    campaign, pace = world.campaigns.of(claim.campaign), world.settings.pace
+    campaign, pace = world.campaigns.get_or_default(claim.campaign), world.settings.pace
     is_sms = claim.delivery.channel is Channel.SMS
     window = campaign.sms_window(pace) if is_sms else campaign.window(pace)
     if window is None or claim.delivery.kind is Kind.REMINDER or claim.outcome_unknown:

@@ -10,17 +10,17 @@ from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
-from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare
+from common.domain.audit import Audited, Finding, Kind, NotionRow, Terms, compare
 from common.domain.delivery import Channel
 from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import CampaignColumns
-from common.domain.text import AcceptedText
+from common.domain.sms import AcceptedSms
 from common.errors import Permanent
 from common.ledger.reads.audit_snapshot import AuditSnapshot, read_audit_snapshot
 from common.providers.notion.rows import SequenceRows
-from common.providers.patience import PatientBudget, patiently
+from common.providers.patience import PatientBudget, retry_patiently
 from common.world import World
 
 Say = Callable[[str], None]
@@ -69,11 +69,11 @@ async def audit(
 
     `say`: called with each line of progress. Raises a `Failure` when one of them cannot be read.
     """
-    campaign = campaign or world.campaigns.home
+    campaign = campaign or world.campaigns.default
     before = await _read_ledger(world, campaign)
     say(f"{len(before.people)} people and {len(before.reminders)} reminders read from the ledger")
     mails, texts = await _mails(world, before, say), await _texts(world, before, say)
-    shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
+    shown = [_notion_row(row, campaign.notion_columns) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
     shown = await _without_erased(world, before, shown)
     subjects = {one.key: await subjects_of(world, one) for one in world.campaigns.values()}
@@ -95,12 +95,12 @@ async def audit(
     )
 
 
-async def _without_erased(world: World, ledger: AuditSnapshot, rows: Sequence[Shown]) -> list[Shown]:
+async def _without_erased(world: World, ledger: AuditSnapshot, rows: Sequence[NotionRow]) -> list[NotionRow]:
     """Return the rows without those of erased contacts: only their ids are known, so there is nothing to compare."""
     known = {one.email for one in ledger.people}
     unknown = {row.email for row in rows} - known
     ids = {email: await world.ledger.mailboxes.in_campaigns(email) for email in unknown if email}
-    erased = await world.ledger.enrollments.erased([one for some in ids.values() for one in some])
+    erased = await world.ledger.enrollments.find_erased([one for some in ids.values() for one in some])
     return [row for row in rows if erased.isdisjoint(ids.get(row.email, ()))]
 
 
@@ -120,9 +120,9 @@ def _compared(
     campaign: Campaign,
     ledger: AuditSnapshot,
     mails: dict[str, list[AcceptedMail]],
-    shown: Sequence[Shown],
+    shown: Sequence[NotionRow],
     subjects: Mapping[str, Subjects],
-    texts: Sequence[AcceptedText] | None,
+    texts: Sequence[AcceptedSms] | None,
 ) -> set[Finding]:
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
@@ -141,12 +141,12 @@ async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, lis
     if not since:
         return {}
     budget = PatientBudget(world.mail_budget)
-    listed = await patiently(lambda: world.mailer.list_all_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
+    listed = await retry_patiently(lambda: world.mailer.list_all_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     say(f"{len(listed)} mails read from Resend")
     return by_address(listed)
 
 
-async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedText] | None:
+async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedSms] | None:
     """Return the SMS listed since the first accepted one; None: the list cannot be read."""
     sent = [one for one in ledger.reminders if one.channel is Channel.SMS and one.sent_as]
     since = [one.record.sent_ms for one in sent if one.record and one.record.sent_ms is not None]
@@ -157,7 +157,7 @@ async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[Accepted
         return None
     texter, budget = world.texter, PatientBudget(world.text_budget)
     try:
-        listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
+        listed = await retry_patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     except Permanent as refused:
         say(f"Twilio's list could not be read ({refused.code}); accepted SMS are not checked")
         return None
@@ -165,9 +165,9 @@ async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[Accepted
     return listed
 
 
-def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
+def _notion_row(row: SequenceRow, columns: CampaignColumns) -> NotionRow:
     names = {column: step for step, column in columns.steps.items()}
-    return Shown(
+    return NotionRow(
         page_id=row.page_id,
         email=normal_address(str(row.values.get("Email") or "")),
         steps=frozenset(step for name, step in names.items() if row.values.get(name) is not None),

@@ -76,13 +76,13 @@ async def reconcile_bookings(world: World, job: str) -> None:
     except Failure as failure:
         await _show(world, job, failure)
     else:
-        await world.ledger.store.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
+        await world.ledger.store.call(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
 
 
 async def _record_asked(world: World, what: str, asked_ms: int) -> None:
     """Record when this reading began: the next one starts there. Waits while the store is away."""
     calendar = keys.calendar(world.ledger.campaign)
-    await world.ledger.store.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
+    await world.ledger.store.call(lambda: world.ledger.client.hset(calendar, what, asked_ms))
 
 
 async def _questions(world: World) -> list[tuple[str, int | None]]:

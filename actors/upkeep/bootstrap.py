@@ -14,7 +14,7 @@ from actors.upkeep.rebuild import rebuild, rows_of
 from common.background import BackgroundTasks, Sleep, repeat
 from common.campaigns.campaign import Campaign
 from common.errors import Failure
-from common.ledger.rebuild_state import Word, is_emptied, is_owed, rebuild_lease, settled
+from common.ledger.rebuild_state import Word, is_emptied, is_owed, rebuild_lease, record_rebuild_done
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -117,7 +117,7 @@ class Bootstrap:
         for campaign in self._world.campaigns.values():
             if not await self._read_campaign(campaign, answer_s):
                 return False
-        await settled(self._world.ledger, now_ms=self._world.clock.now_ms())
+        await record_rebuild_done(self._world.ledger, now_ms=self._world.clock.now_ms())
         self._is_ours = False
         await self._lease.leave(self._world.worker)
         return True

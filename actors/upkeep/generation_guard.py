@@ -34,10 +34,10 @@ from common.domain.store_generation import (
     Generation,
     Lineage,
     Memory,
-    knows,
+    descends_from,
+    includes,
     lineage_of,
     newest,
-    succeeds,
 )
 from common.errors import Failure
 from common.ledger import keys
@@ -111,7 +111,7 @@ class GenerationGuard:
     async def _follow(self) -> None:
         """Adopt the keeper's heartbeat. A store that was replaced refuses claims until the keeper has checked it."""
         store, seen = await self._generations.current(), self._generations.seen
-        if store is not None and (seen is None or succeeds(store, seen)):
+        if store is not None and (seen is None or descends_from(store, seen)):
             self._generations.seen = store
 
     def _account_for(self, generation: Generation) -> None:
@@ -272,7 +272,7 @@ class GenerationGuard:
         self._account_for(now)
         reads_notion = self._beats % NOTION_READ_BEATS == 0
         memories = await self._witnesses.read(notion=reads_notion)
-        if not all(knows(now, memory) for memory in memories):
+        if not all(includes(now, memory) for memory in memories):
             await self._check([])
             return
         self._token = await self._generations.instance()

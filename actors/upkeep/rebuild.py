@@ -21,7 +21,7 @@ from common.domain.notion_import import Restored, Unreadable, by_person, read_ro
 from common.errors import Failure
 from common.ledger.enrollments import Restoration
 from common.providers.notion.rows import SequenceRows
-from common.providers.patience import PatientBudget, patiently
+from common.providers.patience import PatientBudget, retry_patiently
 from common.world import World
 
 BATCH = 200
@@ -81,8 +81,8 @@ def rows_of(world: World, campaign: Campaign) -> SequenceRows:
         clock=world.clock,
         budget=world.mirror_budget,
         campaign_name=campaign.name,
-        has_unnamed=campaign is world.campaigns.home,
-        columns=campaign.in_notion,
+        has_unnamed=campaign is world.campaigns.default,
+        columns=campaign.notion_columns,
     )
 
 
@@ -100,7 +100,7 @@ async def rebuild(
 
     `say`: called with each line of progress. Raises a `Failure` when Notion cannot be read.
     """
-    summary, campaign = Summary(), campaign or world.campaigns.home
+    summary, campaign = Summary(), campaign or world.campaigns.default
     people = await _read(rows, campaign, summary, say)
     summary.unknown_exits = [person.assessment.email for person in people if person.exit_reason is ExitReason.UNKNOWN]
     await _read_suppressions(world, summary)
@@ -124,7 +124,7 @@ async def _read(rows: SequenceRows, campaign: Campaign, summary: Summary, say: S
     async for row in rows.read():
         summary.rows += 1
         try:
-            readable.append(_in_campaign(read_row(row, campaign.in_notion), campaign))
+            readable.append(_in_campaign(read_row(row, campaign.notion_columns), campaign))
         except Unreadable as problem:
             who = str(row.values.get("Email") or row.title or "a row without a name")
             summary.unreadable.append(UnreadableRow(row.page_id, who, str(problem)))
@@ -138,7 +138,7 @@ async def _read_suppressions(world: World, summary: Summary) -> None:
     if world.suppression_list is None:
         return
     try:
-        await patiently(partial(read_when_due, world, world.suppression_list))
+        await retry_patiently(partial(read_when_due, world, world.suppression_list))
     except Failure as failure:
         summary.notes.append(
             f"Resend's suppression list could not be read ({failure.code}): only Notion tells who left;"
@@ -152,7 +152,7 @@ def _in_campaign(person: Restored, campaign: Campaign) -> Restored:
 
     Notion's segment is used only if the campaign has no score: otherwise the segment follows from the assessment.
     """
-    knows_segment = person.segment in campaign.segments and not campaign.in_notion.has_assessment
+    knows_segment = person.segment in campaign.segments and not campaign.notion_columns.has_assessment
     known = person.language if person.language in campaign.languages else None
     return replace(person, segment=person.segment if knows_segment else None, language=known)
 
@@ -190,7 +190,7 @@ async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> li
     say("asking Resend for what it accepted and Notion does not show")
     budget = PatientBudget(world.mail_budget)
     try:
-        return await patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
+        return await retry_patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
     except Failure as failure:
         cure = (
             "set RESEND_API_KEY to one with full access, and rebuild again"

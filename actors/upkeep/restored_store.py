@@ -23,7 +23,7 @@ from common.errors import Failure, Permanent
 from common.ledger import keys
 from common.ledger.generations import Settlement
 from common.ledger.reads.audit_snapshot import read_audit_snapshot
-from common.providers.patience import PatientBudget, patiently
+from common.providers.patience import PatientBudget, retry_patiently
 from common.world import World
 
 PEOPLE_NAMED_MAX = 1_000
@@ -138,10 +138,10 @@ async def _read_suppressions(world: World, notes: list[str]) -> bool:
         return False
     client = world.ledger.client
     # The list may have changed since the backup read it: read all of it again.
-    await world.ledger.store.patiently(lambda: client.delete(keys.SUPPRESSION_LIST))
+    await world.ledger.store.call(lambda: client.delete(keys.SUPPRESSION_LIST))
     of = world.suppression_list
     try:
-        await patiently(lambda: read_when_due(world, of))
+        await retry_patiently(lambda: read_when_due(world, of))
     except Failure as failure:
         if failure.status not in (401, 403):
             raise
@@ -213,7 +213,7 @@ async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, li
     """Return the listed mails by address, or None when the key may not list."""
     budget = PatientBudget(world.mail_budget)
     try:
-        mails = await patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
+        mails = await retry_patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
     except Failure as failure:
         if failure.status not in (401, 403):
             raise
@@ -269,7 +269,7 @@ async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, 
         return
     texter, budget = world.texter, PatientBudget(world.text_budget)
     try:
-        listed = await patiently(lambda: texter.list_accepted(store_ms - CLOCKS_APART_MS, budget=budget))
+        listed = await retry_patiently(lambda: texter.list_accepted(store_ms - CLOCKS_APART_MS, budget=budget))
     except Failure as failure:
         if failure.status not in (401, 403) and not isinstance(failure, Permanent):
             raise

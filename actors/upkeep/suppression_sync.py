@@ -140,7 +140,7 @@ async def read_when_due(world: World, of: SuppressionList) -> int:
     async for page in _back_to(of.pages(), 0 if is_whole else changes_ms - OVERLAP_MS):
         new += await world.ledger.suppressions.suppress_listed(page, now_ms=now_ms)
     done: dict[Any, Any] = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
-    await world.ledger.store.patiently(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))
+    await world.ledger.store.call(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))
     log.info("suppression_list_read", what="all" if is_whole else "changes", rows=new)
     return new
 

@@ -26,7 +26,7 @@ from common.domain.follow_ups import FollowUpRules, follow_up_rules
 from common.domain.ids import Step, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
 from common.domain.windows import Window, zone_named
-from common.normalization.locale import named, negotiated
+from common.normalization.locale import language_or_default, matching_language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +169,11 @@ class Campaign:
 
     def language_of(self, locale: object) -> str:
         """Return the language for a contact's mails, from the locale of their signup or booking."""
-        return negotiated(locale, self.languages)
+        return language_or_default(locale, self.languages)
 
-    def language_named(self, locale: object) -> str | None:
+    def matching_language(self, locale: object) -> str | None:
         """Return the campaign's language for a locale; None when the campaign does not have it."""
-        return named(locale, self.languages)
+        return matching_language(locale, self.languages)
 
     def terms(self, pace: Pace) -> CampaignTerms:
         """Return the facts about the campaign that the ledger needs. Raises as `cadence`."""
@@ -181,7 +181,7 @@ class Campaign:
             key=self.key,
             cadence=self.cadence(pace),
             segment_of=self.segment_of,
-            language_named=self.language_named,
+            matching_language=self.matching_language,
             priority=self.compiled.priority,
             excludes=self.compiled.excludes,
             is_open=self.is_open,
@@ -191,7 +191,7 @@ class Campaign:
         )
 
     @property
-    def in_notion(self) -> CampaignColumns:
+    def notion_columns(self) -> CampaignColumns:
         return CampaignColumns(
             name=self.name,
             status=self.compiled.status_column,

@@ -25,22 +25,22 @@ class Campaigns(dict[str, Campaign]):
             raise CampaignError(f"the campaign {key} is not played here; add it to CAMPAIGNS")
         return self[key]
 
-    def of(self, key: str | None) -> Campaign:
+    def get_or_default(self, key: str | None) -> Campaign:
         """Return the campaign with this key, or the first campaign when that one is not played here."""
-        return self.get(key or "", self.home)
+        return self.get(key or "", self.default)
 
     def replace(self, campaign: Campaign) -> None:
         """Use this version of the campaign from now on."""
         self[self.played(campaign.key).key] = campaign
 
     @property
-    def home(self) -> Campaign:
+    def default(self) -> Campaign:
         """The first campaign; it also serves bookings and contacts that belong to no campaign."""
         return next(iter(self.values()))
 
     @property
-    def in_notion(self) -> Mapping[str, CampaignColumns]:
-        return {key: campaign.in_notion for key, campaign in self.items()}
+    def notion_columns(self) -> Mapping[str, CampaignColumns]:
+        return {key: campaign.notion_columns for key, campaign in self.items()}
 
     def windows_ignored(self, pace: Pace) -> list[str]:
         """The campaigns whose sending windows do not apply, because TESTING_MODE is on."""

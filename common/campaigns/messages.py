@@ -159,7 +159,7 @@ class Messages:
         frame = translation.frame(subject, preheader, translation.identity(identity), unsubscribe_url)
         frame.update(about)
         strings = translation.strings
-        parts = self._renderer.parts(
+        parts = self._renderer.render(
             Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
         )
         return Rendered(subject, parts.html, parts.text)

@@ -58,13 +58,13 @@ class Renderer:
         """Return a renderer that renders every mail from scratch, for checks and comparisons."""
         return Renderer(replace(self.layout, takes_placeholders=False))
 
-    def parts(self, mail: Mail) -> Parts:
+    def render(self, mail: Mail) -> Parts:
         """Render both parts. Raises CampaignError."""
-        parts = self._from_skeleton(mail) or self.from_the_beginning(mail)
+        parts = self._from_skeleton(mail) or self.render_from_scratch(mail)
         self.layout.check_size(parts.html)
         return parts
 
-    def from_the_beginning(self, mail: Mail) -> Parts:
+    def render_from_scratch(self, mail: Mail) -> Parts:
         """Render both parts without a skeleton. Raises CampaignError."""
         tokens = parsed(mail.body.markdown_for(mail.values))
         html = self.layout.html(self.layout.mjml(blocks(tokens), mail.rows, mail.frame))
@@ -97,7 +97,7 @@ class Renderer:
 
     def _compare(self, key: tuple[str, str], mail: Mail, body: BodySkeleton, values: Sequence[str]) -> Parts:
         """Render from scratch. Cache the skeleton if it gives the same mail, otherwise cache that there is none."""
-        parts = self.from_the_beginning(mail)
+        parts = self.render_from_scratch(mail)
         html = self._skeleton(key[1])
         if html is None or html.takes(values):
             same = html and parts == Parts(html.filled(values), self.layout.text(body.text.filled(values), mail.frame))

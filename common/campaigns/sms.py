@@ -17,7 +17,7 @@ from jinja2 import Template
 from common.campaigns.body import Values, compile_template, filled
 from common.campaigns.compiled import SmsPolicy
 from common.campaigns.templates import Templates
-from common.domain.text import plain_text, size_of
+from common.domain.sms import plain_text, size_of
 
 
 @dataclass(frozen=True, slots=True)

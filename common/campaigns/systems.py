@@ -13,7 +13,7 @@ from pydantic import ConfigDict, with_config
 from common.campaigns.errors import CampaignError
 from common.campaigns.files import read_toml
 from common.campaigns.wording import clean
-from common.normalization.text import unusable
+from common.normalization.text import reason_unusable
 
 _OTHER = "other"
 
@@ -77,7 +77,7 @@ class SystemBook:
         known = self._known.get(_plain(name)) or self._known.get(_plain(_head(name)))
         if known:
             return _known_system(known)
-        return None if unusable(name) else _other_system(self._other, name)
+        return None if reason_unusable(name) else _other_system(self._other, name)
 
 
 def _known_system(advice: Advice) -> System:

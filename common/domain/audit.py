@@ -30,7 +30,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
-from common.domain.text import AcceptedText
+from common.domain.sms import AcceptedSms
 
 APART_MS = 120_000
 """How far two times of the same mail may differ: Notion may truncate times to the minute, and clocks differ."""
@@ -56,7 +56,7 @@ class Audited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class NotionRow:
     """A row in Notion. `steps`: the steps that it shows as sent. `columns`: the steps for which it has a column."""
 
     page_id: str
@@ -74,13 +74,13 @@ class Subjects(ReminderSubjects, Protocol):
 def compare(
     people: Sequence[Audited],
     mails: Mapping[str, Sequence[AcceptedMail]],
-    rows: Sequence[Shown],
+    rows: Sequence[NotionRow],
     subjects: Subjects,
     terms: Terms,
     *,
     reminders: Sequence[AuditedReminder] = (),
     unread: Sequence[UnreadCall] = (),
-    texts: Sequence[AcceptedText] | None = (),
+    texts: Sequence[AcceptedSms] | None = (),
 ) -> set[Finding]:
     """
     Return all disagreements of the three sources.
@@ -88,7 +88,7 @@ def compare(
     `mails`: the provider's mails by address, oldest first. `texts`: all SMS that the provider lists; None when it could
     not be queried, and then SMS that the ledger says were accepted are trusted.
     """
-    shown: dict[str, list[Shown]] = {}
+    shown: dict[str, list[NotionRow]] = {}
     for row in rows:
         shown.setdefault(row.email, []).append(row)
     calls = audit_bookings.by_person(reminders)
@@ -184,7 +184,7 @@ def _mail_of_step(
     return nearest or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
 
 
-def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Finding]:
+def _of_rows(one: Audited, rows: Sequence[NotionRow], terms: Terms) -> Iterator[Finding]:
     enrollment = one.enrollment
     is_mirrored = enrollment.revision == enrollment.mirrored_revision
     if len(rows) > 1:
@@ -203,7 +203,7 @@ def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Find
             yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
 
 
-def _of_unknown_rows(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
+def _of_unknown_rows(shown: Mapping[str, Sequence[NotionRow]]) -> Iterator[Finding]:
     for email, rows in shown.items():
         for row in rows:
             if email or row.steps:

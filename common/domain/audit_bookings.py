@@ -13,7 +13,7 @@ from common.domain.ids import DeliveryId, Step, step_order
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
-from common.domain.text import AcceptedText
+from common.domain.sms import AcceptedSms
 
 HEALED_MS = 600_000
 """The sweeper reschedules a lost delivery within a minute; one that is still missing after this time stays lost."""
@@ -182,7 +182,7 @@ def of_mails(
         accounted.add(reminder.id)
 
 
-def of_texts(texts: Sequence[AcceptedText], reminders: Sequence[AuditedReminder]) -> Iterator[Finding]:
+def of_texts(texts: Sequence[AcceptedSms], reminders: Sequence[AuditedReminder]) -> Iterator[Finding]:
     """Yield SMS without a record whose number and text equal those of a recorded one. Other SMS are ignored."""
     whose = {one.sent_as: one for one in reminders if one.sent_as is not None}
     ours = {(text.to, text.body): whose[text.id] for text in texts if text.id in whose}

@@ -28,7 +28,7 @@ class CampaignTerms:
     """
     One campaign at the pace of this process.
 
-    `segment_of`: returns the segment for an assessment. `language_named`: returns the campaign's language for a
+    `segment_of`: returns the segment for an assessment. `matching_language`: returns the campaign's language for a
     locale, or None when the campaign lacks it. `priority`: when mails of two campaigns are due, the campaign with the
     lower number sends first. `excludes`: keys of campaigns whose contacts cannot enrol in this one. `is_open`: returns
     whether contacts may enrol at a time (ms). `window`: the hours in which steps may be sent, None for any hour.
@@ -40,7 +40,7 @@ class CampaignTerms:
     key: str
     cadence: Cadence
     segment_of: Callable[[Assessment], str] = field(default=lambda assessment: assessment.segment)
-    language_named: Callable[[str | None], str | None] = field(default=_no_language)
+    matching_language: Callable[[str | None], str | None] = field(default=_no_language)
     priority: int = 0
     excludes: tuple[str, ...] = ()
     is_open: Callable[[int], bool] = field(default=_always_open)

@@ -30,7 +30,7 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
+class LateMail:
     """
     One mail that is sent later than it was due.
 
@@ -44,7 +44,7 @@ class Departure:
     at_ms: int
 
 
-def departures(backlogs: Iterable[Backlog], *, now_ms: int, per_second: float) -> Iterator[Departure]:
+def late_mails(backlogs: Iterable[Backlog], *, now_ms: int, per_second: float) -> Iterator[LateMail]:
     """
     Yield the late mails in the order in which they are sent, for each contact until their mails are on time again.
 
@@ -59,7 +59,7 @@ def departures(backlogs: Iterable[Backlog], *, now_ms: int, per_second: float) -
         may_ms, due_ms, number, index, backlog = heapq.heappop(heap)
         at_ms = round(max(free_ms, may_ms))
         free_ms = max(free_ms, may_ms) + slot_ms
-        yield Departure(who=backlog.who, name=backlog.mails[index][0], due_ms=due_ms, may_ms=may_ms, at_ms=at_ms)
+        yield LateMail(who=backlog.who, name=backlog.mails[index][0], due_ms=due_ms, may_ms=may_ms, at_ms=at_ms)
         following = _next(backlog, number, index + 1, at_ms, now_ms)
         if following is not None:
             heapq.heappush(heap, following)

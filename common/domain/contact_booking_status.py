@@ -9,7 +9,7 @@ from typing import Literal
 from common.domain.enrollment import Enrollment
 from common.domain.handovers import TOGETHER_MS
 from common.domain.ids import EnrollmentId
-from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, UNMARKED, BookingStanding
+from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, UNMARKED, NotionBookingStatus
 from common.domain.series import Booking, BookingState
 
 Nurture = Literal["leave", "hold", "release", "stop"]
@@ -76,10 +76,10 @@ Person = Enrollment | UnenrolledContact
 """A contact in Notion: enrolled, or known only from a booked call."""
 
 
-def in_short(booking: Booking) -> BookingSummary:
+def summarize(booking: Booking) -> BookingSummary:
     """Return the booking's short form. A meeting whose end is unknown counts as one hour long."""
     start_ms = booking.start_ms or 0
-    is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.asked_anew
+    is_off = booking.state in (BookingState.CANCELLED, BookingState.REJECTED) and not booking.reschedule_requested
     return BookingSummary(
         booking.state,
         start_ms,
@@ -88,7 +88,7 @@ def in_short(booking: Booking) -> BookingSummary:
     )
 
 
-def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStanding | None:
+def notion_booking_status(calls: Sequence[BookingSummary], *, now_ms: int) -> NotionBookingStatus | None:
     """
     Return the status that Notion shows for a contact's calls; None when there never was a call.
 
@@ -99,9 +99,9 @@ def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStand
     ahead = [call for call in calls if call.state is BookingState.BOOKED and call.is_ahead(now_ms)]
     held = [call for call in calls if call.state in _SHOWN]
     if not held:
-        return BookingStanding(status=NOT_BOOKED)
+        return NotionBookingStatus(status=NOT_BOOKED)
     shown = min(ahead, key=_start) if ahead else max(held, key=_start)
-    return BookingStanding(status=_SHOWN[shown.state], meeting_ms=shown.start_ms)
+    return NotionBookingStatus(status=_SHOWN[shown.state], meeting_ms=shown.start_ms)
 
 
 def nurture_after(
@@ -126,7 +126,7 @@ def nurture_after(
         return "leave"
     if policy == "stop":
         return "stop" if booking is not None and booking.state in _SHOWN else "leave"
-    current = in_short(booking) if booking is not None else None
+    current = summarize(booking) if booking is not None else None
     calls = [*others, *([current] if current else [])]
     if any(call.pauses(now_ms) for call in calls):
         return "hold"

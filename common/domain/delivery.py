@@ -39,7 +39,7 @@ class Channel(StrEnum):
         return KEY_REMEMBERED_MS if self is Channel.EMAIL else 0
 
     @property
-    def has_keys(self) -> bool:
+    def has_idempotency_keys(self) -> bool:
         """
         Whether the provider has idempotency keys. If not, a message whose outcome is unknown is looked up in the
         provider's list.

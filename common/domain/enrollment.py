@@ -45,7 +45,7 @@ class ExitReason(StrEnum):
         return self not in (ExitReason.STOPPED, ExitReason.LEFT)
 
     @property
-    def is_persons_word(self) -> bool:
+    def ends_all_channels(self) -> bool:
         """
         Whether a person wants no more messages, on any channel. The other suppressing reasons only say that the
         mailbox cannot be used.

@@ -9,7 +9,7 @@ from typing import Final
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
-from common.domain.contact_booking_status import in_short
+from common.domain.contact_booking_status import summarize
 from common.domain.delivery import Channel, Trigger
 from common.domain.ids import DeliveryId, follow_up_delivery_id
 from common.domain.reminders import PASSED, PHONE_ONLY, is_phone_only
@@ -60,13 +60,13 @@ class FollowUp:
     """
     One follow-up of a call. `name`: `no_show/missed`, or `no_show/missed.sms`.
 
-    `because`: why it is skipped; None when it will be sent.
+    `skip_reason`: why it is skipped; None when it will be sent.
     """
 
     id: DeliveryId
     name: str
     due_ms: int
-    because: str | None
+    skip_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class _Occurrence:
     A reported trigger.
 
     `from_ms`: when it happened, by the reporter's clock. `received_ms`: when the report arrived here; the follow-up
-    counts from it. Neither is before the call. `because`: why no follow-up is sent, None when one is.
+    counts from it. Neither is before the call. `skip_reason`: why no follow-up is sent, None when one is.
     """
 
     from_ms: int
     received_ms: int
-    because: str | None = None
+    skip_reason: str | None = None
 
 
 def follow_ups_of(
@@ -106,7 +106,9 @@ def follow_ups_of(
                 id=follow_up_delivery_id(booking.id, on=on, name=name),
                 name=f"{on}/{name}",
                 due_ms=due_ms,
-                because=_because(booking, occurrence, is_past=is_past, is_mail=not name.endswith(Channel.SMS.suffix)),
+                skip_reason=_skip_reason(
+                    booking, occurrence, is_past=is_past, is_mail=not name.endswith(Channel.SMS.suffix)
+                ),
             )
         )
     return found
@@ -139,12 +141,12 @@ def _end_ms(booking: Booking) -> int | None:
     unknown: then no mark can name them, and no follow-up can be sent.
     """
     is_open = booking.state is BookingState.BOOKED and booking.start_ms is not None and booking.email is not None
-    return in_short(booking).end_ms if is_open else None
+    return summarize(booking).end_ms if is_open else None
 
 
-def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool, is_mail: bool) -> str | None:
-    if occurrence.because is not None:
-        return occurrence.because
+def _skip_reason(booking: Booking, occurrence: _Occurrence, *, is_past: bool, is_mail: bool) -> str | None:
+    if occurrence.skip_reason is not None:
+        return occurrence.skip_reason
     if is_mail and is_phone_only(booking):
         return PHONE_ONLY
     return PASSED if is_past else None
@@ -164,7 +166,7 @@ def _no_show(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | 
     if booking.state is BookingState.NO_SHOW:
         return occurrence
     is_standing = booking.state in (BookingState.BOOKED, BookingState.COMPLETED)
-    return replace(occurrence, because=TAKEN_BACK if is_standing else str(booking.state))
+    return replace(occurrence, skip_reason=TAKEN_BACK if is_standing else str(booking.state))
 
 
 def _completed(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
@@ -176,8 +178,8 @@ def _completed(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
     end_ms = booking.end_ms or received_ms
     occurrence = _Occurrence(end_ms, max(end_ms, received_ms))
     if booking.state is not BookingState.COMPLETED:
-        return replace(occurrence, because=str(booking.state))
-    return replace(occurrence, because=ABSENT) if _is_somebody_absent(booking, events) else occurrence
+        return replace(occurrence, skip_reason=str(booking.state))
+    return replace(occurrence, skip_reason=ABSENT) if _is_somebody_absent(booking, events) else occurrence
 
 
 def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
@@ -186,7 +188,9 @@ def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
         return None
     newest = max(cancelled, key=lambda event: event.event_ms)
     occurrence = _Occurrence(newest.event_ms, newest.received_ms)
-    return occurrence if booking.state is BookingState.CANCELLED else replace(occurrence, because=str(booking.state))
+    return (
+        occurrence if booking.state is BookingState.CANCELLED else replace(occurrence, skip_reason=str(booking.state))
+    )
 
 
 _OCCURRENCES: Mapping[Trigger, Callable[[Booking, Sequence[BookingEvent]], _Occurrence | None]] = {

@@ -55,7 +55,7 @@ PeopleCounts = Counter[Group]
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class UnindexedCriteria:
     """
     Criteria that can change for many contacts at once, so the index does not hold them.
 
@@ -188,8 +188,8 @@ class PeopleIndex:
         self._forget_changed(person, None)
         del self._people[id], self._texts[id]
 
-    def find(self, wanted: PeopleFilter, marked: Marked, sort: Sort) -> Found:
-        parts = sorted(self._parts(wanted, marked), key=len)
+    def find(self, wanted: PeopleFilter, unindexed: UnindexedCriteria, sort: Sort) -> Found:
+        parts = sorted(self._parts(wanted, unindexed), key=len)
         found = parts[0].intersection(*parts[1:]) if parts else None
         for word in folded(wanted.words).split():
             beginning = f" {word}"
@@ -221,7 +221,7 @@ class PeopleIndex:
         if self._planned is not None:
             self._planned.remove(before)
 
-    def _parts(self, wanted: PeopleFilter, marked: Marked) -> Iterator[set[str]]:
+    def _parts(self, wanted: PeopleFilter, unindexed: UnindexedCriteria) -> Iterator[set[str]]:
         """Yield, for each criterion of the filter except the words, the ids of the contacts that meet it."""
         for name in _EQUAL:
             if value := getattr(wanted, name):
@@ -230,11 +230,11 @@ class PeopleIndex:
             if value is not None:
                 yield self._with.get((name, value), set())
         if wanted.is_paused:
-            yield {id for id in marked.paused if id in self._people}
+            yield {id for id in unindexed.paused if id in self._people}
         if wanted.has_dead_letter:
-            yield {id for owner in marked.dead for id in self.with_calls_of(owner) if id in self._people}
+            yield {id for owner in unindexed.dead for id in self.with_calls_of(owner) if id in self._people}
         if wanted.is_suppressed:
-            yield {id for one in marked.suppressed for id in self._of_hash.get(one, ())}
+            yield {id for one in unindexed.suppressed for id in self._of_hash.get(one, ())}
         if wanted.from_ms is not None or wanted.until_ms is not None:
             yield {one.id for one in self.between("oldest", wanted.from_ms, wanted.until_ms)}
         if wanted.due_from_ms is not None or wanted.due_until_ms is not None:

@@ -58,12 +58,12 @@ class PlannedMails:
         return found
 
 
-def without(all_of_them: Before, some: Before) -> Before:
-    """Subtract the counts in `some` from those in `all_of_them`."""
+def subtract(total: Before, some: Before) -> Before:
+    """Subtract the counts in `some` from those in `total`."""
     none: Counter[int] = Counter()
     return {
         key: Counter({mark: number - some.get(key, none)[mark] for mark, number in counts.items()})
-        for key, counts in all_of_them.items()
+        for key, counts in total.items()
     }
 
 

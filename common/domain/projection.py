@@ -95,7 +95,7 @@ class CampaignColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookingStanding:
+class NotionBookingStatus:
     """
     The status of a contact's call: an option of `Booking Status`, and the start of the call (ms), if any.
 
@@ -155,7 +155,7 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
 
 
 def contact_row(
-    enrollment: Enrollment, columns: CampaignColumns, *, title: str, booking: BookingStanding | None = None
+    enrollment: Enrollment, columns: CampaignColumns, *, title: str, booking: NotionBookingStatus | None = None
 ) -> Row:
     """
     Return the row of the BusinessX Canada database, which all campaigns of a contact share. Without a known booking,
@@ -173,12 +173,14 @@ def contact_row(
     return Row(title=title, values=values | _calls(booking))
 
 
-def caller_row(email: str, columns: CampaignColumns, *, title: str, booking: BookingStanding | None) -> Row:
+def unenrolled_contact_row(
+    email: str, columns: CampaignColumns, *, title: str, booking: NotionBookingStatus | None
+) -> Row:
     """Return the BusinessX Canada row of a contact who booked a call and has no assessment to show."""
-    standing = booking or BookingStanding(status=NOT_BOOKED)
-    values: dict[str, Value] = {"email": email, columns.status: standing.campaign_status}
+    status = booking or NotionBookingStatus(status=NOT_BOOKED)
+    values: dict[str, Value] = {"email": email, columns.status: status.campaign_status}
     # An existing title may contain more than a name.
-    return Row(title=title, values=values | _calls(standing), keeps_title=True)
+    return Row(title=title, values=values | _calls(status), keeps_title=True)
 
 
 def consent_line(consent: Consent) -> str:
@@ -188,7 +190,7 @@ def consent_line(consent: Consent) -> str:
     return " | ".join(part or "-" for part in (at, source, consent.text))
 
 
-def _calls(booking: BookingStanding) -> dict[str, Value]:
+def _calls(booking: NotionBookingStatus) -> dict[str, Value]:
     values: dict[str, Value] = {
         "Booking Status": booking.status,
         "Diagnostic Call Date": None if booking.meeting_ms is None else _instant(booking.meeting_ms),

@@ -53,14 +53,15 @@ class ReminderRules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
     """
-    One reminder of one start. `name`: `24h`, by SMS `24h.sms`. `because`: why it is skipped; None when it will be sent.
+    One reminder of one start. `name`: `24h`, by SMS `24h.sms`. `skip_reason`: why it is skipped; None when it will be
+    sent.
     """
 
     id: DeliveryId
     start_ms: int
     name: str
     due_ms: int
-    because: str | None
+    skip_reason: str | None
 
 
 def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
@@ -85,15 +86,15 @@ def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator
     }
     for name, before_ms in rules.before_ms:
         due_ms = due[before_ms]
-        because = _because(booking, rules, start_ms, due_ms)
-        if because is None and any(nearer < before_ms and due[nearer] == due_ms for nearer in due):
-            because = SAME_TIME
+        skip_reason = _skip_reason(booking, rules, start_ms, due_ms)
+        if skip_reason is None and any(nearer < before_ms and due[nearer] == due_ms for nearer in due):
+            skip_reason = SAME_TIME
         yield Reminder(
             id=reminder_delivery_id(booking.id, start_ms=start_ms, name=name),
             start_ms=start_ms,
             name=name,
             due_ms=due_ms,
-            because=because,
+            skip_reason=skip_reason,
         )
 
 
@@ -103,16 +104,16 @@ def _sms_of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iter
     for name, before_ms in rules.sms_before_ms:
         wanted_ms = start_ms - before_ms
         due_ms = rules.sms_window.last_open_ms(wanted_ms, zone) if rules.sms_window else wanted_ms
-        because = _because(booking, rules, start_ms, due_ms, is_mail=False)
-        if because == PASSED and wanted_ms >= booking.received_ms:
-            because = QUIET_HOURS
+        skip_reason = _skip_reason(booking, rules, start_ms, due_ms, is_mail=False)
+        if skip_reason == PASSED and wanted_ms >= booking.received_ms:
+            skip_reason = QUIET_HOURS
         called = f"{name}{Channel.SMS.suffix}"
         yield Reminder(
             id=reminder_delivery_id(booking.id, start_ms=start_ms, name=called),
             start_ms=start_ms,
             name=called,
             due_ms=due_ms,
-            because=because,
+            skip_reason=skip_reason,
         )
 
 
@@ -131,7 +132,9 @@ def _due_ms(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, 
     return later_ms if later_ms < start_ms else earlier_ms
 
 
-def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_mail: bool = True) -> str | None:
+def _skip_reason(
+    booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_mail: bool = True
+) -> str | None:
     if start_ms != booking.start_ms:
         return BookingState.MOVED
     if booking.state is not BookingState.BOOKED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 KEY_REMEMBERED_MS = 23 * 3_600_000
 """Resend forgets idempotency keys after 24 h. From an hour before, an attempt of unknown outcome is never repeated."""
 
-ASK_WITHIN_MS = KEY_REMEMBERED_MS - 3_600_000
+UNKNOWN_OUTCOME_WAIT_MAX_MS = KEY_REMEMBERED_MS - 3_600_000
 """A mail that may have been accepted waits no longer than this, so that a repetition under its key is still safe."""
 
 

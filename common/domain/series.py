@@ -42,12 +42,12 @@ class Booking:
     The booking of one guest, computed from its series. None: unknown.
 
     `id`: the guest's id. `starts_ms`: all starts it ever had, including `start_ms`. `received_ms`: arrival of the event
-    that decides the state; reminders and minimum notice count from it. `asked_anew`: the host cancelled and asks for
-    another time. `sms_number`: the number given for reminders by SMS. `was_reassigned`: the same call under another
-    host; its notice is not checked again. `ical_uid`: the call's id in calendars, the same for all bookings of its
-    chain. `sequence`: its count of changes in calendars; it rises with each change. `reschedule_url`, `cancel_url`: the
-    Cal.com pages on which the guest can change it. `chain`: the guest ids of all bookings that were moved from one to
-    the next, including this one.
+    that decides the state; reminders and minimum notice count from it. `reschedule_requested`: the host cancelled and
+    asks for another time. `sms_number`: the number given for reminders by SMS. `was_reassigned`: the same call under
+    another host; its notice is not checked again. `ical_uid`: the call's id in calendars, the same for all bookings of
+    its chain. `sequence`: its count of changes in calendars; it rises with each change. `reschedule_url`, `cancel_url`:
+    the Cal.com pages on which the guest can change it. `chain`: the guest ids of all bookings that were moved from one
+    to the next, including this one.
     """
 
     id: GuestId
@@ -66,7 +66,7 @@ class Booking:
     organizer: str | None = None
     locale: str | None = None
     sms_number: str | None = None
-    asked_anew: bool = False
+    reschedule_requested: bool = False
     was_reassigned: bool = False
     ical_uid: str | None = None
     sequence: int = 0
@@ -261,7 +261,7 @@ def _booking(
         join_url=join_url,
         place=place,
         organizer=_first(event.organizer for event in details),
-        asked_anew=decided.request_reschedule,
+        reschedule_requested=decided.request_reschedule,
         was_reassigned=decided.kind is BookingKind.REASSIGNED,
         reschedule_url=_first(event.reschedule_url for event in by_age),
         cancel_url=_first(event.cancel_url for event in by_age),

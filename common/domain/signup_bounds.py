@@ -13,7 +13,7 @@ class Bound(StrEnum):
     SOURCE = "source"
 
 
-BEYOND = {
+LIMIT_TEXTS = {
     Bound.HOUR: "beyond SIGNUPS_PER_HOUR",
     Bound.SOURCE: "beyond SIGNUPS_PER_SOURCE_PER_HOUR of one visitor",
 }

@@ -20,7 +20,7 @@ EMPTIED: Final = "emptied"
 COPIED: Final = "copied"
 UNSETTLED: Final = "unsettled"
 """Reasons of holds on all sending. `unsettled`: the store was restored, and it is unknown who has left since."""
-ASKING: Final = (EMPTIED, UNSETTLED)
+ENDED_BY_OPERATOR: Final = (EMPTIED, UNSETTLED)
 """The holds that an operator may end."""
 
 
@@ -71,14 +71,14 @@ class Lineage(StrEnum):
     EMPTIED = "emptied"
 
 
-def knows(store: Generation | None, memory: Memory) -> bool:
+def includes(store: Generation | None, memory: Memory) -> bool:
     """Whether the store contains everything that this witness recorded."""
     if store is None:
         return False
-    return succeeds(store, Generation(id=memory.generation, mark=memory.mark, at_ms=memory.at_ms))
+    return descends_from(store, Generation(id=memory.generation, mark=memory.mark, at_ms=memory.at_ms))
 
 
-def succeeds(store: Generation, before: Generation) -> bool:
+def descends_from(store: Generation, before: Generation) -> bool:
     """Whether `store` is a later mark of the same generation as `before`, or has it among its ancestors."""
     return before.id in store.ancestors or (before.id == store.id and before.mark <= store.mark)
 
@@ -90,7 +90,7 @@ def lineage_of(store: Generation | None, memories: Sequence[Memory], *, people: 
     Without any witness a restored store cannot be recognized, so mail is sent. A store that has contacts and no
     generation was restored from a time before generations existed.
     """
-    if all(knows(store, memory) for memory in memories):
+    if all(includes(store, memory) for memory in memories):
         return Lineage.FIRST if store is None else Lineage.SAME
     if store is not None or people:
         return Lineage.RESTORED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
-from common.domain.signup_bounds import BEYOND
+from common.domain.signup_bounds import LIMIT_TEXTS
 from common.formatting import count
 from common.health.finding import Finding, Level
 from common.ledger.reads.store_stats import StoreStats
@@ -61,7 +61,7 @@ def check_content(stats: StoreStats) -> Finding:
 def check_held_signups(stats: StoreStats) -> Finding:
     if not stats.held_signups:
         return Finding("signups", Level.OK, "none is held")
-    held = " and ".join(f"{number:,} {BEYOND[bound]}" for bound, number in stats.held_signups.items())
+    held = " and ".join(f"{number:,} {LIMIT_TEXTS[bound]}" for bound, number in stats.held_signups.items())
     verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
     sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
     cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."

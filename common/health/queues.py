@@ -42,8 +42,8 @@ def check_pause(stats: StoreStats) -> Finding:
         cure = "The console's page Schedule shows what happens to what is overdue, and resumes."
         cure += f" In a terminal {shows} it; without --plan it goes ahead."
         return Finding("pause", Level.NEEDS_PERSON, " and ".join(f"{who} is paused" for who in paused), cure)
-    if stats.paused_people:
-        return Finding("pause", Level.OK, f"{count(stats.paused_people, 'person', 'people')} paused by name")
+    if stats.paused_contacts:
+        return Finding("pause", Level.OK, f"{count(stats.paused_contacts, 'person', 'people')} paused by name")
     return Finding("pause", Level.OK, "not paused")
 
 

@@ -86,7 +86,7 @@ def _start_of(field: str) -> str:
     return field[1:].partition("/")[0] if field.startswith("/") else ""
 
 
-def short(call: BookingSummary) -> str:
+def call_text(call: BookingSummary) -> str:
     """Return a call in the form in which its contact's HASH stores it."""
     return f"{call.start_ms} {call.end_ms} {call.state}"
 
@@ -100,7 +100,7 @@ def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
     }
 
 
-def read_caller(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
+def read_unenrolled_contact(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
     """Return the contact in a contact's HASH. Raises KeyError or ValueError if the scripts did not write it."""
     return UnenrolledContact(
         id=EnrollmentId(contact),

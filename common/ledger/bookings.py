@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, in_short
+from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, summarize
 from common.domain.delivery import Record, Trigger, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FOLLOW_UPS_AWAY, SENT_BEFORE, FollowUp
@@ -21,13 +21,13 @@ from common.ledger import keys
 from common.ledger.booking_codec import (
     OPTIONAL_FIELDS,
     booking_fields,
+    call_text,
     read_booking,
-    read_caller,
     read_calls,
-    short,
+    read_unenrolled_contact,
 )
 from common.ledger.codec import read_enrollment, read_records
-from common.ledger.mailboxes import Mailboxes, index_id
+from common.ledger.mailboxes import Mailboxes, traces_id
 from common.ledger.store import Store, flat, pairs
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
@@ -155,10 +155,10 @@ class Bookings:
                 "received_ms": event.received_ms,
                 "campaign": self._campaign,
                 "address_hashes": list(hashes),
-                "mailboxes": [*{index_id(address) for address in event.addresses}],
+                "mailboxes": [*{traces_id(address) for address in event.addresses}],
                 "spelled": {old: new for old, new in spelled.items() if old != new},
                 "links": _links(event),
-                "contact": self._mailboxes.ids(event.email) if event.email else None,
+                "contact": self._mailboxes.lookup_ids(event.email) if event.email else None,
                 "notes": [note.to_json() for note in notes if note.is_on_timeline and event.email] or None,
             },
             event.to_json(),
@@ -179,7 +179,7 @@ class Bookings:
             received_ms=first.received_ms,
         )
 
-    async def take(self, booking: BookingId, *, now_ms: int, count: int) -> list[BookingId]:
+    async def reserve(self, booking: BookingId, *, now_ms: int, count: int) -> list[BookingId]:
         """
         Return this booking and at most `count` others that wait for evaluation; reserve the others for a minute.
 
@@ -226,7 +226,7 @@ class Bookings:
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
         """Return a contact who booked a call, whether enrolled or not; None if nothing is stored about their calls."""
         fields = await self._store.read_hash(keys.contact(contact))
-        return read_caller(contact, fields) if fields else None
+        return read_unenrolled_contact(contact, fields) if fields else None
 
     async def calls(self, contact: EnrollmentId) -> AsyncIterator[ReportedCall]:
         """Yield all calls of one contact, in no particular order."""
@@ -288,11 +288,11 @@ class Bookings:
     def _written(
         self, booking: Booking, reminders: Sequence[Reminder], contacts: Mapping[str, EnrollmentId]
     ) -> dict[str, Any]:
-        call = in_short(booking)
+        call = summarize(booking)
         fields = booking_fields(booking)
         written: dict[str, Any] = {
             "id": booking.id,
-            "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
+            "left": call_text(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
             "reminders": [_reminder(reminder) for reminder in reminders],
             "is_unmarked": booking.state is BookingState.UNMARKED,
         }
@@ -302,7 +302,7 @@ class Bookings:
             contact = contacts[booking.email]
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
-            written |= {"contact": contact, "call": short(call), "person": flat(person)}
+            written |= {"contact": contact, "call": call_text(call), "person": flat(person)}
             if call.called_off_ms is not None:
                 written["called_off"] = str(call.called_off_ms)
         return written | {"fields": flat(fields)}
@@ -320,7 +320,7 @@ def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[
 
 def _reminder(reminder: Reminder) -> dict[str, Any]:
     written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
-    return written if reminder.because is None else written | {"reason": reminder.because}
+    return written if reminder.skip_reason is None else written | {"reason": reminder.skip_reason}
 
 
 def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
@@ -332,7 +332,7 @@ def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
         "other_triggers": [one for one in Trigger if one is not delivery.trigger],
         "chain": booking.chain,
     }
-    return written if follow_up.because is None else written | {"reason": follow_up.because}
+    return written if follow_up.skip_reason is None else written | {"reason": follow_up.skip_reason}
 
 
 def _links(event: BookingEvent) -> list[BookingId]:

@@ -193,18 +193,18 @@ class Settled:
     """
     A result was recorded.
 
-    `troubled_since_ms`: since when everything had waited for the provider, if this success closed its circuit; else
+    `circuit_open_since_ms`: since when everything had waited for the provider, if this success closed its circuit; else
     None. `is_reported`: the delivery was recorded as accepted instead of the given outcome, because a webhook reported
     it while the worker was processing it.
     """
 
-    troubled_since_ms: int | None
+    circuit_open_since_ms: int | None
     is_reported: bool = False
 
 
 def read_settled(answer: int) -> Settled | None:
     """
-    Read a script's answer: 0 (another worker will settle it: None), 1, -1 (`is_reported`), or `troubled_since_ms`.
+    Read a script's answer: 0 (another worker will settle it: None), 1, -1 (`is_reported`), or `circuit_open_since_ms`.
     """
     return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from common.domain.delivery import Channel
-from common.domain.retry import ASK_WITHIN_MS
+from common.domain.retry import UNKNOWN_OUTCOME_WAIT_MAX_MS
 from common.queue.lua_broker import CRASHES_MAX, HEARTBEAT_TIMEOUT_MS
 
 LEASE_MS: Final = 60_000
@@ -38,7 +38,7 @@ LIMITS: Final[Mapping[str, int | str]] = {
     "lease_ms": LEASE_MS,
     "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
     "crashes_max": CRASHES_MAX,
-    "ask_within_ms": ASK_WITHIN_MS,
+    "ask_within_ms": UNKNOWN_OUTCOME_WAIT_MAX_MS,
     "pause_wait_ms": PAUSE_WAIT_MS,
     "people_changes_max": PEOPLE_CHANGES_MAX,
     "removed": REMOVED,

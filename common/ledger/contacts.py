@@ -13,7 +13,7 @@ from common.ledger import codec, keys
 from common.ledger.booking_codec import read_calls
 from common.ledger.console_jobs import JobKind, new_job_id, request_of
 from common.ledger.constants import QUEUES
-from common.ledger.mailboxes import Mailboxes, index_id
+from common.ledger.mailboxes import Mailboxes, traces_id
 from common.ledger.store import Store, texts
 from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
@@ -87,10 +87,10 @@ class Contacts:
         self._store, self._mailboxes = store, mailboxes
         self._unread = UnreadBookings(store)
 
-    async def traces(self, address: str) -> Traces:
+    async def find_traces(self, address: str) -> Traces:
         """Find everything stored about the contact with this address, in every campaign. Changes nothing."""
         found = Traces(address, await self._mailboxes.all_ids(address), [address])
-        noted = texts(sorted(await self._store.client.smembers(keys.traces(index_id(address)))))
+        noted = texts(sorted(await self._store.client.smembers(keys.traces(traces_id(address)))))
         calls = [one for one in noted if not is_enrollment_id(one)]
         for owner in dict.fromkeys([*found.owners, *filter(is_enrollment_id, noted)]):
             await self._note_enrollment(found, EnrollmentId(owner))
@@ -143,11 +143,11 @@ class Contacts:
         `job`: requested in the same script as the first erasure, so both happen or neither. If new spellings arrived in
         the meantime, a further job is requested for them.
         """
-        first, asked = await self.traces(address), job
+        first, asked = await self.find_traces(address), job
         traces = first
         for _ in range(FORGETS_MAX):
             await self.forget(traces, now_ms=now_ms, job=asked)
-            traces = await self.traces(address)
+            traces = await self.find_traces(address)
             if not traces.is_known:
                 break
             traces.spellings = [one for one in traces.spellings if one not in first.spellings]
@@ -168,7 +168,7 @@ class Contacts:
                 "seats": [(booking_of(seat), seat) for seat in traces.seats],
                 "events": traces.events,
                 "unread": traces.unread,
-                "mailbox": index_id(traces.address),
+                "mailbox": traces_id(traces.address),
                 "steps": _STEPS,
                 "queues": QUEUES,
                 "job": job.as_json(traces, now_ms) if job else None,

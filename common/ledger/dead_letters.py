@@ -10,7 +10,7 @@ from common.domain.delivery import Delivery, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id
 from common.ledger import keys
 from common.ledger.codec import read_records, shortened
-from common.ledger.deliveries import data, one_line
+from common.ledger.deliveries import delivery_fields, stored_reason
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, texts
 from common.observability.logs import get_logger
@@ -145,14 +145,14 @@ class DeadLetters:
     async def refuse_replay(self, delivery_id: DeliveryId, reason: str, *, dead_since_ms: int, now_ms: int) -> bool:
         """Record why it stays a dead letter, for the operator who requested the replay."""
         return await self._run(
-            "refuse_replay", delivery_id, now_ms, reason=one_line(reason), dead_since_ms=dead_since_ms
+            "refuse_replay", delivery_id, now_ms, reason=stored_reason(reason), dead_since_ms=dead_since_ms
         )
 
     async def _run(self, entry: str, delivery_id: DeliveryId, now_ms: int, **given: Any) -> bool:
         done = await self._store.run_json(
             f"dead_letters.{entry}",
             [keys.delivery(delivery_id), keys.DEAD],
-            data(delivery_of(delivery_id), now_ms) | given,
+            delivery_fields(delivery_of(delivery_id), now_ms) | given,
         )
         return bool(done)
 
@@ -173,7 +173,7 @@ class DeadLetters:
                 pipe.hmget(keys.delivery(id), [*fields])
             return texts(await pipe.execute())
 
-        answers = await self._store.patiently(ask) if dead_since else []
+        answers = await self._store.call(ask) if dead_since else []
         found = []
         for id, owned, values in zip(dead_since, answers[::2], answers[1::2], strict=True):
             given = dict(zip(fields, values, strict=True))

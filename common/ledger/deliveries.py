@@ -26,7 +26,7 @@ BOOKED_AGAIN = "booked again"
 _CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED)
 _LATER_CALLS = {str(state): True for state in BookingState if state not in _CALLED_OFF}
 
-_ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.is_persons_word}
+_ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.ends_all_channels}
 """Reasons of a suppressed mail address that also end the contact's SMS."""
 
 
@@ -143,7 +143,7 @@ class Deliveries:
         given = {
             "fence": claim.fence,
             "outcome": outcome,
-            "detail": shortened(one_line(detail)),
+            "detail": shortened(stored_reason(detail)),
             "due_ms": due_ms or 0,
             "outcome_unknown": outcome_unknown or None,
             "sent_ms": sent_ms,
@@ -195,7 +195,7 @@ class Deliveries:
         given = {
             "sent_ms": found and found.created_ms,
             "provider_id": found and shortened(found.id),
-            "detail": one_line(detail),
+            "detail": stored_reason(detail),
             "unknown_since_ms": unknown_since_ms,
             "following": _claim_terms(self._campaigns[campaign], delivery).get("following", []),
         }
@@ -219,7 +219,9 @@ class Deliveries:
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]
         touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
-        return await self._store.run_json(f"deliveries.{entry}", touched, data(delivery, now_ms) | given, *more)
+        return await self._store.run_json(
+            f"deliveries.{entry}", touched, delivery_fields(delivery, now_ms) | given, *more
+        )
 
 
 def _claim_terms(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
@@ -242,7 +244,7 @@ def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
     return [{"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)]
 
 
-def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
+def delivery_fields(delivery: Delivery, now_ms: int) -> dict[str, Any]:
     """Return the fields of a delivery that every script expects."""
     return {
         "owner": delivery.owner,
@@ -279,7 +281,7 @@ def _requires(delivery: Delivery) -> dict[str, Any] | None:
     return required
 
 
-def one_line(text: str) -> str:
+def stored_reason(text: str) -> str:
     """Return a reason as it is stored: on one line, with at most DETAIL_MAX characters."""
     return " ".join(text.split())[:DETAIL_MAX]
 

@@ -14,7 +14,7 @@ from common.domain.ids import EnrollmentId, Step, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.codec import shortened
-from common.ledger.mailboxes import Mailboxes, index_id
+from common.ledger.mailboxes import Mailboxes, traces_id
 from common.ledger.store import Store
 
 Became = Literal["restored", "merged", "known", "forgotten"]
@@ -61,7 +61,7 @@ class Enrollments:
                     seen.add(member)
                     yield EnrollmentId(member.decode())
 
-    async def erased(self, ids: Sequence[EnrollmentId]) -> set[EnrollmentId]:
+    async def find_erased(self, ids: Sequence[EnrollmentId]) -> set[EnrollmentId]:
         """Return those of which only the id is left, because they ended long ago."""
         found = await self._store.client.zmscore(keys.ENDED, [*ids]) if ids else []
         return {one for one, at_ms in zip(ids, found, strict=True) if at_ms == inf}
@@ -89,8 +89,8 @@ class Enrollments:
     async def is_suppressed(self, address_hash: str) -> bool:
         """Return whether the address behind this hash is suppressed. The hash may be from an earlier version's link."""
         client = self._store.client
-        kept = await self._store.patiently(lambda: client.hget(keys.ALIASES, address_hash))
-        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
+        kept = await self._store.call(lambda: client.hget(keys.ALIASES, address_hash))
+        return bool(await self._store.call(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """
@@ -118,13 +118,13 @@ class Enrollments:
         person = restoration.person
         terms, email = terms_of(self._campaigns, campaign), person.assessment.email
         given = {
-            **self._mailboxes.ids_and_hashes(email, terms.key),
+            **self._mailboxes.lookup_ids_and_hashes(email, terms.key),
             "shown_id": self._shown_id(person, terms.key),
             "now_ms": now_ms,
             "campaign": terms.key,
             "campaigns": [terms.key, terms_of(self._campaigns, None).key],
-            "mailbox": index_id(email),
-            "contact": self._mailboxes.calls_contact(email, terms.key),
+            "mailbox": traces_id(email),
+            "contact": self._mailboxes.calls_contact_ids(email, terms.key),
             "others": self._mailboxes.others(email, terms.key) or None,
             "segment": person.segment or terms.segment_of(person.assessment),
             "anchor_ms": person.anchor_ms,
@@ -143,7 +143,7 @@ class Enrollments:
 
     def _shown_id(self, person: Restored, campaign: str) -> str | None:
         """Return the id that the Notion row shows, or None if it is no id of this address (it was edited by hand)."""
-        ids = self._mailboxes.ids(person.assessment.email, campaign)
+        ids = self._mailboxes.lookup_ids(person.assessment.email, campaign)
         return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
 

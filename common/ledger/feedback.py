@@ -13,7 +13,7 @@ from common.ledger import codec, keys
 from common.ledger.booking_codec import read_calls
 from common.ledger.codec import shortened
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
-from common.ledger.deliveries import data
+from common.ledger.deliveries import delivery_fields
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
@@ -77,7 +77,7 @@ class FeedbackLog:
             contact, delivery_id = found
             feedback = replace(feedback, contact_id=contact, delivery_id=delivery_id)
         assert feedback.delivery_id is not None
-        delivery = data(delivery_of(feedback.delivery_id), feedback.received_ms)
+        delivery = delivery_fields(delivery_of(feedback.delivery_id), feedback.received_ms)
         repeated, line = await self._store.run_json("feedback.record", [webhook], delivery | self._given(feedback))
         return _answer(bool(repeated), line)
 

@@ -58,7 +58,7 @@ class Generations:
     async def instance(self) -> str:
         """Return an id of the server process and its database; it changes after a restart, a restore or a failover."""
         client = self._store.client
-        server = await self._store.patiently(lambda: client.info("server"))
+        server = await self._store.call(lambda: client.info("server"))
         connection = client.get_connection_kwargs()  # type: ignore[no-untyped-call]
         return f"{server['run_id']}/{connection.get('db', 0)}"
 
@@ -79,7 +79,7 @@ class Generations:
 
     async def note_settlement(self, settlement: Settlement) -> None:
         text, client = json.dumps(asdict(settlement)), self._store.client
-        await self._store.patiently(lambda: client.hset(keys.GENERATION, "settlement", text))
+        await self._store.call(lambda: client.hset(keys.GENERATION, "settlement", text))
 
     async def settlement(self) -> Settlement | None:
         """Return what was settled after the last restore, if there was one."""
@@ -92,7 +92,7 @@ class Generations:
     async def publish(self, witness: str, memory: Memory) -> None:
         """Store what a witness remembers that the workers cannot read (a gateway's DATA_DIR)."""
         client, text = self._store.client, memory.to_json()
-        await self._store.patiently(lambda: client.hset(keys.WITNESSES, witness, text))
+        await self._store.call(lambda: client.hset(keys.WITNESSES, witness, text))
 
     async def published(self) -> list[Memory]:
         found = map(Memory.from_json, (await self._store.read_hash(keys.WITNESSES)).values())

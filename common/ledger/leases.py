@@ -43,7 +43,7 @@ class WorkerLease:
     async def text(self) -> str:
         """Return `worker word`, or "" when no worker holds the lease."""
         client = self._store.client
-        return str(texts(await self._store.patiently(lambda: client.get(self._key))) or "")
+        return str(texts(await self._store.call(lambda: client.get(self._key))) or "")
 
     async def word(self) -> str:
         """Return the holder's word, or "" when no worker holds the lease."""

@@ -77,7 +77,7 @@ class Schedule:
             pipe.delete(keys.IGNORED)
             return await pipe.execute()
 
-        found, _ = await self._store.patiently(take)
+        found, _ = await self._store.call(take)
         return {what.decode(): int(number) for what, number in found.items()}
 
     async def request_comparison(self, job: str, *, due_ms: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from common.domain.contact_booking_status import Person, UnenrolledContact, standing_of
+from common.domain.contact_booking_status import Person, UnenrolledContact, notion_booking_status
 from common.domain.ids import EnrollmentId
-from common.domain.projection import BookingStanding
+from common.domain.projection import NotionBookingStatus
 from common.ledger import codec, keys
-from common.ledger.booking_codec import read_caller, read_calls
+from common.ledger.booking_codec import read_calls, read_unenrolled_contact
 from common.ledger.codec import Settled, read_settled
 from common.ledger.constants import MIRROR
 from common.ledger.store import Store, flat, pairs
@@ -24,7 +24,7 @@ class Changed:
     """
 
     person: Person
-    booking: BookingStanding | None
+    booking: NotionBookingStatus | None
 
     @property
     def id(self) -> EnrollmentId:
@@ -45,23 +45,26 @@ class Mirror:
         """
         Return the contact with the newest change that Notion does not show yet, None if there is none.
 
-        No other worker gets this contact until this one calls `shown` or `not_shown`, dies, or has taken two minutes.
+        No other worker gets this contact until this one calls `record_shown` or `record_not_shown`, dies, or has taken
+        two minutes.
         """
         answer = await self._store.run("mirror.take", [keys.CHANGED, keys.SYNCING], [worker, now_ms])
         if not answer:
             return None
         who, enrolled, contact = answer[0], pairs(answer[1]), pairs(answer[2])
         # A contact who never had a call has no HASH of calls.
-        booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms) if contact else None
+        booking = notion_booking_status(list(read_calls(contact).values()), now_ms=now_ms) if contact else None
         if booking is not None and (answer_by_sms := contact.get("sms_answer")):
             booking = replace(booking, sms_answer=answer_by_sms)
         if not enrolled:
-            return Changed(read_caller(who, contact), booking)
+            return Changed(read_unenrolled_contact(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)
         # A contact who booked a call before signing up already has a page.
         return Changed(replace(enrollment, pages=codec.read_pages(contact) | enrollment.pages), booking)
 
-    async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
+    async def record_shown(
+        self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int
+    ) -> Settled | None:
         """
         Record that Notion shows this revision of a contact, on these pages, and close Notion's circuit.
 
@@ -69,7 +72,7 @@ class Mirror:
         """
         return await self._finish(person, worker=worker, now_ms=now_ms, pages=pages)
 
-    async def not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
+    async def record_not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
         """
         Record that a contact could not be written to Notion. It stays changed and is taken again at `again_ms`.
 

@@ -96,7 +96,7 @@ async def read_recipients(store: Store, ids: Sequence[DeliveryId]) -> list[Recip
             pipe.hgetall(keys.owner(delivery.owner))
         return texts(await pipe.execute())
 
-    hashes = await store.patiently(ask) if deliveries else []
+    hashes = await store.call(ask) if deliveries else []
     return [_recipient(one, fields) for one, fields in zip(deliveries, hashes, strict=True) if "email" in fields]
 
 

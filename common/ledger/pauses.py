@@ -29,10 +29,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivePauses:
-    """All pauses. `everybody`: the pause of all mail, or None. `people`: by contact. `campaigns`: by campaign key."""
+    """All pauses. `everybody`: the pause of all mail, or None. `contacts`: by contact. `campaigns`: by campaign key."""
 
     everybody: Pause | None
-    people: dict[EnrollmentId, Pause]
+    contacts: dict[EnrollmentId, Pause]
     campaigns: dict[str, Pause] = field(default_factory=dict)
 
 
@@ -42,7 +42,7 @@ class Pauses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def start(self, whose: str | None, pause: Pause) -> tuple[Pause, bool]:
+    async def start(self, scope: str | None, pause: Pause) -> tuple[Pause, bool]:
         """
         Pause all mail (None), one contact's, or one campaign's (`campaign_scope`).
 
@@ -50,16 +50,16 @@ class Pauses:
         returned, no new attempt of the paused mail begins. The schedule is kept.
         """
         said = json.dumps(asdict(pause), ensure_ascii=False)
-        began, holds = await self._store.run("pauses.start", _keys(whose), [whose or EVERYBODY, said, pause.since_ms])
+        began, holds = await self._store.run("pauses.start", _keys(scope), [scope or EVERYBODY, said, pause.since_ms])
         return read_pause(holds), bool(began)
 
-    async def finish(self, whose: str | None, *, now_ms: int) -> Pause | None:
+    async def finish(self, scope: str | None, *, now_ms: int) -> Pause | None:
         """
         End the pause of all mail (None), one contact or one campaign. Return the pause that ended, if there was one.
 
         Overdue deliveries are then due at once.
         """
-        held = await self._store.run("pauses.finish", _keys(whose), [whose or EVERYBODY, now_ms])
+        held = await self._store.run("pauses.finish", _keys(scope), [scope or EVERYBODY, now_ms])
         return read_pause(held) if held else None
 
     async def active(self) -> ActivePauses:
@@ -69,13 +69,13 @@ class Pauses:
         campaigns = {name: pause for name, pause in found.items() if name.startswith(_CAMPAIGN)}
         return ActivePauses(
             everybody=everybody,
-            people={EnrollmentId(name): pause for name, pause in found.items() if name not in campaigns},
+            contacts={EnrollmentId(name): pause for name, pause in found.items() if name not in campaigns},
             campaigns={name.removeprefix(_CAMPAIGN): pause for name, pause in campaigns.items()},
         )
 
 
-def _keys(whose: str | None) -> list[str]:
-    return [keys.PAUSES, keys.enrollment(whose)] if whose else [keys.PAUSES]
+def _keys(scope: str | None) -> list[str]:
+    return [keys.PAUSES, keys.enrollment(scope)] if scope else [keys.PAUSES]
 
 
 def read_pause(text: str) -> Pause:

@@ -11,7 +11,7 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
 from common.ledger import keys
-from common.ledger.deliveries import data, one_line, steps_after
+from common.ledger.deliveries import delivery_fields, steps_after, stored_reason
 from common.ledger.store import Store
 
 BY_HAND: Final = "by hand: "
@@ -53,7 +53,9 @@ class PlannedDeliveries:
         The reason for a reminder or follow-up gets the prefix BY_HAND. Without it, a text equal to one of the planner's
         own reasons would be replaced when the booking changes.
         """
-        given = one_line(reason) if delivery_of(delivery_id).step is not None else one_line(f"{BY_HAND}{reason}")
+        given = (
+            stored_reason(reason) if delivery_of(delivery_id).step is not None else stored_reason(f"{BY_HAND}{reason}")
+        )
         return await self._decide("skip", delivery_id, campaign, by, now_ms, reason=given)
 
     async def send_now(
@@ -71,7 +73,7 @@ class PlannedDeliveries:
     ) -> Decided:
         delivery, terms = delivery_of(delivery_id), self._campaigns[campaign]
         given = {
-            **data(delivery, now_ms),
+            **delivery_fields(delivery, now_ms),
             "by": by,
             "call_id": token_hex(8),
             "version": terms.version,

@@ -21,7 +21,7 @@ class ProvidersInUse:
 
     async def report(self, providers: Collection[str], *, now_ms: int) -> None:
         given: dict[Any, Any] = dict.fromkeys(providers, now_ms)
-        await self._store.patiently(lambda: self._store.client.hset(keys.PROVIDERS, mapping=given))
+        await self._store.call(lambda: self._store.client.hset(keys.PROVIDERS, mapping=given))
 
     async def read(self, *, now_ms: int) -> frozenset[str]:
         found = await self._store.read_hash(keys.PROVIDERS)

@@ -35,7 +35,7 @@ async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
     if not await _text(ledger, keys.REBUILT):
         counted = await ledger.store.read_hash(keys.COUNTS)
         word = "never" if any(int(counted.get(status, 0)) for status in _KNOWN) else "owed"
-        await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"{word} {now_ms}", nx=True))
+        await ledger.store.call(lambda: ledger.client.set(keys.REBUILT, f"{word} {now_ms}", nx=True))
     return (await _text(ledger, keys.REBUILT)).startswith("owed")
 
 
@@ -47,15 +47,15 @@ async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
     """
     if await _text(ledger, keys.REBUILT):
         return False
-    return bool(await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"owed {now_ms}", nx=True)))
+    return bool(await ledger.store.call(lambda: ledger.client.set(keys.REBUILT, f"owed {now_ms}", nx=True)))
 
 
-async def settled(ledger: Ledger, *, now_ms: int) -> None:
+async def record_rebuild_done(ledger: Ledger, *, now_ms: int) -> None:
     """Record that Notion was read completely, so that it is not read again."""
-    await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"done {now_ms}"))
+    await ledger.store.call(lambda: ledger.client.set(keys.REBUILT, f"done {now_ms}"))
 
 
 async def _text(ledger: Ledger, key: str) -> str:
     """Return the text of a STRING, or "" when there is none."""
-    held = await ledger.store.patiently(lambda: ledger.client.get(key))
+    held = await ledger.store.call(lambda: ledger.client.get(key))
     return held.decode() if isinstance(held, bytes) else held or ""

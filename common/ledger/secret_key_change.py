@@ -17,7 +17,7 @@ _LEFT = tuple(reason for reason in ExitReason if reason.is_suppressing)
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class KeyChangeResult:
     """
     The result of a key change.
 
@@ -29,7 +29,7 @@ class Carried:
     lost: int
 
 
-async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Carried:
+async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> KeyChangeResult:
     """
     Make this the store's key. No other process may use the store meanwhile. After a failure, call it again: it starts
     from the beginning.
@@ -47,7 +47,7 @@ async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Car
     others = int(await ledger.client.hlen(keys.SUPPRESSED)) - len(hashes)
     outdated = int(await ledger.client.get(keys.OUTDATED_HASHES) or 0)
     await _keep(ledger, secret_key, outdated=others)
-    return Carried(len(hashes), max(0, others - outdated - len(hashes)))
+    return KeyChangeResult(len(hashes), max(0, others - outdated - len(hashes)))
 
 
 async def _keep(ledger: Ledger, secret_key: str, *, outdated: int) -> None:

@@ -77,7 +77,7 @@ class Signups:
         """
         terms = terms_of(self._campaigns, campaign)
         given: dict[str, Any] = {
-            **self._mailboxes.ids_and_hashes(assessment.email, terms.key),
+            **self._mailboxes.lookup_ids_and_hashes(assessment.email, terms.key),
             **self._always,
             "received_ms": received_ms,
             "segment": terms.segment_of(assessment),
@@ -87,7 +87,7 @@ class Signups:
         if visitor is not None and self._per_source is not None:
             given |= {"visitor": visitor, "per_source": self._per_source}
         given |= self._among_campaigns(terms, assessment, received_ms)
-        if language := terms.language_named(assessment.locale):
+        if language := terms.matching_language(assessment.locale):
             given["language"] = language
         if answer is not None:
             given |= {"answer": answer, "answered_id": answered_id} if answered_id else {"answer": answer}
@@ -128,13 +128,13 @@ class Signups:
         first = terms_of(self._campaigns, None)
         if len(self._campaigns) > 1:
             given["others"] = self._mailboxes.others(assessment.email, terms.key)
-        if excludes := [self._mailboxes.ids(assessment.email, key) for key in terms.excludes]:
+        if excludes := [self._mailboxes.lookup_ids(assessment.email, key) for key in terms.excludes]:
             given["excludes"] = excludes
         if not terms.is_open(received_ms):
             given["is_closed"] = True
         if excludes or "is_closed" in given or terms is not first:
             given |= {
-                "contact": self._mailboxes.ids(assessment.email, first.key),
+                "contact": self._mailboxes.lookup_ids(assessment.email, first.key),
                 "calls_campaign": first.key,
                 "first_name": assessment.first_name,
             }

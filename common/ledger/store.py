@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from common.domain.ids import address_hash, canonical_mailbox, normal_address, number_hash
 from common.ledger.scripts import Argument, Scripts
-from common.store.retry import OutageLog, until_answered_async
+from common.store.retry import OutageLog, retry_until_answered_async
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Store:
         Raises `redis.RedisError` when the store cannot be reached or refuses to write. The script then changed either
         nothing or everything it had to, and repeating the call is safe.
         """
-        return await self.patiently(lambda: self.attempt(name, keys, args))
+        return await self.call(lambda: self.attempt(name, keys, args))
 
     async def attempt(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Like `run`, but never wait for an unavailable store, whatever `is_patient` says."""
@@ -57,13 +57,13 @@ class Store:
         json = to_json({field: value for field, value in given.items() if value is not None})
         return await self.run(name, keys, (json, *more))
 
-    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call to this store. With `is_patient`, repeat it until the store is available."""
-        return await (until_answered_async(call, self._outage) if self._is_patient else call())
+    async def call(self, command: Callable[[], Awaitable[T]]) -> T:
+        """Call a function that uses this store. With `is_patient`, repeat it until the store is available."""
+        return await (retry_until_answered_async(command, self._outage) if self._is_patient else command())
 
     async def read_hash(self, key: str) -> dict[str, str]:
         """Return a HASH, decoded to text; an empty dict when there is none."""
-        fields: dict[str, str] = texts(await self.patiently(lambda: self.client.hgetall(key)))
+        fields: dict[str, str] = texts(await self.call(lambda: self.client.hgetall(key)))
         return fields
 
     def address_hash(self, address: str) -> str:

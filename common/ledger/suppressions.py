@@ -106,7 +106,7 @@ class Suppressions:
         Requesting it twice has the same effect as once.
         """
         client = self._store.client
-        await self._store.patiently(lambda: client.hset(keys.UNSUPPRESSING, contact, detail))
+        await self._store.call(lambda: client.hset(keys.UNSUPPRESSING, contact, detail))
 
     async def unsuppress_requests(self) -> list[UnsuppressRequest]:
         found = await self._store.read_hash(keys.UNSUPPRESSING)
@@ -116,7 +116,7 @@ class Suppressions:
         ]
 
     async def finish_request(self, contact: EnrollmentId) -> None:
-        await self._store.patiently(lambda: self._store.client.hdel(keys.UNSUPPRESSING, contact))
+        await self._store.call(lambda: self._store.client.hdel(keys.UNSUPPRESSING, contact))
 
     async def refuse_request(self, contact: EnrollmentId, *, detail: str, now_ms: int) -> None:
         """
@@ -133,17 +133,17 @@ class Suppressions:
     async def unlisted(self) -> list[Unlisted]:
         """Return the first UNLISTED_AT_ONCE contacts whose addresses must be added to the provider's list."""
         client = self._store.client
-        members = texts(await self._store.patiently(lambda: client.zrange(keys.UNLISTED, 0, UNLISTED_AT_ONCE - 1)))
+        members = texts(await self._store.call(lambda: client.zrange(keys.UNLISTED, 0, UNLISTED_AT_ONCE - 1)))
         return [Unlisted(EnrollmentId(member), await self._address(member)) for member in members]
 
     async def note_listed(self, contact: EnrollmentId) -> None:
         """Record that the provider's list now contains the contact's address."""
-        await self._store.patiently(lambda: self._store.client.zrem(keys.UNLISTED, contact))
+        await self._store.call(lambda: self._store.client.zrem(keys.UNLISTED, contact))
 
     async def _field(self, key: str, address: str) -> str | None:
         hashes = [self._store.address_hash(address), self._store.spelled_hash(address)]
         client = self._store.client
-        found: list[str | None] = texts(await self._store.patiently(lambda: client.hmget(key, hashes)))
+        found: list[str | None] = texts(await self._store.call(lambda: client.hmget(key, hashes)))
         return found[0] or found[1]
 
     async def _address(self, contact: str) -> str | None:
@@ -155,7 +155,7 @@ class Suppressions:
     async def _run(self, entry: str, key: str, address: str, detail: str, now_ms: int, **more: Any) -> Any:
         given = {
             "address_hash": self._store.address_hash(address),
-            "spelled_hash": self._mailboxes.ids_and_hashes(address).get("spelled_hash"),
+            "spelled_hash": self._mailboxes.lookup_ids_and_hashes(address).get("spelled_hash"),
             "contacts": await self._mailboxes.in_campaigns(address),
             "detail": detail,
             "now_ms": now_ms,

@@ -34,7 +34,7 @@ class Texts:
         The ids of mails to the same guests are included too.
         """
         client, key = self._store.client, keys.numbers(self._store.number_hash(number))
-        guests = texts(list(await self._store.patiently(lambda: client.smembers(key))))
+        guests = texts(list(await self._store.call(lambda: client.smembers(key))))
         found: set[str] = set()
         for guest in guests:
             records = read_records(await self._store.read_hash(keys.guest(GuestId(guest))))

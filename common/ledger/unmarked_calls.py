@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact_booking_status import in_short
+from common.domain.contact_booking_status import summarize
 from common.domain.ids import GuestId
 from common.domain.series import Booking
 from common.ledger import keys
@@ -30,7 +30,7 @@ class UnmarkedCall:
 
     @property
     def end_ms(self) -> int:
-        return in_short(self.booking).end_ms
+        return summarize(self.booking).end_ms
 
     def marked(self, mark: Mark, *, now_ms: int) -> BookingEvent:
         """Return the event that Cal.com would have sent about this guest only: that they were absent, or were not."""
@@ -51,7 +51,7 @@ class UnmarkedCalls:
 
     async def read_all(self) -> list[UnmarkedCall]:
         """Return all unmarked calls, ordered by the time of their end."""
-        guests = texts([*await self._store.patiently(lambda: self._store.client.smembers(keys.UNMARKED))])
+        guests = texts([*await self._store.call(lambda: self._store.client.smembers(keys.UNMARKED))])
         calls: list[UnmarkedCall] = []
         for first in range(0, len(guests), _PAGE):
             calls += await self._read(guests[first : first + _PAGE])
@@ -59,7 +59,7 @@ class UnmarkedCalls:
 
     async def get(self, guest: str) -> UnmarkedCall | None:
         """Return an unmarked call, or None if somebody reported how it went, or there is no such call."""
-        is_unmarked = await self._store.patiently(lambda: self._store.client.sismember(keys.UNMARKED, guest))
+        is_unmarked = await self._store.call(lambda: self._store.client.sismember(keys.UNMARKED, guest))
         return next(iter(await self._read([guest])), None) if is_unmarked else None
 
     async def mark(self, call: UnmarkedCall, mark: Mark, *, now_ms: int) -> bool:
@@ -80,7 +80,7 @@ class UnmarkedCalls:
                 pipe.hgetall(keys.guest(guest))
             return await pipe.execute()
 
-        found = zip(guests, texts(await self._store.patiently(read)), strict=True)
+        found = zip(guests, texts(await self._store.call(read)), strict=True)
         return [
             UnmarkedCall(GuestId(guest), fields.get("contact", ""), read_booking(guest, fields))
             for guest, fields in found

@@ -67,7 +67,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replanned:
+class ReplannedEnrollment:
     """An enrollment to be replanned. `segment`: the one that follows from its assessment, which is of `assessed_ms`."""
 
     id: str
@@ -111,13 +111,13 @@ class Versions:
     async def text(self, campaign: str, version: str) -> str | None:
         """Return the compiled campaign of a version, as it was put in force, or None if it is not stored."""
         client = self._store.client
-        found: str | None = texts(await self._store.patiently(lambda: client.hget(keys.versions(campaign), version)))
+        found: str | None = texts(await self._store.call(lambda: client.hget(keys.versions(campaign), version)))
         return found
 
     async def log(self, campaign: str) -> list[LogEntry]:
         """Return the campaign's changes of version, oldest first."""
         client = self._store.client
-        lines = await self._store.patiently(lambda: client.lrange(keys.version_log(campaign), 0, -1))
+        lines = await self._store.call(lambda: client.lrange(keys.version_log(campaign), 0, -1))
         return [LogEntry(**json.loads(line)) for line in lines]
 
     async def is_unversioned(self) -> bool:
@@ -125,7 +125,7 @@ class Versions:
         Return whether contacts signed up before versions were stored, and nobody has said yet which version they get.
         """
         client = self._store.client
-        return bool(await self._store.patiently(lambda: client.exists(keys.UNVERSIONED)))
+        return bool(await self._store.call(lambda: client.exists(keys.UNVERSIONED)))
 
     async def apply(
         self, campaign: str, entry: LogEntry, *, compiled: str = "", send_late: bool = False, replans: bool = True
@@ -154,7 +154,7 @@ class Versions:
         campaign: str,
         version: str,
         steps: Sequence[PlannedStep],
-        people: Sequence[Replanned],
+        people: Sequence[ReplannedEnrollment],
         *,
         now_ms: int,
         send_late: bool = False,

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final
 import redis.asyncio
 
 from common.ledger.keys import PREFIX
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 from common.store.embedded import EmbeddedStore
 from common.store.errors import StoreError
 
@@ -50,7 +50,7 @@ return answer
 """
 
 
-def place_of(data_dir: Path, source: object, now: datetime) -> Path:
+def backup_path(data_dir: Path, source: object, now: datetime) -> Path:
     """
     Return `DATA_DIR/backups/store-format-1-20261129T053000Z`, whose folder is created, private.
 
@@ -60,7 +60,7 @@ def place_of(data_dir: Path, source: object, now: datetime) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise StoreError(unusable(folder, error)) from None
+        raise StoreError(path_error_text(folder, error)) from None
     return folder / f"store-format-{source}-{now:%Y%m%dT%H%M%SZ}"
 
 
@@ -72,7 +72,7 @@ async def copy_files(client: redis.asyncio.Redis, store: EmbeddedStore, place: P
             await asyncio.to_thread(_copy_files, store.directory, unfinished)
             unfinished.rename(place)
         except OSError as error:
-            raise StoreError(unusable(place.parent, error)) from None
+            raise StoreError(path_error_text(place.parent, error)) from None
     return place
 
 
@@ -89,7 +89,7 @@ async def dump_keys(client: redis.asyncio.Redis, place: Path) -> Path:
     except OSError as error:
         if isinstance(error, redis.RedisError):
             raise
-        raise StoreError(unusable(place.parent, error)) from None
+        raise StoreError(path_error_text(place.parent, error)) from None
     return place
 
 
@@ -110,7 +110,7 @@ def restore_files(store: EmbeddedStore, copy: Path) -> Path:
         (store.directory / _FILES).rename(aside)
         _copy_files(copy, store.directory)
     except OSError as error:
-        raise StoreError(unusable(store.directory, error)) from None
+        raise StoreError(path_error_text(store.directory, error)) from None
     return aside
 
 

@@ -17,7 +17,7 @@ import redis.asyncio
 
 from common.domain.booking import BookingEvent
 from common.ledger import keys
-from common.ledger.mailboxes import index_id
+from common.ledger.mailboxes import traces_id
 
 BATCH: Final = 500
 _ENROLLED: Final = keys.PREFIX + "enrolled"
@@ -67,7 +67,7 @@ async def _index(client: redis.asyncio.Redis, bookings: Sequence[str]) -> None:
     for booking, events, campaign in zip(bookings, answers[::2], answers[1::2], strict=True):
         for event in events:
             for address in BookingEvent.from_json(event.decode()).addresses:
-                writing.sadd(keys.traces(index_id(address)), booking)
+                writing.sadd(keys.traces(traces_id(address)), booking)
         if campaign:
             writing.sadd(keys.CAMPAIGNS, campaign)
     await writing.execute()

@@ -16,7 +16,7 @@ import redis.asyncio
 
 from common.clock import Clock, utc_datetime
 from common.ledger import keys
-from common.migration.copies import copy_files, dump_keys, place_of
+from common.migration.copies import backup_path, copy_files, dump_keys
 from common.migration.result import MigrationResult, Report
 from common.migration.steps import STEPS, Step, steps_from
 from common.store.client_names import processes_at
@@ -64,7 +64,7 @@ async def migrate_embedded(
     client = connect_async(store.url)
 
     async def copy(found: StoreFormat) -> Path:
-        return await copy_files(client, store, place_of(data_dir, found, utc_datetime(clock.now_ms())))
+        return await copy_files(client, store, backup_path(data_dir, found, utc_datetime(clock.now_ms())))
 
     try:
         return await migrate_store(client, secret_key=secret_key, copy=copy, report=report)
@@ -79,7 +79,7 @@ async def migrate_external(
     client = connect_async(url)
 
     async def copy(found: StoreFormat) -> Path:
-        return await dump_keys(client, place_of(data_dir, found, utc_datetime(clock.now_ms())))
+        return await dump_keys(client, backup_path(data_dir, found, utc_datetime(clock.now_ms())))
 
     try:
         return await migrate_store(client, secret_key=secret_key, copy=copy, report=report)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from common.normalization.text import unusable, visible
+from common.normalization.text import reason_unusable, visible
 
 FIELD_NAME_CHARACTERS_MAX = 40
 _UNSAFE = re.compile(r"[^\w .-]")
@@ -25,10 +25,10 @@ def shown_name(name: str) -> str | None:
     None when it contains what must not appear there, such as an address.
     """
     cleaned = _UNSAFE.sub("_", visible(name))[:FIELD_NAME_CHARACTERS_MAX]
-    return None if unusable(name) or not cleaned.strip("_") else cleaned
+    return None if reason_unusable(name) or not cleaned.strip("_") else cleaned
 
 
-def renamed(given: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
+def match_field_names(given: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """
     Return the fields by their known names, and which names were read as which: `{"firstName": "first_name"}`.
 

@@ -56,5 +56,5 @@ def web_address(value: Any) -> str | None:
         return None
 
 
-def an_object(value: Any) -> Any:
+def object_or_empty(value: Any) -> Any:
     return value if isinstance(value, dict) else {}

@@ -98,12 +98,12 @@ def _zone_by_name() -> dict[str, str]:
     return {name.casefold(): zone for name, zone in windows.items()} | {name.casefold(): name for name in iana}
 
 
-def negotiated(locale: object, languages: Sequence[str]) -> str:
+def language_or_default(locale: object, languages: Sequence[str]) -> str:
     """Return the one of `languages` that `locale` names, or the first, which is the default, if it names none."""
-    return named(locale, languages) or languages[0]
+    return matching_language(locale, languages) or languages[0]
 
 
-def named(locale: object, languages: Sequence[str]) -> str | None:
+def matching_language(locale: object, languages: Sequence[str]) -> str | None:
     """
     Return the one of `languages` that `locale` names, or None if it names none. The first one is the default.
 

@@ -81,7 +81,7 @@ def _shown(character: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def unusable(text: str) -> str | None:
+def reason_unusable(text: str) -> str | None:
     """
     Return why this free text must not be shown to a recipient, or None when it may be.
 
@@ -102,9 +102,9 @@ def unusable(text: str) -> str | None:
     return None
 
 
-def unusable_name(text: str) -> str | None:
-    """Like `unusable`, for a first name. Also refuses a text that is too long for a name, or has no letter."""
-    if reason := unusable(text):
+def reason_name_unusable(text: str) -> str | None:
+    """Like `reason_unusable`, for a first name. Also refuses a text that is too long for a name, or has no letter."""
+    if reason := reason_unusable(text):
         return reason
     plain = visible(text)
     if not any(character.isalpha() for character in plain):
@@ -118,12 +118,12 @@ def unusable_name(text: str) -> str | None:
 
 def if_usable(text: str | None) -> str | None:
     """Return `text`, or None when it must not be shown to a recipient."""
-    return None if text is None or unusable(text) else text
+    return None if text is None or reason_unusable(text) else text
 
 
 def name_if_usable(text: str | None) -> str | None:
     """Return a first name, or None when it must not be shown to a recipient."""
-    return None if text is None or unusable_name(text) else text
+    return None if text is None or reason_name_unusable(text) else text
 
 
 def _is_placeholder(plain: str) -> bool:

@@ -55,11 +55,11 @@ def using(tracer: Tracer) -> Iterator[None]:
         tracer.close()
 
 
-def hop(name: str, job: str) -> AbstractContextManager[None]:
+def trace_job(name: str, job: str) -> AbstractContextManager[None]:
     """Trace a job: `enr_…` or `enr_…/step-3` in its contact's trace, `bkg_…/…` in its booking's, others in none."""
     if _tracer is None or not job.startswith(("enr_", "bkg_")):
         return _NOTHING
-    return _tracer.hop(name, job.partition("/")[0], job)
+    return _tracer.trace_job(name, job.partition("/")[0], job)
 
 
 def request(provider: str) -> AbstractContextManager[None]:

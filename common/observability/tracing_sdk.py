@@ -42,7 +42,7 @@ class Tracer:
         self._tracer = self._provider.get_tracer("advent")
 
     @contextmanager
-    def hop(self, name: str, owner: str, job: str) -> Iterator[None]:
+    def trace_job(self, name: str, owner: str, job: str) -> Iterator[None]:
         """Create the span of a job: a child of the contact's first span, however long ago that was."""
         with self._span(name, SpanKind.CONSUMER, _within(owner), {"advent.job": job}):
             yield

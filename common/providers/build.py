@@ -63,14 +63,14 @@ def build_providers(
         base_url=settings.notion_base_url,
         sequence_db=settings.notion_email_sequence_db_id,
         contact_db=settings.notion_businessx_db_id,
-        campaigns=campaigns.in_notion,
+        campaigns=campaigns.notion_columns,
         budget=mirror_budget,
         guard=StoreCreateGuard(client, clock=clock),
         clock=clock,
         witness=witness,
     )
     suppressions = ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget)
-    calendar, texter = _calendar(settings, client, clock), texter_of(settings, clock)
+    calendar, texter = _calendar(settings, client, clock), build_texter(settings, clock)
     return Providers(
         mailer=mailer,
         mirror=mirror,
@@ -84,7 +84,7 @@ def build_providers(
     )
 
 
-def texter_of(settings: Settings, clock: Clock) -> TwilioTexter | None:
+def build_texter(settings: Settings, clock: Clock) -> TwilioTexter | None:
     """Return the client for SMS, or None when SMS is not set up."""
     sid, token, sender = settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from
     if sid is None or token is None or sender is None:

@@ -34,7 +34,7 @@ class PatientBudget(Budget):
         await self._budget.push(retry_after_ms)
 
 
-async def patiently(ask: Callable[[], Awaitable[Answer]], *, tries: int = TRIES, sleep: Sleep = _sleep) -> Answer:
+async def retry_patiently(ask: Callable[[], Awaitable[Answer]], *, tries: int = TRIES, sleep: Sleep = _sleep) -> Answer:
     """
     Return the answer to a request that changes nothing; repeat it while the provider throttles or is briefly away.
 

@@ -9,9 +9,9 @@ from typing import Protocol
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact_booking_status import Person
 from common.domain.mail import AcceptedMail, Mail, SentMail
-from common.domain.projection import BookingStanding
+from common.domain.projection import NotionBookingStatus
+from common.domain.sms import AcceptedSms, Sms
 from common.domain.suppression import ListedSuppression
-from common.domain.text import AcceptedText, Text
 from common.providers.budget import Budget
 
 
@@ -38,19 +38,19 @@ class Mailer(Protocol):
 
 
 class Texter(Protocol):
-    async def send(self, text: Text) -> str:
+    async def send(self, text: Sms) -> str:
         """Send one SMS and return the provider's id of it. There is no idempotency key. Raises a `Failure`."""
         ...
 
     async def list_accepted(
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
-    ) -> list[AcceptedText]:
+    ) -> list[AcceptedSms]:
         """Return the SMS accepted since a time, newest first. `to`: only those to this number. Raises a `Failure`."""
         ...
 
 
 class Mirror(Protocol):
-    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
+    async def show(self, person: Person, *, booking: NotionBookingStatus | None = None) -> dict[str, str]:
         """
         Bring the rows of one contact up to date in both databases; a contact who only booked a call has a row only in
         the second.

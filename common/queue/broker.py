@@ -28,7 +28,7 @@ from common.queue.job import Job
 from common.queue.lua_broker import LuaBroker, Promotion, due_ms_of, read_promotions
 from common.queue.rescue import deregister, rescue
 from common.queue.threads import Heartbeat, Scheduler
-from common.store.retry import until_answered
+from common.store.retry import retry_until_answered
 
 log = get_logger(__name__)
 
@@ -170,7 +170,7 @@ class DurableRedisBroker(LuaBroker):
         schedule = partial(self.do_schedule, message.queue_name, message.message_id, due_ms, body, attempt)
         if not attempt:
             schedule()
-        elif not until_answered(schedule):
+        elif not retry_until_answered(schedule):
             log.warning("attempt_taken_over", queue=message.queue_name, message_id=message.message_id)
         self.emit_after("enqueue", message, delay)
         return message
@@ -186,7 +186,7 @@ class DurableRedisBroker(LuaBroker):
     def _start_message(self, message: MessageProxy) -> None:
         # If this process was suspended, the message may have been rescued while it waited here.
         ready_id = message.options["redis_message_id"]
-        if not until_answered(partial(self.do_start, message.queue_name, ready_id)):
+        if not retry_until_answered(partial(self.do_start, message.queue_name, ready_id)):
             raise SkipMessage("taken over by another worker")
 
     def _note_unknown_actor(self, message: MessageProxy) -> None:

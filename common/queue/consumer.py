@@ -15,7 +15,7 @@ from dramatiq.message import Message
 from common.observability.logs import get_logger
 from common.queue.lua_broker import LuaBroker
 from common.store.errors import STORE_ERRORS, is_transient
-from common.store.retry import until_answered
+from common.store.retry import retry_until_answered
 
 log = get_logger(__name__)
 
@@ -95,7 +95,7 @@ class DurableConsumer(Consumer):
         except (TypeError, ValueError):
             log.warning("dead_letter_without_reason", queue=self.queue_name, message_id=message.message_id)
         else:
-            until_answered(partial(self.broker.do_replace, self.queue_name, _ready_id(message), body))
+            retry_until_answered(partial(self.broker.do_replace, self.queue_name, _ready_id(message), body))
         self._acknowledge(message, self.broker.do_nack)
 
     def requeue(self, messages: Iterable[MessageProxy | Message[Any]]) -> None:
@@ -148,7 +148,7 @@ class DurableConsumer(Consumer):
             message = Message.decode(body)
         except DecodeError:
             log.error("message_unreadable", queue=self.queue_name, ready_id=ready_id)
-            until_answered(partial(self.broker.do_nack, self.queue_name, ready_id))
+            retry_until_answered(partial(self.broker.do_nack, self.queue_name, ready_id))
             self._forget(ready_id)
             return
         # dramatiq's worker would hold back a message that has an `eta`, and finds its consumer by `queue_name`.
@@ -159,7 +159,7 @@ class DurableConsumer(Consumer):
     def _acknowledge(self, message: MessageProxy | Message[Any], command: Any) -> None:
         ready_id = _ready_id(message)
         try:
-            was_ours = until_answered(partial(command, self.queue_name, ready_id))
+            was_ours = retry_until_answered(partial(command, self.queue_name, ready_id))
             self._unacknowledged.discard(ready_id)
             if not was_ours or ready_id in self._fetched_again:
                 # It was fetched again while we still had it; or it was scheduled again for the same due time, and

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 from common.settings.settings import Settings, SettingsError
 
 FILE_NAME = "secrets.env"
@@ -34,7 +34,7 @@ def with_generated_secrets(settings: Settings) -> Settings:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept = _read_or_generate(settings.data_dir / FILE_NAME, wanted)
     except OSError as error:
-        raise SettingsError([unusable(settings.data_dir, error)]) from None
+        raise SettingsError([path_error_text(settings.data_dir, error)]) from None
     return settings.model_copy(update={name: kept[name] for name in wanted})
 
 

@@ -19,21 +19,21 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
     `process`: as in `load_settings`. Settings that only other processes need are not checked.
     """
     problems = [
-        *_of_campaigns(settings),
-        *_of_secrets(settings, process),
-        *_of_weak_secrets(settings),
-        *_of_proxies(settings),
-        *_of_user_header(settings),
+        *_check_campaigns(settings),
+        *_check_secrets(settings, process),
+        *_check_weak_secrets(settings),
+        *_check_proxies(settings),
+        *_check_user_header(settings),
     ]
     if is_needed("resend_api_key", process):
-        problems += [*_of_notion(settings), *_of_identity(settings), *_of_twilio(settings)]
-        problems += [] if settings.testing_mode else _of_public_url(settings)
-    return [*problems, *_of_ports(settings, process)]
+        problems += [*_check_notion(settings), *_check_identity(settings), *_check_twilio(settings)]
+        problems += [] if settings.testing_mode else _check_public_url(settings)
+    return [*problems, *_check_ports(settings, process)]
 
 
 def warnings_of(settings: Settings) -> list[str]:
     """Return one line for each problem that is acceptable in TESTING_MODE only."""
-    return [*_of_public_url(settings)] if settings.testing_mode else []
+    return [*_check_public_url(settings)] if settings.testing_mode else []
 
 
 def reaches_a_provider(settings: Settings) -> bool:
@@ -43,12 +43,12 @@ def reaches_a_provider(settings: Settings) -> bool:
     )
 
 
-def _of_campaigns(settings: Settings) -> Iterator[str]:
+def _check_campaigns(settings: Settings) -> Iterator[str]:
     if settings.campaign is not None and "campaigns" in settings.model_fields_set:
         yield "CAMPAIGN: it is another name for CAMPAIGNS, and both are set; unset CAMPAIGN"
 
 
-def _of_notion(settings: Settings) -> Iterator[str]:
+def _check_notion(settings: Settings) -> Iterator[str]:
     if not settings.notion_is_real:
         return
     for name in ("notion_email_sequence_db_id", "notion_businessx_db_id"):
@@ -56,7 +56,7 @@ def _of_notion(settings: Settings) -> Iterator[str]:
             yield f"{name.upper()}: unset, but NOTION_TOKEN is set; set the database's id or URL, or unset NOTION_TOKEN"
 
 
-def _of_twilio(settings: Settings) -> Iterator[str]:
+def _check_twilio(settings: Settings) -> Iterator[str]:
     """TWILIO_AUTH_TOKEN may be set alone: a process that only checks signatures needs nothing else."""
     names = ("twilio_account_sid", "twilio_from", "twilio_auth_token")
     given = [name.upper() for name in names[:2] if getattr(settings, name) is not None]
@@ -65,7 +65,7 @@ def _of_twilio(settings: Settings) -> Iterator[str]:
             yield f"{name.upper()}: unset, but {given[0]} is set; set all three for SMS, or none"
 
 
-def _of_secrets(settings: Settings, process: str | None) -> Iterator[str]:
+def _check_secrets(settings: Settings, process: str | None) -> Iterator[str]:
     if not settings.is_real:
         return
     if settings.secret_key is None and is_needed("secret_key", process):
@@ -87,7 +87,7 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
         yield "resend_webhook_secret"
 
 
-def _of_weak_secrets(settings: Settings) -> Iterator[str]:
+def _check_weak_secrets(settings: Settings) -> Iterator[str]:
     """Yield a line for each secret that can be guessed, if data of real people may be behind it."""
     if not reaches_a_provider(settings):
         return
@@ -115,7 +115,7 @@ def _weakness(key: bytes) -> str | None:
     return "repeats one letter, so it can be guessed" if len(set(key)) == 1 else None
 
 
-def _of_proxies(settings: Settings) -> Iterator[str]:
+def _check_proxies(settings: Settings) -> Iterator[str]:
     if reaches_a_provider(settings) and _includes_every_address(settings):
         yield (
             "TRUSTED_PROXIES: trusts every address, so anybody could pretend to be any client; set the addresses or"
@@ -123,7 +123,7 @@ def _of_proxies(settings: Settings) -> Iterator[str]:
         )
 
 
-def _of_user_header(settings: Settings) -> Iterator[str]:
+def _check_user_header(settings: Settings) -> Iterator[str]:
     if settings.console_user_header is None:
         return
     if not settings.trusted_networks:
@@ -144,7 +144,7 @@ def _includes_every_address(settings: Settings) -> bool:
     return 0 in prefixes
 
 
-def _of_identity(settings: Settings) -> Iterator[str]:
+def _check_identity(settings: Settings) -> Iterator[str]:
     """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
     if not settings.reaches_strangers:
         return
@@ -153,7 +153,7 @@ def _of_identity(settings: Settings) -> Iterator[str]:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
 
-def _of_public_url(settings: Settings) -> Iterator[str]:
+def _check_public_url(settings: Settings) -> Iterator[str]:
     """Every mail must have an unsubscribe link, and mail programs post to it from the internet."""
     if not settings.reaches_strangers:
         return
@@ -184,7 +184,7 @@ _IDENTITY = {
 }
 
 
-def _of_ports(settings: Settings, process: str | None) -> Iterator[str]:
+def _check_ports(settings: Settings, process: str | None) -> Iterator[str]:
     """Compare only ports that this process reads: the others have their defaults here, which may not be in use."""
     taken: dict[int, str] = {}
     for name in ("gateway_port", "sandbox_port", "worker_metrics_port", "console_port"):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from common.domain.text import E164
+from common.domain.sms import E164
 
 Number = TypeVar("Number", int, float)
 

@@ -49,7 +49,7 @@ class ClockSync:
         self.status = status
         _report(before, status)
         if self._witness is not None:
-            await self._tell(reading, status)
+            await self._store_judgement(reading, status)
         return status
 
     async def _read(self, clock: SystemClock) -> Reading:
@@ -69,7 +69,7 @@ class ClockSync:
             excused_ms=int(known["excused_ms"]) if "excused_ms" in known else None,
         )
 
-    async def _tell(self, reading: Reading, status: ClockStatus) -> None:
+    async def _store_judgement(self, reading: Reading, status: ClockStatus) -> None:
         if status.is_unresolved:
             return
         pipe = self._client.pipeline(transaction=True)

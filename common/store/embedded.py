@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 import redis
 
-from common.path_errors import unusable
-from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
+from common.path_errors import path_error_text
+from common.processes import Lock, LockHeld, command_of, die_with_parent, wait_until_ended
 from common.store.clients import connect
 from common.store.errors import STORE_ERRORS, StoreError
 
@@ -149,7 +149,7 @@ class EmbeddedStore:
         """Forget the server in a forked child, which must not end its parent's store."""
         self.process = None
         if self._lock is not None:
-            self._lock.forget()
+            self._lock.close()
 
     def _lock_directory(self) -> None:
         if self._lock is not None:
@@ -157,12 +157,12 @@ class EmbeddedStore:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = Lock(self.directory / "store.lock")
-        except Held as held:
+        except LockHeld as held:
             raise StoreError(
                 f"the store in {self.directory} is in use ({held}); stop that one, or set DATA_DIR to another folder"
             ) from None
         except OSError as error:
-            raise StoreError(unusable(self.directory, error)) from None
+            raise StoreError(path_error_text(self.directory, error)) from None
         _private_folder(self.socket.parent, self.directory)
 
     def _release(self) -> None:
@@ -171,7 +171,7 @@ class EmbeddedStore:
                 self.socket.unlink(missing_ok=True)
                 self.socket.parent.rmdir()
         if self._lock is not None:
-            self._lock.forget()
+            self._lock.close()
             self._lock = None
 
     def _configured(self) -> Path:
@@ -182,7 +182,7 @@ class EmbeddedStore:
                 file.write_text(self._config())
             self.log.touch()
         except OSError as error:
-            raise StoreError(unusable(self.directory, error)) from None
+            raise StoreError(path_error_text(self.directory, error)) from None
         return file
 
     def _config(self) -> str:

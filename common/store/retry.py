@@ -39,13 +39,13 @@ class OutageLog:
             log.info("store_back", **self._fields)
 
 
-def until_answered(command: Callable[[], T]) -> T:
+def retry_until_answered(command: Callable[[], T]) -> T:
     """Return the command's answer. Blocks while the store is away. Raises errors that waiting does not cure."""
     return Retry(_BACKOFF, _FOR_EVER, STORE_ERRORS).call_with_retry(command, _ignore, is_retryable=is_transient)
 
 
-async def until_answered_async(call: Callable[[], Awaitable[T]], outage: OutageLog) -> T:
-    """Like `until_answered`, for one event loop. `call` may be repeated, so a repetition must change nothing."""
+async def retry_until_answered_async(call: Callable[[], Awaitable[T]], outage: OutageLog) -> T:
+    """Like `retry_until_answered`, for one event loop. `call` may be repeated, so a repetition must change nothing."""
 
     async def failed(error: Exception) -> None:
         task = asyncio.current_task()

@@ -32,7 +32,7 @@ class Differences:
     def added(self) -> set[Step]:
         return self._steps[1] - self._steps[0]
 
-    def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
+    def campaign_changes(self) -> Iterator[tuple[ChangeKind, str | None]]:
         """Yield every change, even if it concerns nobody, except those of reminders and follow-ups."""
         old, new = ({step.id: step for step in one.steps} for one in (self._old, self._new))
         yield from _removed_and_added(old, new)
@@ -47,7 +47,7 @@ class Differences:
         if self.timing:
             yield "moved", None
 
-    def of_calls(self) -> Iterator[tuple[ChangeKind, str]]:
+    def call_message_changes(self) -> Iterator[tuple[ChangeKind, str]]:
         old, new = (_mails_of_calls(campaign) for campaign in (self._old, self._new))
         yield from _removed_and_added(old, new)
         for name in old.keys() & new.keys():

@@ -60,7 +60,7 @@ async def put_in_force(
     """
     Put `target` in force, for all processes at once.
 
-    The schedules do not follow yet: call `make_schedules_follow`, otherwise a worker does so. `compiled`: the campaign
+    The schedules do not follow yet: call `update_schedules`, otherwise a worker does so. `compiled`: the campaign
     as JSON; "" if the version is stored already. Raises CampaignError, before any change, when the pace is too fast.
     """
     terms = target.terms(pace)

@@ -43,7 +43,7 @@ class LocalCopies:
             )
             return None
 
-    def keep(self, campaign: str, stored: StoredVersion) -> None:
+    def write(self, campaign: str, stored: StoredVersion) -> None:
         """Store a copy atomically. If the folder cannot be written, only the copy is missing."""
         if self.read(campaign) == stored:
             return

@@ -10,12 +10,12 @@ from common.domain.ids import DeliveryId, Step
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts
-from common.versions.plan import UnderWay
+from common.versions.plan import ContactUnderWay
 
 AT_ONCE = 500
 
 
-async def people_of(ledger: Ledger, campaign: str) -> AsyncIterator[UnderWay]:
+async def people_of(ledger: Ledger, campaign: str) -> AsyncIterator[ContactUnderWay]:
     """Yield every contact who is enrolled in the campaign."""
     frozen = await _frozen(ledger)
     owners = [owner async for owner in ledger.enrollments.ids()]
@@ -35,19 +35,19 @@ async def reminded_people(ledger: Ledger) -> Mapping[str, int]:
     return Counter(name for _, name in waiting)
 
 
-async def person_of(ledger: Ledger, enrollment: str) -> UnderWay | None:
+async def person_of(ledger: Ledger, enrollment: str) -> ContactUnderWay | None:
     found = await _read(ledger, None, [enrollment], await _frozen(ledger))
     return found[0] if found else None
 
 
 async def _read(
     ledger: Ledger, campaign: str | None, owners: Sequence[str], frozen: Mapping[str, frozenset[Step]]
-) -> list[UnderWay]:
+) -> list[ContactUnderWay]:
     pipe = ledger.client.pipeline(transaction=False)
     for owner in owners:
         pipe.hgetall(keys.enrollment(owner))
     return [
-        UnderWay(enrollment=codec.read_enrollment(owner, fields), frozen=frozen.get(owner, frozenset()))
+        ContactUnderWay(enrollment=codec.read_enrollment(owner, fields), frozen=frozen.get(owner, frozenset()))
         for owner, fields in zip(owners, texts(await pipe.execute()), strict=True)
         if fields and "assessment" in fields and campaign in (None, fields["campaign"])
     ]

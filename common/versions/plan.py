@@ -21,7 +21,7 @@ from common.versions.differences import ChangeKind, Differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnderWay:
+class ContactUnderWay:
     """A contact under way. `frozen`: open steps that have been attempted, and are sent as they were rendered."""
 
     enrollment: Enrollment
@@ -72,8 +72,8 @@ class Outlook:
     after: Mapping[Step, int]
 
 
-def ahead(
-    person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[Step] = (), send_late: bool = False
+def due_times_ahead(
+    person: ContactUnderWay, cadence: Cadence, *, now_ms: int, added: Collection[Step] = (), send_late: bool = False
 ) -> dict[Step, int]:
     """Return the due time of each step still to come, ms: the same steps as `replan` in `lua/versions.lua` leaves."""
     enrollment = person.enrollment
@@ -96,7 +96,7 @@ def ahead(
     return found if is_under_way or (has_reopened and enrollment.status is Status.COMPLETED) else {}
 
 
-def _has_needed(person: UnderWay, cadence: Cadence, step: Step, found: Collection[Step]) -> bool:
+def _has_needed(person: ContactUnderWay, cadence: Cadence, step: Step, found: Collection[Step]) -> bool:
     """Return whether the step that this one needs was sent, or may still be sent."""
     needed = cadence.needs.get(step)
     if needed is None or needed in found or needed in person.frozen:
@@ -117,7 +117,7 @@ class Comparison:
         self._counts: dict[str, Counter[str]] = {step_name(step): Counter() for step in target.step_ids}
         self._under_way = self._due_at_once = 0
 
-    def outlook(self, person: UnderWay) -> Outlook:
+    def outlook(self, person: ContactUnderWay) -> Outlook:
         enrollment = person.enrollment
         language = enrollment.language or self._old.compiled.default_language
         old, new = self._cadences
@@ -127,11 +127,13 @@ class Comparison:
                 language if language in self._old.languages else self._old.languages[0],
                 language if language in self._new.languages else self._new.languages[0],
             ),
-            before=ahead(person, old, now_ms=self._now_ms),
-            after=ahead(person, new, now_ms=self._now_ms, added=self._differences.added, send_late=self._send_late),
+            before=due_times_ahead(person, old, now_ms=self._now_ms),
+            after=due_times_ahead(
+                person, new, now_ms=self._now_ms, added=self._differences.added, send_late=self._send_late
+            ),
         )
 
-    def add(self, person: UnderWay) -> None:
+    def add(self, person: ContactUnderWay) -> None:
         outlook = self.outlook(person)
         if not outlook.before and not outlook.after:
             return
@@ -178,9 +180,9 @@ class Comparison:
     def plan(self, *, reminded: Mapping[str, int]) -> Plan:
         """Return the plan. `reminded`: how many people wait for a reminder or follow-up, by its name."""
         changes = {change: count for change, count in self._people.items() if count}
-        for change in self._differences.all_of_them():
+        for change in self._differences.campaign_changes():
             changes.setdefault(change, 0)
-        for kind, name in self._differences.of_calls():
+        for kind, name in self._differences.call_message_changes():
             changes[kind, name] = reminded.get(name, 0)
         return Plan(
             campaign=self._new.key,
@@ -206,7 +208,7 @@ class Comparison:
         place = -1 if step is None else order.index(step) if step in order else len(order)
         return place, step or "", kind
 
-    def _count_repeated(self, person: UnderWay, outlook: Outlook) -> None:
+    def _count_repeated(self, person: ContactUnderWay, outlook: Outlook) -> None:
         for (step, former), same in self._differences.copied.items():
             record = person.enrollment.records.get(former)
             was_sent = former in person.frozen or (record is not None and record.sent_ms is not None)
@@ -217,7 +219,7 @@ class Comparison:
 def compare(
     source: Campaign,
     target: Campaign,
-    people: Iterable[UnderWay],
+    people: Iterable[ContactUnderWay],
     *,
     pace: Pace,
     now_ms: int,

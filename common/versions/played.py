@@ -25,7 +25,7 @@ from common.observability import metrics
 from common.processes import user_name
 from common.settings.settings import Settings
 from common.versions.local_copy import LocalCopies, StoredVersion
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 
 POLL_S = 2.0
 STALLED_MS = 5_000
@@ -146,7 +146,7 @@ class PlayedVersions:
         campaign = files.as_in_force() if is_same else stored_campaign(stored.compiled, stored.version)
         self._ledger.replace(campaign.terms(self._settings.pace))
         self._campaigns.replace(campaign)
-        self._copies.keep(key, stored)
+        self._copies.write(key, stored)
         self._on_change(campaign)
 
     def _compare(self) -> None:
@@ -163,7 +163,7 @@ class PlayedVersions:
         for key, found in in_force.items():
             is_stalled = found.replanned_ms + STALLED_MS < self._clock.now_ms()
             if found.replanning and is_stalled and self._campaigns.get(key) is not None:
-                await make_schedules_follow(self._ledger, self._campaigns[key], found.replanning, self._clock)
+                await update_schedules(self._ledger, self._campaigns[key], found.replanning, self._clock)
 
 
 CURE = "`advent campaign plan` says what would change, `advent campaign apply` puts the files in force"
@@ -181,8 +181,8 @@ async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...
     return tuple(key for key, text in texts.items() if text and from_json(text) != campaigns[key].compiled)
 
 
-async def earlier_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]:
-    """Return the other versions that were in force, newest first, without those that this Advent cannot read."""
+async def other_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]:
+    """Return the other versions that were ever in force, newest first, without those that this Advent cannot read."""
     entries = await ledger.versions.log(campaign.key)
     names = dict.fromkeys(entry.version for entry in reversed(entries) if entry.version != campaign.version)
     found = []

@@ -13,7 +13,7 @@ from common.domain.ids import step_name
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts
-from common.ledger.versions import PlannedStep, Replanned, Replanning
+from common.ledger.versions import PlannedStep, ReplannedEnrollment, Replanning
 
 AT_ONCE = 250
 """Contacts updated by one script, which occupies the store for a few milliseconds."""
@@ -21,7 +21,7 @@ AT_ONCE = 250
 log = structlog.get_logger(__name__)
 
 
-async def make_schedules_follow(ledger: Ledger, campaign: Campaign, replanning: Replanning, clock: Clock) -> int | None:
+async def update_schedules(ledger: Ledger, campaign: Campaign, replanning: Replanning, clock: Clock) -> int | None:
     """
     Update the schedules. Return how many people's changed, or None when another version was put in force meanwhile.
 
@@ -56,7 +56,7 @@ async def _steps(ledger: Ledger, campaign: Campaign, replanning: Replanning) -> 
     ]
 
 
-async def _people(ledger: Ledger, campaign: Campaign) -> AsyncIterator[list[Replanned]]:
+async def _people(ledger: Ledger, campaign: Campaign) -> AsyncIterator[list[ReplannedEnrollment]]:
     owners: list[str] = []
     async for owner in ledger.enrollments.ids():
         owners.append(owner)
@@ -66,13 +66,13 @@ async def _people(ledger: Ledger, campaign: Campaign) -> AsyncIterator[list[Repl
     yield await _read(ledger, campaign, owners)
 
 
-async def _read(ledger: Ledger, campaign: Campaign, owners: Sequence[str]) -> list[Replanned]:
+async def _read(ledger: Ledger, campaign: Campaign, owners: Sequence[str]) -> list[ReplannedEnrollment]:
     pipe = ledger.client.pipeline(transaction=False)
     for owner in owners:
         pipe.hgetall(keys.enrollment(owner))
-    found: list[dict[str, str]] = texts(await ledger.store.patiently(pipe.execute)) if owners else []
+    found: list[dict[str, str]] = texts(await ledger.store.call(pipe.execute)) if owners else []
     return [
-        Replanned(
+        ReplannedEnrollment(
             id=owner,
             segment=campaign.segment_of(codec.read_assessment(fields)),
             assessed_ms=fields.get("assessed_ms", fields["anchor_ms"]),

@@ -61,7 +61,7 @@ def _mirror(settings: Settings, campaigns: Campaigns, stack: AsyncExitStack) -> 
         base_url=settings.notion_base_url,
         sequence_db=settings.notion_email_sequence_db_id,
         contact_db=settings.notion_businessx_db_id,
-        campaigns=campaigns.in_notion,
+        campaigns=campaigns.notion_columns,
         budget=Unlimited(),
         guard=StoreCreateGuard(client, clock=clock),
         clock=clock,

@@ -14,7 +14,7 @@ from services.cli.shared import now_ms, open_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
-    from common.ledger.secret_key_change import Carried
+    from common.ledger.secret_key_change import KeyChangeResult
 
 
 async def compare_secret_key(settings: Settings, found: CheckReport) -> None:
@@ -89,9 +89,9 @@ async def _refuse_while_in_use(ledger: Ledger) -> None:
         )
 
 
-def _result_line(carried: Carried) -> str:
-    lost = f"{carried.lost} more belong to no enrolled contact and are lost; " if carried.lost else ""
+def _result_line(result: KeyChangeResult) -> str:
+    lost = f"{result.lost} more belong to no enrolled contact and are lost; " if result.lost else ""
     return (
-        f"SECRET_KEY: the store has a new one. {carried.suppressed} suppressed addresses were carried over; {lost}"
+        f"SECRET_KEY: the store has a new one. {result.suppressed} suppressed addresses were carried over; {lost}"
         "unsubscribe links in mails already sent end in 404"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.clock import SystemClock
-from common.providers.build import texter_of
+from common.providers.build import build_texter
 from common.settings.settings import Settings
 from services.cli.check_report import CheckReport
 
@@ -11,7 +11,7 @@ from services.cli.check_report import CheckReport
 async def check_twilio(settings: Settings, found: CheckReport) -> None:
     """Raises a `Failure` when Twilio does not list the account's SMS."""
     clock = SystemClock()
-    texter = texter_of(settings, clock)
+    texter = build_texter(settings, clock)
     if texter is None:
         return  # The check of the settings names what is missing.
     try:

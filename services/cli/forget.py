@@ -80,7 +80,7 @@ def _confirmed(address: str) -> bool:
 
 async def _find(ledger: Ledger, address: str) -> tuple[Traces, Suppression | None]:
     await _refuse_another_key(ledger)
-    return await ledger.contacts.traces(address), await ledger.suppressions.of(address)
+    return await ledger.contacts.find_traces(address), await ledger.suppressions.of(address)
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:

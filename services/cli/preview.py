@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 
@@ -50,7 +50,7 @@ def command(show: bool, into: Path | None, campaign: str | None, email: str | No
     try:
         index = write_gallery(folder, ", ".join(one.name for one in campaigns.values()), pages)
     except OSError as error:
-        raise CommandFailed(unusable(named, error, setting=setting)) from None
+        raise CommandFailed(path_error_text(named, error, setting=setting)) from None
     click.echo(f"{len(pages)} mails: {index}")
     if show:
         webbrowser.open(index.resolve().as_uri())

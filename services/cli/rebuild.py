@@ -36,7 +36,7 @@ def command(as_json: bool) -> int:
 
 async def _rebuild(world: World) -> Summary:
     from actors.upkeep.rebuild import combine, rebuild, rows_of
-    from common.ledger.rebuild_state import settled
+    from common.ledger.rebuild_state import record_rebuild_done
     from common.observability.logs import setup_logs
     from common.store.identity import secret_key_matches_async
 
@@ -51,7 +51,7 @@ async def _rebuild(world: World) -> Summary:
                 summaries.append(await rebuild(world, rows, campaign=campaign, say=say))
             finally:
                 await rows.close()
-    await settled(world.ledger, now_ms=world.clock.now_ms())
+    await record_rebuild_done(world.ledger, now_ms=world.clock.now_ms())
     return combine(summaries)
 
 

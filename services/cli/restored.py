@@ -57,10 +57,10 @@ class StoreState:
 
 async def read_store_state(ledger: Ledger, *, ends_asking: bool) -> StoreState:
     """Read the state. `ends_asking`: end the holds that wait for a person's decision."""
-    from common.domain.store_generation import ASKING
+    from common.domain.store_generation import ENDED_BY_OPERATOR
 
     holds, ended = await ledger.holds.active(), []
-    for reason in holds.keys() & set(ASKING) if ends_asking else ():
+    for reason in holds.keys() & set(ENDED_BY_OPERATOR) if ends_asking else ():
         await ledger.holds.finish(reason)
         ended.append(reason)
     return StoreState(holds, await ledger.generations.settlement(), tuple(sorted(ended)))

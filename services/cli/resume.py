@@ -67,7 +67,7 @@ async def _resume(
             plan = await plan_for_all(ledger, now_ms=now, per_second=rate, campaign=campaign)
         else:
             people = [EnrollmentId(scope) for scope in scopes if scope is not None]
-            pause = next((pauses.people[person] for person in people if person in pauses.people), None)
+            pause = next((pauses.contacts[person] for person in people if person in pauses.contacts), None)
             plan = await plan_for_people(ledger, people, now_ms=now, per_second=rate)
         if pause is not None and not only_plan:
             for scope in scopes:

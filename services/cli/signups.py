@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import EnrollmentId, normal_address
-from common.domain.signup_bounds import BEYOND
+from common.domain.signup_bounds import LIMIT_TEXTS
 from common.formatting import count
 from services.cli.arguments import addresses
 from services.cli.error_lines import CommandFailed
@@ -50,7 +50,7 @@ def held(visitor: str | None, as_json: bool) -> None:
         click.echo("no signup is held")
     else:
         rows = [
-            (one.email, one.first_name, clock_time(one.received_ms), BEYOND[one.bound], one.visitor or "")
+            (one.email, one.first_name, clock_time(one.received_ms), LIMIT_TEXTS[one.bound], one.visitor or "")
             for one in signups
         ]
         print_table(["address", "name", "signed up (UTC)", "why", "visitor"], rows)

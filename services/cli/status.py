@@ -72,7 +72,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
         "pause": asdict(stats.pause) if stats.pause else None,
         "paused_campaigns": {key: asdict(pause) for key, pause in stats.paused_campaigns.items()},
-        "paused_people": stats.paused_people,
+        "paused_people": stats.paused_contacts,
     }
 
 
@@ -143,7 +143,7 @@ def _pauses(stats: StoreStats) -> list[str]:
 
     lines = [f"everybody is paused {pause_line(stats.pause)}"] if stats.pause else []
     lines += [f"the campaign {key} is paused {pause_line(pause)}" for key, pause in stats.paused_campaigns.items()]
-    if stats.paused_people:
-        who = "one person is" if stats.paused_people == 1 else f"{stats.paused_people} single people are"
+    if stats.paused_contacts:
+        who = "one person is" if stats.paused_contacts == 1 else f"{stats.paused_contacts} single people are"
         lines.append(f"{who} paused (advent resume --contact EMAIL)")
     return lines

@@ -82,10 +82,10 @@ async def _no_show_effect(context: ConsoleContext, call: UnmarkedCall) -> str:
     planned = [
         f"{delivery_of(one.id).label} at {moment(one.due_ms, now_ms)} UTC ({ago(one.due_ms, now_ms)})"
         for one in of_no_show
-        if one.because is None
+        if one.skip_reason is None
     ]
     if not planned:
-        return f"No follow-up is sent: {of_no_show[0].because}."
+        return f"No follow-up is sent: {of_no_show[0].skip_reason}."
     return f"Planned: {', '.join(planned)}, {_UNLESS}."
 
 

@@ -18,7 +18,7 @@ from common.domain.contact import Assessment, Consent, SmsConsent
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.locale import read_timestamp_ms, zone_names
 from common.normalization.numbers import SYSTEMS
-from common.normalization.text import NAME_CHARACTERS_MAX, unusable, unusable_name, visible
+from common.normalization.text import NAME_CHARACTERS_MAX, reason_name_unusable, reason_unusable, visible
 from services.gateway.events import SignupForm
 from services.gateway.validation.fields import (
     CONSENT_CHARACTERS_MAX,
@@ -47,7 +47,7 @@ def read_ordinary_signup(body: bytes) -> SignupForm | None:
     if _has_repeated_key(body, fields) or not _is_usable_name(fields["first_name"]):
         return None
     for name in _SHOWN_TEXTS:
-        if name in fields and unusable(fields[name]):
+        if name in fields and reason_unusable(fields[name]):
             return None
     if not (body.isascii() and b"\\u" not in body) and not _is_shown_as_sent(fields):
         return None
@@ -80,7 +80,7 @@ def _is_shown_as_sent(fields: dict[str, Any]) -> bool:
 @lru_cache(maxsize=4096)
 def _is_usable_name(name: str) -> bool:
     """Return whether the name may be shown. Cached, because the same few thousand first names recur."""
-    return unusable_name(name) is None
+    return reason_name_unusable(name) is None
 
 
 def _systems(found: Assessment) -> int:

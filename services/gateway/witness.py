@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 
-from common.domain.store_generation import Generation, Memory, knows
+from common.domain.store_generation import Generation, Memory, includes
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
@@ -38,7 +38,7 @@ class GatewayWitness:
     async def turn(self) -> None:
         """Publish the file's memory if the store is behind it; else update the file, unless a worker does."""
         memory, store = self._file.read(), await self._generations.current()
-        if memory is not None and not knows(store, memory):
+        if memory is not None and not includes(store, memory):
             await self._publish(memory, store)
             return
         if store is None:

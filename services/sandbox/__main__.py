@@ -7,7 +7,7 @@ import sqlite3
 import sys
 
 from common.observability.logs import get_logger, setup_logs
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 from common.settings.load import load_settings
 from common.settings.settings import Settings, SettingsError
 from services.sandbox.app import build_app
@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
     try:
         sandbox = _open(settings)
     except (OSError, sqlite3.OperationalError) as error:
-        raise SettingsError([unusable(settings.data_dir / "sandbox", error)]) from None
+        raise SettingsError([path_error_text(settings.data_dir / "sandbox", error)]) from None
     try:
         return asyncio.run(_serve(sandbox, settings.sandbox_host, settings.sandbox_port))
     finally:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from common.domain.delivery import DeliveryStatus, Trigger
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, split_delivery_id
-from common.domain.text import Text
+from common.domain.sms import Sms
 from services.simulation.call_history import CallHistory
 from services.simulation.finished_run import FinishedRun, Invariant, may_be_out
 
@@ -51,7 +51,7 @@ def every_call_has_its_reminders(run: FinishedRun) -> Iterator[str]:
         booking, name = split_delivery_id(delivery)
         known[booking].add(name)
     for booking, history in run.histories.items():
-        campaign = run.history[run.home][-1].campaign
+        campaign = run.history[run.default_campaign][-1].campaign
         wanted = {f"{history.booked.start_ms}/{reminder.name}" for reminder in campaign.reminders}
         wanted |= {f"{history.booked.start_ms}/{reminder.name}.sms" for reminder in campaign.sms_reminders}
         for name in sorted(wanted - known[booking]):
@@ -60,13 +60,15 @@ def every_call_has_its_reminders(run: FinishedRun) -> Iterator[str]:
 
 def a_text_goes_within_its_hours(run: FinishedRun) -> Iterator[str]:
     """An SMS is sent within the permitted hours on its reader's clock, and expires before they end."""
-    policy = run.history[run.home][-1].campaign.compiled.sms
+    policy = run.history[run.default_campaign][-1].campaign.compiled.sms
     if policy is None or run.pace.testing:
         return
     zones = {one.assessment.email: one.assessment.timezone for one in run.enrollments}
     for at_ms, text in run.texter.accepted_texts:
         history = _history_of(run, text)
-        zone = run.history[run.home][-1].campaign.zone_of(history.booked.timezone, zones.get(history.address))
+        zone = run.history[run.default_campaign][-1].campaign.zone_of(
+            history.booked.timezone, zones.get(history.address)
+        )
         for moment_ms, what in ((at_ms, "was sent"), (text.valid_until_ms - 1, "may still be delivered")):
             minute = _minute_of_day(moment_ms, zone)
             if not policy.opens_minute <= minute < policy.closes_minute:
@@ -181,11 +183,11 @@ CALL_INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
-def _delivery_of(text: Text) -> DeliveryId:
+def _delivery_of(text: Sms) -> DeliveryId:
     return DeliveryId(text.reference["delivery"])
 
 
-def _history_of(run: FinishedRun, text: Text) -> CallHistory:
+def _history_of(run: FinishedRun, text: Sms) -> CallHistory:
     return run.histories[split_delivery_id(_delivery_of(text))[0]]
 
 

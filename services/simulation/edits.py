@@ -15,7 +15,7 @@ from common.ledger.versions import Action, LogEntry
 from common.versions.people import people_of
 from common.versions.plan import Comparison, Plan
 from common.versions.played import PlayedVersions
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 from services.simulation.engine import Simulation
 
 
@@ -78,7 +78,7 @@ class VersionSwitch:
         await self._versions.refresh()
         replanning = (await world.ledger.versions.in_force())[edit.campaign].replanning
         if replanning is not None:
-            await make_schedules_follow(world.ledger, world.campaigns[edit.campaign], replanning, world.clock)
+            await update_schedules(world.ledger, world.campaigns[edit.campaign], replanning, world.clock)
             self._note(world.campaigns[edit.campaign], send_late=edit.send_late)
         return plan
 

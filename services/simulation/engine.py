@@ -112,7 +112,7 @@ class Simulation:
         self.signed_up.append(
             SignedUp(
                 at_ms=self.clock.now_ms(),
-                campaign=campaign or self.world.campaigns.home.key,
+                campaign=campaign or self.world.campaigns.default.key,
                 address=normal_address(assessment.email),
                 locale=assessment.locale,
             )

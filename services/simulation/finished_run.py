@@ -21,7 +21,7 @@ class FinishedRun:
     """
     What a simulation left behind.
 
-    `history`: by campaign, the versions that were in force, the first one first. `calls`: those of the campaign `home`,
+    `history`: by campaign, the versions that were in force, the first one first. `calls`: those of `default_campaign`,
     as the ledger knows them. `histories` (by booking, what Cal.com reported), `stops` (by number, when it answered
     STOP) and `signups` (ordered by time) are independent accounts, against which the ledger is checked.
     """
@@ -36,7 +36,7 @@ class FinishedRun:
     stops: Mapping[str, int]
     signups: Sequence[SignedUp]
     pace: Pace
-    home: str
+    default_campaign: str
 
     def steps_of(self, enrollment: Enrollment) -> Sequence[Step]:
         """Return the steps of the last version of its campaign."""

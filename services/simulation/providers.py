@@ -10,8 +10,8 @@ from common.clock import VirtualClock
 from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
 from common.domain.mail import AcceptedMail, Mail, SentMail
-from common.domain.projection import BookingStanding
-from common.domain.text import AcceptedText, Text
+from common.domain.projection import NotionBookingStatus
+from common.domain.sms import AcceptedSms, Sms
 from common.errors import Ambiguous, Failure, Permanent
 from common.providers.budget import Budget
 
@@ -101,13 +101,13 @@ class InMemoryTexter:
     """
 
     clock: VirtualClock
-    failure: Callable[[Text], Failure | None] = field(default=lambda _text: None)
-    loses: Callable[[Text], bool] = field(default=lambda _text: False)
+    failure: Callable[[Sms], Failure | None] = field(default=lambda _text: None)
+    loses: Callable[[Sms], bool] = field(default=lambda _text: False)
     list_failure: Failure | None = None
-    accepted_texts: list[tuple[int, Text]] = field(default_factory=list)
+    accepted_texts: list[tuple[int, Sms]] = field(default_factory=list)
     """Time of the acceptance, ms, and SMS."""
 
-    async def send(self, text: Text) -> str:
+    async def send(self, text: Sms) -> str:
         failure = self.failure(text)
         if failure is not None and (not isinstance(failure, Ambiguous) or self.loses(text)):
             raise failure
@@ -118,12 +118,12 @@ class InMemoryTexter:
 
     async def list_accepted(
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
-    ) -> list[AcceptedText]:
+    ) -> list[AcceptedSms]:
         """Return the SMS accepted since then, newest first, as Twilio lists them."""
         if self.list_failure is not None:
             raise self.list_failure
         return [
-            AcceptedText(id=f"SM{number:032x}", to=text.to, body=text.body, created_ms=ms)
+            AcceptedSms(id=f"SM{number:032x}", to=text.to, body=text.body, created_ms=ms)
             for number, (ms, text) in reversed(list(enumerate(self.accepted_texts)))
             if ms >= since_ms and to in (None, text.to)
         ]
@@ -141,10 +141,10 @@ class InMemoryMirror:
     """
 
     rows: dict[EnrollmentId, Person] = field(default_factory=dict)
-    bookings: dict[EnrollmentId, BookingStanding | None] = field(default_factory=dict)
+    bookings: dict[EnrollmentId, NotionBookingStatus | None] = field(default_factory=dict)
     failure: Callable[[Person], Failure | None] = field(default=lambda _person: None)
 
-    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
+    async def show(self, person: Person, *, booking: NotionBookingStatus | None = None) -> dict[str, str]:
         failure = self.failure(person)
         if failure is not None:
             raise failure

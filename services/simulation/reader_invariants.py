@@ -94,7 +94,12 @@ def _follow_ups(run: FinishedRun) -> Iterator[_Named]:
         for name, record in call.records.items():
             delivery = delivery_of(DeliveryId(f"{booking.id}/{name}"))
             if (delivery.kind, delivery.channel) == (Kind.FOLLOW_UP, Channel.EMAIL):
-                yield delivery.id, run.home, record, [booking.timezone] if booking.timezone else signups[booking.email]
+                yield (
+                    delivery.id,
+                    run.default_campaign,
+                    record,
+                    [booking.timezone] if booking.timezone else signups[booking.email],
+                )
 
 
 @cache
@@ -138,7 +143,7 @@ def _languages_of(run: FinishedRun, reader: Enrollment, signups: Sequence[Signed
     """Return the reader's languages then; two while a version is put in force. `signups`: the reader's until then."""
     chosen: set[str | None] = {None}
     for signup in signups:
-        named = {one.campaign.language_named(signup.locale) for one in _versions_at(run, reader, signup.at_ms)}
+        named = {one.campaign.matching_language(signup.locale) for one in _versions_at(run, reader, signup.at_ms)}
         chosen = named if None not in named else chosen | named
     versions = [one.campaign for one in _versions_at(run, reader, at_ms)]
     return {tag if tag in one.languages else one.languages[0] for tag in chosen for one in versions}

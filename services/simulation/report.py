@@ -93,7 +93,7 @@ async def finished(
         stops=simulation.stops,
         signups=simulation.signed_up,
         pace=pace,
-        home=campaigns.home.key,
+        default_campaign=campaigns.default.key,
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.path_errors import unusable
-from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
+from common.path_errors import path_error_text
+from common.processes import Lock, LockHeld, command_of, is_alive, wait_until_ended
 from common.settings.settings import Settings
 from common.store.errors import StoreError
 
@@ -51,13 +51,13 @@ class RunDirectory:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.lock = Lock(self.folder / "up.lock")
-        except Held as held:
+        except LockHeld as held:
             who = f" (process {held.pid})" if held.pid else ""
             raise StoreError(
                 f"another `advent up`{who} runs in {data_dir.resolve()}; stop it, or set DATA_DIR to another folder"
             ) from None
         except OSError as error:
-            raise StoreError(unusable(data_dir, error)) from None
+            raise StoreError(path_error_text(data_dir, error)) from None
 
     def pid_file(self, name: str) -> Path:
         return self.folder / f"{name}.pid"
@@ -75,13 +75,13 @@ class RunDirectory:
         try:
             _replace(self.folder / "up.json", json.dumps(asdict(running)))
         except OSError as error:
-            raise StoreError(unusable(self.folder, error)) from None
+            raise StoreError(path_error_text(self.folder, error)) from None
 
     def release(self) -> None:
         """Remove what describes this run, and the lock."""
         for name in ("up.json", "up.pid"):
             (self.folder / name).unlink(missing_ok=True)
-        self.lock.forget()
+        self.lock.close()
 
     def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 6) -> None:
         """End the children of a parent that was killed, if the kernel did not end them or they still drain."""

@@ -51,7 +51,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
     """
     settings = with_sandbox(with_generated_secrets(settings))
     check_access_settings(settings)
-    campaign = preload_campaigns(settings.campaign_keys, directory=settings.campaigns_dir).home
+    campaign = preload_campaigns(settings.campaign_keys, directory=settings.campaigns_dir).default
     with Signals() as signals:
         run_dir = RunDirectory(settings.data_dir)
         try:
@@ -144,7 +144,7 @@ class _Up:
 
     def _release_in_child(self) -> None:
         self.signals.reset()
-        self.run_dir.lock.forget()
+        self.run_dir.lock.close()
         if self.store is not None:
             self.store.forget()
 

@@ -13,7 +13,7 @@ import redis.asyncio
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, utc_datetime
 from common.domain.ids import enrollment_id
-from common.domain.projection import BookingStanding
+from common.domain.projection import NotionBookingStatus
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
@@ -45,7 +45,7 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
     story = playing(store, campaign, "2026-11-25T15:00:01Z")
     await post(story, reported("booking_created"))
     await story.run(until_ms=ms("2026-11-26T15:00:01Z"))
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
 
     await post(story, reported("booking_rescheduled"))
     await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
@@ -61,7 +61,7 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
 
     await post(story, reported("meeting_ended_flat"))
     await story.run(until_ms=ms("2026-12-04T20:00:00Z"))
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
 
     await post(story, reported("no_show_updated"))
     await story.run()

@@ -12,7 +12,7 @@ from common.domain.calendar_link import CalendarLink
 from common.domain.contact_booking_status import UnenrolledContact
 from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, address_hash, booking_id, enrollment_id
-from common.domain.projection import BookingStanding
+from common.domain.projection import NotionBookingStatus
 from common.domain.series import BookingState
 from common.errors import Permanent, Throttled, Transient
 from common.ledger import keys
@@ -78,7 +78,7 @@ async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_know
     assert reminders(story) == [(start_ms - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)]
     assert len({mail.subject for mail in story.mailer.inbox_of(BORIS)}) == 3
     assert isinstance(story.mirror.rows[WHO], UnenrolledContact)
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Unmarked", meeting_ms=start_ms)
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=start_ms)
     keys_used = set(story.mailer.accepted_by_key)
     assert f"christmas_2025/{booking_id('A')}/{start_ms}/24h" in keys_used
 
@@ -176,7 +176,7 @@ async def test_a_moved_call_is_reminded_of_at_its_new_time_only(story, clock):
         *((later - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)),
     ]
     assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Unmarked", meeting_ms=later)
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=later)
 
 
 async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_say_whose_it_was(story, clock):
@@ -188,7 +188,7 @@ async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_sa
 
     assert [name for _, name in reminders(story)] == ["72h"]
     assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
 async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state(store, campaign, clock):
@@ -216,7 +216,7 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
         )
 
     expected = {"A": {("skipped", "moved")}, "B": {("skipped", "moved")}, "C": {("skipped", "cancelled")}}
-    assert ends == {(str(expected), str(BookingStanding(status="Not Booked")), 0)}
+    assert ends == {(str(expected), str(NotionBookingStatus(status="Not Booked")), 0)}
 
 
 async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds_once_confirmed(story, clock):
@@ -228,7 +228,7 @@ async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds
     await story.run(until_ms=later - 48 * HOUR_MS)
     assert reminders(story) == []
     assert await final_statuses(story) == {"A": {("skipped", "moved")}, "B": {("skipped", "awaiting confirmation")}}
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
     await story.book(BORIS, later, uid="B")
     await story.run()
@@ -249,7 +249,7 @@ async def test_a_series_that_changes_hands_writes_to_the_new_address_only(story,
 
     assert reminders(story) == []
     assert len(reminders(story, "ada@example.org")) == 3
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
 async def test_one_uid_that_changes_hands_leaves_the_first_person_free(story, clock):
@@ -260,7 +260,7 @@ async def test_one_uid_that_changes_hands_leaves_the_first_person_free(story, cl
     await story.run()
 
     assert (len(reminders(story)), len(reminders(story, "ada@example.org"))) == (0, 3)
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
 async def test_a_phone_only_booking_gets_no_mail(story, clock):
@@ -278,12 +278,12 @@ async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
     await story.run(until_ms=start_ms + HOUR_MS)
     await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
     await story.run()
-    assert story.mirror.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=start_ms)
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Completed", meeting_ms=start_ms)
 
     await story.change_booking(BookingKind.NO_SHOW, "A", no_shows=((BORIS, True),))
     await story.run()
 
-    assert story.mirror.bookings[WHO] == BookingStanding(status="No-Show", meeting_ms=start_ms)
+    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="No-Show", meeting_ms=start_ms)
     entries = [(entry.what, entry.detail[:4]) for entry in await timeline_of(story.ledger, WHO)]
     assert [what for what, _ in entries] == [
         "call booked",

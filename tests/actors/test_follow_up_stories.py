@@ -353,7 +353,7 @@ async def test_of_who_is_forgotten_no_task_is_left(story, start_ms):
     await story.book(BORIS, start_ms, uid="A")
     await story.run()
     assert await unmarked(story) == [BORIS]
-    await story.ledger.contacts.forget(await story.ledger.contacts.traces(BORIS), now_ms=story.clock.now_ms())
+    await story.ledger.contacts.forget(await story.ledger.contacts.find_traces(BORIS), now_ms=story.clock.now_ms())
 
     assert await unmarked(story) == []
 

@@ -38,7 +38,7 @@ async def naming(store) -> dict[str, str]:
 
 
 async def erased(story, address: str = DUNYA) -> None:
-    await story.ledger.contacts.forget(await story.ledger.contacts.traces(address), now_ms=story.clock.now_ms())
+    await story.ledger.contacts.forget(await story.ledger.contacts.find_traces(address), now_ms=story.clock.now_ms())
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ async def test_what_is_counted_is_what_is_left(known):
     counted = await read_store_stats(known.ledger, now_ms=known.clock.now_ms())
     assert counted.enrollments == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
     assert counted.deliveries == {"accepted": 3, "skipped": 2}
-    assert (counted.dead_letters, counted.suppressed, counted.paused_people) == (0, 1, 0)
+    assert (counted.dead_letters, counted.suppressed, counted.paused_contacts) == (0, 1, 0)
 
 
 async def test_twice_is_once(known):
@@ -187,7 +187,7 @@ async def test_a_page_that_is_written_just_then_brings_nobody_back(known):
 
     assert await known.ledger.client.hlen(keys.SYNCING) == 0
     pages = {"sequence": "page"}
-    assert await known.ledger.mirror.shown(taken.person, pages, worker="w", now_ms=known.clock.now_ms()) is None
+    assert await known.ledger.mirror.record_shown(taken.person, pages, worker="w", now_ms=known.clock.now_ms()) is None
     assert await naming(known.ledger.client) == {}
 
 
@@ -311,7 +311,7 @@ async def test_their_consent_and_the_notes_about_their_fields_are_erased(story, 
 async def test_nothing_is_looked_through_to_find_one_person(known, store):
     await store.config_resetstat()
 
-    traces = await known.ledger.contacts.traces(DUNYA)
+    traces = await known.ledger.contacts.find_traces(DUNYA)
 
     assert traces.enrolled == 1
     assert CALL in traces.bookings

@@ -108,7 +108,7 @@ async def test_each_spelling_that_mail_went_to_is_listed(with_list, resend):
 
 
 async def test_a_spelling_that_arrives_during_the_erasure_is_listed_too(with_list, resend, monkeypatch):
-    client, other, traces = with_list.ledger.client, enrollment_id("winter_2026", ADA), Contacts.traces
+    client, other, traces = with_list.ledger.client, enrollment_id("winter_2026", ADA), Contacts.find_traces
     kept = await client.hgetall(keys.enrollment(WHO))
     arriving = [{**kept, "campaign": "winter_2026", "email": DOTTED}]
 
@@ -119,7 +119,7 @@ async def test_a_spelling_that_arrives_during_the_erasure_is_listed_too(with_lis
             await client.hset(keys.enrollment(other), mapping=arriving.pop())
         return found
 
-    monkeypatch.setattr(Contacts, "traces", before_a_signup)
+    monkeypatch.setattr(Contacts, "find_traces", before_a_signup)
     await forget(with_list)
     await soon(with_list)
 

@@ -222,7 +222,7 @@ async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
 
 async def forgets(story: Simulation, address: str) -> None:
     contacts = story.ledger.contacts
-    await contacts.forget(await contacts.traces(address), now_ms=story.clock.now_ms())
+    await contacts.forget(await contacts.find_traces(address), now_ms=story.clock.now_ms())
 
 
 async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from common.domain.catch_up import departures
+from common.domain.catch_up import late_mails
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Transient
 from common.ledger import keys
@@ -35,7 +35,7 @@ async def planned(story: Simulation) -> list[tuple[str, str, int]]:
     """
     now_ms = story.clock.now_ms()
     found = await backlog.overdue(story.ledger, now_ms=now_ms)
-    late = list(departures(found.backlogs, now_ms=now_ms, per_second=1e9))
+    late = list(late_mails(found.backlogs, now_ms=now_ms, per_second=1e9))
     emails = await backlog.addresses(story.ledger, [mail.who for mail in late])
     return [(emails[mail.who], mail.name, mail.at_ms) for mail in late]
 

@@ -15,7 +15,7 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
 from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id
-from common.domain.text import Text
+from common.domain.sms import Sms
 from common.errors import Ambiguous, Failure, Throttled, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
@@ -225,7 +225,7 @@ async def test_in_trouble_each_is_accepted_once_or_explained_and_none_in_quiet_h
     kinds = (Ambiguous("read_timeout"), Transient("connect_reset"), Throttled("twilio_20429"))
     away = (at("2026-03-12T15:00"), at("2026-03-14T03:00" if "36" in trouble else "2026-03-13T03:00"))
 
-    def failure(_text: Text) -> Failure | None:
+    def failure(_text: Sms) -> Failure | None:
         if trouble == "30 % of faults":
             return chance.choice(kinds) if chance.random() < 0.3 else None
         outage = Transient("connect") if "unreachable" in trouble else Ambiguous("http_503", status=503)

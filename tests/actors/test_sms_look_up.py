@@ -12,7 +12,7 @@ from actors.upkeep.restored_store import settle
 from common.campaigns.campaign import Campaign
 from common.clock import VirtualClock
 from common.domain.ids import booking_id, reminder_delivery_id
-from common.domain.text import Text
+from common.domain.sms import Sms
 from common.errors import Ambiguous, Misconfigured, Permanent, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
@@ -83,7 +83,7 @@ async def test_what_somebody_wrote_by_hand_is_not_taken_for_it(run):
     run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
     await book(run, "ada")
     await run.run(until_ms=START_MS - 25 * HOUR_MS)
-    by_hand = Text(to=NUMBER, body="Call me back", valid_until_ms=START_MS, reference={})
+    by_hand = Sms(to=NUMBER, body="Call me back", valid_until_ms=START_MS, reference={})
     run.texter.accepted_texts.append((START_MS - 24 * HOUR_MS, by_hand))
     await run.run()
 
@@ -104,7 +104,7 @@ async def test_it_is_looked_for_as_it_was_sent_also_in_quiet_hours(run):
 async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
     tried: set[str] = set()
 
-    def fail_for_an_hour(text: Text) -> Ambiguous | None:
+    def fail_for_an_hour(text: Sms) -> Ambiguous | None:
         if run.clock.now_ms() >= START_MS - 23 * HOUR_MS:
             return None
         tried.add(text.to)
@@ -125,7 +125,7 @@ async def test_of_a_restored_store_an_sms_that_a_person_sent_before_its_time_wai
     await run.run(until_ms=START_MS - 60 * HOUR_MS)
     backup_ms = run.clock.now_ms()
     if sent:
-        text = Text(to=NUMBER, body="A reminder", valid_until_ms=START_MS, reference={})
+        text = Sms(to=NUMBER, body="A reminder", valid_until_ms=START_MS, reference={})
         await run.texter.send(text)
 
     await settle(run.world, store_ms=backup_ms)

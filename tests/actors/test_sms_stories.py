@@ -17,9 +17,9 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
 from common.domain.ids import DeliveryId, booking_id, enrollment_id
-from common.domain.projection import CampaignColumns, caller_row
+from common.domain.projection import CampaignColumns, unenrolled_contact_row
 from common.domain.replay import Way
-from common.domain.text import size_of
+from common.domain.sms import size_of
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
 from common.ledger.constants import TEXTS
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -430,14 +430,14 @@ async def test_an_answer_reaches_the_timeline_of_who_was_written_to(run):
     shown = run.mirror.bookings[WHO]
     assert shown is not None
     assert shown.sms_answer == "Running late"
-    row = caller_row(BORIS, CampaignColumns(name="Christmas 2025"), title="Boris", booking=shown)
+    row = unenrolled_contact_row(BORIS, CampaignColumns(name="Christmas 2025"), title="Boris", booking=shown)
     assert row.values["SMS Answer"] == "Running late"
 
 
 async def test_forgetting_leaves_no_number_behind(run, store):
     await book(run)
     await run.run()
-    traces = await run.ledger.contacts.traces(BORIS)
+    traces = await run.ledger.contacts.find_traces(BORIS)
     await run.ledger.contacts.forget(traces, now_ms=run.clock.now_ms())
     assert not [key async for key in store.scan_iter("*numbers:*")]
 

@@ -10,7 +10,7 @@ import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
-from common.domain.catch_up import departures
+from common.domain.catch_up import late_mails
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
@@ -185,7 +185,7 @@ async def test_a_pause_of_one_campaign_leaves_the_other_alone(
 
 async def late(both: Simulation, clock: VirtualClock, campaign: str | None) -> list[tuple[str, int]]:
     found = await overdue(both.ledger, now_ms=clock.now_ms(), campaign=campaign)
-    mails = departures(found.backlogs, now_ms=clock.now_ms(), per_second=1e9)
+    mails = late_mails(found.backlogs, now_ms=clock.now_ms(), per_second=1e9)
     return [(mail.name, mail.at_ms) for mail in mails]
 
 
@@ -235,7 +235,7 @@ async def test_who_is_forgotten_is_forgotten_in_every_campaign(
     await both.sign_up(ada, campaign=NEW_YEAR)
     await both.run(until_ms=clock.now_ms() + DAY_MS)
 
-    await both.ledger.contacts.forget(await both.ledger.contacts.traces(ada.email), now_ms=clock.now_ms())
+    await both.ledger.contacts.forget(await both.ledger.contacts.find_traces(ada.email), now_ms=clock.now_ms())
 
     for campaign in (CHRISTMAS, NEW_YEAR):
         assert not await both.ledger.client.exists(keys.enrollment(enrollment_id(campaign, ada.email)))

@@ -80,7 +80,7 @@ async def test_a_mail_that_two_campaigns_may_have_sent_is_a_finding_of_both(inst
 
 async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(installation: Installation, ada, boris, audited):
     ledger = installation.world.ledger
-    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=installation.world.clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=installation.world.clock.now_ms())
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     await installation.until(80)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.domain.audit import Audited, Finding, Shown, Terms, compare
+from common.domain.audit import Audited, Finding, NotionRow, Terms, compare
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment, Segment
 from common.domain.delivery import DeliveryStatus, Record
@@ -75,8 +75,8 @@ def ada(**given) -> Audited:
     return Audited(enrollment=replace(enrollment, **given), **{"waits": {3: SIGNUP_MS + 72 * HOUR_MS}, **schedule})
 
 
-def row(*steps: int, page_id: str = "page", email: str = ADA, columns=(1, 2, 3)) -> Shown:
-    return Shown(page_id=page_id, email=email, steps=frozenset(steps), columns=frozenset(columns))
+def row(*steps: int, page_id: str = "page", email: str = ADA, columns=(1, 2, 3)) -> NotionRow:
+    return NotionRow(page_id=page_id, email=email, steps=frozenset(steps), columns=frozenset(columns))
 
 
 LISTED = (mail(1), mail(2))

@@ -15,7 +15,7 @@ from common.campaigns.loader import Campaign, Rendered
 from common.campaigns.markdown import TextWriter, parsed
 from common.campaigns.wording import clean, literal
 from common.domain.contact import Assessment, Segment
-from common.normalization.text import unusable, unusable_name
+from common.normalization.text import reason_name_unusable, reason_unusable
 from tests.campaigns import people
 from tests.campaigns.html import Page
 
@@ -92,7 +92,7 @@ def test_values_add_no_tag_no_link_and_no_line(
     mail = render(campaign, step, person_of(segment, name, business, weakest, strongest), segment)
     texts = zip((name, business, weakest, strongest), ("Ada", "Salon", "front desk", "back office"), strict=True)
     tame = render(
-        campaign, step, person_of(segment, *("" if unusable(text) else known for text, known in texts)), segment
+        campaign, step, person_of(segment, *("" if reason_unusable(text) else known for text, known in texts)), segment
     )
 
     page, tame_page = Page(mail.html), Page(tame.html)
@@ -100,7 +100,7 @@ def test_values_add_no_tag_no_link_and_no_line(
     assert tame_page.attributes == page.attributes
     assert page.links == LINKS
     assert tame.text.count("\n") == mail.text.count("\n")
-    greeting = "Hello," if unusable_name(name) else f"Hi {clean(name)},"
+    greeting = "Hello," if reason_name_unusable(name) else f"Hi {clean(name)},"
     assert greeting in mail.text
     assert mail.subject == mail.subject.strip() != ""
     assert not [character for character in mail.subject if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")]

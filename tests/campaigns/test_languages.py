@@ -17,7 +17,7 @@ from common.campaigns.language import Language
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
 from common.campaigns.messages import Rendered
 from common.domain.contact import Segment
-from common.normalization.locale import negotiated
+from common.normalization.locale import language_or_default
 from tests.campaigns import people
 from tests.campaigns.html import Page
 
@@ -83,7 +83,7 @@ def test_a_locale_finds_its_language_or_the_default(campaign: Campaign, locale: 
 def test_a_language_of_another_script_is_another_language(
     locale: str, languages: tuple[str, ...], language: str
 ) -> None:
-    assert language == negotiated(locale, languages)
+    assert language == language_or_default(locale, languages)
 
 
 def test_a_french_mail_is_french_from_the_subject_to_the_small_print(campaign: Campaign) -> None:
@@ -184,7 +184,7 @@ def test_a_french_mail_comes_from_a_skeleton_as_an_english_one_does(
     def parsed_again(*_: object) -> object:
         raise AssertionError("rendered from the beginning")
 
-    monkeypatch.setattr(type(campaign.renderer), "from_the_beginning", parsed_again)
+    monkeypatch.setattr(type(campaign.renderer), "render_from_scratch", parsed_again)
     assert expected == render(campaign, 1, replace(ada, first_name="Boris"), "fr-CA")
 
 

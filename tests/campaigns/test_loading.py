@@ -275,9 +275,9 @@ def test_a_process_that_is_started_again_plays_what_its_parent_had_checked(
     home: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.campaigns.campaigns._preloaded", {})
-    checked = preload_campaigns(("christmas_2025",), directory=home).home
+    checked = preload_campaigns(("christmas_2025",), directory=home).default
     spoil(TOML, 'name = "Christmas 2025"', "half a li")
 
-    assert load_campaigns(("christmas_2025",), directory=home).home is checked
+    assert load_campaigns(("christmas_2025",), directory=home).default is checked
     with pytest.raises(CampaignError, match=r"line \d+"):
         load_campaign("christmas_2025", directory=home)

@@ -115,7 +115,7 @@ def test_the_second_person_costs_no_second_parsing(campaign: Campaign, monkeypat
     def parsed_again(self: Renderer, mail: object) -> Parts:
         raise AssertionError("rendered from the beginning")
 
-    monkeypatch.setattr(Renderer, "from_the_beginning", parsed_again)
+    monkeypatch.setattr(Renderer, "render_from_scratch", parsed_again)
     boris = replace(ada, first_name="Boris", business_name="B. & Sons", red_systems=1, revenue_leak_total=9_000)
     assert mail(campaign, 1, boris, segment, "boris").subject == "Boris, your assessment results: 38 out of 100"
 

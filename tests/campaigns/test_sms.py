@@ -11,7 +11,7 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.gallery import sample_pages
 from common.campaigns.lint.lint import findings
 from common.campaigns.loader import Campaign, load_campaign
-from common.domain.text import Size, foreign_characters, plain_text, size_of
+from common.domain.sms import Size, foreign_characters, plain_text, size_of
 from tests.texting import KEY, texting_campaign, texting_folder
 
 STOPS = {"en-CA": "STOP", "fr-CA": "ARRET"}

@@ -133,13 +133,13 @@ async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(console:
 async def test_all_that_is_kept_of_a_person_is_looked_for_only_when_they_are_forgotten(
     console: Console, worker: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_for, traces = [], Contacts.traces
+    looked_for, traces = [], Contacts.find_traces
 
     async def count(self: Contacts, address: str) -> Traces:
         looked_for.append(address)
         return await traces(self, address)
 
-    monkeypatch.setattr(Contacts, "traces", count)
+    monkeypatch.setattr(Contacts, "find_traces", count)
     assert (await console.get(f"/people/{ADA}")).status == 200
     assert looked_for == []
 

@@ -147,7 +147,7 @@ async def test_a_newcomer_is_in_the_list_at_once_and_a_forgotten_person_is_not(
     await known.sign_up(Assessment(email="new@example.org", first_name="Ada", assessment_score=1))
     both = (await console.get("/people?q=ada")).text
     ledger = console.context.ledger
-    await ledger.contacts.forget(await ledger.contacts.traces("ada@example.org"), now_ms=console.clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.find_traces("ada@example.org"), now_ms=console.clock.now_ms())
     one = (await console.get("/people?q=ada")).text
 
     assert "2 people" in both

@@ -155,9 +155,9 @@ def test_what_was_given_to_another_host_under_a_new_uid_is_no_call_at_short_noti
     reassigned = event(BookingKind.REASSIGNED, SEATS[0], uid="B", at_ms=late_ms, is_seated=False)
 
     [booking] = resolve([reassigned])
-    assert [one.because for one in reminders_of(booking, rules)] == ["its hour had passed", None]
+    assert [one.skip_reason for one in reminders_of(booking, rules)] == ["its hour had passed", None]
     [created] = resolve([replace(reassigned, kind=BookingKind.CREATED)])
-    assert [one.because for one in reminders_of(created, rules)] == ["short notice", "short notice"]
+    assert [one.skip_reason for one in reminders_of(created, rules)] == ["short notice", "short notice"]
 
 
 def test_one_guest_who_did_not_come_says_nothing_of_the_other_nor_of_the_host():

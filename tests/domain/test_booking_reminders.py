@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from common.domain.contact_booking_status import BookingSummary, in_short, nurture_after, standing_of
+from common.domain.contact_booking_status import BookingSummary, notion_booking_status, nurture_after, summarize
 from common.domain.handovers import TOGETHER_MS
 from common.domain.ids import booking_id
-from common.domain.projection import BookingStanding
+from common.domain.projection import NotionBookingStatus
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking, BookingState
 
@@ -29,7 +29,7 @@ def booked(in_h: float, **reported) -> Booking:
 
 
 def because(booking: Booking) -> list[str | None]:
-    return [reminder.because for reminder in reminders_of(booking, RULES)]
+    return [reminder.skip_reason for reminder in reminders_of(booking, RULES)]
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def call(state: BookingState, in_h: float) -> BookingSummary:
     ],
 )
 def test_notion_shows_the_call_that_matters(calls, status, in_h):
-    expected = BookingStanding(status=status, meeting_ms=None if in_h is None else NOW_MS + in_h * HOUR_MS)
+    expected = NotionBookingStatus(status=status, meeting_ms=None if in_h is None else NOW_MS + in_h * HOUR_MS)
 
-    assert expected == standing_of([call(*one) for one in calls], now_ms=NOW_MS)
+    assert expected == notion_booking_status([call(*one) for one in calls], now_ms=NOW_MS)
 
 
 def test_without_any_call_nothing_is_known():
-    assert standing_of([], now_ms=NOW_MS) is None
+    assert notion_booking_status([], now_ms=NOW_MS) is None
 
 
 def nurture(
@@ -134,7 +134,7 @@ def test_the_campaign_decides_whether_a_cancellation_resumes_unless_the_host_ask
 
     assert nurture(cancelled, "pause") == "release"
     assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms + TOGETHER_MS) == "stop"
-    assert nurture(replace(cancelled, asked_anew=True), "pause", resumes=False) == "release"
+    assert nurture(replace(cancelled, reschedule_requested=True), "pause", resumes=False) == "release"
 
 
 @pytest.mark.parametrize("state", [BookingState.CANCELLED, BookingState.REJECTED])
@@ -147,20 +147,20 @@ def test_a_cancellation_holds_the_mails_that_it_ends_while_another_host_s_bookin
 
 def test_a_cancellation_holds_the_mails_as_long_whatever_other_call_is_looked_at_meanwhile():
     cancelled = booked(10, state=BookingState.CANCELLED)
-    missed, off = booked(-5, state=BookingState.NO_SHOW), in_short(cancelled)
+    missed, off = booked(-5, state=BookingState.NO_SHOW), summarize(cancelled)
     off_ms = cancelled.received_ms + TOGETHER_MS
 
     assert nurture(missed, "pause", off, resumes=False, now_ms=NOW_MS + 100_000) == "hold"
     assert nurture(None, "pause", off, resumes=False, now_ms=NOW_MS + 100_000) == "hold"
-    assert nurture(cancelled, "pause", in_short(missed), resumes=False, now_ms=off_ms) == "stop"
+    assert nurture(cancelled, "pause", summarize(missed), resumes=False, now_ms=off_ms) == "stop"
     assert nurture(missed, "pause", off, resumes=False, now_ms=off_ms) == "release"
     assert nurture(missed, "pause", off, resumes=True, now_ms=NOW_MS + 100_000) == "release"
-    again = in_short(replace(cancelled, asked_anew=True))
+    again = summarize(replace(cancelled, reschedule_requested=True))
     assert nurture(missed, "pause", again, resumes=False, now_ms=NOW_MS + 100_000) == "release"
 
 
 def test_what_was_called_off_before_the_signup_holds_nothing():
-    off = in_short(booked(10, state=BookingState.CANCELLED))
+    off = summarize(booked(10, state=BookingState.CANCELLED))
     missed = booked(-5, state=BookingState.NO_SHOW)
 
     assert nurture(missed, "pause", off, resumes=False, since_ms=NOW_MS) == "hold"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.catch_up import Backlog, departures
+from common.domain.catch_up import Backlog, late_mails
 
 NOW = 1_000_000_000
 HOUR = 3_600_000
@@ -21,7 +21,7 @@ def backlog(who: str, *due_h: float, last_h: float | None = None, gap_h: float =
 
 
 def hours(*backlogs: Backlog, per_second: float = 1e9) -> list[tuple[str, str, float]]:
-    late = departures(backlogs, now_ms=NOW, per_second=per_second)
+    late = late_mails(backlogs, now_ms=NOW, per_second=per_second)
     return [(mail.who, mail.name, (mail.at_ms - NOW) / HOUR) for mail in late]
 
 
@@ -41,7 +41,7 @@ def test_a_late_mail_waits_for_its_window_and_one_that_only_its_window_moves_is_
     def at_the_next_full_day(at_ms: int) -> int:
         return NOW - (NOW - at_ms) // (24 * HOUR) * 24 * HOUR
 
-    late = departures(
+    late = late_mails(
         [replace(backlog("ada", -50, -2, 90), opening_ms=at_the_next_full_day)], now_ms=NOW + HOUR, per_second=1e9
     )
     assert [(mail.name, (mail.at_ms - NOW) / HOUR) for mail in late] == [("step-1", 24), ("step-2", 48)]
@@ -52,7 +52,7 @@ def test_reminders_know_no_gap():
 
 
 def test_the_longest_overdue_goes_first_and_the_rate_is_kept():
-    late = list(departures([backlog("b", -1), backlog("a", -3), backlog("c", -2)], now_ms=NOW, per_second=2))
+    late = list(late_mails([backlog("b", -1), backlog("a", -3), backlog("c", -2)], now_ms=NOW, per_second=2))
 
     assert [(mail.who, mail.at_ms - NOW) for mail in late] == [("a", 0), ("c", 500), ("b", 1_000)]
     assert {mail.may_ms for mail in late} == {NOW}
@@ -65,7 +65,7 @@ def test_the_longest_overdue_goes_first_and_the_rate_is_kept():
 def test_nothing_goes_early_too_fast_or_too_close(people, per_second):
     backlogs = [backlog(str(n), *sorted(due_h)) for n, due_h in enumerate(people)]
 
-    late = list(departures(backlogs, now_ms=NOW, per_second=per_second))
+    late = list(late_mails(backlogs, now_ms=NOW, per_second=per_second))
 
     assert all(mail.at_ms >= max(mail.due_ms, mail.may_ms, NOW) for mail in late)
     instants = [mail.at_ms for mail in late]

@@ -52,8 +52,8 @@ def test_a_booking_that_no_webhook_reported_is_dated_with_its_last_change():
 
 def test_what_was_reported_is_not_reported_again_however_often_the_row_was_touched():
     assert missing(listed(updated_ms=NOW_MS), CREATED) == []
-    asked_anew = event(BookingKind.CANCELLED, NOW_MS - 10, request_reschedule=True)
-    assert missing(listed(status="cancelled", updated_ms=NOW_MS), CREATED, asked_anew) == []
+    reschedule_requested = event(BookingKind.CANCELLED, NOW_MS - 10, request_reschedule=True)
+    assert missing(listed(status="cancelled", updated_ms=NOW_MS), CREATED, reschedule_requested) == []
 
 
 def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_reported():

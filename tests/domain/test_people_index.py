@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.domain.cadence import Cadence
-from common.domain.people_index import Marked, PeopleIndex
+from common.domain.people_index import PeopleIndex, UnindexedCriteria
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, folded, searched_text
 from common.domain.planned_mails import PlannedMails
 from common.ledger.reads.scheduled_mails import steps_between
@@ -28,7 +28,7 @@ FILTERS = (
     PeopleFilter(has_dead_letter=True),
     PeopleFilter(is_suppressed=True),
 )
-MARKED = Marked(paused={"enr_1", "enr_5"}, dead={"enr_2", "enr_c1"}, suppressed={"h3", "h4"})
+UNINDEXED = UnindexedCriteria(paused={"enr_1", "enr_5"}, dead={"enr_2", "enr_c1"}, suppressed={"h3", "h4"})
 
 
 def person(number: int, random_: random.Random) -> ListedPerson:
@@ -58,7 +58,7 @@ def put(index: PeopleIndex, one: ListedPerson) -> None:
 
 
 def answers(index: PeopleIndex) -> list[list[str]]:
-    return [[one.id for one in index.find(each, MARKED, sort)] for each in FILTERS for sort in SORTS]
+    return [[one.id for one in index.find(each, UNINDEXED, sort)] for each in FILTERS for sort in SORTS]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -94,7 +94,7 @@ def test_a_filter_finds_those_of_whom_it_is_true() -> None:
         put(index, one)
 
     def found(wanted: PeopleFilter) -> set[str]:
-        return {one.id for one in index.find(wanted, MARKED, "newest")}
+        return {one.id for one in index.find(wanted, UNINDEXED, "newest")}
 
     assert found(FILTERS[3]) == {one.id for one in everybody if one.segment == "URGENT" and not one.is_booked}
     assert found(FILTERS[5]) == {one.id for one in everybody if 20 <= one.signed_up_ms < 60}
@@ -115,7 +115,7 @@ def test_what_was_found_stays_while_people_change() -> None:
     for number in range(60):
         put(index, person(number, random_))
 
-    found = index.find(PeopleFilter(), Marked(), "newest")
+    found = index.find(PeopleFilter(), UnindexedCriteria(), "newest")
     index.remove("enr_59")
     put(index, person(77, random_))
 

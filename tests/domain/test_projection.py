@@ -15,13 +15,13 @@ from common.domain.projection import (
     BOOKED,
     NO_SHOW,
     USED_COLUMNS,
-    BookingStanding,
     CampaignColumns,
     FieldColumn,
+    NotionBookingStatus,
     Row,
-    caller_row,
     contact_row,
     sequence_row,
+    unenrolled_contact_row,
 )
 from common.providers.notion.schema import SEQUENCE
 
@@ -141,17 +141,17 @@ def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_say
 
 
 @pytest.mark.parametrize(
-    ("standing", "columns"),
+    ("status", "columns"),
     [
         (
-            BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS),
+            NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS),
             ("Pre-Call Prep", "Booked", datetime(2025, 11, 24, 16, 0, 0, 123_000, UTC)),
         ),
-        (BookingStanding(status=NO_SHOW), ("Nurture Sequence", "No-Show", None)),
+        (NotionBookingStatus(status=NO_SHOW), ("Nurture Sequence", "No-Show", None)),
     ],
 )
-def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, columns: tuple[object, ...]) -> None:
-    row = contact_row(ENROLLED, CHRISTMAS, title="Ada", booking=standing)
+def test_a_known_booking_is_shown_as_it_stands(status: NotionBookingStatus, columns: tuple[object, ...]) -> None:
+    row = contact_row(ENROLLED, CHRISTMAS, title="Ada", booking=status)
 
     names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
     assert columns == tuple(row.values[name] for name in names)
@@ -159,9 +159,9 @@ def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, column
 
 
 def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported() -> None:
-    booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+    booked = NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)
 
-    assert caller_row("boris@salon.example", CHRISTMAS, title="Boris", booking=booked) == Row(
+    assert unenrolled_contact_row("boris@salon.example", CHRISTMAS, title="Boris", booking=booked) == Row(
         title="Boris",
         values={
             "email": "boris@salon.example",
@@ -174,7 +174,7 @@ def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported(
 
 
 def test_a_caller_without_a_call_is_not_booked() -> None:
-    row = caller_row("boris@salon.example", CHRISTMAS, title="Boris", booking=None)
+    row = unenrolled_contact_row("boris@salon.example", CHRISTMAS, title="Boris", booking=None)
 
     assert row.values["Booking Status"] == "Not Booked"
     assert row.values["Christmas Campaign Status"] == "Nurture Sequence"

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.booking_diff import ListedBooking, unreported
 from common.domain.cadence import Cadence, Pace
-from common.domain.contact_booking_status import BookingSummary, in_short
+from common.domain.contact_booking_status import BookingSummary, summarize
 from common.domain.ids import booking_id, reminder_delivery_id
 from common.domain.reminders import PHONE_ONLY, ReminderRules, reminders_of
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
@@ -62,7 +62,7 @@ def test_a_booking_has_all_that_was_reported():
         "start_ms": START_MS,
         "end_ms": START_MS + HOUR_MS,
         "starts_ms": (START_MS,),
-        "asked_anew": False,
+        "reschedule_requested": False,
         "was_reassigned": False,
         "locale": None,
         "chain": (booking_id("A"),),
@@ -78,7 +78,7 @@ def test_a_booking_has_all_that_was_reported():
 def test_a_host_who_cancels_and_asks_for_another_time_is_heard():
     asks = replace(CREATED, kind=BookingKind.CANCELLED, event_ms=NOW_MS + 9, request_reschedule=True)
 
-    assert booked(CREATED, asks).asked_anew
+    assert booked(CREATED, asks).reschedule_requested
 
 
 def test_an_event_that_nobody_reported_has_all_that_is_listed():
@@ -120,13 +120,13 @@ def test_a_lost_no_show_is_reported_with_whom_it_is_of_and_only_once():
 
 
 def test_a_meeting_whose_end_nobody_reported_lasts_an_hour():
-    assert in_short(replace(booked(CREATED), end_ms=None)) == BookingSummary(
+    assert summarize(replace(booked(CREATED), end_ms=None)) == BookingSummary(
         BookingState.BOOKED, START_MS, START_MS + HOUR_MS
     )
-    assert in_short(replace(booked(CREATED), end_ms=START_MS + 5)) == BookingSummary(
+    assert summarize(replace(booked(CREATED), end_ms=START_MS + 5)) == BookingSummary(
         BookingState.BOOKED, START_MS, START_MS + 5
     )
-    assert in_short(replace(booked(CREATED), start_ms=None, end_ms=None)) == BookingSummary(
+    assert summarize(replace(booked(CREATED), start_ms=None, end_ms=None)) == BookingSummary(
         BookingState.BOOKED, 0, HOUR_MS
     )
 
@@ -137,9 +137,9 @@ def test_a_reminder_says_which_it_is_of_which_start():
     [by_phone] = reminders_of(replace(booked(CREATED), email="+1555@sms.cal.com"), rules)
 
     assert reminder.id == reminder_delivery_id(booking_id("A"), start_ms=START_MS, name="24h")
-    assert (reminder.start_ms, reminder.name, reminder.because) == (START_MS, "24h", None)
+    assert (reminder.start_ms, reminder.name, reminder.skip_reason) == (START_MS, "24h", None)
     assert reminder.due_ms == START_MS - 24 * HOUR_MS
-    assert by_phone.because == PHONE_ONLY
+    assert by_phone.skip_reason == PHONE_ONLY
 
 
 def test_a_try_of_unknown_outcome_is_repeated_while_its_key_is_remembered():

@@ -327,7 +327,7 @@ class Protocol:
 
     def forget(self) -> None:
         self._spend("erasures")
-        traces = self._run(self.ledger.contacts.traces(ADA.email))
+        traces = self._run(self.ledger.contacts.find_traces(ADA.email))
         self._run(self.ledger.contacts.forget(traces, now_ms=self._state.now_ms))
         self._state = replace(self._state, left=True, heard=False, forgotten=True)
 

@@ -146,7 +146,7 @@ async def test_when_a_call_was_called_off_is_kept_with_its_contact_until_it_is_b
 async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings, ledger, clock):
     await tell(bookings, booked(clock))
     changed = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
-    await ledger.mirror.shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
+    await ledger.mirror.record_shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
     await tell(bookings, booked(clock, title="Strategy Call"))
 
     assert await ledger.mirror.take(worker="w1", now_ms=clock.now_ms()) is None

@@ -68,7 +68,7 @@ async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_
     await ledger.deliveries.freeze(claim, "mail", now_ms=clock.now_ms())
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
 
-    assert settled.troubled_since_ms == opened.until_ms - 1_000
+    assert settled.circuit_open_since_ms == opened.until_ms - 1_000
     assert len(ready()) == PEOPLE - 2
 
 
@@ -83,7 +83,7 @@ async def test_the_end_of_trouble_says_when_it_began_however_often_the_provider_
 
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
 
-    assert settled.troubled_since_ms == began_ms
+    assert settled.circuit_open_since_ms == began_ms
 
 
 async def test_who_failed_as_a_probe_lets_the_others_go_first(ledger, people, ready, clock):

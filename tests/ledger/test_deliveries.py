@@ -263,7 +263,7 @@ async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledge
 
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 1_000)
 
-    assert settled == Settled(troubled_since_ms=now_ms)
+    assert settled == Settled(circuit_open_since_ms=now_ms)
     assert await planned.fields == {}
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
     record = await planned.record()
@@ -401,7 +401,7 @@ async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, plann
 
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 600)
 
-    assert settled == Settled(troubled_since_ms=now_ms - 1_000)
+    assert settled == Settled(circuit_open_since_ms=now_ms - 1_000)
     record = await planned.record()
     assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
     assert await ledger.client.llen(keys.timeline(planned.contact)) == lines
@@ -586,7 +586,7 @@ async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, kind, no
     await planned.dies()
     other = await PLAN[kind](ledger, now_ms, "boris")
 
-    await ledger.contacts.forget(await ledger.contacts.traces(planned.address), now_ms=now_ms)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(planned.address), now_ms=now_ms)
 
     assert await planned.fields == {}
     assert await ledger.client.zcard(keys.DEAD) == 0

@@ -209,8 +209,8 @@ async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(
     taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
     await ledger.client.delete(pump, pump + ".msgs")
 
-    assert await ledger.mirror.shown(taken.person, {}, worker="w2", now_ms=now_ms) is None
-    await ledger.mirror.not_shown(taken.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 9, alone=False)
+    assert await ledger.mirror.record_shown(taken.person, {}, worker="w2", now_ms=now_ms) is None
+    await ledger.mirror.record_not_shown(taken.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 9, alone=False)
 
     assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
     assert await ledger.client.zscore(pump, "pump") == now_ms + 9
@@ -220,7 +220,7 @@ async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(
 async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
     taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
 
-    assert await ledger.mirror.shown(taken.person, {}, worker="w1", now_ms=now_ms)
+    assert await ledger.mirror.record_shown(taken.person, {}, worker="w1", now_ms=now_ms)
 
     assert (await known(ledger)).mirrored_revision == taken.person.revision > 0
     assert await ledger.client.zcard(keys.CHANGED) == 0

@@ -224,7 +224,7 @@ async def test_forgetting_covers_a_held_signup(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
-    traces = await ledger.contacts.traces("held@example.org")
+    traces = await ledger.contacts.find_traces("held@example.org")
     assert traces.enrolled == 1
     await ledger.contacts.forget(traces, now_ms=NOW_MS)
 

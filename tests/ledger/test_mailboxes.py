@@ -152,7 +152,7 @@ async def test_the_link_of_a_mail_of_before_ends_both_enrollments_of_its_mailbox
 
 
 async def test_who_was_forgotten_by_a_hash_alone_is_known_again_by_the_same_spelling(before, ledger, spelled, clock):
-    await before.contacts.forget(await before.contacts.traces(FIRST), now_ms=clock.now_ms())
+    await before.contacts.forget(await before.contacts.find_traces(FIRST), now_ms=clock.now_ms())
     result = await migrate(ledger)
     assert result.notes == (
         "1 suppressed address is known by a hash only: suppressed in the spelling that was suppressed, until it"
@@ -288,7 +288,7 @@ async def test_forgetting_one_spelling_erases_all(before, ledger, spelled, clock
     )
     await ledger.bookings.accept(event, webhook_id="calcom:1")
 
-    traces = await ledger.contacts.traces("ad.a@gmail.com")
+    traces = await ledger.contacts.find_traces("ad.a@gmail.com")
     assert (traces.enrolled, len(traces.bookings)) == (2, 1)
     await ledger.contacts.forget(traces, now_ms=now_ms)
 

@@ -40,13 +40,13 @@ def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
 async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    assert await ledger.pauses.active() == ActivePauses(everybody=None, people={})
+    assert await ledger.pauses.active() == ActivePauses(everybody=None, contacts={})
 
     assert await ledger.pauses.start(None, said(now)) == (said(now), True)
     assert await ledger.pauses.start(None, said(now + 5, "another")) == (said(now), False)
     assert await ledger.pauses.start(ADA, said(now + 9, "she asked")) == (said(now + 9, "she asked"), True)
 
-    assert await ledger.pauses.active() == ActivePauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
+    assert await ledger.pauses.active() == ActivePauses(everybody=said(now), contacts={ADA: said(now + 9, "she asked")})
     assert await ledger.pauses.finish(None, now_ms=now + 10) == said(now)
     assert await ledger.pauses.finish(None, now_ms=now + 11) is None
     assert (await ledger.pauses.active()).everybody is None

@@ -44,7 +44,7 @@ async def test_many_who_sign_up_at_once_are_numbered_one_by_one(ledger, clock):
 
 async def test_of_somebody_who_was_forgotten_no_change_is_kept(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
-    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=clock.now_ms())
 
     assert await changes(ledger) == {}
 

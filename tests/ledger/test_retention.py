@@ -24,7 +24,7 @@ async def ended_ms(ledger: Ledger, ada, clock) -> int:
     address_hash = ledger.store.address_hash(ada.email)
     await ledger.enrollments.unsubscribe(ADA, address_hash=address_hash, now_ms=now_ms)
     changed = await ledger.mirror.take(worker="w1", now_ms=now_ms)
-    await ledger.mirror.shown(changed.person, {"sequence": "p1"}, worker="w1", now_ms=now_ms)
+    await ledger.mirror.record_shown(changed.person, {"sequence": "p1"}, worker="w1", now_ms=now_ms)
     await sweep(ledger, now_ms)
     return now_ms
 
@@ -47,7 +47,7 @@ async def test_nothing_of_them_is_left_but_the_id(ledger, store, ended_ms):
 
     assert [key async for key in store.scan_iter(match="*") if ADA.encode() in key] == []
     assert [one async for one in ledger.enrollments.ids()] == []
-    assert await ledger.enrollments.erased([ADA]) == {ADA}
+    assert await ledger.enrollments.find_erased([ADA]) == {ADA}
 
 
 async def test_who_ended_a_moment_later_keeps_everything(ledger, ended_ms):
@@ -122,7 +122,7 @@ async def test_of_a_call_with_others_only_their_seat_goes(ledger, store, ended_m
 async def test_they_can_still_be_forgotten(ledger, store, ada, ended_ms):
     await ledger.contacts.erase_ended(before_ms=ended_ms + 1)
 
-    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=ended_ms + DAY_MS)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=ended_ms + DAY_MS)
 
     assert await store.zcard(keys.ENDED) == 0
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=ended_ms + 2 * DAY_MS)

@@ -11,7 +11,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys, secret_key_change
 from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.secret_key_change import Carried, accept_new_key
+from common.ledger.secret_key_change import KeyChangeResult, accept_new_key
 from common.store.clients import connect
 from common.store.identity import secret_key_differs, secret_key_matches, secret_key_matches_async
 
@@ -114,7 +114,7 @@ async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Led
             await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
 
     assert await secret_key_differs(left.client, NEW)
-    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == Carried(2, lost=1)
+    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == KeyChangeResult(2, lost=1)
 
 
 async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(left: Ledger, clock):
@@ -124,7 +124,7 @@ async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(lef
         keys.SUPPRESSED, second.store.address_hash("another@example.org"), f"bounced {clock.now_ms()}"
     )
 
-    assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == Carried(2, lost=1)
+    assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == KeyChangeResult(2, lost=1)
 
 
 async def test_who_left_two_campaigns_is_one_address_however_far_apart_they_are_read(left: Ledger, clock):
@@ -140,4 +140,4 @@ async def test_who_left_two_campaigns_is_one_address_however_far_apart_they_are_
             await spring.enrollments.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=clock.now_ms())
 
     # The 20, of which one had left before and one had been stopped, and p599, who complained.
-    assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == Carried(21, lost=1)
+    assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == KeyChangeResult(21, lost=1)

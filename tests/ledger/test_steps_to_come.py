@@ -38,8 +38,8 @@ async def planned(ledger: Ledger, now_ms: int) -> list[Planned]:
     return timeline.next
 
 
-async def pause(ledger: Ledger, whose: str | None, now_ms: int) -> None:
-    await ledger.pauses.start(whose, Pause(since_ms=now_ms, by="sarah", reason=""))
+async def pause(ledger: Ledger, scope: str | None, now_ms: int) -> None:
+    await ledger.pauses.start(scope, Pause(since_ms=now_ms, by="sarah", reason=""))
 
 
 async def hold_all(ledger: Ledger, now_ms: int) -> None:

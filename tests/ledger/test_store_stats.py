@@ -35,7 +35,7 @@ async def test_an_empty_store_has_nothing_due(ledger: Ledger, now: int) -> None:
     stats = await read(ledger, now)
 
     assert (stats.due_unsent, stats.due_unsent_ms, stats.dead_letters, stats.circuits) == (0, 0, 0, {})
-    assert (stats.pause, stats.paused_people, stats.mirror_lag_ms) == (None, 0, 0)
+    assert (stats.pause, stats.paused_contacts, stats.mirror_lag_ms) == (None, 0, 0)
     assert stats.durability == {"appendonly": True, "appendfsync": True, "disk": True, "noeviction": True}
 
 
@@ -130,15 +130,15 @@ async def test_a_pause_of_everybody_and_those_of_single_people_are_reported_apar
 
     stats = await read(ledger, now)
 
-    assert (stats.pause, stats.paused_people) == (everybody, 1)
+    assert (stats.pause, stats.paused_contacts) == (everybody, 1)
 
 
 async def test_a_paused_campaign_is_not_counted_as_a_paused_person(ledger: Ledger, now: int) -> None:
     await ledger.pauses.start(campaign_scope("christmas_2025"), Pause(since_ms=now, by="sarah", reason=""))
-    assert (await read(ledger, now)).paused_people == 0
+    assert (await read(ledger, now)).paused_contacts == 0
 
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))
-    assert (await read(ledger, now)).paused_people == 1
+    assert (await read(ledger, now)).paused_contacts == 1
 
 
 async def test_the_paused_campaigns_are_reported_with_who_paused_them(ledger: Ledger, now: int) -> None:

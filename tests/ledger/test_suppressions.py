@@ -71,7 +71,7 @@ async def test_the_consent_of_somebody_who_is_not_known_is_kept_until_they_are_f
         ADDRESS, ExitReason.BOUNCED, detail="", now_ms=now_ms + 9, at_ms=now_ms + 4
     )
 
-    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=now_ms + 9)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=now_ms + 9)
     assert await ledger.client.hget(keys.UNSUPPRESSED, hashed) == str(now_ms + 5).encode()
 
 
@@ -90,7 +90,7 @@ async def test_nobody_comes_back_after_a_complaint(ledger, began_ms, left_first)
 
 async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
-    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 9)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=began_ms + 9)
 
     assert await ledger.suppressions.of(ADDRESS) == Suppression(
         reason=ExitReason.COMPLAINED, since_ms=began_ms + 2, is_forgotten=True
@@ -98,7 +98,7 @@ async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
 
 
 async def test_a_complaint_of_a_forgotten_person_keeps_them_forgotten(ledger, began_ms):
-    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 1)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=began_ms + 1)
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
 
     assert await ledger.suppressions.of(ADDRESS) == Suppression(
@@ -134,5 +134,5 @@ async def test_who_left_waits_to_be_listed_by_id_and_a_forgotten_person_no_longe
     await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
 
     assert [(one.contact_id, one.address) for one in await ledger.suppressions.unlisted()] == [(ADA, ADDRESS)]
-    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 2)
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=began_ms + 2)
     assert await ledger.suppressions.unlisted() == []

@@ -33,7 +33,7 @@ async def now_ms(ledger: Ledger, ada, clock) -> int:
 
 async def shown(ledger: Ledger, now_ms: int) -> None:
     changed = await ledger.mirror.take(worker="w1", now_ms=now_ms)
-    await ledger.mirror.shown(changed.person, {"sequence": "p1"}, worker="w1", now_ms=now_ms)
+    await ledger.mirror.record_shown(changed.person, {"sequence": "p1"}, worker="w1", now_ms=now_ms)
 
 
 async def looked_at(ledger: Ledger, now_ms: int) -> int:
@@ -112,7 +112,9 @@ async def test_a_retry_for_notion_that_the_queue_lost_is_found_at_its_time(ledge
     await ledger.mirror.request(due_ms=now_ms, now_ms=now_ms, again=ADA)
     changed = await ledger.mirror.take(worker="w1", now_ms=now_ms)
     await ledger.client.hincrby(keys.enrollment(ADA), "revision", 1)
-    await ledger.mirror.not_shown(changed.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 5_000, alone=True)
+    await ledger.mirror.record_not_shown(
+        changed.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 5_000, alone=True
+    )
     await ledger.client.delete(keys.delayed("notion_sync"), keys.CHANGED)
 
     await sweep(ledger, now_ms + 5_000)

@@ -13,7 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.projection import CampaignColumns, sequence_row
-from common.domain.retry import ASK_WITHIN_MS
+from common.domain.retry import UNKNOWN_OUTCOME_WAIT_MAX_MS
 from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -210,7 +210,7 @@ async def test_a_mail_of_unknown_outcome_is_asked_about_while_its_key_is_known_w
     await ledger.client.hset(keys.enrollment(ADA), "last_sent_ms", now + 20 * HOUR_MS)
 
     refused = await ledger.deliveries.claim(step(1), worker="w1", now_ms=now + 21 * HOUR_MS)
-    assert refused.until_ms == now + ASK_WITHIN_MS
+    assert refused.until_ms == now + UNKNOWN_OUTCOME_WAIT_MAX_MS
 
 
 async def test_the_bytes_that_were_frozen_first_stay_whatever_is_handed_over_again(ledger, ada, clock):
@@ -308,12 +308,12 @@ async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
     assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
     await send(ledger, 1, now)
     assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
-    await ledger.mirror.shown(taken.person, {"sequence": "page-1"}, worker="w1", now_ms=now)
+    await ledger.mirror.record_shown(taken.person, {"sequence": "page-1"}, worker="w1", now_ms=now)
 
     again = (await ledger.mirror.take(worker="w2", now_ms=clock.now_ms())).person
     assert again.pages == {"sequence": "page-1"}
     assert 1 in again.records
-    await ledger.mirror.shown(again, {}, worker="w2", now_ms=now)
+    await ledger.mirror.record_shown(again, {}, worker="w2", now_ms=now)
     assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
     assert await ledger.client.zcard(keys.CHANGED) == 0
 

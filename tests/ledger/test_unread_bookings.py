@@ -45,7 +45,7 @@ async def traces(ledger, address, *raws):
     """Store these bodies. Return those that would be erased with this address."""
     for number, raw in enumerate(raws):
         await ledger.unread_bookings.keep(raw, reason="no JSON", received_ms=number)
-    found = await ledger.contacts.traces(address)
+    found = await ledger.contacts.find_traces(address)
     return [event.raw for event in await ledger.unread_bookings.read_all() if event.id in found.unread]
 
 

@@ -176,4 +176,4 @@ async def test_everybody_is_looked_at_and_found_without_a_search(
     named = {fields["email"] for key, fields in before.items() if key.startswith(keys.guest("")) and "email" in fields}
     assert named
     for email in named:
-        assert (await ledger.contacts.traces(email)).bookings
+        assert (await ledger.contacts.find_traces(email)).bookings

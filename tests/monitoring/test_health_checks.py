@@ -47,7 +47,7 @@ HEALTHY = StoreStats(
     circuits={},
     pause=None,
     paused_campaigns={},
-    paused_people=0,
+    paused_contacts=0,
     holds={},
     durability={"appendonly": True, "appendfsync": True, "disk": True, "noeviction": True},
     memory_bytes=1,
@@ -121,7 +121,7 @@ def test_what_waits_for_a_decision_needs_a_person(name: str, changes: dict[str, 
         queue("send", due=1, oldest_ms=5 * MINUTE_MS),
         queue("notion_sync", due=900, oldest_ms=20 * MINUTE_MS),
         {"mirror_behind": 1, "mirror_lag_ms": 30 * MINUTE_MS},
-        {"paused_people": 1},
+        {"paused_contacts": 1},
     ],
 )
 def test_what_is_within_the_limits_is_no_problem(changes: dict[str, Any]) -> None:

@@ -30,9 +30,9 @@ def spans() -> Iterator[Any]:
 
 def test_the_signup_and_a_job_eleven_days_later_are_one_trace(spans: Any) -> None:
     tracing.answered("signup", ADA, "accepted", 0.004)
-    with tracing.hop("send", f"{ADA}/step-7"), tracing.request("resend"):
+    with tracing.trace_job("send", f"{ADA}/step-7"), tracing.request("resend"):
         pass
-    with tracing.hop("notion_sync", ADA), tracing.request("notion"):
+    with tracing.trace_job("notion_sync", ADA), tracing.request("notion"):
         pass
 
     signup, resend, send, notion, sync = spans()
@@ -52,7 +52,7 @@ def test_another_process_that_knows_only_the_id_draws_the_same_trace() -> None:
 
 def test_two_people_have_two_traces(spans: Any) -> None:
     for person in (ADA, BORIS):
-        with tracing.hop("classify", person):
+        with tracing.trace_job("classify", person):
             pass
 
     assert len({span.context.trace_id for span in spans()}) == 2
@@ -69,7 +69,7 @@ def test_a_webhook_that_comes_again_is_no_second_root(spans: Any) -> None:
 
 
 def test_a_reminder_is_linked_to_its_person(spans: Any) -> None:
-    with tracing.hop("send", "bkg_cccccccccccccccc/1764856800000/24h"):
+    with tracing.trace_job("send", "bkg_cccccccccccccccc/1764856800000/24h"):
         tracing.belongs_to(BORIS)
 
     (send,) = spans()
@@ -77,7 +77,7 @@ def test_a_reminder_is_linked_to_its_person(spans: Any) -> None:
 
 
 def test_a_failure_is_reported_without_its_text(spans: Any) -> None:
-    with pytest.raises(ValueError, match="ada@"), tracing.hop("send", f"{ADA}/step-1"), tracing.request("resend"):
+    with pytest.raises(ValueError, match="ada@"), tracing.trace_job("send", f"{ADA}/step-1"), tracing.request("resend"):
         raise ValueError("ada@example.org is no address")
 
     assert [span.status.description for span in spans()] == ["ValueError", "ValueError"]
@@ -85,7 +85,7 @@ def test_a_failure_is_reported_without_its_text(spans: Any) -> None:
 
 
 def test_a_job_of_nobody_has_no_span(spans: Any) -> None:
-    with tracing.hop("notion_sync", "pump"), tracing.request("notion"):
+    with tracing.trace_job("notion_sync", "pump"), tracing.request("notion"):
         pass
 
     assert spans() == ()
@@ -93,8 +93,8 @@ def test_a_job_of_nobody_has_no_span(spans: Any) -> None:
 
 def test_nothing_of_opentelemetry_is_imported_unless_it_is_wanted() -> None:
     say = (
-        "import sys; from common.observability.tracing import traced, hop, answered\n"
-        "with traced('worker'), hop('send', 'enr_a'): answered('signup', 'enr_a', 'accepted', 0.1)\n"
+        "import sys; from common.observability.tracing import traced, trace_job, answered\n"
+        "with traced('worker'), trace_job('send', 'enr_a'): answered('signup', 'enr_a', 'accepted', 0.1)\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
 

@@ -1,6 +1,6 @@
 import pytest
 
-from common.normalization.text import unusable, unusable_name, visible, without_invisible
+from common.normalization.text import reason_name_unusable, reason_unusable, visible, without_invisible
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_no_break_space_inside_an_address_is_removed_and_an_ordinary_one_is_no
     ],
 )
 def test_what_is_no_name_counts_as_missing(name, reason):
-    assert unusable_name(name) == reason
+    assert reason_name_unusable(name) == reason
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_is_no_name_counts_as_missing(name, reason):
     ],
 )
 def test_a_name_of_any_language_is_a_name(name):
-    assert unusable_name(name) is None
+    assert reason_name_unusable(name) is None
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_a_name_of_any_language_is_a_name(name):
     ],
 )
 def test_a_business_or_a_system_is_shown(text):
-    assert unusable(text) is None
+    assert reason_unusable(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["Click www.evil.example now", "amazon.com", "mail me: x@y.example", "{{7*7}}", "5551234567"]
 )
 def test_an_advert_in_free_text_is_not_shown(text):
-    assert unusable(text) is not None
+    assert reason_unusable(text) is not None

@@ -2,7 +2,7 @@ import pytest
 
 from common.domain.ids import canonical_mailbox
 from common.normalization.address import AddressError, repaired_address
-from common.normalization.fields import renamed
+from common.normalization.fields import match_field_names
 from common.normalization.locale import read_locale, read_timezone
 from common.normalization.numbers import fitted_counts, read_number
 
@@ -149,7 +149,7 @@ def test_a_field_is_known_by_any_spelling_and_its_exact_name_wins():
         "odd": 1,
     }
 
-    fields, read_as = renamed(given, {"first_name", "red_systems", "revenue_leak_total", "email"})
+    fields, read_as = match_field_names(given, {"first_name", "red_systems", "revenue_leak_total", "email"})
 
     assert fields == {"first_name": "Fay", "red_systems": 5, "revenue_leak_total": 9, "email": ADA, "odd": 1}
     assert read_as == {

@@ -63,7 +63,7 @@ async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled
 
 async def test_an_attempt_that_certainly_failed_is_forgotten(guard: StoreCreateGuard) -> None:
     await guard.begin("sequence", ADA)
-    await guard.forget("sequence", ADA)
+    await guard.release("sequence", ADA)
 
     assert Turn() == await guard.begin("sequence", ADA)
 

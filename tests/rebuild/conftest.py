@@ -122,7 +122,7 @@ class Installation:
         self.simulation = self._simulation()
 
     async def rebuilds(self) -> Summary:
-        rows = rows_of(self.world, self.world.campaigns.home)
+        rows = rows_of(self.world, self.world.campaigns.default)
         try:
             return await rebuild(self.world, rows)
         finally:
@@ -195,7 +195,7 @@ async def installation(
 @pytest.fixture
 def audited(installation: Installation):
     async def audited():
-        rows = rows_of(installation.world, installation.world.campaigns.home)
+        rows = rows_of(installation.world, installation.world.campaigns.default)
         try:
             return await audit(installation.world, rows)
         finally:

@@ -9,7 +9,7 @@ async def test_a_row_that_was_left_in_notion_brings_nobody_back(installation: In
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     await installation.until(1)
-    traces = await installation.world.ledger.contacts.traces(ada.email)
+    traces = await installation.world.ledger.contacts.find_traces(ada.email)
     await installation.world.ledger.contacts.forget(traces, now_ms=installation.clock.now_ms())
 
     summary = await installation.rebuilds()

@@ -90,7 +90,7 @@ async def test_nothing_of_it_is_left_of_somebody_who_is_forgotten(named: Install
     ledger, owner = named.world.ledger, enrollment_id("christmas_2025", ada.email)
     assert [letter.delivery.step for letter in await dead_letters_of(ledger)] == ["calendar"]
 
-    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=named.clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=named.clock.now_ms())
 
     kept = [key.decode() for kind in ("enrollment", "delivery") for key in await ledger.client.keys(f"*{kind}*")]
     assert [key for key in kept if owner in key] == []

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from common.domain.text import Text
+from common.domain.sms import Sms
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.twilio.texter import TwilioTexter
 from services.sandbox.ids import TWILIO_NUMBER, TWILIO_SID, TWILIO_TOKEN
@@ -80,10 +80,10 @@ class _texter:
         await self._texter.close()
 
 
-def text(run: RunningSandbox, to: str = NUMBER, body: str = "our call, 9 a.m.", seconds: int = 3_600) -> Text:
+def text(run: RunningSandbox, to: str = NUMBER, body: str = "our call, 9 a.m.", seconds: int = 3_600) -> Sms:
     until_ms = run.clock.now_ms() + seconds * 1_000
     reference = {"delivery": "bkg_aaaaaaaaaaaaaaaa/1/24h.sms", "contact": "enr_aaaaaaaaaaaaaaaa"}
-    return Text(to=to, body=body, valid_until_ms=until_ms, reference=reference)
+    return Sms(to=to, body=body, valid_until_ms=until_ms, reference=reference)
 
 
 async def phone(run: RunningSandbox, number: str = NUMBER) -> list[dict[str, Any]]:

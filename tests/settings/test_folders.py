@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 
 
 def full_database() -> sqlite3.OperationalError:
@@ -27,7 +27,9 @@ def os_error(number: int) -> OSError:
 
 @pytest.mark.parametrize("error", [os_error(errno.ENOSPC), os_error(errno.EDQUOT), full_database()], ids=str)
 def test_where_the_disk_is_full_room_is_asked_for(error: Exception) -> None:
-    assert unusable(Path("data"), error).endswith("; make room there, or set DATA_DIR to a folder on another disk")
+    assert path_error_text(Path("data"), error).endswith(
+        "; make room there, or set DATA_DIR to a folder on another disk"
+    )
 
 
 @pytest.mark.parametrize("error", [os_error(errno.EACCES), sqlite3.OperationalError("unable to open")], ids=str)
@@ -35,4 +37,4 @@ def test_where_it_is_not_ours_another_folder_is_asked_for(error: Exception) -> N
     reason = error.strerror if isinstance(error, OSError) else "unable to open"
     said = f"--into: data cannot be used ({reason}); set --into to a folder you can write to"
 
-    assert unusable(Path("data"), error, setting="--into") == said
+    assert path_error_text(Path("data"), error, setting="--into") == said

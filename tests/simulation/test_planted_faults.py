@@ -282,7 +282,7 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
     ),
     "a_language_counts_from_its_version_on": (
         french_is_added_behind_ada,
-        Mutant("common/ledger", "signups.py", "terms.language_named(assessment.locale)", "None"),
+        Mutant("common/ledger", "signups.py", "terms.matching_language(assessment.locale)", "None"),
     ),
     "a_step_follows_the_one_it_needs": (
         a_mail_is_refused,

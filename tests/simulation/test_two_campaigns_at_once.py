@@ -52,7 +52,7 @@ class NotionRows:
     campaign: Campaign
 
     async def read(self) -> AsyncIterator[SequenceRow]:
-        columns = self.campaign.in_notion
+        columns = self.campaign.notion_columns
         for person in self.story.mirror.rows.values():
             if isinstance(person, Enrollment) and person.campaign == self.campaign.key:
                 values = sequence_row(person, columns, title=person.id).values

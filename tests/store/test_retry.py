@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 
 from common.store import retry
-from common.store.retry import OutageLog, until_answered, until_answered_async
+from common.store.retry import OutageLog, retry_until_answered, retry_until_answered_async
 
 
 class Heard:
@@ -49,7 +49,7 @@ async def test_a_long_outage_is_logged_once_and_its_end_once(heard: Heard, monke
             raise answer
         return answer
 
-    assert await until_answered_async(call, OutageLog()) == "answer"
+    assert await retry_until_answered_async(call, OutageLog()) == "answer"
     assert heard.events == ["store_away", "store_back"]
 
 
@@ -58,7 +58,7 @@ def test_an_error_that_waiting_does_not_cure_is_raised_at_once() -> None:
         raise redis.ResponseError("unknown command")
 
     with pytest.raises(redis.ResponseError, match="unknown command"):
-        until_answered(command)
+        retry_until_answered(command)
 
 
 async def test_a_cancellation_that_the_client_swallows_ends_the_wait(heard: Heard) -> None:
@@ -71,7 +71,7 @@ async def test_a_cancellation_that_the_client_swallows_ends_the_wait(heard: Hear
         except asyncio.CancelledError:
             raise redis.ConnectionError("gave up connecting") from None
 
-    waiting = asyncio.create_task(until_answered_async(call, OutageLog()))
+    waiting = asyncio.create_task(retry_until_answered_async(call, OutageLog()))
     await connecting.wait()
     waiting.cancel()
 

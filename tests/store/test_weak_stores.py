@@ -17,7 +17,7 @@ from common.store.clients import connect, connect_async
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
 from common.store.monitor import StoreMonitor
-from common.store.retry import until_answered
+from common.store.retry import retry_until_answered
 from tests.gateway.conftest import Opener, person
 from tests.store.conftest import CADENCE, Weaken
 
@@ -161,7 +161,7 @@ def test_a_message_that_is_done_waits_for_a_store_that_refuses_to_hear_of_it(
                 sets(**ends)
             broker.schedule(Job(id="a", actor="send", args=("a",), due_ms=1))
 
-        until_answered(schedule)
+        retry_until_answered(schedule)
 
         assert tries == 2
         assert client.zcard("{advent}:queue:send.DQ") == 1

@@ -20,7 +20,7 @@ from common.ledger.versions import LogEntry
 from common.versions.people import people_of, person_of
 from common.versions.plan import Plan, compare
 from common.versions.played import PlayedVersions
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 from services.simulation.engine import Simulation
 from tests.versions import edits
 from tests.versions.conftest import KEY
@@ -71,7 +71,7 @@ class Story:
         played, terms = self.campaigns[KEY], self.ledger.campaigns[KEY]
         self.ledger.replace(target.terms(self.pace))
         replanning = (await self.ledger.versions.in_force())[KEY].replanning
-        await make_schedules_follow(self.ledger, target, replanning, self.clock)
+        await update_schedules(self.ledger, target, replanning, self.clock)
         self.campaigns.replace(played)
         self.ledger.replace(terms)
 

@@ -14,7 +14,7 @@ from common.domain.ids import enrollment_id
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.versions.people import people_of
-from common.versions.plan import UnderWay, compare
+from common.versions.plan import ContactUnderWay, compare
 from services.cli.campaign.versions import refuse_repeated
 from services.cli.error_lines import CommandFailed
 from tests.texting import texting_campaign
@@ -38,7 +38,7 @@ def hours(number: int) -> int:
 
 
 @pytest.fixture
-async def people(store, campaign, clock, settings) -> list[UnderWay]:
+async def people(store, campaign, clock, settings) -> list[ContactUnderWay]:
     """Write contacts as the ledger does, with all due steps sent and the next one planned. Return them."""
     now_ms, pipe = clock.now_ms(), store.pipeline(transaction=False)
     for number in range(PEOPLE):

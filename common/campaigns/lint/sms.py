@@ -10,7 +10,7 @@ from common.campaigns.compiled import SmsPolicy
 from common.campaigns.facts import Identity
 from common.campaigns.lint.finding import Finding
 from common.campaigns.sms import price_of
-from common.domain.text import foreign_characters, size_of
+from common.domain.sms import foreign_characters, size_of
 
 _WORDS = ("STOP", "ARRET")
 

@@ -172,7 +172,7 @@ async def _reminders(
         elif "email" in fields and "uid" in fields:
             booking = read_booking(guest, fields)
             signup = await _signup(ledger, fields.get("contact")) if booking.timezone is None else None
-            reminders = _of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
+            reminders = _reminders_of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
             found += [replace(one, signup=signup) for one in reminders]
     return await _with_claims(ledger, found), others
 
@@ -183,13 +183,13 @@ async def _signup(ledger: Ledger, contact: str | None) -> Assessment | None:
     return enrollment.assessment if enrollment else None
 
 
-def _of(
+def _reminders_of(
     booking: Booking, fields: Mapping[str, str], waits: Mapping[str, int], rules: ReminderRules, *, is_held: bool
 ) -> list[AuditedReminder]:
     """Return the reminders of which the ledger has a record, and those of which it should have one."""
     records = codec.read_records(fields)
     before_ms = dict(rules.before_ms) | {f"{name}.sms": ms for name, ms in rules.sms_before_ms}
-    expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.because is None]
+    expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.skip_reason is None]
     found = []
     for name in dict.fromkeys([*records, *expected]):
         head, _, called = name.partition("/")

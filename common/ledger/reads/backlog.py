@@ -77,7 +77,7 @@ async def backlog_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     return await _backlog_with(ledger, contact, mails, await ledger.store.read_hash(keys.enrollment(contact)))
 
 
-async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
+async def count_scheduled(ledger: Ledger, times_ms: list[int]) -> list[int]:
     """Return how many mails the schedule holds between each of these times and the next."""
     pipe = ledger.client.pipeline(transaction=False)
     for low, high in pairwise(times_ms):

@@ -14,7 +14,7 @@ from common.ledger.codec import versions_of
 from common.ledger.constants import PROVIDER_OF
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import ActivePauses
-from common.ledger.reads.person_mails import PersonMail, ended, held_up_by, why_all_wait
+from common.ledger.reads.person_mails import PersonMail, ended_mail, held_up_by, why_all_wait
 from common.ledger.store import texts
 
 
@@ -49,7 +49,7 @@ async def _of_call(
         if record.final_status is DeliveryStatus.PLANNED:
             found.append(_to_come(delivery, campaign, record, fields, stopped, circuit, now_ms))
         else:
-            found.append(ended(delivery, campaign, record, version_of.get(delivery.name), dead_since))
+            found.append(ended_mail(delivery, campaign, record, version_of.get(delivery.name), dead_since))
     return found
 
 

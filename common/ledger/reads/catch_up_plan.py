@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.domain.catch_up import Departure, departures
+from common.domain.catch_up import LateMail, late_mails
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import EnrollmentId
 from common.ledger.ledger import Ledger
-from common.ledger.reads.backlog import addresses, backlog_of, overdue, planned
+from common.ledger.reads.backlog import addresses, backlog_of, count_scheduled, overdue
 
 HOUR_MS = 3_600_000
 FIRST = 10
@@ -28,7 +28,7 @@ class Plan:
 
     now_ms: int
     per_second: float
-    late: list[Departure]
+    late: list[LateMail]
     on_time: list[int]
     expired: list[tuple[str, str, int]]
     addresses: dict[str, str]
@@ -69,12 +69,12 @@ class Plan:
 async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float, campaign: str | None = None) -> Plan:
     """Return the plan for all contacts. `campaign`: only for what is overdue in this one."""
     found = await overdue(ledger, now_ms=now_ms, campaign=campaign)
-    late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
+    late = list(late_mails(found.backlogs, now_ms=now_ms, per_second=per_second))
     shown = {mail.who for mail in late[:FIRST]} | {each.owner for each in found.expired}
     emails = await addresses(ledger, sorted(shown))
     expired = [(emails[each.owner], each.short_name, each.expires_ms or 0) for each in found.expired]
     hours = _hours(late, now_ms)
-    on_time = await planned(ledger, [now_ms + i * HOUR_MS for i in range(hours + 1)]) if hours else []
+    on_time = await count_scheduled(ledger, [now_ms + i * HOUR_MS for i in range(hours + 1)]) if hours else []
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
 
 
@@ -92,10 +92,10 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
             start, _, reminder = name.partition("/")
             if record.final_status is DeliveryStatus.PLANNED and start.isdecimal() and int(start) <= now_ms:
                 expired.append((call.booking.email or "", reminder, int(start)))
-    late = list(departures(backlogs, now_ms=now_ms, per_second=per_second))
+    late = list(late_mails(backlogs, now_ms=now_ms, per_second=per_second))
     on_time = [0] * _hours(late, now_ms)
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
 
 
-def _hours(late: list[Departure], now_ms: int) -> int:
+def _hours(late: list[LateMail], now_ms: int) -> int:
     return (late[-1].at_ms - now_ms) // HOUR_MS + 1 if late else 0

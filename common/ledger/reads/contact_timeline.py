@@ -151,7 +151,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
         language=enrollment.language if enrollment else None,
         status=enrollment.status if enrollment else NOT_ENROLLED,
         exit_reason=enrollment.exit_reason if enrollment else None,
-        paused=pauses.people.get(contact),
+        paused=pauses.contacts.get(contact),
         everybody_paused=pauses.everybody,
         campaign_paused=pauses.campaigns.get(enrollment.campaign) if enrollment else None,
         happened=await read_happened(ledger, contact, enrollment, calls),

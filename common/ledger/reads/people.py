@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from pydantic_core import from_json
 
-from common.domain.people_index import Found, Marked, PeopleCounts, PeopleIndex
+from common.domain.people_index import Found, PeopleCounts, PeopleIndex, UnindexedCriteria
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort
 from common.domain.planned_mails import PlannedMails
 from common.ledger import keys
@@ -42,7 +42,7 @@ class PeopleList:
         self._seen: int | None = None
         self._version = 0
         self._found: tuple[Any, Found] | None = None
-        self.expected = 0
+        self.total_at_start = 0
         """How many people there were when the reading of all of them began."""
 
     @property
@@ -84,7 +84,7 @@ class PeopleList:
         pipe = self._ledger.client.pipeline(transaction=False)
         for name in (keys.UNDER_WAY, keys.ENDED, keys.HELD):
             pipe.zcard(name)
-        self.expected = sum(await pipe.execute())
+        self.total_at_start = sum(await pipe.execute())
         with _uncollected():
             kept = await self._read_pages()
         for gone in {person.id for person in self._index.all()} - kept:
@@ -115,10 +115,10 @@ class PeopleList:
     async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Found:
         """Return all people who match, in order, as of now; those who are still being read may be missing."""
         await self.refresh_if_read()
-        marked = await self._marked(wanted)
-        question = (wanted, sort, self._version, marked)
+        unindexed = await self._unindexed(wanted)
+        question = (wanted, sort, self._version, unindexed)
         if self._found is None or self._found[0] != question:
-            self._found = (question, self._index.find(wanted, marked, sort))
+            self._found = (question, self._index.find(wanted, unindexed, sort))
         return self._found[1]
 
     async def remove_gone(self, people: Sequence[ListedPerson]) -> bool:
@@ -192,7 +192,7 @@ class PeopleList:
             self._index.remove(id)
             self._version += 1
 
-    async def _marked(self, wanted: PeopleFilter) -> Marked:
+    async def _unindexed(self, wanted: PeopleFilter) -> UnindexedCriteria:
         """Return the sets that this filter needs: each costs one command."""
         client = self._ledger.client
         paused = texts(await client.hkeys(keys.PAUSES)) if wanted.is_paused else ()
@@ -201,7 +201,7 @@ class PeopleList:
         if wanted.has_dead_letter:
             owners = {name.partition("/")[0] for name in texts(await client.zrange(keys.DEAD, 0, -1))}
             dead = await self._contacts_of(owners)
-        return Marked(frozenset(paused), frozenset(dead), frozenset(suppressed))
+        return UnindexedCriteria(frozenset(paused), frozenset(dead), frozenset(suppressed))
 
     async def _contacts_of(self, owners: Iterable[str]) -> list[str]:
         """Return the contacts of owners of dead letters: enrollments, and guests of calls."""

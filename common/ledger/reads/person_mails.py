@@ -77,7 +77,7 @@ async def read_person_mails(
         if record is None:
             found.append(known.to_come(delivery, step, fields))
         else:
-            found.append(ended(delivery, enrollment.campaign, record, of_step.get(delivery.name), dead_since))
+            found.append(ended_mail(delivery, enrollment.campaign, record, of_step.get(delivery.name), dead_since))
     return found
 
 
@@ -98,7 +98,7 @@ async def why_all_wait(ledger: Ledger, pauses: ActivePauses, contact: Enrollment
         if "/" not in reason:
             return f"all sending is held: {held.why}"
     for whom, pause in (
-        ("this person is paused", pauses.people.get(contact)),
+        ("this person is paused", pauses.contacts.get(contact)),
         ("everybody is paused", pauses.everybody),
         ("the campaign is paused", pauses.campaigns.get(campaign)),
     ):
@@ -119,7 +119,7 @@ async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: i
     return end_ms
 
 
-def ended(
+def ended_mail(
     delivery: Delivery, campaign: str, record: Record, version: str | None, dead_since: float | None
 ) -> PersonMail:
     """Return the mail of a delivery that has ended."""

@@ -83,7 +83,7 @@ class StoreStats:
     `unmarked_calls`: calls that ended and nobody reported how. `held_signups`: by bound. `unread_bookings`: events of
     Cal.com that wait for a person. `resting`: addresses that wait for a person. `content_bounce_people`: contacts to
     whom a mail was refused for its content within a day, in the campaign with the most. `circuits`: the open ones, by
-    provider. `pause`: that of all contacts. `paused_campaigns`: by key, those that are served here. `paused_people`:
+    provider. `pause`: that of all contacts. `paused_campaigns`: by key, those that are served here. `paused_contacts`:
     how many contacts are paused, a person once for each campaign. `holds`: on all sending, by reason;
     `clock/<worker>`: on the sending of that worker, if it is alive. `durability`: promise → whether it is kept, see
     `metrics.STORE_DURABILITY`. `refusal`: why the store accepts no writes.
@@ -108,7 +108,7 @@ class StoreStats:
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_campaigns: Mapping[str, Pause]
-    paused_people: int
+    paused_contacts: int
     holds: Mapping[str, Hold]
     durability: Mapping[str, bool]
     memory_bytes: int
@@ -267,7 +267,7 @@ def _stats(
             for campaign, said in zip(campaigns, of_campaigns, strict=True)
             if said is not None
         },
-        paused_people=sum(map(is_enrollment_id, texts(pauses))),
+        paused_contacts=sum(map(is_enrollment_id, texts(pauses))),
         holds=_holds(holds, {worker.id for worker in workers if worker.is_alive}),
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),

@@ -58,14 +58,14 @@ class CalcomCalendar:
         asked = {**which, "sortCreated": "asc", "take": str(PAGE)}
         skip = 0
         for _ in range(PAGES_MAX):
-            body = await self._ask({**asked, "skip": str(skip)})
+            body = await self._request({**asked, "skip": str(skip)})
             rows = body["data"]
             yield [booking for row in rows if (booking := read_booking(row)) is not None]
             skip += len(rows)
             if not rows or not _has_next_page(body):
                 return
 
-    async def _ask(self, query: dict[str, str]) -> dict[str, Any]:
+    async def _request(self, query: dict[str, str]) -> dict[str, Any]:
         await self._budget.take()
         try:
             with measured("calcom"):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
-from common.normalization.lenient import address, an_object, token, web_address, words
+from common.normalization.lenient import address, object_or_empty, token, web_address, words
 from common.normalization.locale import read_timestamp_ms, read_timezone
 from common.normalization.place import read_place
 
@@ -24,7 +24,7 @@ def read_booking(row: Any) -> ListedBooking | None:
     created_ms, updated_ms = read_timestamp_ms(given.get("createdAt")), read_timestamp_ms(given.get("updatedAt"))
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
-    attendee, kind = _first(given.get("attendees")), an_object(given.get("eventType"))
+    attendee, kind = _first(given.get("attendees")), object_or_empty(given.get("eventType"))
     seated = _seated(given.get("attendees"))
     seats = _seats(seated)
     return ListedBooking(
@@ -35,7 +35,7 @@ def read_booking(row: Any) -> ListedBooking | None:
         updated_ms=updated_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        email=_attendee_address(attendee) or address(an_object(given.get("bookingFieldsResponses")).get("email")),
+        email=_attendee_address(attendee) or address(object_or_empty(given.get("bookingFieldsResponses")).get("email")),
         moved_from=token(given.get("rescheduledFromUid")),
         moved_to=token(given.get("rescheduledToUid")),
         ical_uid=None if given.get("recurringBookingUid") else token(given.get("icsUid")),
@@ -44,7 +44,7 @@ def read_booking(row: Any) -> ListedBooking | None:
         title=words(given.get("title")),
         join_url=web_address(given.get("location")) or web_address(given.get("meetingUrl")),
         place=read_place(
-            an_object(given.get("bookingFieldsResponses")).get("location"),
+            object_or_empty(given.get("bookingFieldsResponses")).get("location"),
             given.get("location"),
             guest_number=attendee.get("phoneNumber"),
         ),
@@ -57,7 +57,7 @@ def read_booking(row: Any) -> ListedBooking | None:
 
 
 def _seated(attendees: Any) -> list[Mapping[str, Any]]:
-    return [one for one in attendees if an_object(one).get("seatUid")] if isinstance(attendees, list) else []
+    return [one for one in attendees if object_or_empty(one).get("seatUid")] if isinstance(attendees, list) else []
 
 
 def _seats(seated: Iterable[Mapping[str, Any]]) -> tuple[ListedSeat, ...]:
@@ -75,7 +75,7 @@ def _seats(seated: Iterable[Mapping[str, Any]]) -> tuple[ListedSeat, ...]:
 
 
 def _first(value: Any) -> Mapping[str, Any]:
-    return an_object(value[0]) if isinstance(value, list) and value else {}
+    return object_or_empty(value[0]) if isinstance(value, list) and value else {}
 
 
 def _first_name(attendee: Mapping[str, Any]) -> str | None:
@@ -85,6 +85,6 @@ def _first_name(attendee: Mapping[str, Any]) -> str | None:
 
 def _attendee_address(attendee: Mapping[str, Any]) -> str | None:
     """Prefer `displayEmail`: it is the address without what Cal.com appends to the `email` of some attendees."""
-    answers = an_object(attendee.get("bookingFieldsResponses"))
+    answers = object_or_empty(attendee.get("bookingFieldsResponses"))
     given = (attendee.get("displayEmail"), attendee.get("email"), answers.get("email"))
     return next((found for value in given if (found := address(value)) is not None), None)

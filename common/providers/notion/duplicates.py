@@ -49,14 +49,14 @@ class Turn:
 
 class CreateGuard(Protocol):
     async def begin(self, database: str, enrollment_id: str) -> Turn:
-        """Request to create a page. After creating it, call `created` or `forget`; else the outcome is unknown."""
+        """Request to create a page. After creating it, call `created` or `release`; else the outcome is unknown."""
         ...
 
     async def created(self, database: str, enrollment_id: str, page_id: str) -> None:
         """Record that the page exists, so that other workers find it before queries show it."""
         ...
 
-    async def forget(self, database: str, enrollment_id: str) -> None:
+    async def release(self, database: str, enrollment_id: str) -> None:
         """Record that certainly no page was created, or that it is gone: the next worker may create one at once."""
         ...
 
@@ -80,7 +80,7 @@ class StoreCreateGuard(CreateGuard):
     async def created(self, database: str, enrollment_id: str, page_id: str) -> None:
         await self._script(keys=[_key(database, enrollment_id)], args=["created", page_id, CREATED_MS])
 
-    async def forget(self, database: str, enrollment_id: str) -> None:
+    async def release(self, database: str, enrollment_id: str) -> None:
         await self._client.delete(_key(database, enrollment_id))
 
 

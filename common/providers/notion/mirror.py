@@ -8,7 +8,14 @@ from common.clock import Clock, DateWitness
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.ids import EnrollmentId
-from common.domain.projection import BookingStanding, CampaignColumns, Row, caller_row, contact_row, sequence_row
+from common.domain.projection import (
+    CampaignColumns,
+    NotionBookingStatus,
+    Row,
+    contact_row,
+    sequence_row,
+    unenrolled_contact_row,
+)
 from common.errors import Failure, Throttled
 from common.normalization.text import if_usable, name_if_usable
 from common.providers.budget import Budget
@@ -53,7 +60,7 @@ class NotionMirror(Mirror):
         # Pages that were written while the other database failed, so that `show` did not return them to the ledger.
         self._unsaved: dict[str, dict[str, str]] = {}
 
-    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
+    async def show(self, person: Person, *, booking: NotionBookingStatus | None = None) -> dict[str, str]:
         """
         See `Mirror`. The answer has for each database the id of the page (`sequence`, `contact`) and a digest of the
         row (`sequence_digest`, `contact_digest`): an unchanged row costs no request the next time.
@@ -91,11 +98,11 @@ class NotionMirror(Mirror):
     async def close(self) -> None:
         await self._api.close()
 
-    def _row(self, database: str, person: Person, booking: BookingStanding | None) -> Row:
+    def _row(self, database: str, person: Person, booking: NotionBookingStatus | None) -> Row:
         first = next(iter(self._campaigns.values()))
         if isinstance(person, UnenrolledContact):
             title = name_if_usable(person.first_name) or person.email
-            return caller_row(person.email, first, title=title, booking=booking)
+            return unenrolled_contact_row(person.email, first, title=title, booking=booking)
         columns, title = self._campaigns.get(person.campaign, first), _title(person.assessment)
         if database == SEQUENCE.key:
             return sequence_row(person, columns, title=title)

@@ -19,7 +19,7 @@ from common.providers.notion.schema import Schema, databases
 from common.providers.notion.table import Table
 from common.providers.notion.values import encoded, plain_value
 from common.providers.notion.witness import TITLE
-from common.providers.patience import patiently
+from common.providers.patience import retry_patiently
 from common.settings.settings import Settings, SettingsError
 
 PAGE = 100
@@ -96,7 +96,7 @@ class SequenceRows:
 
     async def read(self) -> AsyncIterator[SequenceRow]:
         """Yield every row that is not in the trash, oldest first. Waits while Notion throttles or is away."""
-        schema = await patiently(self.open)
+        schema = await retry_patiently(self.open)
         seen: set[str] = set()
         since: str | None = None
         while True:
@@ -123,7 +123,9 @@ class SequenceRows:
         """Yield the batches of one query, up to its end or Notion's limit. `since`: only rows created then or later."""
         condition, cursor = self._condition(schema, since), None
         while True:
-            batch = await patiently(lambda: self._api.batch(schema.data_source_id, condition, cursor, cure=self._cure))  # noqa: B023 -- awaited before either changes
+            batch = await retry_patiently(
+                lambda: self._api.batch(schema.data_source_id, condition, cursor, cure=self._cure)  # noqa: B023 -- awaited before either changes
+            )
             yield batch
             cursor = batch.next_cursor
             if cursor is None:

@@ -130,7 +130,7 @@ class Table:
         if known.page_id and known.digest:
             if await self._update(known.page_id, cells):
                 return KnownRow(known.page_id, digest)
-            await self._guard.forget(self.database.key, enrollment_id)
+            await self._guard.release(self.database.key, enrollment_id)
             replaces_lost_page = True
         copies = Copies(schema, await self._find_pages(schema, enrollment_id, row), row)
         if copies.oldest is not None:
@@ -193,7 +193,7 @@ class Table:
         if turn.page_id:
             if await self._update(turn.page_id, schema.cells(row)):
                 return KnownRow(turn.page_id, digest)
-            await self._guard.forget(key, enrollment_id)
+            await self._guard.release(key, enrollment_id)
             turn = await self._guard.begin(key, enrollment_id)
         if turn.page_id or turn.wait_ms:
             raise Transient("create_outcome_unknown", "a page that may exist is searched for before it is created")
@@ -203,7 +203,7 @@ class Table:
         except Ambiguous:
             raise  # The guard is not released: the page is searched for before it is created again.
         except Failure:
-            await self._guard.forget(key, enrollment_id)
+            await self._guard.release(key, enrollment_id)
             raise
         await self._guard.created(key, enrollment_id, page_id)
         return KnownRow(page_id, "" if turn.after_unknown_outcome else digest)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urljoin
 import httpx
 
 from common.clock import Clock
-from common.domain.text import AcceptedText, Text
+from common.domain.sms import AcceptedSms, Sms
 from common.errors import Permanent
 from common.providers.budget import Budget, Unlimited
 from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
@@ -51,7 +51,7 @@ class TwilioTexter:
         self._callback_url, self._clock = callback_url, clock
         self._client = DeadlineClient(total_s=timeout_s)
 
-    async def send(self, text: Text) -> str:
+    async def send(self, text: Sms) -> str:
         """Send one SMS, without any retry. Return Twilio's sid of it. Raises a `Failure`."""
         seconds = (text.valid_until_ms - self._clock.now_ms()) // 1000
         form = {
@@ -63,25 +63,25 @@ class TwilioTexter:
             "StatusCallback": f"{self._callback_url}?{urlencode(text.reference, safe='/')}{_CALLBACK_RETRIES}",
         }
         with measured("twilio"):
-            answer = await self._ask("POST", self._url, data=form)
+            answer = await self._request("POST", self._url, data=form)
             if not isinstance(answer.get("sid"), str):
                 raise unanswered("answer_without_id", status=200)
             return str(answer["sid"])
 
     async def list_accepted(
         self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
-    ) -> list[AcceptedText]:
+    ) -> list[AcceptedSms]:
         """
         Return the SMS that Twilio accepted since a time, newest first. `to`: only those to this number.
 
         Twilio's filter by day of sending is not used, because it omits SMS that are still queued. Raises a `Failure`.
         """
         query = {"PageSize": str(PAGE)} | ({"To": to} if to else {})
-        url, found = f"{self._url}?{urlencode(query)}", list[AcceptedText]()
+        url, found = f"{self._url}?{urlencode(query)}", list[AcceptedSms]()
         for _ in range(PAGES_MAX):
             await (budget or Unlimited()).take()
             with measured("twilio"):
-                answer = await self._ask("GET", url)
+                answer = await self._request("GET", url)
             rows = [_accepted(row) for row in answer.get("messages", ()) if not _is_inbound(row)]
             found += [text for text in rows if text.created_ms >= since_ms]
             following = answer.get("next_page_uri")
@@ -99,7 +99,7 @@ class TwilioTexter:
         prefix = httpx.URL(self._api_url).path.rstrip("/")
         return uri if uri.startswith(f"{prefix}/") else f"{prefix}{uri}"
 
-    async def _ask(self, method: str, url: str, *, data: dict[str, str] | None = None) -> dict[str, Any]:
+    async def _request(self, method: str, url: str, *, data: dict[str, str] | None = None) -> dict[str, Any]:
         reading = method == "GET"
         try:
             answer = await self._client.request(method, url, data=data, auth=self._auth)
@@ -120,9 +120,9 @@ def _is_inbound(row: dict[str, Any]) -> bool:
     return str(row.get("direction", "")).startswith("inbound")
 
 
-def _accepted(row: dict[str, Any]) -> AcceptedText:
+def _accepted(row: dict[str, Any]) -> AcceptedSms:
     created = parsedate_to_datetime(str(row["date_created"]))
-    return AcceptedText(
+    return AcceptedSms(
         id=str(row["sid"]),
         to=str(row.get("to") or ""),
         body=str(row.get("body") or ""),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from common.path_errors import unusable
+from common.path_errors import path_error_text
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import settings_given
 
@@ -41,7 +41,7 @@ def command(name: str, into: Path | None, language: str | None) -> None:
         raise CommandFailed(f"{home / name}: already exists; choose another name") from None
     except OSError as error:
         setting = "--into" if into else "CAMPAIGNS_DIR"
-        raise CommandFailed(unusable(home, error, setting=setting)) from None
+        raise CommandFailed(path_error_text(home, error, setting=setting)) from None
     load_campaign(name, directory=home)
     click.echo(f"Created {folder}/. Next:")
     played = ",".join(dict.fromkeys([*settings.campaign_keys, name]))
@@ -64,7 +64,7 @@ def _add_language(name: str, home: Path, tag: str) -> None:
     except FileExistsError:
         raise CommandFailed(f"{home / name / tag}: already exists; edit the texts in it") from None
     except OSError as error:
-        raise CommandFailed(unusable(home, error, setting="CAMPAIGNS_DIR")) from None
+        raise CommandFailed(path_error_text(home, error, setting="CAMPAIGNS_DIR")) from None
     click.echo(f"Created {folder}/ with the texts of {like}. Next:")
     click.echo("  1. Write all of them in the new language, strings.toml too.")
     click.echo(f'  2. Add "{tag}" to `languages` in {home / name / "campaign.toml"}')

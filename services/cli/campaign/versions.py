@@ -19,7 +19,7 @@ from common.settings.settings import Settings
 from common.versions import in_force
 from common.versions.in_force import read_plan
 from common.versions.plan import Plan
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, open_ledger, print_table, settings_with_store, user_name
 
@@ -91,7 +91,7 @@ async def put_in_force(
     if not applied.is_done:
         raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
     replanning = (await ledger.versions.in_force())[key].replanning
-    return await make_schedules_follow(ledger, target, replanning, clock) if replanning else None
+    return await update_schedules(ledger, target, replanning, clock) if replanning else None
 
 
 def changed_people(changed: int | None) -> str:

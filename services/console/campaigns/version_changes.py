@@ -16,7 +16,7 @@ from common.campaigns.errors import CampaignError
 from common.ledger.versions import LogEntry, Replanning
 from common.versions.differences import Differences
 from common.versions.in_force import campaign_before, campaign_in_force, put_in_force
-from common.versions.replan import make_schedules_follow
+from common.versions.replan import update_schedules
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.campaigns.details import played_campaign
@@ -178,4 +178,4 @@ async def _put_in_force(
 
 async def _follow(context: ConsoleContext, campaign: Campaign, replanning: Replanning) -> None:
     """Update the schedules to the version. If this process ends first, a worker finishes the update."""
-    await make_schedules_follow(context.ledger, campaign, replanning, context.clock)
+    await update_schedules(context.ledger, campaign, replanning, context.clock)

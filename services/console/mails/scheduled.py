@@ -11,7 +11,7 @@ from aiohttp import web
 
 from common.domain.cadence import Cadence
 from common.domain.enrollment import Enrollment
-from common.domain.planned_mails import Before, PlannedMails, without
+from common.domain.planned_mails import Before, PlannedMails, subtract
 from common.ledger.owners import Recipient, read_recipients
 from common.ledger.reads.person_mails import mail_name
 from common.ledger.reads.schedule import DAY_MS, FORESEEN_MS, REMINDERS
@@ -81,7 +81,7 @@ async def find_scheduled(
 
     Steps of people who are individually paused are left out.
     """
-    paused = (await context.ledger.pauses.active()).people
+    paused = (await context.ledger.pauses.active()).contacts
     span = wanted.from_ms, wanted.until_ms
     reminders = await reminders_between(context.ledger, *span) if wanted.is_of("", REMINDERS) else []
     steps = steps_between(context.people, cadences_of(context), *span, is_of=wanted.is_of, left_out=paused)
@@ -99,9 +99,9 @@ async def count_planned(context: ConsoleContext) -> Callable[[Sequence[int]], Be
     """Return a function that counts the steps due before given times, without steps of individually paused people."""
     people, cadences = context.people, cadences_of(context)
     await people.refresh_if_read()
-    ids = (await context.ledger.pauses.active()).people
+    ids = (await context.ledger.pauses.active()).contacts
     paused = PlannedMails(one for id in ids if (one := people.get(id)) is not None)
-    return lambda marks: without(people.planned.before(marks, cadences), paused.before(marks, cadences))
+    return lambda marks: subtract(people.planned.before(marks, cadences), paused.before(marks, cadences))
 
 
 def cadences_of(context: ConsoleContext) -> dict[str, Cadence]:

@@ -8,7 +8,7 @@ from typing import Literal
 from aiohttp import web
 
 from common.domain.ids import EnrollmentId, is_enrollment_id
-from common.domain.signup_bounds import BEYOND
+from common.domain.signup_bounds import LIMIT_TEXTS
 from common.formatting import count
 from common.ledger import keys
 from common.ledger.ledger import Ledger
@@ -33,7 +33,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "held_signups.html",
         signups=await ledger.held_signups.newest(first=first, number=PAGE_SIZE),
-        beyond=BEYOND,
+        beyond=LIMIT_TEXTS,
         total=total,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,

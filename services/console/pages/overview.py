@@ -85,7 +85,7 @@ def _figures(stats: StoreStats) -> dict[str, Any]:
         "dead_letters": stats.dead_letters,
         "pause": asdict(stats.pause) if stats.pause else None,
         "paused_campaigns": {key: asdict(pause) for key, pause in stats.paused_campaigns.items()},
-        "paused_people": stats.paused_people,
+        "paused_people": stats.paused_contacts,
         "mirror": {"behind": stats.mirror_behind, "lag_ms": stats.mirror_lag_ms},
         "workers": [
             {"id": worker.id, "silent_ms": worker.silent_ms, "in_hand": worker.in_flight} for worker in stats.workers

@@ -165,7 +165,7 @@ async def _suppressed(context: ConsoleContext, text: str) -> Suppression | None:
 def reading_of(context: ConsoleContext) -> str:
     """Return how much of the list has been read, in words; "" when it is complete."""
     people = context.people
-    return "" if people.is_complete else f"{people.number:,} of {max(people.expected, people.number):,}"
+    return "" if people.is_complete else f"{people.number:,} of {max(people.total_at_start, people.number):,}"
 
 
 def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:

@@ -100,21 +100,21 @@ async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -
     scope, now_ms = fields.get("scope", ""), context.clock.now_ms()
     if scope != "everybody" and scope not in context.ledger.campaigns:
         raise Problem(422, "`scope` must be `everybody`, or a campaign that runs here.", title="No such campaign")
-    whose = None if scope == "everybody" else campaign_scope(scope)
+    pause_scope = None if scope == "everybody" else campaign_scope(scope)
     if action == "pause":
         reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX]
         _, began = await context.ledger.pauses.start(
-            whose, Pause(since_ms=now_ms, by=PRINCIPAL.get().name, reason=reason)
+            pause_scope, Pause(since_ms=now_ms, by=PRINCIPAL.get().name, reason=reason)
         )
         if began:
-            await record_action(context, "pause", [whose or scope], after="paused", why=reason)
+            await record_action(context, "pause", [pause_scope or scope], after="paused", why=reason)
         return "paused" if began else "was paused"
     if action != "resume":
         raise web.HTTPNotFound
-    ended = await context.ledger.pauses.finish(whose, now_ms=now_ms)
+    ended = await context.ledger.pauses.finish(pause_scope, now_ms=now_ms)
     if ended is None:
         return "was not paused"
-    await record_action(context, "resume", [whose or scope], before=f"paused by {ended.by}")
+    await record_action(context, "resume", [pause_scope or scope], before=f"paused by {ended.by}")
     return "resumed"
 
 

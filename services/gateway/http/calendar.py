@@ -50,7 +50,7 @@ async def show(context: GatewayContext, request: web.Request) -> web.Response:
     if booking is None or booking.start_ms is None:
         return _refused(context, request, "gone")
     LOG_CONTEXT.get().outcome = "shown"
-    campaign = context.campaigns.of(request.query.get("campaign"))
+    campaign = context.campaigns.get_or_default(request.query.get("campaign"))
     entry = calendar_entry(context.settings, booking, signup, campaign, request.query.get("lang"))
     return web.Response(
         body=entry.to_ics(now=utc_datetime(context.clock.now_ms())),
@@ -86,7 +86,8 @@ def _refused(context: GatewayContext, request: web.Request, page: _Page) -> web.
     headers = {"Retry-After": str(RETRY_AFTER_S)} if page == "unavailable" else {}
     if "text/html" not in request.headers.get("Accept", ""):
         raise Problem(status, detail, outcome="refused", headers=headers)
-    translation = context.campaigns.of(request.query.get("campaign")).messages.translation(request.query.get("lang"))
+    campaign = context.campaigns.get_or_default(request.query.get("campaign"))
+    translation = campaign.messages.translation(request.query.get("lang"))
     strings = translation.strings.calendar
     title, text = getattr(strings, f"{page}_title"), getattr(strings, f"{page}_text")
     response = text_page(title, text, translation.language, context.settings.identity.sender_name, status=status)

@@ -71,6 +71,6 @@ def _unknown(context: GatewayContext, request: web.Request) -> web.Response:
 
 
 def _shown(context: GatewayContext, request: web.Request, page: Page, *, status: int = 200) -> web.Response:
-    campaign = context.campaigns.of(request.query.get("campaign"))
+    campaign = context.campaigns.get_or_default(request.query.get("campaign"))
     sender = context.settings.identity.sender_name
     return page_response(page, campaign, request.query.get("lang"), sender, status=status)

@@ -18,7 +18,7 @@ from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.numbers import SYSTEMS, read_number
-from common.normalization.text import unusable, unusable_name, visible
+from common.normalization.text import reason_name_unusable, reason_unusable, visible
 
 TEXT_CHARACTERS_MAX = 500
 CONSENT_CHARACTERS_MAX = 1_000
@@ -46,7 +46,7 @@ def name(value: Any) -> str:
     text = visible(_string(value))
     if not text:
         raise invalid("must not be empty")
-    return "" if unusable_name(text) else text
+    return "" if reason_name_unusable(text) else text
 
 
 def text(value: Any) -> str | None:
@@ -60,7 +60,7 @@ def text(value: Any) -> str | None:
 def shown_text(value: Any) -> str | None:
     """Return a text that a mail or a title may show. An advertisement or a placeholder is invalid."""
     shown = text(value)
-    if shown is not None and (reason := unusable(shown)):
+    if shown is not None and (reason := reason_unusable(shown)):
         raise invalid(f"has {reason}")
     return shown
 

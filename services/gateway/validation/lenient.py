@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
-from common.normalization.lenient import address, an_object, token, web_address, words
+from common.normalization.lenient import address, object_or_empty, token, web_address, words
 from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.numbers import read_number
 
@@ -40,5 +40,5 @@ Locale = Annotated[str | None, PlainValidator(read_locale), _TEXT]
 WebAddress = Annotated[str | None, PlainValidator(web_address), _TEXT]
 Count = Annotated[int | None, PlainValidator(count), WithJsonSchema({"type": ["integer", "null"]})]
 Truth = Annotated[bool, PlainValidator(is_true), WithJsonSchema({"type": ["boolean", "null"]})]
-AnObject = BeforeValidator(an_object)
+AnObject = BeforeValidator(object_or_empty)
 Objects = BeforeValidator(objects)

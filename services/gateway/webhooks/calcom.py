@@ -90,7 +90,7 @@ def _reason(problem: Problem, version: str) -> str:
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
     """Return the event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
     sent = SentEvent.of(read_shallow(body))
-    sms = context.campaigns.home.compiled.sms
+    sms = context.campaigns.default.compiled.sms
     event = event_of(
         sent, received_ms=received_ms, types=context.settings.calcom_types, sms_question=sms.question if sms else None
     )

@@ -212,7 +212,9 @@ def event_of(
 
 def _place(fields: dict[str, Any], booking: Booking, kind: BookingKind) -> str | None:
     """Return how the call takes place. The form's answer comes first, unless the location was changed afterwards."""
-    answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
+    answers = lenient.object_or_empty(fields.get("responses")) | lenient.object_or_empty(
+        fields.get("bookingFieldsResponses")
+    )
     first = booking.attendees[0] if booking.attendees else Attendee()
     answer = None if kind is BookingKind.RELOCATED else _value(answers.get("location"))
     number = first.phone_number or _value(answers.get("attendeePhoneNumber"))
@@ -221,7 +223,9 @@ def _place(fields: dict[str, Any], booking: Booking, kind: BookingKind) -> str |
 
 def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> str | None:
     """Return the number in the answer to the question; after a yes, the number that was given with the booking."""
-    answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
+    answers = lenient.object_or_empty(fields.get("responses")) | lenient.object_or_empty(
+        fields.get("bookingFieldsResponses")
+    )
     answer = _value(answers.get(question))
     if answer is True or answer == [True]:
         first = booking.attendees[0] if booking.attendees else Attendee()

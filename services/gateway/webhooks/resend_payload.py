@@ -119,7 +119,7 @@ def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms
     kind = KINDS.get(event)
     if kind is None:
         return IgnoredEvent(event, "This event has no effect here.")
-    mail = Mail.model_validate(lenient.an_object(sent.get("data")))
+    mail = Mail.model_validate(lenient.object_or_empty(sent.get("data")))
     recipients = [address for address in mail.to if address is not None]
     owner: tuple[DeliveryId | None, EnrollmentId] | None = None
     if mail.tags.get("campaign") in campaigns:

@@ -33,7 +33,7 @@ _SECONDS = metrics.WEBHOOK_SECONDS.labels("signup")
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
     """Receive a signup for the first campaign."""
-    return await _receive(context, request, context.campaigns.home.key)
+    return await _receive(context, request, context.campaigns.default.key)
 
 
 async def receive_named(context: GatewayContext, request: web.Request) -> JsonResponse:

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from common.domain.contact import Assessment, Consent, SmsConsent
 from common.domain.note import Kept, Note, NoteKind
-from common.normalization.fields import field_key, renamed, shown_name
+from common.normalization.fields import field_key, match_field_names, shown_name
 from common.normalization.numbers import fitted_counts
-from common.normalization.text import unusable_name
+from common.normalization.text import reason_name_unusable
 from services.gateway.events import SignupForm
 from services.gateway.http.body import invalid_fields
 from services.gateway.validation.signup_shape import USUAL, SignupShape
@@ -51,7 +51,7 @@ def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
 
     Raises Problem: 400 when it is not JSON, 422 naming each invalid required field.
     """
-    sent, read_as = renamed(_reported(read_object(body), shape), shape.fields)
+    sent, read_as = match_field_names(_reported(read_object(body), shape), shape.fields)
     reported = {name: value for name, value in sent.items() if name in shape.fields and value is not None}
     valid, dropped = _validated(reported, shape)
     counts, cut = _fitted(valid)
@@ -128,7 +128,7 @@ def _repaired(reported: Mapping[str, Any], valid: BaseModel) -> Iterator[Note]:
     for name, sent in reported.items():
         used = getattr(valid, name)
         if name == "first_name" and not used:
-            yield _dropped(name, f"it has {unusable_name(sent)}")
+            yield _dropped(name, f"it has {reason_name_unusable(sent)}")
         elif name != "consent_at" and used not in (None, 0) and not _is_same(name, sent, used):
             yield _repair(name, _REPAIRED.get(name, "was put on one line of visible characters"), used)
 

@@ -79,7 +79,7 @@ def _help(context: GatewayContext, event: SmsReceived) -> str | None:
     """Return the help text for a phone that asks for it; None otherwise, or when Twilio has sent one already."""
     if event.word != "help" or event.is_answered:
         return None
-    campaign = context.campaigns.home
+    campaign = context.campaigns.default
     identity = campaign.identity(context.settings.identity)
     text = _HELP["AIDE" if "AIDE" in event.text.upper() else "HELP"]
     return text.format(brand=campaign.compiled.brand.name, address=identity.contact_address)

@@ -15,7 +15,7 @@ from common.domain.delivery import Channel, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
-from common.domain.text import E164
+from common.domain.sms import E164
 from common.ledger.texts import Word
 from common.providers.twilio import failures as codes
 from services.gateway.events import SmsReceived

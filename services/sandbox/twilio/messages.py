@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from common.clock import utc_datetime
-from common.domain.text import size_of
+from common.domain.sms import size_of
 from services.sandbox.disk import Disk
 from services.sandbox.ids import new_id
 

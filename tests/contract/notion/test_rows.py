@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.domain.contact import Segment
-from common.domain.projection import BOOKED, BookingStanding
+from common.domain.projection import BOOKED, NotionBookingStatus
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
 from tests.contract.notion_fake import FakeNotion
@@ -113,17 +113,17 @@ async def test_a_booking_that_we_do_not_know_of_is_not_overwritten(mirror: Notio
 
 
 async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: NotionMirror, notion: FakeNotion) -> None:
-    ada = kept(ADA, await mirror.show(ADA, booking=BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)))
+    ada = kept(ADA, await mirror.show(ADA, booking=NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)))
     assert notion.rows("ds-contact")[0]["Christmas Campaign Status"] == "Pre-Call Prep"
 
-    await mirror.show(ada, booking=BookingStanding(status="Not Booked"))
+    await mirror.show(ada, booking=NotionBookingStatus(status="Not Booked"))
 
     [row] = notion.rows("ds-contact")
     assert (row["Booking Status"], row["Diagnostic Call Date"]) == ("Not Booked", None)
 
 
 async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(make: Make, notion: FakeNotion) -> None:
-    call = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+    call = NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)
     pages = await make().show(BORIS, booking=call)
     notion.requests()
 
@@ -142,7 +142,7 @@ async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, n
     written = {"Name": {"title": [{"type": "text", "text": {"content": "Salon Boris"}, "plain_text": "Salon Boris"}]}}
     notion.row("ds-contact", email={"email": "boris@salon.example"}, **written)
 
-    await mirror.show(BORIS, booking=BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS))
+    await mirror.show(BORIS, booking=NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS))
 
     [row] = notion.rows("ds-contact")
     assert (row["Name"], row["Booking Status"]) == ("Salon Boris", "Booked")

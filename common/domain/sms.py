@@ -37,7 +37,7 @@ _PLAIN = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Sms:
     """
     One SMS. `to`: E.164. `valid_until_ms`: it is not sent after this time, and the provider drops it if it is stuck.
 
@@ -53,13 +53,13 @@ class Text:
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def thawed(cls, text: str) -> Text:
+    def thawed(cls, text: str) -> Sms:
         fields: dict[str, Any] = json.loads(text)
         return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedText:
+class AcceptedSms:
     """An SMS in the provider's list, which does not contain the reference."""
 
     id: str
