@@ -141,7 +141,7 @@ async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, 
 async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
     item = await read_recipient(world.ledger.store, DeliveryId(name))
     if item is None:
-        raise JobRefused("mail: nobody is known to whom it would go")
+        raise JobRefused("mail: its recipient is not known")
     if item.delivery.channel is Channel.SMS:
         raise JobRefused("mail: an SMS is sent to no address")
     campaign = world.campaigns.played(item.campaign)

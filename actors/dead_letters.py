@@ -64,7 +64,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     except CampaignError as error:
         return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
     except Failure as failure:
-        return Plan(letter, Way.REFUSED, f"it cannot be looked for now ({failure.code}): try again later")
+        return Plan(letter, Way.REFUSED, f"it cannot be searched for now ({failure.code}): try again later")
     if isinstance(answer, Unfound):
         return Plan(letter, Way.AGAIN) if answer.is_certain else Plan(letter, Way.REFUSED, answer.reason)
     return Plan(letter, Way.FOUND, found=answer)
@@ -119,5 +119,5 @@ async def _find_accepted(world: World, letter: DeadLetter) -> Found:
     try:
         route = route_of(world, letter.delivery.channel)
     except NotSent as refusal:
-        return Unfound(f"it cannot be looked for: {refusal}")
+        return Unfound(f"it cannot be searched for: {refusal}")
     return await retry_patiently(lambda: route.find(letter, PatientBudget(route.budget)), tries=2)

@@ -42,6 +42,8 @@ def _healthy(stats: StoreStats) -> str:
     workers = count(stats.workers_alive, "worker")
     if not sum(stats.enrollments.values()) and not stats.due_unsent:
         return f"{workers} ready, and nobody has signed up yet"
-    paused = [f"{count(stats.paused_contacts, 'person', 'people')} paused by name"] if stats.paused_contacts else []
+    paused = (
+        [f"{count(stats.paused_contacts, 'person', 'people')} individually paused"] if stats.paused_contacts else []
+    )
     due = f"{stats.due_unsent:,} due and about to be sent" if stats.due_unsent else "nothing late"
     return ", ".join([f"{workers} at work", due, "no dead letters", *paused])

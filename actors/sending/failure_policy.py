@@ -64,5 +64,5 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
             maybe_provider_wide=True,
         )
     spent = f"{policy.attempts_max} tries failed, the last with {reason}"
-    spent += "; it may have been accepted all the same" if outcome_unknown or claim.outcome_unknown else ""
+    spent += "; it may have been accepted nevertheless" if outcome_unknown or claim.outcome_unknown else ""
     return Decision("dead", spent, outcome_unknown=outcome_unknown, maybe_provider_wide=True, code=failure.code)

@@ -64,9 +64,9 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     except Misconfigured as refused:
         if refused.code != "restricted_api_key":
             raise
-        return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
+        return Unfound("it cannot be searched for: RESEND_API_KEY may only send; set one with full access, and replay")
     except Permanent as refused:
-        return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
+        return Unfound(f"it cannot be searched for: Resend would not list what it accepted ({refused.code})")
     left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
     steps_of = _StepsOf(world)
     found = possible = [mail for mail in left if mail.subject == sought.subject]
@@ -134,13 +134,13 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | 
     try:
         text = Sms.thawed(item.payload) if item.payload else await render_sms(world, item)
     except NotSent as refusal:
-        return Unfound(f"it cannot be looked for: {refusal}")
+        return Unfound(f"it cannot be searched for: {refusal}")
     assert isinstance(item.owner, Booking)
     since_ms = (item.first_attempt_ms or item.owner.received_ms) - CLOCKS_APART_MS
     try:
         listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
     except Permanent as refused:
-        return Unfound(f"it cannot be looked for: Twilio would not list what it accepted ({refused.code})")
+        return Unfound(f"it cannot be searched for: Twilio would not list what it accepted ({refused.code})")
     known = await world.ledger.texts.accepted_ids(text.to)
     found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
     if len(found) == 1:

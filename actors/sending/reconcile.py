@@ -59,7 +59,7 @@ async def reconcile(
 
 def _defer_lookup(failure: Failure) -> Decision:
     """Return the decision to wait, because the list cannot be read now; no attempt is counted."""
-    reason = f"cannot be looked for: {failure.code}"
+    reason = f"cannot be searched for: {failure.code}"
     if isinstance(failure, Throttled):
         return Decision("defer", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):

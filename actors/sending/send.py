@@ -52,7 +52,7 @@ async def send(world: World, job: str) -> None:
         try:
             await _deliver(world, claim)
         except Exception as error:  # a bug: the delivery becomes a dead letter, and the queue keeps the traceback
-            why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
+            why = f"internal error: {type(error).__name__}; it may have been accepted nevertheless"
             await _settle(world, claim, Decision("dead", why, outcome_unknown=True, code="internal_error"))
             raise
 

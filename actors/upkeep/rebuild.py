@@ -271,4 +271,4 @@ class _Match:
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
     def _reason(self, step: Step) -> str:
-        return WENT_ON + ("; it may have been accepted all the same" if step in self.unknowns else "")
+        return WENT_ON + ("; it may have been accepted nevertheless" if step in self.unknowns else "")

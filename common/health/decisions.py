@@ -29,12 +29,12 @@ def check_unread_bookings(stats: StoreStats) -> Finding:
 
 def check_unmarked_calls(stats: StoreStats) -> Finding:
     if not stats.unmarked_calls:
-        return Finding("unmarked", Level.OK, "of every call that ended somebody reported how it went")
+        return Finding("unmarked", Level.OK, "the outcome of every ended call was reported")
     verb = "has" if stats.unmarked_calls == 1 else "have"
-    sentence = f"{count(stats.unmarked_calls, 'call')} {verb} ended, and nobody reported how"
+    sentence = f"{count(stats.unmarked_calls, 'call')} {verb} ended, and no outcome was reported"
     cure = (
-        "Console, or `advent bookings unmarked`; then `advent bookings mark` says how each went. Select *Meeting Ended*"
-        " at Cal.com's webhook, so that it is reported."
+        "Record each outcome in the console or with `advent bookings mark`; `advent bookings unmarked` lists the calls."
+        " Select *Meeting Ended* at Cal.com's webhook, so that it is reported."
     )
     return Finding("unmarked", Level.NEEDS_PERSON, sentence, cure)
 
@@ -44,8 +44,8 @@ def check_resting(stats: StoreStats) -> Finding:
         return Finding("resting", Level.OK, "no address is resting")
     addresses = "1 address is" if stats.resting == 1 else f"{stats.resting:,} addresses are"
     cure = (
-        "Their mailboxes took none of several mails in a row. `advent contact ADDRESS` shows why,"
-        " `advent release ADDRESS` lets mail go there again."
+        "Their mailboxes refused several mails in a row. `advent contact ADDRESS` shows why,"
+        " `advent release ADDRESS` allows mail again."
     )
     return Finding("resting", Level.NEEDS_PERSON, f"{addresses} resting", cure)
 
@@ -64,13 +64,15 @@ def check_held_signups(stats: StoreStats) -> Finding:
     held = " and ".join(f"{number:,} {LIMIT_TEXTS[bound]}" for bound, number in stats.held_signups.items())
     verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
     sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
-    cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."
+    cure = "Check them in the console or with `advent signups held`; then `advent signups release` or `discard` them."
     return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
 
 
 def check_files(files_differ: Sequence[str]) -> Finding:
     if not files_differ:
         return Finding("files", Level.OK, "those in force")
-    cure = "`advent campaign plan` says what would change, `advent campaign apply` puts them in force."
+    cure = "`advent campaign plan` shows what would change, `advent campaign apply` puts them in force."
     whose = f"the files of {', '.join(files_differ)}"
-    return Finding("files", Level.NEEDS_PERSON, f"{whose} are not the version in force, and wait", cure)
+    return Finding(
+        "files", Level.NEEDS_PERSON, f"{whose} differ from the version in force and wait to be applied", cure
+    )

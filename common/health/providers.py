@@ -23,7 +23,7 @@ def check_due(stats: StoreStats, limits: Limits) -> Finding:
         return Finding("due", Level.OK, "nothing is late")
     unsent = f"{stats.due_unsent:,} due and unsent, the oldest for {duration(stats.due_unsent_ms)}"
     if stats.pause is not None or stats.is_all_held:
-        return Finding("due", Level.OK, f"{unsent}; explained by a hold or the pause")
+        return Finding("due", Level.OK, f"{unsent}; because of a hold or a pause")
     late = {provider: queue for provider, queue in stats.sending.items() if _is_late(stats, provider, queue, limits)}
     if not late:
         return Finding("due", Level.OK, unsent)
@@ -43,10 +43,10 @@ def _is_late(stats: StoreStats, provider: str, queue: QueueStats, limits: Limits
 
 def _late_cure(stats: StoreStats, provider: str) -> str:
     if not stats.workers_alive:
-        return "A worker that starts takes them at once."
+        return "They are processed as soon as a worker starts."
     _, name = _WAITING[provider]
     setting = f"{provider.upper()}_REQUESTS_PER_SECOND"
-    return f"More is due than {name}'s rate lets through ({setting}), or the workers are stalled."
+    return f"More is due than {name}'s rate limit allows ({setting}), or the workers are stalled."
 
 
 def check_provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
@@ -57,7 +57,7 @@ def check_provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
     sentence = f"{what} waited {duration(stats.at_ms - circuit.since_ms)} for {name}"
     if circuit.reason:
         sentence += f" ({circuit.reason})"
-    cure = cure_of(provider, circuit.reason) or "It is tried again automatically, and work goes on when it answers."
+    cure = cure_of(provider, circuit.reason) or "Advent retries automatically, and work continues once it answers."
     level = Level.OK if not _is_down(stats, provider, limits) else Level.BROKEN
     if provider in _ONLY_LESS:
         level = Level.NEEDS_PERSON
@@ -77,5 +77,5 @@ def check_mirror(stats: StoreStats, limits: Limits) -> Finding:
             f"{count(stats.mirror_behind, 'change')} not in Notion yet, the oldest for {duration(stats.mirror_lag_ms)}"
         )
         return Finding("mirror", Level.OK, sentence)
-    cure = "Mail is not affected. `advent check` says whether a column or a share is missing."
+    cure = "Mail is not affected. `advent check` shows whether a column or a share is missing."
     return Finding("mirror", Level.BROKEN, f"Notion is {duration(stats.mirror_lag_ms)} behind", cure)

@@ -16,14 +16,14 @@ def check_workers(stats: StoreStats) -> Finding:
     cure = "Nothing is sent until one is. Start one with `advent worker`."
     sentence = "no worker is alive"
     if stats.workers:
-        sentence += f", the last was heard of {duration(min(worker.silent_ms for worker in stats.workers))} ago"
+        sentence += f", the last heartbeat was {duration(min(worker.silent_ms for worker in stats.workers))} ago"
         cure = "Nothing is sent until one is. Look at its log, restart it, or start one with `advent worker`."
     return Finding("workers", Level.BROKEN, sentence, cure)
 
 
 def check_hold(stats: StoreStats) -> Finding:
     if not stats.holds:
-        return Finding("hold", Level.OK, "nothing holds all sending")
+        return Finding("hold", Level.OK, "sending is not held")
     sentences, cures = [], []
     for name, hold in stats.holds.items():
         worker = name.partition("/")[2]
@@ -43,7 +43,7 @@ def check_pause(stats: StoreStats) -> Finding:
         cure += f" In a terminal {shows} it; without --plan it goes ahead."
         return Finding("pause", Level.NEEDS_PERSON, " and ".join(f"{who} is paused" for who in paused), cure)
     if stats.paused_contacts:
-        return Finding("pause", Level.OK, f"{count(stats.paused_contacts, 'person', 'people')} paused by name")
+        return Finding("pause", Level.OK, f"{count(stats.paused_contacts, 'person', 'people')} individually paused")
     return Finding("pause", Level.OK, "not paused")
 
 
@@ -59,7 +59,7 @@ def check_jobs(stats: StoreStats, limits: Limits) -> Finding:
     parts = [f"{queue.due + queue.ready:,} in {name} for {duration(queue.oldest_ms)}" for name, queue in late.items()]
     cure = "The workers cannot keep up or are stalled: look at their log."
     if not stats.workers_alive:
-        cure = "A worker that starts takes them at once."
+        cure = "They are processed as soon as a worker starts."
     return Finding("jobs", Level.BROKEN, f"jobs are late: {', '.join(parts)}", cure)
 
 

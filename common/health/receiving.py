@@ -18,19 +18,19 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
         return
     if status.clock_ahead_ms:
         apart = f"{duration(abs(status.clock_ahead_ms))} {'ahead' if status.clock_ahead_ms > 0 else 'behind'}"
-        cure = "It refuses signed webhooks whose time is not near its own. Set its clock by NTP."
+        cure = "It refuses signed webhooks whose timestamp differs from its clock. Synchronize the clock with NTP."
         yield Finding("gateway", Level.BROKEN, f"the clock of its machine is {apart}", cure)
     elif status.is_ready:
-        yield Finding("gateway", Level.OK, "takes events")
+        yield Finding("gateway", Level.OK, "accepts events")
     else:
         cure = "Start the store, or make room for the spool."
-        yield Finding("gateway", Level.BROKEN, "takes no events: neither store nor spool can be written", cure)
+        yield Finding("gateway", Level.BROKEN, "accepts no events: neither store nor spool can be written", cure)
     yield _spool(status)
 
 
 def _spool(status: GatewayStatus) -> Finding:
     if status.spool_events:
-        cure = "They came while the store was away and are given to it now. If that lasts, look at the gateway's log."
+        cure = "They arrived while the store was away and are being replayed. If this lasts, look at the gateway's log."
         return Finding("spool", Level.BROKEN, f"{count(status.spool_events, 'event')} on the gateway's disk", cure)
     if status.spool_status != "writable":
         cure = "While the store is away signups would be lost. Make room, or repair the disk."

@@ -171,7 +171,7 @@ CURE = "`advent campaign plan` says what would change, `advent campaign apply` p
 
 def differs_line(keys: tuple[str, ...]) -> str:
     """Return one line for people."""
-    return f"the files of {', '.join(keys)} are not the version in force, and wait; {CURE}"
+    return f"the files of {', '.join(keys)} differ from the version in force and wait to be applied; {CURE}"
 
 
 async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:

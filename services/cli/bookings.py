@@ -61,7 +61,7 @@ def unmarked(as_json: bool) -> None:
         print_json([_as_json(call) for call in calls])
         return
     if not calls:
-        click.echo("of every call that ended somebody reported how it went")
+        click.echo("the outcome of every ended call was reported")
         return
     rows = [(one.id, clock_time(one.end_ms), one.booking.email or "address unknown") for one in calls]
     print_table(["id", "ended (UTC)", "guest"], rows)

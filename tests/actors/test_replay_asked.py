@@ -70,7 +70,7 @@ async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in
     await ask(story, letter)
     await soon(story)
 
-    why = "it cannot be looked for: Resend would not list what it accepted (not_found)"
+    why = "it cannot be searched for: Resend would not list what it accepted (not_found)"
     after = await story.ledger.dead_letters.get(FIRST)
     assert (after.replay_refused, after.replay_requested_ms, after.dead_since_ms) == (why, None, letter.dead_since_ms)
     assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await timeline_of(story.ledger, ADA)]

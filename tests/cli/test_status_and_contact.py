@@ -268,7 +268,7 @@ def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledge
 
 
 def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, run_ledger):
-    assert run_command("bookings", "unmarked")[:2] == (0, "of every call that ended somebody reported how it went\n")
+    assert run_command("bookings", "unmarked")[:2] == (0, "the outcome of every ended call was reported\n")
     guest = run_ledger(lambda ledger: write_unmarked_call(ledger, "ada", now_ms=now_ms()))
     assert json.loads(run_command("status", "--json")[1])["unmarked_calls"] == 1
     assert "1  unmarked call (advent bookings unmarked)" in run_command("status")[1]

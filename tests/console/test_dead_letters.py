@@ -145,7 +145,7 @@ async def test_a_refused_replay_shows_its_reason(
     await click(console, "replay", letter)
     await run_two_seconds(simulation)
 
-    assert "Not replayed: it cannot be looked for: Resend would not list" in (await console.get("/")).text
+    assert "Not replayed: it cannot be searched for: Resend would not list" in (await console.get("/")).text
 
 
 async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(

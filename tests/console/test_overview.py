@@ -89,7 +89,7 @@ async def test_the_json_holds_no_address(console: Console, simulation: Simulatio
 
 @pytest.mark.parametrize(
     ("silent_ms", "sentence"),
-    [(None, "no worker is alive"), (10_000, "no worker is alive, the last was heard of 10 s ago")],
+    [(None, "no worker is alive"), (10_000, "no worker is alive, the last heartbeat was 10 s ago")],
 )
 async def test_no_worker_or_a_silent_one_is_reported(console: Console, silent_ms: int | None, sentence: str) -> None:
     if silent_ms is not None:

@@ -215,11 +215,11 @@ class Situation:
 
 SITUATIONS = (
     Situation(no_worker, "workers", "broken", "no worker is alive", "`advent worker`"),
-    Situation(stalled_worker, "workers", "broken", "no worker is alive, the last was heard of", "Look at its log"),
+    Situation(stalled_worker, "workers", "broken", "no worker is alive, the last heartbeat was", "Look at its log"),
     Situation(store_away, "store", "broken", "the data store ", "Start the store, or correct REDIS_URL."),
     Situation(store_weak, "store", "broken", "the data store is misconfigured (noeviction)", "`advent check`"),
     Situation(
-        provider_down, "resend", "broken", "mail has waited 20 min for Resend (http_503)", "tried again", is_silent=True
+        provider_down, "resend", "broken", "mail has waited 20 min for Resend (http_503)", "retries", is_silent=True
     ),
     Situation(key_refused, "resend", "broken", "for Resend (invalid_api_key (403))", "Check the key: ", is_silent=True),
     Situation(
@@ -233,7 +233,7 @@ SITUATIONS = (
         "the campaign christmas_2025 is paused",
         "`advent resume --campaign christmas_2025 --plan`",
     ),
-    Situation(one_person_paused, "", "ok", "at work, nothing late, no dead letters, 1 person paused by name"),
+    Situation(one_person_paused, "", "ok", "at work, nothing late, no dead letters, 1 person individually paused"),
     Situation(
         due_behind_the_rate,
         "due",
@@ -243,7 +243,7 @@ SITUATIONS = (
         is_silent=True,
     ),
     Situation(dead_letter, "dead", "needs_person", "1 dead letter waits for a decision", "Replay or discard"),
-    Situation(spool_not_empty, "spool", "broken", "2 events on the gateway's disk", "given to it now"),
+    Situation(spool_not_empty, "spool", "broken", "2 events on the gateway's disk", "are being replayed"),
     Situation(notion_behind, "mirror", "broken", "Notion is 3 h behind", "`advent check`"),
     Situation(
         calcom_refused, "calcom", "needs_person", "bookings has waited 20 min for Cal.com (http_401)", "Check the key: "
@@ -252,7 +252,7 @@ SITUATIONS = (
         files_not_applied,
         "files",
         "needs_person",
-        "the files of christmas_2025 are not the version in force",
+        "the files of christmas_2025 differ from the version in force",
         "`advent campaign apply`",
     ),
     Situation(nobody_yet, "", "ok", "All is well: 1 worker ready, and nobody has signed up yet"),

@@ -206,7 +206,7 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
         final_status, reason = await it.final_status()
         assert final_status is DeliveryStatus.DEAD
         assert reason.startswith(f"4 tries failed, the last with {fault.code}")
-        assert reason.endswith("it may have been accepted all the same")
+        assert reason.endswith("it may have been accepted nevertheless")
         assert heard.names == []
 
         await it.until(now_ms + 25 * HOUR_MS)

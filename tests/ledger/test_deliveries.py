@@ -167,7 +167,7 @@ async def test_what_killed_three_workers_says_whether_it_may_be_out(ledger, plan
 
     answer = await ledger.deliveries.claim(planned.id, worker="w1", now_ms=now_ms)
 
-    may = "; it may have been accepted all the same" if frozen_by else ""
+    may = "; it may have been accepted nevertheless" if frozen_by else ""
     assert answer == ClaimRefused("dead", f"killed its worker 3 times{may}")
     assert ("outcome_unknown" in await planned.fields) is bool(frozen_by)
     assert (await planned.record()).final_status is DeliveryStatus.DEAD
@@ -443,7 +443,7 @@ async def test_what_was_reported_is_accepted_though_no_worker_lived_to_settle_it
     assert (record.final_status, record.sent_ms, record.attempts) == (DeliveryStatus.ACCEPTED, now_ms + 400, 3)
     assert await ledger.client.zcard(keys.DEAD) == 0
     reported = [entry.detail for entry in await timeline_of(ledger, planned.contact)]
-    assert f"{planned.label}: the provider tells of it" in reported
+    assert f"{planned.label}: reported by the provider" in reported
 
 
 async def test_a_reported_delivery_is_tried_again_until_its_last_crash(ledger, planned, now_ms):

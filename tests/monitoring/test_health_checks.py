@@ -167,7 +167,7 @@ def test_an_outage_is_excused_for_as_long_as_the_limits_say(minutes: int, found:
             "mail has waited 3 min for Resend (invalid_api_key (403))",
             "RESEND_API_KEY",
         ),
-        (circuit("notion", reason=""), "updates have waited 3 min for Notion", "tried again automatically"),
+        (circuit("notion", reason=""), "updates have waited 3 min for Notion", "retries automatically"),
         (circuit("calcom", reason="http_401"), "bookings has waited 3 min for Cal.com (http_401)", "CALCOM_API_KEY."),
         (queue("send", due=2, oldest_ms=6 * MINUTE_MS), "2 mails are late, the first by 6 min", "RESEND_REQUESTS_PER"),
         (

@@ -151,7 +151,7 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
     assert await installation.inbox(ada) == STEPS
     [letter] = await dead_letters_of(installation.world.ledger)
     assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
-    assert "it cannot be looked for: RESEND_API_KEY may only send" in letter.reason
+    assert "it cannot be searched for: RESEND_API_KEY may only send" in letter.reason
 
 
 async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_an_unknown_outcome_that_no_replay_sends_away(

@@ -97,7 +97,7 @@ async def test_a_gateway_that_runs_already_says_why_it_only_spools(
 
     answer = await gateway.request("GET", "/ready")
 
-    assert answer.status == 200, "the spool takes events"
+    assert answer.status == 200, "the spool accepts events"
     assert answer.json["dependencies"]["store"]["status"] == "down"
     assert answer.json["dependencies"]["store"]["reason"].startswith(problem)
 

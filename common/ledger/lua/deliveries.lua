@@ -122,7 +122,7 @@ local function count_crash(key, open)
   local reason = 'killed its worker ' .. limits.crashes_max .. ' times'
   if open.outcome_unknown == '1' or open.in_progress == '1' then
     redis.call('HSET', key, 'outcome_unknown', 1)
-    reason = reason .. '; it may have been accepted all the same'
+    reason = reason .. '; it may have been accepted nevertheless'
   end
   return reason
 end

@@ -86,7 +86,7 @@ end
 
 -- Record an acceptance at sent_ms that the ledger knows only from the provider's report, a webhook or its list.
 function delivery.accept_as_reported(owner, name, label, now_ms, sent_ms, provider_id, paced)
-  timeline.add(owner.contact, now_ms, 'found', label .. ': the provider tells of it')
+  timeline.add(owner.contact, now_ms, 'found', label .. ': reported by the provider')
   delivery.accept(owner, name, now_ms, {at_ms = sent_ms, sent_ms = sent_ms, provider_id = provider_id, paced = paced})
 end
 
