@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import dramatiq
 import pytest
 import redis
 from dramatiq import QueueJoinTimeout
-from dramatiq.middleware import AgeLimit, AsyncIO, CurrentMessage, Middleware
+from dramatiq.middleware import AgeLimit, AsyncIO, CurrentMessage, Middleware, TimeLimitExceeded
 from dramatiq.results import Results
 from dramatiq.results.backends import StubBackend
 
@@ -198,8 +199,11 @@ def test_a_worker_that_is_paused_takes_nothing(broker, calls):
 
     with working(broker) as worker:
         worker.pause()
-        note.send()
-        assert calls == []
+        sent = note.send().options["redis_message_id"]
+        for _ in range(2):
+            worker.pause()  # Returns when each thread has come round; the second round began after `send`.
+
+        assert ([sent], set(), []) == (ready(broker), held(broker), calls)
         worker.resume()
         eventually(lambda: calls)
 
@@ -264,12 +268,21 @@ def test_callbacks_age_and_time_limits_and_throws_mean_what_they_mean(broker, ca
     def refuse():
         raise ValueError("as expected")
 
+    @dramatiq.actor(broker=broker, time_limit=50, throws=TimeLimitExceeded)
+    def endless():
+        while True:
+            time.sleep(0.005)
+
     broker.add_middleware(Results(backend=StubBackend()))
     work.send()
     refuse.send()
+    endless.send()
     broker.enqueue(stale.message().copy(message_timestamp=1))
+    broker.emit_after("process_boot")  # As dramatiq's processes do: it starts the thread that watches the limits.
     with working(broker):
-        eventually(lambda: calls == ["done"] and len(dead(broker)) == 2)
+        eventually(lambda: calls == ["done"] and len(dead(broker)) == 3)
+
+    assert {"refuse", "endless", "stale"} == {message.actor_name for message in dead(broker)}
 
 
 def test_async_actors_run_and_know_their_message(another, calls):

@@ -22,15 +22,27 @@ def test_the_printed_line_is_of_the_printed_token(advent, role):
 def test_token_and_line_are_printed_for_people(advent):
     _, out, _ = advent("console-user", "mia", "--role", "read")
 
-    assert "mia:read:" in out
+    token, line = (said.rpartition(" ")[2] for said in out.splitlines())
+    user = user_with(token, parse_users(line))
+    assert f"token, for mia only:   {token}\nto add to CONSOLE_USERS:   {line}\n" == out
+    assert (user.name, user.role) == ("mia", "read")
 
 
-@pytest.mark.parametrize("arguments", [("Mia Meier", "--role", "read"), ("mia",), ("mia", "--role", "boss")])
-def test_wrong_use_is_one_line(advent, arguments):
-    status, _, err = advent("console-user", *arguments)
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("Mia Meier", "--role", "read"), "'Mia Meier': a name needs 1 to 32 lower-case letters"),
+        (("mia",), "Missing option '--role'"),
+        (("mia", "--role", "boss"), "Invalid value for '--role': 'boss' is not one of"),
+    ],
+)
+def test_wrong_use_says_how_it_is_used_and_what_was_wrong(advent, arguments, error):
+    status, out, err = advent("console-user", *arguments)
 
-    assert status == 2
-    assert "Traceback" not in err
+    assert (status, out) == (2, "")
+    usage, _, said = err.partition("\n\n")
+    assert usage.startswith("Usage: advent console-user [OPTIONS] NAME\n")
+    assert said.startswith(f"Error: {error}")
 
 
 def test_a_command_is_in_the_action_log_with_its_user(run_command, run_ledger, monkeypatch):

@@ -171,7 +171,8 @@ def test_an_unknown_contact_is_one_line_and_status_1(run_command):
     status, output, errors = run_command("contact", "nobody@example.com")
 
     assert (status, output) == (1, "")
-    assert "nobody@example.com is not enrolled in christmas_2025" in errors
+    cure = "try another spelling, or another CAMPAIGN"
+    assert f"advent: nobody@example.com is not enrolled in christmas_2025; {cure}\n" == errors
 
 
 def test_a_dead_letter_is_listed_with_its_reason_and_its_address(run_command, run_ledger):

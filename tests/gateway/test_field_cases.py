@@ -164,16 +164,18 @@ async def test_a_byte_order_mark_before_the_json_is_skipped(gateway: Gateway) ->
 
 
 HOSTILE = json.loads((CASES / "hostile.json").read_text())
+# A spreadsheet's formula may stay: no mail, page or title executes it, and it holds nothing to click.
+NAMES_KEPT = {"x5@example.com": "adA", "x6@example.com": "=cmd|' /C calc'!A0"}
 
 
 @pytest.mark.parametrize("who", HOSTILE["signups"], ids=lambda who: who["email"])
-async def test_a_hostile_signup_is_taken_or_refused_by_name(gateway: Gateway, who: dict[str, Any]) -> None:
+async def test_a_hostile_signup_is_taken_without_links_domains_and_markup_in_its_name(
+    gateway: Gateway, who: dict[str, Any]
+) -> None:
     answer = await gateway.sign_up(who)
 
     assert answer.status == 202
-    name = (await enrolled(gateway, answer)).assessment.first_name
-    # A spreadsheet's formula may stay: no mail, page or title executes it, and it holds nothing to click.
-    assert name in ("", "adA", "=cmd|' /C calc'!A0"), "links, domains and markup are no name"
+    assert NAMES_KEPT.get(who["email"], "") == (await enrolled(gateway, answer)).assessment.first_name
 
 
 @pytest.mark.parametrize("address", HOSTILE["addresses"])

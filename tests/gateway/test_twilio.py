@@ -184,9 +184,14 @@ async def test_stop_and_start_end_and_resume_the_number(gateway: Gateway) -> Non
     assert not await is_ended(ledger, NUMBER)
 
 
-async def test_help_is_answered_once_and_not_after_twilio_has(gateway: Gateway) -> None:
-    form = {"MessageSid": SID, "From": NUMBER, "Body": "AIDE"}
-    assert b"<Message>BusinessX : rappels" in (await post(gateway, form)).body
+@pytest.mark.parametrize(("asked", "begins"), [("AIDE", "BusinessX : rappels"), ("help!", "BusinessX: reminders")])
+async def test_help_is_one_message_the_same_when_repeated_and_none_after_twilios_own(
+    gateway: Gateway, asked: str, begins: str
+) -> None:
+    form = {"MessageSid": SID, "From": NUMBER, "Body": asked}
+    answers = [(await post(gateway, form)).body for _ in range(2)]  # Twilio repeats a request that got no answer.
+    assert answers[0].count(b"<Message>") == answers[0].count(f"<Message>{begins}".encode()) == 1
+    assert answers[0] == answers[1]
     assert b"<Message>" not in (await post(gateway, form | {"OptOutType": "HELP"})).body
 
 

@@ -170,7 +170,8 @@ class Protocol:
             return replace(worker, at="acknowledge")
         self._nobody_else_has(claim, worker)
         is_looked_for = claim.outcome_unknown and not claim.delivery.channel.key_remembered_ms
-        return replace(worker, at="look up" if is_looked_for else "freeze", claim=claim)
+        at = "look up" if is_looked_for else "freeze"
+        return replace(worker, at=at, claim=claim, claimed_ms=self._state.now_ms)
 
     def _look_up(self, worker: Worker) -> Worker:
         """Settle by the provider's list, because the provider knows no keys; if the list lacks it, a person decides."""
@@ -234,11 +235,11 @@ class Protocol:
         if is_late:
             assert settled is None, f"{worker.name} settled a claim that it had lost"
             assert self.snapshots.take() == before, "a refused settle changed something"
-        return replace(worker, at="acknowledge", claim=None, mail="")
+        return replace(worker, at="acknowledge", claim=None, claimed_ms=0, mail="")
 
     def _acknowledge(self, worker: Worker) -> Worker:
         self._script("ack", worker.name, worker.ready_id)
-        return replace(worker, at="fetch", ready_id="", claim=None, mail="")
+        return replace(worker, at="fetch", ready_id="", claim=None, claimed_ms=0, mail="")
 
     def _nobody_else_has(self, claim: ClaimGranted, worker: Worker) -> None:
         """Check that the last holder of the claim is silent or its lease is over; earlier holders lost it already."""
@@ -247,12 +248,8 @@ class Protocol:
             if other.name == worker.name or held is None or other.at == "acknowledge":
                 continue
             if (held.id, held.fence) == (claim.id, claim.fence - 1):
-                is_gone = self._score(other) != ALIVE or self._lease_over()
+                is_gone = self._score(other) != ALIVE or self._state.now_ms >= other.claimed_ms + LEASE_MS
                 assert is_gone, f"{worker.name} and {other.name} both have {claim.id}"
-
-    def _lease_over(self) -> bool:
-        # Other moves hardly change the clock: a lease ends by time only after the move that passes its whole length.
-        return self._state.now_ms >= NOW_MS + LEASE_MS
 
     # The moves of everything else
 

@@ -11,12 +11,17 @@ from tests.interleavings.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Worker:
-    """The memory of a worker process, which is lost when it dies. `at`: its next move."""
+    """
+    The memory of a worker process, which is lost when it dies.
+
+    `at`: its next move. `claimed_ms`: when the lease of its `claim` began, 0 without one.
+    """
 
     name: str
     at: str = "fetch"
     ready_id: str = ""
     claim: ClaimGranted | None = None
+    claimed_ms: int = 0
     mail: str = ""
     claims: int = 0
 

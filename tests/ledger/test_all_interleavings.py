@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.interleavings.explorer import explore
-from tests.interleavings.plans import FOLLOW_UP, PLANS, REMINDER, SMS, Plan
+from tests.interleavings.plans import FOLLOW_UP, NOW_MS, PLANS, REMINDER, SMS, STEP, Plan
 from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
 from tests.interleavings.states import Budget
@@ -120,6 +120,12 @@ FAULTS = [
         Budget(),
         Mutant(LEDGER, "lib/channel", "name and 'send_' .. name or 'send'", "'send'"),
         "does not come to rest",
+    ),
+    (
+        STEP,
+        Budget(copies=1, passes=1),
+        Mutant(LEDGER, "deliveries", "- open.claimed_ms) < limits.lease_ms", f"- {NOW_MS}) < limits.lease_ms"),
+        "both have",
     ),
 ]
 

@@ -224,14 +224,19 @@ async def test_the_bytes_that_were_frozen_first_stay_whatever_is_handed_over_aga
     assert (await go(ledger, 1, now + 60_000)).payload == "mail 1"
 
 
-async def test_whoever_has_the_last_step_in_hand_waits_for_no_other(ledger, ada, clock):
+async def test_once_the_last_step_is_claimed_no_step_is_next_and_none_is_scheduled(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    for number in ledger.cadence.steps:
-        at = ledger.cadence.due_ms(anchor_ms=now, step=number)
-        await send(ledger, number, at)
+    *before, last = ledger.cadence.steps
+    for number in before:
+        await send(ledger, number, ledger.cadence.due_ms(anchor_ms=now, step=number))
+    at = ledger.cadence.due_ms(anchor_ms=now, step=last)
+    await ledger.client.delete(keys.delayed("send"), keys.delayed("send") + ".msgs")  # The job that claims it.
+    await go(ledger, last, at)
 
     assert await ledger.client.hget(keys.enrollment(ADA), "next") is None
+    assert await ledger.client.exists(keys.delayed("send")) == 0
+    assert await ledger.schedule.sweep("0", now_ms=at + 30_000) == ("0", [])
 
 
 async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(ledger, ada, clock):
@@ -360,9 +365,17 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     await ledger.deliveries.settle(claim, "dead", "422 invalid `to`", now_ms=now)
     assert (await ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
 
-    assert await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
-    assert not await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
-    again = await go(ledger, 1, now)
+    later = now + 366 * 24 * HOUR_MS
+    for at in (now + HOUR_MS, later):
+        await ledger.schedule.sweep("0", now_ms=at)
+        await ledger.schedule.check_waits("0", now_ms=at, gap_ms=12 * HOUR_MS)
+    assert {step(1): now} == await ledger.dead_letters.since()
+    assert (await ledger.dead_letters.get(step(1))).payload == "mail"
+    assert await ledger.client.pttl(keys.delivery(step(1))) == await ledger.client.pttl(keys.DEAD) == -1
+
+    assert await ledger.dead_letters.replay(step(1), now_ms=later, way="same")
+    assert not await ledger.dead_letters.replay(step(1), now_ms=later, way="same")
+    again = await go(ledger, 1, later)
     assert (again.payload, again.failures) == ("mail", 0)
 
 

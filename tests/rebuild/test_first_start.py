@@ -82,13 +82,22 @@ async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(installation: Installation, ada, starts):
+async def test_a_rehearsal_leaves_the_rows_of_those_alone_who_do_not_sign_up_in_it(
+    installation: Installation, ada, boris, starts
+):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
+    [hers] = await installation.rows()
+    installation.settings = installation.settings.model_copy(update={"testing_mode": True})
     await installation.loses_its_store()
 
     await starts(is_testing=True)
+    await installation.simulation.sign_up(boris)
+    await installation.until(80)
 
+    rows = {row["Email"]: row for row in await installation.rows()}
+    assert {ada.email, boris.email} == {*rows}
+    assert hers == rows[ada.email]
     assert await state(installation) == ""
     assert await installation.record(ada) is None
 

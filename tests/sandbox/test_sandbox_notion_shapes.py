@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from notion_client import AsyncClient
 
@@ -88,17 +90,12 @@ async def test_empty_cells_read_back_empty(notion: AsyncClient) -> None:
 async def test_ids_of_columns_are_shown_url_encoded_and_taken_either_way(notion: AsyncClient) -> None:
     schema = await notion.data_sources.retrieve(SEQUENCE)
     ids = {name: column["id"] for name, column in schema["properties"].items()}
-    page = await notion.pages.create(
-        parent=PARENT,
-        properties={
-            "title": {"title": text("Ada")},
-            ids["Orange Systems"]: {"number": 2},
-            ids["Email"]: {"email": "a@x.example"},
-        },
-    )
+    assert "%" in ids["Orange Systems"]
 
-    assert any("%" in identifier for identifier in ids.values())
-    assert page["properties"]["Orange Systems"] == {"id": ids["Orange Systems"], "type": "number", "number": 2}
+    for taken in (ids["Orange Systems"], unquote(ids["Orange Systems"])):
+        properties = {"title": {"title": text("Ada")}, taken: {"number": 2}}
+        page = await notion.pages.create(parent=PARENT, properties=properties)
+        assert {"id": ids["Orange Systems"], "type": "number", "number": 2} == page["properties"]["Orange Systems"]
 
 
 async def test_a_row_may_be_created_by_database_only_with_one_source(notion: AsyncClient) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
@@ -17,7 +19,7 @@ from common.store.clients import connect, connect_async
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
 from common.store.monitor import StoreMonitor
-from common.store.retry import retry_until_answered
+from tests.broker.looking import held, waiting
 from tests.gateway.conftest import Opener, person
 from tests.store.conftest import CADENCE, Weaken
 
@@ -39,9 +41,9 @@ REFUSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 """Settings with which a store refuses writes (full, a replica, too few replicas), and those that end it."""
 
-refusing = pytest.mark.parametrize(
-    ("begins", "ends"), REFUSING, ids=["full at 1 MB", "full", "read-only", "too few replicas"]
-)
+REFUSALS = ["full at 1 MB", "full", "read-only", "too few replicas"]
+
+refusing = pytest.mark.parametrize(("begins", "ends"), REFUSING, ids=REFUSALS)
 
 
 @pytest.mark.parametrize(("settings", "cure"), WEAK)
@@ -144,24 +146,76 @@ async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
     await client.aclose()
 
 
-@refusing
-def test_a_message_that_is_done_waits_for_a_store_that_refuses_to_hear_of_it(
-    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken
-) -> None:
+class Taken:
+    """A broker on the store `weak` with one message in hand."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.broker = DurableRedisBroker(client=client, namespace="{advent}:queue")
+        self.broker.declare_queue("send")
+        self.broker.do_enqueue("send", "a@1", Job(id="a", actor="send", args=("a",), due_ms=1).message())
+        self.consumer = self.broker.consume("send")
+        message = next(self.consumer)
+        assert message is not None
+        self.message = message
+
+    def ends_at_second_try(self, name: str, end: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Let `end` be called before the second try of this command. Return the list to which each try is added."""
+        command, tries = getattr(self.broker, name), list[int]()
+
+        def count(*args: Any) -> Any:
+            tries.append(len(tries) + 1)
+            if len(tries) == 2:
+                end()
+            return command(*args)
+
+        monkeypatch.setattr(self.broker, name, count)
+        return tries
+
+
+@pytest.fixture
+def taken(weak: EmbeddedStore) -> Iterator[Taken]:
     with connect(weak.url) as client:
-        broker = DurableRedisBroker(client=client, namespace="{advent}:queue")
-        broker.declare_queue("send")
-        sets(**begins)
-        tries = 0
+        yield Taken(client)
 
-        def schedule() -> None:
-            nonlocal tries
-            tries += 1
-            if tries == 2:
-                sets(**ends)
-            broker.schedule(Job(id="a", actor="send", args=("a",), due_ms=1))
 
-        retry_until_answered(schedule)
+in_hand = pytest.mark.parametrize(
+    ("begins", "ends", "needed"), [(*each, n) for each, n in zip(REFUSING, (1, 1, 2, 2), strict=True)], ids=REFUSALS
+)
+"""The number of tries that a script needs: a full store takes one whose first command frees memory."""
 
-        assert tries == 2
-        assert client.zcard("{advent}:queue:send.DQ") == 1
+
+@in_hand
+def test_an_acknowledgement_waits_for_a_store_that_refuses_it(
+    begins: dict[str, Any],
+    ends: dict[str, Any],
+    needed: int,
+    taken: Taken,
+    sets: Weaken,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = taken.ends_at_second_try("do_ack", lambda: sets(**ends), monkeypatch)
+    assert {"a@1"} == held(taken.broker, "send")
+    sets(**begins)
+
+    taken.consumer.ack(taken.message)
+
+    assert (needed, set()) == (len(tries), held(taken.broker, "send"))
+    assert not taken.broker.client.exists(taken.broker.layout.messages("send"))
+
+
+@in_hand
+def test_the_next_attempt_of_a_message_waits_for_a_store_that_refuses_it(
+    begins: dict[str, Any],
+    ends: dict[str, Any],
+    needed: int,
+    taken: Taken,
+    sets: Weaken,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = taken.ends_at_second_try("do_schedule", lambda: sets(**ends), monkeypatch)
+    sets(**begins)
+
+    taken.broker.enqueue(taken.message, delay=60_000)
+
+    assert (needed, set()) == (len(tries), held(taken.broker, "send"))
+    assert [taken.message.message_id] == [*waiting(taken.broker, "send")]

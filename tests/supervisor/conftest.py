@@ -41,6 +41,13 @@ class Up:
     def pid_of(self, name):
         return int((self.data_dir / "run" / f"{name}.pid").read_text())
 
+    def has_another(self, name, pid):
+        """Return whether this child runs under another pid. While it is started again, it has no pid file."""
+        try:
+            return self.pid_of(name) != pid
+        except FileNotFoundError:
+            return False
+
     def says(self, words):
         """Read stdout until a line contains this text."""
         for line in self.process.stdout:
@@ -65,7 +72,12 @@ def up(tmp_path):
     up = Up(tmp_path / "data", tmp_path)
     yield up
     if up.process is not None and up.process.poll() is None:
-        up.ends(signal.SIGTERM)
+        try:
+            up.ends(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            for file in (up.data_dir / "run").glob("*.pid"):
+                os.kill(int(file.read_text()), signal.SIGKILL)
+            up.ends(signal.SIGKILL)
     if up.process is not None:
         up.process.stdout.close()
         up.process.stderr.close()

@@ -2,7 +2,7 @@
 `advent up` with stand-ins for its four children: the real supervisor and store, children of a few lines.
 
 Run as a process: `python -m tests.supervisor.stand_ins`. Each stand-in answers on its port and notes its end in
-DATA_DIR/ended. STUBBORN names one that ignores SIGTERM, BROKEN one that never works.
+DATA_DIR/ended. STUBBORN names one that ignores SIGTERM, BROKEN one that never works. DRAIN_S: how long a stop waits.
 """
 
 import http.server
@@ -13,8 +13,10 @@ import threading
 
 from services.cli.main import main
 from services.supervisor import child, children
+from services.supervisor import up as supervisor
 
 child.BACKOFF_S = (0.05,)
+supervisor._DRAIN_S = float(os.environ.get("DRAIN_S", supervisor._DRAIN_S))
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

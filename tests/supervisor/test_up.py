@@ -69,7 +69,7 @@ def test_a_killed_worker_is_replaced_within_a_second(up):
     os.kill(killed, signal.SIGKILL)
 
     assert "the worker was killed by SIGKILL; starting it again" in up.says("worker")
-    eventually(lambda: (up.data_dir / "run" / "worker.pid").exists() and up.pid_of("worker") != killed, within_s=1)
+    eventually(lambda: up.has_another("worker", killed), within_s=1)
 
 
 def test_a_killed_store_is_started_again_with_its_data(up):
@@ -155,7 +155,7 @@ def test_a_child_that_is_never_ready_stops_the_start_and_is_named(up):
 
 
 def test_a_second_ctrl_c_stops_at_once(up):
-    up.started(STUBBORN="worker")
+    up.started(STUBBORN="worker", DRAIN_S="3600")  # Alone, the first one waits for the worker for an hour.
     up.process.send_signal(signal.SIGINT)
     eventually((up.data_dir / "ended").exists)
     time.sleep(1.05)  # Within a second, another signal counts as the same Ctrl-C.
@@ -164,15 +164,17 @@ def test_a_second_ctrl_c_stops_at_once(up):
 
     assert status == 0
     assert "nothing is lost" in output
+    assert "worker" not in (up.data_dir / "ended").read_text()
 
 
 def test_a_closed_stdout_stops_nothing(up):
     up.started()
     up.process.stdout.close()
+    killed = up.pid_of("worker")
 
-    os.kill(up.pid_of("worker"), signal.SIGKILL)
+    os.kill(killed, signal.SIGKILL)
 
-    eventually((up.data_dir / "run" / "worker.pid").exists)
+    eventually(lambda: up.has_another("worker", killed))
     up.process.terminate()
     assert up.process.wait(60) == 0
 

@@ -12,13 +12,13 @@ from common.campaigns.campaigns import Campaigns
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import enrollment_id
+from common.domain.ids import enrollment_id, step_of
 from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.constants import ADDED_LATE, NOT_SENT, REMOVED
 from common.ledger.versions import LogEntry
 from common.versions.people import people_of, person_of
-from common.versions.plan import Plan, compare
+from common.versions.plan import Comparison, Plan, compare
 from common.versions.played import PlayedVersions
 from common.versions.replan import update_schedules
 from services.simulation.engine import Simulation
@@ -272,10 +272,14 @@ async def test_the_plan_of_one_person_says_when_each_step_is_due_before_and_afte
     await story.begin(ada)
     await story.until(4)
     person = await person_of(story.ledger, enrollment_id(KEY, ada.email))
+    assert person is not None
+    target = story.target([edits.moved])
 
-    plan = compare(
-        story.campaigns[KEY], story.target([edits.moved]), [person], pace=story.pace, now_ms=story.clock.now_ms()
-    )
+    outlook = Comparison(story.campaigns[KEY], target, story.pace, now_ms=story.clock.now_ms()).outlook(person)
+    plan = compare(story.campaigns[KEY], target, [person], pace=story.pace, now_ms=story.clock.now_ms())
 
+    due = {step_of(name): story.began_ms + day * DAY_MS for name, day in ALL[3:]}
+    assert due == outlook.before
+    assert due | {step_of("step-4"): story.began_ms + 110 * HOUR_MS} == outlook.after
     assert [(one.kind, one.step, one.people) for one in plan.changes] == [("moved", "step-4", 1)]
     assert plan.counts == {step: {"CRITICAL": 1} for step in ("step-4", "step-5", "step-6", "step-7")}
