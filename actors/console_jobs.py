@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from actors.sending.test_mail import TestRefused, check_recipient, sample_mails, send_test, unsubscribe_url
-from actors.suppression_list import LET_BACK, ON_LIST, RETRY_MS, Unchanged, list_at_resend
+from actors.suppression_list import LISTED, RETRY_MS, UNSUPPRESSED, ListNotChanged, list_at_resend
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
@@ -28,7 +28,7 @@ from common.shown_mails import render_shown, without_unsubscribe
 from common.store.errors import STORE_ERRORS, is_transient
 from common.world import World
 
-PATIENCE_S = 60
+PROVIDER_WAIT_S = 60
 """The time limit of one job: the user waits at the page, and requests it again if it takes longer."""
 
 BY_HAND = "add each spelling of the address to Resend's list by hand, or run `advent forget ADDRESS --yes` for each"
@@ -64,7 +64,9 @@ async def console_job(world: World, job_id: str) -> None:
     except Failure as failure:
         await _fail(world, job, _words(failure), code=failure.code)
     except TimeoutError:
-        await _fail(world, job, f"the provider did not answer, or had no turn free, within {PATIENCE_S} s", code="late")
+        await _fail(
+            world, job, f"the provider did not answer, or had no turn free, within {PROVIDER_WAIT_S} s", code="late"
+        )
     except Exception:
         await _fail(world, job, "an internal error; the worker's log has the traceback", code="internal_error")
         raise
@@ -77,13 +79,13 @@ async def console_job(world: World, job_id: str) -> None:
 async def _result(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """Do the job. Nobody would request a FORGET job again, so it is deferred if the store is away or time runs out."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(PROVIDER_WAIT_S):
             return await _KINDS[job.kind](world, job)
     except STORE_ERRORS as error:
         if job.kind is not JobKind.FORGET or not is_transient(error):
             raise
-        why = f"no answer within {PATIENCE_S} s" if isinstance(error, TimeoutError) else "the store was away"
-        raise _unfinished(world, job, Unchanged(why=why, left=job.addresses, retry_after_ms=RETRY_MS)) from None
+        why = f"no answer within {PROVIDER_WAIT_S} s" if isinstance(error, TimeoutError) else "the store was away"
+        raise _unfinished(world, job, ListNotChanged(why=why, left=job.addresses, retry_after_ms=RETRY_MS)) from None
 
 
 async def _defer(world: World, job: ConsoleJob, deferral: JobDeferred) -> None:
@@ -187,24 +189,24 @@ async def _list_forgotten(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """
     addresses = [one for one in job.addresses if await world.ledger.suppressions.of(one) is not None]
     if not addresses:
-        unchanged: Unchanged | None = LET_BACK
+        unchanged: ListNotChanged | None = UNSUPPRESSED
     else:
         unchanged = await list_at_resend(world, addresses)
     if unchanged is not None and unchanged.is_failure:
         raise _unfinished(world, job, unchanged)
-    note = unchanged.words("") if unchanged else ""
-    await _record(world, job, note or ON_LIST)
+    note = unchanged.sentence("") if unchanged else ""
+    await _record(world, job, note or LISTED)
     return {"note": note} if note else {}
 
 
-def _unfinished(world: World, job: ConsoleJob, unchanged: Unchanged) -> JobDeferred | JobRefused:
+def _unfinished(world: World, job: ConsoleJob, unchanged: ListNotChanged) -> JobDeferred | JobRefused:
     """Return a deferral if the job can be tried again in time, otherwise a refusal: a person has to do it."""
     if unchanged.retry_after_ms is not None:
         due_ms = world.clock.now_ms() + unchanged.retry_after_ms
         if due_ms < job.asked_ms + FORGET_TRIES_MS:
             return JobDeferred(unchanged.why, due_ms, unchanged.left)
     is_part = len(unchanged.left) < int(job.arguments.get("spellings", "0"))
-    return JobRefused(replace(unchanged, is_part=is_part).words(BY_HAND))
+    return JobRefused(replace(unchanged, is_part=is_part).sentence(BY_HAND))
 
 
 async def _record(world: World, job: ConsoleJob, after: str) -> None:

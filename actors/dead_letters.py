@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from actors.sending.channels import Found, route_of
-from actors.sending.find_accepted import Unfound
+from actors.sending.channels import LookupResult, route_of
+from actors.sending.find_accepted import NotFound
 from actors.sending.render import NotSent
 from common.campaigns.loader import CampaignError
 from common.domain.ids import DeliveryId
@@ -65,7 +65,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
         return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
     except Failure as failure:
         return Plan(letter, Way.REFUSED, f"it cannot be searched for now ({failure.code}): try again later")
-    if isinstance(answer, Unfound):
+    if isinstance(answer, NotFound):
         return Plan(letter, Way.AGAIN) if answer.is_certain else Plan(letter, Way.REFUSED, answer.reason)
     return Plan(letter, Way.FOUND, found=answer)
 
@@ -92,7 +92,7 @@ async def replay(world: World, planned: Plan) -> bool:
     return await letters.replay(letter.id, way=way, dead_since_ms=letter.dead_since_ms, now_ms=now_ms)
 
 
-async def replay_asked(world: World, job: str) -> None:
+async def replay_requested(world: World, job: str) -> None:
     """
     Replay a dead letter as an operator requested at the console.
 
@@ -115,9 +115,9 @@ async def replay_asked(world: World, job: str) -> None:
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
-async def _find_accepted(world: World, letter: DeadLetter) -> Found:
+async def _find_accepted(world: World, letter: DeadLetter) -> LookupResult:
     try:
         route = route_of(world, letter.delivery.channel)
     except NotSent as refusal:
-        return Unfound(f"it cannot be searched for: {refusal}")
+        return NotFound(f"it cannot be searched for: {refusal}")
     return await retry_patiently(lambda: route.find(letter, PatientBudget(route.budget)), tries=2)

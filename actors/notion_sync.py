@@ -19,8 +19,8 @@ from common.world import World
 
 log = structlog.get_logger(__name__)
 
-AGAIN_MS = 5_000
-REFUSED_MS = 600_000
+CONTACT_RETRY_MS = 5_000
+REFUSED_ROW_RETRY_MS = 600_000
 """How long until a row that Notion refused is tried again: someone may have fixed the database."""
 TURN_MS = 10_000
 """The pump releases its thread after this time; another job continues."""
@@ -67,7 +67,7 @@ async def _show(world: World, changed: Changed) -> bool:
     except Exception:  # a bug: the contact is tried again, and the queue keeps the traceback
         now_ms = world.clock.now_ms()
         await world.ledger.mirror.record_not_shown(
-            changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
+            changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_ROW_RETRY_MS, alone=True
         )
         raise
     now_ms = world.clock.now_ms()
@@ -95,7 +95,7 @@ async def _not_shown(world: World, person: Person, failure: Failure) -> bool:
 async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) -> tuple[int, bool]:
     """Return when to try again, and whether the failure concerns this contact only."""
     if isinstance(failure, Permanent):
-        return now_ms + REFUSED_MS, True
+        return now_ms + REFUSED_ROW_RETRY_MS, True
     provider_wide = isinstance(failure, Misconfigured) or failure.code in (NOT_CONNECTED, NETWORK_EDGE)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
     trouble = await world.ledger.circuits.report_failure(
@@ -107,6 +107,6 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
         at_least_ms=at_least_ms,
     )
     if trouble is None:
-        return now_ms + AGAIN_MS, True
+        return now_ms + CONTACT_RETRY_MS, True
     circuit_opened(MIRROR, trouble, reason=failure.code)
     return trouble.until_ms, False

@@ -11,7 +11,7 @@ from actors.announce import PATIENCE_MS, announce
 from actors.bookings import bookings
 from actors.classify import classify
 from actors.console_jobs import console_job
-from actors.dead_letters import replay_asked
+from actors.dead_letters import replay_requested
 from actors.notion_sync import notion_sync
 from actors.sending.send import send
 from actors.upkeep.booking_sync import reconcile_bookings
@@ -45,7 +45,7 @@ REGISTRY = (
     ActorSpec("notion_sync", notion_sync, in_flight=2),
     ActorSpec("announce", announce, in_flight=1, retries=3),
     ActorSpec("reconcile_bookings", reconcile_bookings, in_flight=1),
-    ActorSpec("replay", replay_asked, in_flight=1),
+    ActorSpec("replay", replay_requested, in_flight=1),
     ActorSpec("console_job", console_job, in_flight=1),
 )
 

@@ -11,12 +11,12 @@ from common.providers.cures import cure_of
 from common.world import World
 
 RETRY_MS: Final = 60_000
-ON_LIST: Final = "on Resend's own suppression list"
+LISTED: Final = "on Resend's own suppression list"
 """The outcome, as the action log records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unchanged:
+class ListNotChanged:
     """
     Why the list lacks addresses.
 
@@ -30,22 +30,22 @@ class Unchanged:
     is_failure: bool = True
     retry_after_ms: int | None = None
 
-    def words(self, then: str) -> str:
+    def sentence(self, then: str) -> str:
         """Return the outcome as a sentence. `then`: what to do; it is added after a failure only."""
         changed = "changed only in part" if self.is_part else "not changed"
         return f"Resend's own suppression list was {changed} ({self.why})" + (f"; {then}" if self.is_failure else "")
 
 
-IN_REHEARSAL: Final = Unchanged(why="TESTING_MODE is on, and the list holds for every campaign", is_failure=False)
-LET_BACK: Final = Unchanged(why="mail may go to this address again", is_failure=False)
+IN_REHEARSAL: Final = ListNotChanged(why="TESTING_MODE is on, and the list holds for every campaign", is_failure=False)
+UNSUPPRESSED: Final = ListNotChanged(why="mail may go to this address again", is_failure=False)
 
 
-async def list_at_resend(world: World, addresses: Sequence[str]) -> Unchanged | None:
+async def list_at_resend(world: World, addresses: Sequence[str]) -> ListNotChanged | None:
     """Add the addresses; None: the list has all of them now. A refused one does not stop the others. Idempotent."""
     if world.settings.is_rehearsal:
         return IN_REHEARSAL
     if world.suppression_list is None:
-        return Unchanged(why="this process has no client for it", left=tuple(addresses))
+        return ListNotChanged(why="this process has no client for it", left=tuple(addresses))
     refused: dict[str, Permanent] = {}
     for number, address in enumerate(addresses):
         try:
@@ -57,9 +57,9 @@ async def list_at_resend(world: World, addresses: Sequence[str]) -> Unchanged | 
     return _unchanged(next(iter(refused.values())), [*refused], addresses) if refused else None
 
 
-def _unchanged(failure: Failure, left: Sequence[str], addresses: Sequence[str]) -> Unchanged:
+def _unchanged(failure: Failure, left: Sequence[str], addresses: Sequence[str]) -> ListNotChanged:
     is_part, wait_ms = len(left) < len(addresses), _wait_ms(failure)
-    return Unchanged(why=_why(failure), left=tuple(left), is_part=is_part, retry_after_ms=wait_ms)
+    return ListNotChanged(why=_why(failure), left=tuple(left), is_part=is_part, retry_after_ms=wait_ms)
 
 
 def _why(failure: Failure) -> str:

@@ -72,7 +72,7 @@ class Worker:
         self.broker = DurableRedisBroker(
             client=connect(store_url, process="worker"),
             namespace=NAMESPACE,
-            middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
+            middleware=[AsyncIO(), TimeLimit(), Retries(), JobMetrics()],
         )
         self.broker.clock = self.clock
         self.broker.in_flight.limits = {spec.name: spec.in_flight for spec in REGISTRY}
@@ -236,7 +236,7 @@ def _report_stop_failure(error: BaseException) -> None:
         log.error("background_stop_failed", exc_info=error)
 
 
-class Observe(dramatiq.Middleware):
+class JobMetrics(dramatiq.Middleware):
     """Middleware that counts jobs and logs the traceback of those that failed with an internal error."""
 
     def after_process_message(

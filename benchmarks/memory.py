@@ -24,7 +24,7 @@ def measure(*, signups: int) -> list[Figure]:
     place = Place(**FAST, **SECRETS, **UNLIMITED)
     try:
         up = place.up()
-        place.sandbox.hurry()
+        place.sandbox.lift_rate_limits()
         at_rest = pss_by_process(up.pid)
         people = [(person(f"P{number}"), f"msg_{number}") for number in range(signups)]
         place.website.post_all(people, at_once=8, patience_s=0)

@@ -12,7 +12,7 @@ from common.domain.booking import BookingEvent
 from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger.bookings import ReportedCall
 from services.gateway.events import IgnoredEvent
-from services.gateway.webhooks.calcom_payload import SentEvent, event_of
+from services.gateway.webhooks.calcom_payload import ReceivedWebhook, event_of
 from services.simulation.engine import Simulation
 
 CASES = Path(__file__).parent / "fixtures" / "cases"
@@ -39,24 +39,24 @@ def contact(address: str) -> EnrollmentId:
 
 def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str] = ()) -> BookingEvent | IgnoredEvent:
     """Return the event in the body of Cal.com's webhook."""
-    return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
+    return event_of(ReceivedWebhook.of(sent), received_ms=received_ms, types=types)
 
 
-async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
+async def post(simulation: Simulation, *bodies: dict[str, Any]) -> None:
     """Receive each event at the time in its body, or now if that has passed."""
     for body in bodies:
-        await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
-        await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+        await simulation.run(until_ms=max(simulation.clock.now_ms(), ms(body["createdAt"])))
+        await simulation.receive(parse_event(body, received_ms=simulation.clock.now_ms(), types=()))
 
 
 def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
     return {"triggerEvent": "BOOKING_CANCELLED", "createdAt": at, "payload": {**body["payload"], **changes}}
 
 
-def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
+def mails(simulation: Simulation, address: str) -> list[tuple[str, str]]:
     """Return (name of the reminder, text) of each reminder that arrived."""
-    return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
+    return [(mail.tags["reminder"], mail.text) for mail in simulation.mailer.inbox_of(address)]
 
 
-async def calls(story: Simulation, address: str) -> list[ReportedCall]:
-    return [call async for call in story.ledger.bookings.calls(contact(address))]
+async def calls(simulation: Simulation, address: str) -> list[ReportedCall]:
+    return [call async for call in simulation.ledger.bookings.calls(contact(address))]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from actors.sending.find_accepted import Unfound, find_mail, find_text
+from actors.sending.find_accepted import NotFound, find_mail, find_text
 from actors.sending.render import NotSent, idempotency_key, render
 from actors.sending.render_sms import frozen_sms, render_sms
 from common.domain.delivery import Channel
@@ -17,7 +17,7 @@ from common.providers.budget import Budget
 from common.world import World
 
 Message = Mail | Sms
-Found = AcceptedMail | AcceptedSms | Unfound
+LookupResult = AcceptedMail | AcceptedSms | NotFound
 
 NOT_SET_UP = "SMS is not set up"
 TEST_MODE = "test_mode"
@@ -42,7 +42,7 @@ class Route:
     refusal: Callable[[Owned, Message | None], str | None]
     send: Callable[[Owned, Message], Awaitable[str]]
     number: Callable[[Message], str | None]
-    find: Callable[[Owned, Budget], Awaitable[Found]]
+    find: Callable[[Owned, Budget], Awaitable[LookupResult]]
 
 
 def route_of(world: World, channel: Channel) -> Route:

@@ -44,14 +44,14 @@ class _Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfound:
+class NotFound:
     """Why no single accepted message can be named. `is_certain`: the list was read and shows none."""
 
     reason: str
     is_certain: bool = False
 
 
-async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail | Unfound:
+async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail | NotFound:
     """
     Return the one mail on the provider's list that can only be this delivery, or why there is no such mail.
 
@@ -64,9 +64,9 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     except Misconfigured as refused:
         if refused.code != "restricted_api_key":
             raise
-        return Unfound("it cannot be searched for: RESEND_API_KEY may only send; set one with full access, and replay")
+        return NotFound("it cannot be searched for: RESEND_API_KEY may only send; set one with full access, and replay")
     except Permanent as refused:
-        return Unfound(f"it cannot be searched for: Resend would not list what it accepted ({refused.code})")
+        return NotFound(f"it cannot be searched for: Resend would not list what it accepted ({refused.code})")
     left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
     steps_of = _StepsOf(world)
     found = possible = [mail for mail in left if mail.subject == sought.subject]
@@ -77,10 +77,10 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     if len(found) == 1 and not await _may_be_another(world, sought, found[0], steps_of):
         return found[0]
     if possible:
-        return Unfound(
+        return NotFound(
             f"{len(possible)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
         )
-    return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
+    return NotFound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
 class _StepsOf:
@@ -124,7 +124,7 @@ async def _fits(
     return step in (await steps_of.all(enrollment, [mail])).get(mail.id, [])
 
 
-async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | Unfound:
+async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | NotFound:
     """
     Return the one SMS on the provider's list with this number, time and text, or why there is no such SMS.
 
@@ -134,20 +134,20 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | 
     try:
         text = Sms.thawed(item.payload) if item.payload else await render_sms(world, item)
     except NotSent as refusal:
-        return Unfound(f"it cannot be searched for: {refusal}")
+        return NotFound(f"it cannot be searched for: {refusal}")
     assert isinstance(item.owner, Booking)
     since_ms = (item.first_attempt_ms or item.owner.received_ms) - CLOCKS_APART_MS
     try:
         listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
     except Permanent as refused:
-        return Unfound(f"it cannot be searched for: Twilio would not list what it accepted ({refused.code})")
+        return NotFound(f"it cannot be searched for: Twilio would not list what it accepted ({refused.code})")
     known = await world.ledger.texts.accepted_ids(text.to)
     found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
     if len(found) == 1:
         return found[0]
     if found:
-        return Unfound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
-    return Unfound("not found among what Twilio lists: replay sends it again", is_certain=True)
+        return NotFound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
+    return NotFound("not found among what Twilio lists: replay sends it again", is_certain=True)
 
 
 async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:

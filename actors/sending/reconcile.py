@@ -7,7 +7,7 @@ from typing import Final
 
 from actors.sending.channels import Route
 from actors.sending.failure_policy import Decision
-from actors.sending.find_accepted import Unfound
+from actors.sending.find_accepted import NotFound
 from common.campaigns.loader import CampaignError
 from common.domain.mail import AcceptedMail
 from common.domain.sms import AcceptedSms
@@ -16,8 +16,8 @@ from common.ledger.deliveries import ClaimGranted
 from common.providers.budget import Budget
 from common.world import World
 
-ANSWERED_BUSY_MS = 2_000
-ASK_AGAIN_MS = 60_000
+BUSY_LOOKUP_RETRY_MS = 2_000
+LOOKUP_RETRY_MS = 60_000
 RENEW_MS = 15_000
 
 DAY_MS = 86_400_000
@@ -38,11 +38,11 @@ async def reconcile(
     Return what the provider's list shows of this delivery, or the decision how to settle it if nothing was found.
 
     `because`: why it may have been accepted; a dead letter's reason begins with it. Only one job of a worker reads a
-    provider's list at a time, so that the others go on sending. A second one is deferred for `ANSWERED_BUSY_MS`.
+    provider's list at a time, so that the others go on sending. A second one is deferred for `BUSY_LOOKUP_RETRY_MS`.
     """
     provider = id(route.provider)
     if provider in _reading:
-        return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
+        return Decision("defer", "being looked for", BUSY_LOOKUP_RETRY_MS)
     _reading.add(provider)
     try:
         answer = await route.find(claim, _LeaseRenewingBudget(world, claim, route.budget))
@@ -52,7 +52,7 @@ async def reconcile(
         return _defer_lookup(failure)
     finally:
         _reading.discard(provider)
-    if isinstance(answer, Unfound):
+    if isinstance(answer, NotFound):
         return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="outcome_unknown")
     return answer
 
@@ -63,8 +63,8 @@ def _defer_lookup(failure: Failure) -> Decision:
     if isinstance(failure, Throttled):
         return Decision("defer", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):
-        return Decision("defer", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
-    return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
+        return Decision("defer", reason, max(failure.retry_after_ms or 0, LOOKUP_RETRY_MS))
+    return Decision("defer", reason, LOOKUP_RETRY_MS, maybe_provider_wide=True)
 
 
 class _LeaseRenewingBudget(Budget):

@@ -29,7 +29,7 @@ class NotSent(Exception):
     """The delivery must not be sent; the text is the reason."""
 
 
-class NoLongerThere(NotSent):
+class RemovedFromCampaign(NotSent):
     """The campaign no longer has this reminder or follow-up."""
 
     def __init__(self, name: str) -> None:
@@ -41,7 +41,7 @@ async def render(world: World, item: Owned) -> Mail:
     """
     Render one delivery for its contact.
 
-    Raises `CampaignError` when a blank would result, `NoLongerThere`, and, because a signup may be read, what
+    Raises `CampaignError` when a blank would result, `RemovedFromCampaign`, and, because a signup may be read, what
     `Store.run` raises.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
@@ -136,7 +136,7 @@ async def _reminder(
     booking, name = item.owner, item.delivery.plan_name
     assert isinstance(booking, Booking)
     if name not in {reminder.name for reminder in campaign.reminders}:
-        raise NoLongerThere(name)
+        raise RemovedFromCampaign(name)
     assert booking.start_ms is not None, "what was planned has a start"
     tags = {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
     return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
@@ -149,7 +149,7 @@ async def _follow_up(
     assert isinstance(booking, Booking)
     assert trigger is not None
     if (name, trigger) not in {(one.name, one.on) for one in campaign.follow_ups}:
-        raise NoLongerThere(name)
+        raise RemovedFromCampaign(name)
     tags = {"booking": booking.id, "trigger": str(trigger), "follow_up": name}
     return await _render_call_mail(world, campaign, item, booking, unsubscribe_url, reader), tags
 

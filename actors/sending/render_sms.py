@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actors.sending.render import NoLongerThere, NotSent
+from actors.sending.render import NotSent, RemovedFromCampaign
 from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.series import Booking
@@ -37,7 +37,7 @@ async def render_sms(world: World, item: Owned) -> Sms:
     booking, name, trigger = item.owner, item.delivery.plan_name, item.delivery.trigger
     follow_ups = {(one.name, one.on) for one in campaign.sms_follow_ups}
     if (name, trigger) not in follow_ups | {(one.name, None) for one in campaign.sms_reminders}:
-        raise NoLongerThere(name)
+        raise RemovedFromCampaign(name)
     assert isinstance(booking, Booking)
     reader = await read_reader(world.ledger, campaign, item)
     meeting = meeting_of(world.settings, booking, booking.start_ms or 0, reader.signup)

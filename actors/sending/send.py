@@ -23,7 +23,7 @@ from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.observability import metrics, tracing
 from common.world import World
 
-AGAIN_MS = 1_000
+UNSENT_RETRY_MS = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -194,7 +194,7 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Rou
     if isinstance(answer, Decision):
         may_go_again = answer.is_unsent and claim.delivery.channel.has_idempotency_keys
         if may_go_again and await world.ledger.deliveries.note_unaccepted(claim):
-            answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
+            answer = Decision("defer", "Resend's list shows that no try was accepted", UNSENT_RETRY_MS)
         await _settle_or_defer(world, claim, answer)
         return
     now_ms = world.clock.now_ms()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
-from actors.upkeep.past import past_ms
+from actors.upkeep.last_read import last_read_ms
 from common.background import repeat
 from common.domain.booking import BookingEvent
 from common.domain.booking_diff import ListedBooking, unreported
@@ -89,11 +89,11 @@ async def _questions(world: World) -> list[tuple[str, int | None]]:
     """Return what to read now: (`all`, None) for the whole window, (`changes`, since when, ms)."""
     kept = await world.ledger.store.read_hash(keys.calendar(world.ledger.campaign))
     each_ms, now_ms = every_ms(world.settings.pace), world.clock.now_ms()
-    whole_due_ms = past_ms(kept.get("all"), now_ms=now_ms) + WHOLE_EVERY * each_ms
+    whole_due_ms = last_read_ms(kept.get("all"), now_ms=now_ms) + WHOLE_EVERY * each_ms
     found: list[tuple[str, int | None]] = []
     if now_ms >= whole_due_ms:
         found.append(("all", None))
-    last_ms = past_ms(kept.get("changes"), now_ms=now_ms) or now_ms - BACK_MS
+    last_ms = last_read_ms(kept.get("changes"), now_ms=now_ms) or now_ms - BACK_MS
     return [*found, ("changes", last_ms - OVERLAP_MS)]
 
 

@@ -90,6 +90,9 @@ class Bootstrap:
         return await self._lease.keep(self._world.worker, self._word)
 
     async def _start_reading(self) -> None:
+        if not await is_owed(self._world.ledger, now_ms=self._world.clock.now_ms()):
+            await self._lease.leave(self._world.worker)  # Another worker finished just before this one took the lease.
+            return
         self._is_ours = True
         self._background.start([self._renew_turn()])
         if not await self._read(answer_s=ANSWER_S):

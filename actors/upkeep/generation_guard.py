@@ -56,7 +56,7 @@ SILENCE_S = 20.0
 """A copy that has written nothing for this long has ended."""
 FOREIGN_MAX = 3
 """Two running copies overwrite each other's token; after this many heartbeats in a row both stop sending."""
-SETTLE_AGAIN_S = 30.0
+SETTLE_RETRY_S = 30.0
 
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
 
@@ -222,14 +222,14 @@ class GenerationGuard:
             except Exception:
                 # A bug: logged, and tried again. Without this task the hold would never end.
                 log.exception("settlement_failed")
-            await self._sleep(SETTLE_AGAIN_S)
+            await self._sleep(SETTLE_RETRY_S)
 
     async def _settle_once(self, store: Generation | None, memories: Sequence[Memory]) -> None:
         settled = await settle(self._world, store_ms=store.at_ms if store else 0)
         done = settled.settlement
         await self._generations.note_settlement(done)
         log.warning("restored_store_settled", found=done.found, outcomes_unknown=done.unknown, restored=done.restored)
-        if settled.asks:
+        if settled.needs_operator:
             await self._holds.unsettled()
             await self._holds.finish(RESTORED)
         else:

@@ -96,14 +96,14 @@ class _Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The result of `settle`. `asks`: nothing shows who left since the backup, so a person must allow sending."""
+class SettleResult:
+    """Result of `settle`. `needs_operator`: nothing shows who left since the backup, so a person must allow sending."""
 
     settlement: Settlement
-    asks: bool
+    needs_operator: bool
 
 
-async def settle(world: World, *, store_ms: int) -> Settled:
+async def settle(world: World, *, store_ms: int) -> SettleResult:
     """
     Account for everything that may have been sent since `store_ms`, the time of the backup. Nothing is sent meanwhile.
 
@@ -130,7 +130,7 @@ async def settle(world: World, *, store_ms: int) -> Settled:
             merged=from_notion.merged,
             restored=from_notion.restored,
         )
-    return Settled(settlement, asks=not knows_who_left and from_notion is None)
+    return SettleResult(settlement, needs_operator=not knows_who_left and from_notion is None)
 
 
 async def _read_suppressions(world: World, notes: list[str]) -> bool:

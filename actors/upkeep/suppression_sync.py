@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from actors.upkeep.past import past_ms
+from actors.upkeep.last_read import last_read_ms
 from common.background import repeat
 from common.domain.enrollment import ExitReason
 from common.domain.suppression import ListedSuppression
@@ -41,13 +41,14 @@ async def run_suppression_sync(world: World) -> None:
 
 async def sync_when_free(world: World) -> None:
     """Sync once, unless another worker is doing so. Without a list there is nothing to do."""
-    of, lease = world.suppression_list, WorkerLease(world.ledger.store, keys.SUPPRESSION_LIST_WORKER, lease_ms=LEASE_MS)
-    if of is None or not await lease.take(world.worker):
+    suppression_list = world.suppression_list
+    lease = WorkerLease(world.ledger.store, keys.SUPPRESSION_LIST_WORKER, lease_ms=LEASE_MS)
+    if suppression_list is None or not await lease.take(world.worker):
         return
     try:
-        await let_back(world, of)
-        await write_unlisted(world, of)
-        await read_when_due(world, of)
+        await process_unsuppress_requests(world, suppression_list)
+        await write_unlisted(world, suppression_list)
+        await read_when_due(world, suppression_list)
     except Failure as failure:
         reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
         log.warning("suppression_list_unavailable", reason=reason, kind=failure.kind)
@@ -56,7 +57,7 @@ async def sync_when_free(world: World) -> None:
     await lease.leave(world.worker)
 
 
-async def write_unlisted(world: World, of: SuppressionList) -> int:
+async def write_unlisted(world: World, suppression_list: SuppressionList) -> int:
     """
     Add contacts who left all mail to Resend's list too, as a second protection. Return how many were written.
 
@@ -66,13 +67,13 @@ async def write_unlisted(world: World, of: SuppressionList) -> int:
         return 0
     unlisted = await world.ledger.suppressions.unlisted()
     for contact in unlisted:
-        await _write(world, of, contact)
+        await _write(world, suppression_list, contact)
     if unlisted:
         log.info("suppressions_written", rows=len(unlisted))
     return len(unlisted)
 
 
-async def let_back(world: World, of: SuppressionList) -> int:
+async def process_unsuppress_requests(world: World, suppression_list: SuppressionList) -> int:
     """
     Unsuppress the contacts requested at the console, first on Resend's list, then on ours; never after a complaint.
 
@@ -80,7 +81,7 @@ async def let_back(world: World, of: SuppressionList) -> int:
     """
     done = 0
     for request in await world.ledger.suppressions.unsuppress_requests():
-        refused = await _refusal(world, of, request)
+        refused = await _refusal(world, suppression_list, request)
         if refused is None:
             done += 1
             await world.ledger.suppressions.finish_request(request.contact_id)
@@ -99,7 +100,7 @@ def _in_words(refused: str) -> str:
     return f"Resend did not take the address off its list ({refused}); once that is mended, ask again"
 
 
-async def _refusal(world: World, of: SuppressionList, request: UnsuppressRequest) -> str | None:
+async def _refusal(world: World, suppression_list: SuppressionList, request: UnsuppressRequest) -> str | None:
     """Unsuppress a contact. Return why not; None: it is done. Our ledger is read before Resend's list is changed."""
     suppressions, address = world.ledger.suppressions, request.address
     if address is None:
@@ -108,36 +109,36 @@ async def _refusal(world: World, of: SuppressionList, request: UnsuppressRequest
     if known is not None and known.reason is ExitReason.COMPLAINED:
         return "complained"
     try:
-        if await of.origin_of(address) == "complaint":
+        if await suppression_list.origin_of(address) == "complaint":
             return "complained"
         if not world.settings.is_rehearsal:
-            await of.remove(address)
+            await suppression_list.remove(address)
     except Permanent as refused:
         return refused.code
     answer = await suppressions.unsuppress(address, detail=request.detail, now_ms=world.clock.now_ms())
     return answer if answer == "complained" else None
 
 
-async def _write(world: World, of: SuppressionList, contact: Unlisted) -> None:
+async def _write(world: World, suppression_list: SuppressionList, contact: Unlisted) -> None:
     try:
         if contact.address is not None:
-            await of.add(contact.address)
+            await suppression_list.add(contact.address)
     except Permanent as refused:
         # An address that the list refuses receives no mail either.
         log.warning("suppression_not_written", enrollment_id=contact.contact_id, reason=refused.code)
     await world.ledger.suppressions.note_listed(contact.contact_id)
 
 
-async def read_when_due(world: World, of: SuppressionList) -> int:
+async def read_when_due(world: World, suppression_list: SuppressionList) -> int:
     """Once an hour read what is new on the list, once a day all of it. Return how many addresses were new here."""
     now_ms = world.clock.now_ms()
     read = await world.ledger.store.read_hash(keys.SUPPRESSION_LIST)
-    changes_ms, whole_ms = (past_ms(read.get(name), now_ms=now_ms) for name in ("changes_ms", "whole_ms"))
+    changes_ms, whole_ms = (last_read_ms(read.get(name), now_ms=now_ms) for name in ("changes_ms", "whole_ms"))
     if now_ms < changes_ms + READ_EVERY_MS:
         return 0
     is_whole = now_ms >= whole_ms + WHOLE_EVERY_MS
     new = 0
-    async for page in _back_to(of.pages(), 0 if is_whole else changes_ms - OVERLAP_MS):
+    async for page in _back_to(suppression_list.pages(), 0 if is_whole else changes_ms - OVERLAP_MS):
         new += await world.ledger.suppressions.suppress_listed(page, now_ms=now_ms)
     done: dict[Any, Any] = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
     await world.ledger.store.call(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))

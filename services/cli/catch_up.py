@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from common.ledger.reads.catch_up_plan import Plan
 
 HOURS_SHOWN = 24
-LETTERS_SHOWN = 10
+LATE_MAILS_SHOWN = 10
 
 
 def print_plan(plan: Plan) -> None:
@@ -27,7 +27,7 @@ def print_plan(plan: Plan) -> None:
         print_table(["hour (UTC)", "#late", "#on time"], [(clock_time(ms), *rest) for ms, *rest in _shown(plan)])
         rows = [
             (plan.addresses[mail.who], mail.name, clock_time(mail.due_ms), clock_time(mail.at_ms))
-            for mail in plan.late[:LETTERS_SHOWN]
+            for mail in plan.late[:LATE_MAILS_SHOWN]
         ]
         click.echo()
         print_table(["first", "mail", "was due (UTC)", "sent at (UTC)"], rows)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from common.settings.settings import Settings
 from services.cli.check_report import CheckReport
 from services.cli.check_webhooks import Webhook, compare_webhooks, get
-from services.gateway.webhooks.calcom_payload import KINDS
+from services.gateway.webhooks.calcom_payload import KIND_BY_TRIGGER
 
 
 async def check_calcom(settings: Settings, found: CheckReport) -> None:
@@ -30,4 +30,6 @@ async def check_calcom(settings: Settings, found: CheckReport) -> None:
     if not listed:
         found.notes.append("Cal.com: this user has no webhook; one of an event type or a team cannot be checked")
         return
-    compare_webhooks("Cal.com", listed, f"{settings.public_address}/webhook/calcom-booking", tuple(KINDS), found)
+    compare_webhooks(
+        "Cal.com", listed, f"{settings.public_address}/webhook/calcom-booking", tuple(KIND_BY_TRIGGER), found
+    )

@@ -17,7 +17,7 @@ from services.cli.shared import json_option, now_ms, print_json, record_action, 
 from services.cli.suppress import warn_unchanged_list
 
 if TYPE_CHECKING:
-    from actors.suppression_list import Unchanged
+    from actors.suppression_list import ListNotChanged
     from common.domain.suppression import Suppression
     from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
@@ -89,17 +89,17 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
     return traces
 
 
-async def _list_at_resend(world: World, traces: Traces) -> Unchanged | None:
-    from actors.suppression_list import ON_LIST, list_at_resend
+async def _list_at_resend(world: World, traces: Traces) -> ListNotChanged | None:
+    from actors.suppression_list import LISTED, list_at_resend
 
     unchanged = await list_at_resend(world, traces.spellings)
     await record_action(
-        world.ledger, "forget", traces.owners, after=unchanged.words(REPEAT_EACH) if unchanged else ON_LIST
+        world.ledger, "forget", traces.owners, after=unchanged.sentence(REPEAT_EACH) if unchanged else LISTED
     )
     return unchanged
 
 
-def _warn(unchanged: Unchanged | None) -> None:
+def _warn(unchanged: ListNotChanged | None) -> None:
     """Warn, and name the spellings that Resend's list lacks, because the store does not know them any more."""
     warn_unchanged_list(unchanged, then=REPEAT_EACH)
     for spelling in unchanged.left if unchanged else ():
@@ -156,9 +156,9 @@ def _print_what_stays(traces: Traces) -> None:
 
 def _set_aside_file() -> str | None:
     """Return the file of events that a gateway could not store, if any. A person has to see whom they are about."""
-    from services.cli.shared import settings_given
+    from services.cli.shared import command_settings
     from services.gateway.spool.spool_directory import SET_ASIDE
 
-    file = settings_given().data_dir / "spool" / SET_ASIDE
+    file = command_settings().data_dir / "spool" / SET_ASIDE
     # `os.path.exists` returns False where it has no permission; `Path.exists` raises.
     return str(file) if os.path.exists(file) else None

@@ -103,7 +103,7 @@ async def check_store(
         return check_health(stats, limits=limits, files_differ=differing), stats
 
 
-def gateway_if_here(settings: Settings) -> list[Finding]:
+def local_gateway_findings(settings: Settings) -> list[Finding]:
     """Return the gateway's findings; [] when none runs on this machine."""
     from common.health_checks import check_gateway
 

@@ -36,9 +36,9 @@ def command(show: bool, into: Path | None, campaign: str | None, email: str | No
     """
     from common.campaigns.campaigns import load_campaigns
     from common.campaigns.gallery import write_gallery
-    from services.cli.shared import settings_given
+    from services.cli.shared import command_settings
 
-    settings = settings_given()
+    settings = command_settings()
     campaigns = load_campaigns((campaign,) if campaign else settings.campaign_keys, directory=settings.campaigns_dir)
     folder = into or settings.data_dir / "preview"
     setting, named = ("--into", into) if into else ("DATA_DIR", settings.data_dir)

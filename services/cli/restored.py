@@ -55,12 +55,12 @@ class StoreState:
         click.echo()
 
 
-async def read_store_state(ledger: Ledger, *, ends_asking: bool) -> StoreState:
-    """Read the state. `ends_asking`: end the holds that wait for a person's decision."""
+async def read_store_state(ledger: Ledger, *, end_holds: bool) -> StoreState:
+    """Read the state. `end_holds`: end the holds that wait for a person's decision."""
     from common.domain.store_generation import ENDED_BY_OPERATOR
 
     holds, ended = await ledger.holds.active(), []
-    for reason in holds.keys() & set(ENDED_BY_OPERATOR) if ends_asking else ():
+    for reason in holds.keys() & set(ENDED_BY_OPERATOR) if end_holds else ():
         await ledger.holds.finish(reason)
         ended.append(reason)
     return StoreState(holds, await ledger.generations.settlement(), tuple(sorted(ended)))

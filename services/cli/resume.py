@@ -74,5 +74,5 @@ async def _resume(
                 await ledger.pauses.finish(scope, now_ms=now)
             await record_action(ledger, "resume", [scope or "everybody" for scope in scopes], before="paused")
         is_general = contact is None and campaign is None
-        store = await read_store_state(ledger, ends_asking=is_general and not only_plan)
+        store = await read_store_state(ledger, end_holds=is_general and not only_plan)
         return pause, plan, pauses.everybody, store

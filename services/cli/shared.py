@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 
-def settings_given(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
+def command_settings(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """
     Return a command's settings: what is set for it, and the rest from the `advent up` that runs in DATA_DIR.
 
@@ -41,11 +41,11 @@ def settings_given(*, plans: bool = False, own: tuple[str, ...] = (), process: s
 
 
 def process_settings(*, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
-    """Like `settings_given`, with the sandbox in place of providers without a key, and secrets made in DATA_DIR."""
+    """Like `command_settings`, with the sandbox in place of providers without a key, and secrets made in DATA_DIR."""
     from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_generated_secrets(settings_given(own=own, process=process)))
+    return with_sandbox(with_generated_secrets(command_settings(own=own, process=process)))
 
 
 def client_settings() -> Settings:
@@ -53,7 +53,7 @@ def client_settings() -> Settings:
     from common.settings.generated_secrets import with_saved_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_saved_secrets(settings_given()))
+    return with_sandbox(with_saved_secrets(command_settings()))
 
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
@@ -66,7 +66,7 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), proce
     from services.supervisor.run_dir import with_store_url
     from services.supervisor.sandbox_settings import with_sandbox
 
-    given = settings_given(plans=plans, own=own, process=process)
+    given = command_settings(plans=plans, own=own, process=process)
     return with_sandbox(with_generated_secrets(with_store_url(given)))
 
 
@@ -147,7 +147,7 @@ Result = TypeVar("Result")
 
 
 def with_ledger(query: Callable[[Ledger], Awaitable[Result]], *, plans: bool = False) -> Result:
-    """Run one query on the ledger; `plans` as in `settings_given`."""
+    """Run one query on the ledger; `plans` as in `command_settings`."""
 
     async def run() -> Result:
         async with open_ledger(settings_with_store(plans=plans)) as ledger:
@@ -170,7 +170,7 @@ def with_campaigns(query: Callable[[Ledger, Campaigns], Awaitable[Result]], *, p
 
 
 def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = False) -> Result:
-    """Run a function that needs the context of actors; `plans` as in `settings_given`."""
+    """Run a function that needs the context of actors; `plans` as in `command_settings`."""
 
     async def run() -> Result:
         async with open_world(settings_with_store(plans=plans)) as world:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def command(as_json: bool) -> None:
     """Say whether all is well; then how many people and deliveries are in which state, and what is due."""
     from common.health_summary import summarize
-    from services.cli.health import check_store, gateway_if_here
+    from services.cli.health import check_store, local_gateway_findings
 
     settings = settings_with_store()
     findings, stats = asyncio.run(check_store(settings))
-    health = summarize([*gateway_if_here(settings), *findings], stats)
+    health = summarize([*local_gateway_findings(settings), *findings], stats)
     if as_json:
         print_json({"level": health.level, "sentence": health.sentence, **figures(stats)})
         return

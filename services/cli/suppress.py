@@ -12,7 +12,7 @@ from services.cli.arguments import address
 from services.cli.shared import now_ms, record_action, user_name, with_world
 
 if TYPE_CHECKING:
-    from actors.suppression_list import Unchanged
+    from actors.suppression_list import ListNotChanged
     from common.world import World
 
 
@@ -33,7 +33,7 @@ def command(email: str) -> None:
     warn_unchanged_list(unchanged)
 
 
-async def _suppress(world: World, address: str) -> tuple[bool, Unchanged | None]:
+async def _suppress(world: World, address: str) -> tuple[bool, ListNotChanged | None]:
     from actors.suppression_list import list_at_resend
 
     is_new = await world.ledger.suppressions.suppress(
@@ -44,7 +44,7 @@ async def _suppress(world: World, address: str) -> tuple[bool, Unchanged | None]
     return is_new, await list_at_resend(world, [address])
 
 
-def warn_unchanged_list(unchanged: Unchanged | None, *, then: str = REPEAT) -> None:
+def warn_unchanged_list(unchanged: ListNotChanged | None, *, then: str = REPEAT) -> None:
     """Warn on stderr, unless `unchanged` is None. `then`: what the user should do."""
     if unchanged is not None:
-        click.secho(f"advent: {unchanged.words(then)}", fg="yellow", err=True)
+        click.secho(f"advent: {unchanged.sentence(then)}", fg="yellow", err=True)

@@ -14,7 +14,7 @@ from services.cli.shared import now_ms, record_action, user_name, with_world
 from services.cli.suppress import warn_unchanged_list
 
 if TYPE_CHECKING:
-    from actors.suppression_list import Unchanged
+    from actors.suppression_list import ListNotChanged
     from common.ledger.suppressions import Unsuppressed
     from common.world import World
 
@@ -41,7 +41,7 @@ def command(email: str, consent: str) -> None:
     warn_unchanged_list(unchanged)
 
 
-async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, Unchanged | None]:
+async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, ListNotChanged | None]:
     """Return (the outcome, why Resend's list was not changed or None)."""
     from actors.suppression_list import IN_REHEARSAL
 

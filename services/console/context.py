@@ -61,7 +61,7 @@ class ConsoleContext:
     campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None
 
-    def played(self, campaign: str) -> Campaign | None:
+    def running_campaign(self, campaign: str) -> Campaign | None:
         """Return a campaign by its key, or None if it does not run here."""
         return self.campaigns.get(campaign) if self.campaigns is not None else None
 

@@ -159,7 +159,7 @@ def _is_quiet(context: ConsoleContext, person: ContactTimeline, fields: Fields) 
     mail = _mail_of(person, fields)
     if mail is None or (mail.delivery.kind, mail.delivery.channel) != (Kind.REMINDER, Channel.SMS):
         return False
-    campaign, now_ms = context.played(mail.campaign), context.clock.now_ms()
+    campaign, now_ms = context.running_campaign(mail.campaign), context.clock.now_ms()
     if campaign is None or (window := campaign.sms_window(context.settings.pace)) is None:
         return False
     signup = person.enrollment.assessment.timezone if person.enrollment else None

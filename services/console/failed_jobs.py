@@ -71,12 +71,12 @@ async def decide_job(context: ConsoleContext, verb: Verb, queue: str, job: str) 
 
 
 async def decide_jobs(
-    context: ConsoleContext, verb: Verb, choice: JobChoice, *, is_waited_for: bool = False
+    context: ConsoleContext, verb: Verb, choice: JobChoice, *, waits_for_end: bool = False
 ) -> BulkDecision:
     """
     Requeue or delete the chosen jobs that are failed at the start; count how many were `requeued`, `deleted` or `gone`.
 
-    Without `is_waited_for`, the request waits at most WAIT_S and a longer decision continues in the background. Raises
+    Without `waits_for_end`, the request waits at most WAIT_S and a longer decision continues in the background. Raises
     Problem 409 while another one is running.
     """
 
@@ -93,7 +93,7 @@ async def decide_jobs(
         await _decide_chosen(context, verb, chosen, decision)
 
     decision = BulkDecision(what=verb, by=PRINCIPAL.get().name)
-    return await context.job_decisions.run(decision, decide, wait_s=None if is_waited_for else WAIT_S)
+    return await context.job_decisions.run(decision, decide, wait_s=None if waits_for_end else WAIT_S)
 
 
 async def _decide_chosen(

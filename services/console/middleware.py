@@ -77,7 +77,7 @@ class RequestMiddleware:
         secure = is_secure(request, trusted)
         cookie = session_cookie(request, is_secure=secure)
         session = context.sessions.read(cookie) if cookie else None
-        if session is None or (session.is_logged_in and await context.ended_sessions.has(session)):
+        if session is None or (session.is_logged_in and await context.ended_sessions.is_ended(session)):
             session = context.sessions.begin()
         return Principal(request_source(request, trusted), secure, session, self._user(request, session))
 

@@ -12,7 +12,7 @@ def first_of(request: web.Request) -> int:
     return index_of(request.query)
 
 
-def instant_of(text: str) -> int | None:
+def timestamp_of(text: str) -> int | None:
     """Return a timestamp in milliseconds, as in the schedule's links; None for other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 

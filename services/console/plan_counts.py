@@ -17,13 +17,13 @@ from common.ledger.ledger import Ledger
 from common.versions.in_force import read_plan
 from common.versions.plan import Plan
 
-PATIENCE_S = 1.5
+PAGE_WAIT_S = 1.5
 """How long a page waits for a plan before it shows the progress instead."""
 KEPT_S = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Count:
+class PlanCount:
     """A plan and its progress. `people`: contacts read so far. `plan`: None until all have been read."""
 
     people: int = 0
@@ -39,27 +39,27 @@ _Key = tuple[str, str, str, bool]
 class PlanCounts:
     """Computes each plan once for all viewers, and keeps one that took longer than a page waits for KEPT_S."""
 
-    def __init__(self, ledger: Ledger, pace: Pace, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
-        self._ledger, self._pace, self._clock, self._patience_s = ledger, pace, clock, patience_s
-        self._counts: dict[_Key, Count] = {}
+    def __init__(self, ledger: Ledger, pace: Pace, clock: Clock, *, page_wait_s: float = PAGE_WAIT_S) -> None:
+        self._ledger, self._pace, self._clock, self._page_wait_s = ledger, pace, clock, page_wait_s
+        self._counts: dict[_Key, PlanCount] = {}
         self._background = BackgroundTasks()
 
     async def of(
-        self, source: Campaign, target: Campaign, *, send_late: bool = False, to_its_end: bool = False
-    ) -> Count:
+        self, source: Campaign, target: Campaign, *, send_late: bool = False, waits_for_end: bool = False
+    ) -> PlanCount:
         """
-        Return the count after a short wait, or with `to_its_end` after its end.
+        Return the count after a short wait, or with `waits_for_end` after its end.
 
         Why a count failed is in the log.
         """
         self._forget_old()
         key = (target.key, source.version, target.version, send_late)
         is_new = key not in self._counts
-        count = self._counts.setdefault(key, Count())
+        count = self._counts.setdefault(key, PlanCount())
         if is_new:
             self._background.start([self._count(count, source, target, send_late=send_late)])
         try:
-            await asyncio.wait_for(count.ended.wait(), None if to_its_end else self._patience_s)
+            await asyncio.wait_for(count.ended.wait(), None if waits_for_end else self._page_wait_s)
         except TimeoutError:
             return count
         if is_new or count.failed:
@@ -69,7 +69,7 @@ class PlanCounts:
     async def stop(self) -> None:
         await self._background.stop()
 
-    async def _count(self, count: Count, source: Campaign, target: Campaign, *, send_late: bool) -> None:
+    async def _count(self, count: PlanCount, source: Campaign, target: Campaign, *, send_late: bool) -> None:
         def on_person() -> None:
             count.people += 1
 

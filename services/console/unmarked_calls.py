@@ -38,7 +38,7 @@ class ShownCall:
     effects: dict[Mark, str]
 
 
-def mark_named(text: str) -> Mark | None:
+def parse_mark(text: str) -> Mark | None:
     return next((mark for mark in MARKS if mark == text), None)
 
 
@@ -68,7 +68,7 @@ async def mark_call(context: ConsoleContext, guest: str, mark: Mark) -> Answer:
 
 async def _no_show_effect(context: ConsoleContext, call: UnmarkedCall) -> str:
     gathered = await context.ledger.bookings.gather(booking_of(call.id))
-    campaign = context.played(gathered.campaign or context.ledger.campaign)
+    campaign = context.running_campaign(gathered.campaign or context.ledger.campaign)
     if campaign is None:
         return f"What follows depends on {gathered.campaign}, which does not run here."
     if call.booking.email and await context.ledger.suppressions.of(call.booking.email):

@@ -41,7 +41,7 @@ async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> st
     return job_id
 
 
-async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | None:
+async def sent_mail_job(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | None:
     """
     Return the job that fetches the provider's copy of a sent mail, and request that job if there is none yet.
 

@@ -106,7 +106,7 @@ class Intake:
             self.store.record_failure(error)
             return False
 
-    async def record_unread(self, event: UnreadBooking) -> Outcome:
+    async def record_unread_booking(self, event: UnreadBooking) -> Outcome:
         return await self._record_unanswered(
             event.spooled(),
             lambda: self.ledger.unread_bookings.keep(event.raw, reason=event.reason, received_ms=event.received_ms),
@@ -129,7 +129,7 @@ class Intake:
                 self.store.record_failure(error)
             else:
                 return "accepted"
-        await self.spool.keep(spooled)
+        await self.spool.add(spooled)
         self.store.changed.set()
         return "spooled"
 
@@ -159,7 +159,7 @@ class Intake:
             # The prefix of an id names its kind (`signup:…`), so the remembered answer has the right type.
             return replace(known, repeated=True), "repeated"  # type: ignore[return-value]
         is_repeated = spooled.id in self.spool
-        receipt = await self.spool.keep(spooled)
+        receipt = await self.spool.add(spooled)
         self.store.changed.set()
         return answer_of(receipt, is_repeated), "repeated" if is_repeated else "spooled"
 

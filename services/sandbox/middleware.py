@@ -21,23 +21,23 @@ class ProviderProblem(Protocol):
     def response(self) -> web.Response: ...
 
 
-def counting(tally: Tally, provider: str) -> Middleware:
+def counting_middleware(tally: Tally, provider: str) -> Middleware:
     """Return the outermost middleware, which counts requests and the responses as the client gets them."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        tally.asked(provider, operation_of(request))
+        tally.count_request(provider, operation_of(request))
         try:
             response = await handler(request)
         except ConnectionResetError:
             response = web.Response(status=400)  # The client closed the connection; nobody receives this.
-        tally.answered(provider, "dropped" if request.get(DROPPED) else str(response.status))
+        tally.count_answer(provider, "dropped" if request.get(DROPPED) else str(response.status))
         return response
 
     return count
 
 
-def answering(known: Callable[[Exception], ProviderProblem | None], internal: ProviderProblem) -> Middleware:
+def error_middleware(known: Callable[[Exception], ProviderProblem | None], internal: ProviderProblem) -> Middleware:
     """
     Return middleware that turns every error into a response.
 

@@ -23,14 +23,14 @@ class Tally:
         self.answers: Counter[str] = Counter()
         self.suspicious: deque[dict[str, Any]] = deque(maxlen=200)
 
-    def asked(self, provider: str, operation: str) -> None:
+    def count_request(self, provider: str, operation: str) -> None:
         self.requests[f"{provider} {operation}"] += 1
 
-    def answered(self, provider: str, status: str) -> None:
+    def count_answer(self, provider: str, status: str) -> None:
         """Count a response. `status`: the HTTP status, or `dropped` when the connection was cut instead."""
         self.answers[f"{provider} {status}"] += 1
 
-    def suspect(self, what: str, **where: Any) -> None:
+    def note_suspicious(self, what: str, **where: Any) -> None:
         """
         Record a request that is allowed but rarely intended.
 

@@ -23,7 +23,7 @@ class Stop:
     number: str
 
 
-Happening = BookingEvent | Stop
+CallEvent = BookingEvent | Stop
 
 
 def phone_of(number: int) -> str:
@@ -39,7 +39,7 @@ def with_consent(person: Assessment, phone: str, draw: Random) -> Assessment:
 
 
 @dataclass(slots=True, kw_only=True)
-class Caller:
+class SimulatedContact:
     """
     One contact after the signup. Each of the methods `_hold`, `_miss` … is one way in which their calls may go.
 
@@ -55,21 +55,21 @@ class Caller:
     draw: Random
     pace: Pace
 
-    def happenings(self) -> Iterator[tuple[int, Happening]]:
+    def events(self) -> Iterator[tuple[int, CallEvent]]:
         """Yield what Cal.com reports and phones answer, with the time, ordered by time; some events come twice."""
         reported = sorted(self._everything(), key=lambda one: one[0])
-        for at_ms, happening in reported:
-            yield at_ms, happening
-            if isinstance(happening, BookingEvent) and self.draw.random() < 0.1:
-                yield at_ms, happening
+        for at_ms, event in reported:
+            yield at_ms, event
+            if isinstance(event, BookingEvent) and self.draw.random() < 0.1:
+                yield at_ms, event
 
-    def _everything(self) -> Iterator[tuple[int, Happening]]:
+    def _everything(self) -> Iterator[tuple[int, CallEvent]]:
         call = self._booked("A")
         yield self.now_ms, call
         assert call.start_ms is not None
         if self.draw.random() < 0.1:
             yield self._between(self.now_ms, call.start_ms), Stop(self.phone)
-        way: Callable[[BookingEvent], Iterator[tuple[int, Happening]]] = self.draw.choice(
+        way: Callable[[BookingEvent], Iterator[tuple[int, CallEvent]]] = self.draw.choice(
             (
                 self._hold,
                 self._hold,
@@ -86,53 +86,53 @@ class Caller:
         )
         yield from way(call)
 
-    def _hold(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _hold(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield self._at_end(call), self._event(call, BookingKind.ENDED)
 
-    def _miss(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _miss(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._hold(call)
         yield self._later(0, 1), self._mark(call, self.person.email)
 
-    def _miss_and_be_excused(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _miss_and_be_excused(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._miss(call)
         yield self._later(0.1, 1.5), self._mark(call, self.person.email, is_absent=False)
 
-    def _meet_no_host(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _meet_no_host(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._hold(call)
         yield self._later(0, 1), self._mark(call, HOST)
 
-    def _cancel(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _cancel(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         assert call.start_ms is not None
         self.now_ms = self._between(self.now_ms, call.start_ms)
         yield self.now_ms, self._event(call, BookingKind.CANCELLED, email=None, start_ms=None, end_ms=None)
 
-    def _cancel_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _cancel_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._cancel(call)
         yield from self._book_again(1, 24)
 
-    def _move_and_hold(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _move_and_hold(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         later = self._moved(call, "B")
         yield self.now_ms, later
         yield from self._hold(later)
 
-    def _move_twice(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _move_twice(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         for uid in "BC":
             call = self._moved(call, uid)
             yield self.now_ms, call
         yield from self._hold(call)
 
-    def _miss_and_move(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _miss_and_move(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._miss(call)
         self._later(0.5, 30)
         later = self._moved(call, "B")
         yield self.now_ms, later
         yield from self._miss(later)
 
-    def _miss_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, Happening]]:
+    def _miss_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._miss(call)
         yield from self._book_again(0.1, 1)
 
-    def _book_again(self, from_h: float, to_h: float) -> Iterator[tuple[int, Happening]]:
+    def _book_again(self, from_h: float, to_h: float) -> Iterator[tuple[int, CallEvent]]:
         self._later(from_h, to_h)
         again = self._booked("again")
         yield self.now_ms, again

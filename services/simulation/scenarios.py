@@ -24,7 +24,7 @@ from common.errors import Ambiguous, Failure, Transient
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
-from services.simulation.calls import HOUR_MS, Caller, Happening, Stop, phone_of, with_consent
+from services.simulation.calls import HOUR_MS, CallEvent, SimulatedContact, Stop, phone_of, with_consent
 from services.simulation.edits import Edit, VersionSwitch
 from services.simulation.engine import Simulation
 from services.simulation.report import Report, report_on
@@ -47,8 +47,8 @@ class Scenario:
     All people sign up within a day, for every campaign that is open, and nobody leaves.
 
     `edits`: other versions of the campaigns that are put in force meanwhile, ordered by time. `calls`: the share of
-    people who book a call, see `Caller`. `faults`: the share of requests to the providers that fail, half of them after
-    the acceptance.
+    people who book a call, see `SimulatedContact`. `faults`: the share of requests to the providers that fail, half of
+    them after the acceptance.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
     at the same time and run concurrently. `part`, from 0: which of `parts` equal parts of the people this is. A seed
@@ -78,19 +78,19 @@ class Scenario:
         if switch is not None:
             await switch.begin()
         self._fail_now_and_then(simulation)
-        happens: list[tuple[int, Assessment | Edit | Happening]] = []
+        events: list[tuple[int, Assessment | Edit | CallEvent]] = []
         for at_ms, number, person in self._signups(started_ms, pace.divided(DAY_MS)):
-            happens.append((at_ms, person))
-            happens += self._calls(number, person, at_ms, pace)
-        happens += [(started_ms + pace.divided(edit.after_ms), edit) for edit in self.edits]
-        for at_ms, together in groupby(sorted(happens, key=itemgetter(0)), key=itemgetter(0)):
+            events.append((at_ms, person))
+            events += self._calls(number, person, at_ms, pace)
+        events += [(started_ms + pace.divided(edit.after_ms), edit) for edit in self.edits]
+        for at_ms, together in groupby(sorted(events, key=itemgetter(0)), key=itemgetter(0)):
             await simulation.run(until_ms=at_ms)
             now = [one for _, one in together]
             people = [one for one in now if isinstance(one, Assessment)]
             for campaign in simulation.world.campaigns:
                 await asyncio.gather(*(simulation.sign_up(person, campaign=campaign) for person in people))
             for one in now:
-                await _happen(simulation, switch, one)
+                await _play_event(simulation, switch, one)
         await simulation.run()
 
     def _signups(self, started_ms: int, day_ms: int) -> list[tuple[int, int, Assessment]]:
@@ -107,12 +107,12 @@ class Scenario:
             signups.append((started_ms + after_ms, number, person))
         return sorted(signups, key=itemgetter(0))
 
-    def _calls(self, number: int, person: Assessment, signed_up_ms: int, pace: Pace) -> list[tuple[int, Happening]]:
+    def _calls(self, number: int, person: Assessment, signed_up_ms: int, pace: Pace) -> list[tuple[int, CallEvent]]:
         draw = Random(f"{self.seed}/{number}/calls")
         if draw.random() >= self.calls:
             return []
         booked_ms = signed_up_ms + pace.divided(draw.randrange(HOUR_MS, 3 * DAY_MS))
-        caller = Caller(
+        contact = SimulatedContact(
             person=person,
             number=number,
             now_ms=booked_ms,
@@ -121,7 +121,7 @@ class Scenario:
             draw=draw,
             pace=pace,
         )
-        return list(caller.happenings())
+        return list(contact.events())
 
     def _fail_now_and_then(self, simulation: Simulation) -> None:
         if not self.faults:
@@ -136,7 +136,7 @@ class Scenario:
         simulation.texter.loses = lambda _text: draw.random() < 0.5
 
 
-async def _happen(simulation: Simulation, switch: VersionSwitch | None, one: Assessment | Edit | Happening) -> None:
+async def _play_event(simulation: Simulation, switch: VersionSwitch | None, one: Assessment | Edit | CallEvent) -> None:
     if isinstance(one, Edit):
         assert switch is not None, "edits need a switch"
         await switch.apply(one)

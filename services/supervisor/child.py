@@ -39,7 +39,7 @@ class ProcessSpec:
 
 
 class Child:
-    """One child: `start` it; when `collect` says that it has ended, `start` it again at `start_at`; `end` it."""
+    """A child: `start` it; when `collect` says it has ended, `start` it again at `start_at`; `send_signal` ends it."""
 
     def __init__(
         self, spec: ProcessSpec, settings: Settings, run_dir: RunDirectory, *, in_child: Callable[[], None]
@@ -82,7 +82,7 @@ class Child:
         self.start_at = now + backoff_s(self.failures)
         return _ending(os.waitstatus_to_exitcode(status))
 
-    def end(self, number: int = signal.SIGTERM) -> None:
+    def send_signal(self, number: int) -> None:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)

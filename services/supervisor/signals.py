@@ -18,12 +18,12 @@ class Signals:
     """
     Signal handlers, from `__enter__` to `__exit__`, that only set flags, so nothing is interrupted.
 
-    `stop`: a first signal to stop has come. `hurry`: a second one has. `wait` returns early on a signal.
+    `stop`: a first signal to stop has come. `stop_now`: a second one has. `wait` returns early on a signal.
     """
 
     def __init__(self) -> None:
         self._first: float | None = None
-        self.hurry = False
+        self.stop_now = False
 
     @property
     def stop(self) -> bool:
@@ -68,7 +68,7 @@ class Signals:
         if self._first is None:
             self._first = now
         elif now - self._first > _AGAIN_S:
-            self.hurry = True
+            self.stop_now = True
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -221,13 +221,13 @@ class _Up:
     def _end(self, child: Child, deadline: float) -> None:
         """Send SIGTERM, and SIGKILL at the deadline or after a second Ctrl-C. Nothing accepted is lost either way."""
         began = said = time.monotonic()
-        child.end()
+        child.send_signal(signal.SIGTERM)
         while child.pid is not None:
             self.signals.wait(0.1)
             child.collect()
             now = time.monotonic()
-            if now > deadline or self.signals.hurry:
-                child.end(signal.SIGKILL)
+            if now > deadline or self.signals.stop_now:
+                child.send_signal(signal.SIGKILL)
             elif now - said >= 2:
                 self.say(f"the {child.spec.name} is finishing work … {now - began:.0f} s (Ctrl-C again to stop now)")
                 said = now

@@ -32,7 +32,7 @@ FAST = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": "60"}
 """The seven mails are due at 0 … 6 s."""
 
 UNLIMITED = {"RESEND_REQUESTS_PER_SECOND": "10000", "NOTION_REQUESTS_PER_MINUTE": "1000000"}
-"""With `Sandbox.hurry`, no rate limit slows down mail to many contacts."""
+"""With `Sandbox.lift_rate_limits`, no rate limit slows down mail to many contacts."""
 
 # The store syncs every write, as in production; in a folder in memory, where one exists, syncing costs nothing.
 _MEMORY = Path("/dev/shm")

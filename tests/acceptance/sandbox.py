@@ -45,7 +45,7 @@ class Sandbox:
     def turn(self, **dials: Any) -> None:
         self._put({"dials": dials})
 
-    def hurry(self) -> None:
+    def lift_rate_limits(self) -> None:
         """Accept requests as fast as they come; both providers' rate limits have tests of their own."""
         self.turn(resend_requests_per_second=10_000, notion_requests_per_minute=1_000_000)
 

@@ -25,7 +25,7 @@ MALLORY = person("Mallory")["email"]
 def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_nobody_else(place: Place) -> None:
     silent = person("Silent")["email"]
     place.serve_all(RETRY_DELAY_SECONDS="0.5", **UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.sandbox.set_faults(
         {"provider": "resend", "kind": "status", "status": 422, "message": "Invalid `to` field", "contains": MALLORY},
         {"provider": "resend", "kind": "hang", "seconds": 60, "contains": silent},
@@ -43,7 +43,7 @@ def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_no
 @punctual
 def test_notion_that_takes_ten_seconds_for_each_request_delays_no_mail(place: Place) -> None:
     place.serve_all(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.sandbox.set_faults({"provider": "notion", "kind": "slow", "seconds": 9.5})
 
     signed_up = sign_up(place, PEOPLE)
@@ -54,7 +54,7 @@ def test_notion_that_takes_ten_seconds_for_each_request_delays_no_mail(place: Pl
 @punctual
 def test_five_thousand_due_jobs_of_other_kinds_delay_no_mail_that_is_due(place: Place) -> None:
     place.serve_all(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     # Notion needs a while for each of the five thousand, so the backlog still exists when Ada's last mail is due.
     place.sandbox.set_faults({"provider": "notion", "kind": "slow", "seconds": 0.3})
     signed_up = sign_up(place, ["Ada"])

@@ -31,8 +31,8 @@ def test_who_bounces_or_complains_gets_no_second_mail_and_everybody_sees_why(pla
         "suppressed": 1,
         "delivered": 7,
     }
-    story = place.ask("contact", "complained@resend.dev")["happened"]
-    assert [line["what"] for line in story] == [
+    timeline = place.ask("contact", "complained@resend.dev")["happened"]
+    assert [line["what"] for line in timeline] == [
         "signed up",
         "step 1 accepted",
         "step 1 delivered",
@@ -50,10 +50,10 @@ def test_events_that_come_twice_and_in_the_wrong_order_end_alike(place: Place) -
     eventually(lambda: _completed(place) == 1, "the sequence completed in Notion")
 
     contact = place.ask("contact", "bounced@resend.dev")
-    story = contact["happened"]
+    timeline = contact["happened"]
     assert contact["exit_reason"] == "bounced"
-    assert [line["what"] for line in story] == ["signed up", "step 1 accepted", "step 1 bounced", "exited"]
-    assert "times" not in story[2]["detail"]
+    assert [line["what"] for line in timeline] == ["signed up", "step 1 accepted", "step 1 bounced", "exited"]
+    assert "times" not in timeline[2]["detail"]
 
 
 @pytest.mark.parametrize(

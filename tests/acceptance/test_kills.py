@@ -81,7 +81,7 @@ def test_everything_killed_at_once_goes_on_where_it_was(place: Place) -> None:
 def _under_load(place: Place, strike: Callable[[], None], *, people: int = 40) -> None:
     """Sign up contacts one by one from before the strike until after it, and check that each gets all seven mails."""
     place.up(RETRY_DELAY_SECONDS="0.5", **UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     signups = [(person(f"P{number}"), f"msg_{number}") for number in range(people)]
     striking = threading.Timer(1.0, strike)
     striking.start()

@@ -13,7 +13,7 @@ STRANGERS_SECRET = "whsec_bm90IG91cnMsIG5vdCBvdXJz"
 
 def test_each_line_is_json_and_one_id_leads_through_all_processes_and_no_line_names_a_person(place: Place) -> None:
     processes = place.serve_all(NOTION_REQUESTS_PER_MINUTE="100000")
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.sandbox.set_faults(
         {"provider": "resend", "kind": "status", "status": 500, "count": 1},
         {"provider": "notion", "operation": "pages.*", "kind": "drop", "count": 1},

@@ -24,7 +24,7 @@ def test_a_mail_that_kills_its_worker_is_set_aside_after_three_deaths_and_everyb
     place.settings |= UNLIMITED
     place.own_store().start()
     place.serve("sandbox")
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.serve("gateway")
     # All deliveries wait before the first worker starts, so that the poisonous one runs next to others.
     names = ["Mallory", *(f"P{number}" for number in range(BYSTANDERS))]

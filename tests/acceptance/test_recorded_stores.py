@@ -1,8 +1,8 @@
 """
 The data of an earlier version works in this one: each contact gets the mails still missing, and none twice.
 
-The recorded `DATA_DIR` has contacts in every situation, see `tests/recorded_store/story.py`. Its due times passed long
-ago, so everything is overdue.
+The recorded `DATA_DIR` has contacts in every situation, see `tests/recorded_store/scenario.py`. Its due times passed
+long ago, so everything is overdue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.acceptance.place import UNLIMITED, Place
 from tests.acceptance.waiting import eventually
 from tests.recorded_store import recording
 from tests.recorded_store.place import tell_delivered
-from tests.recorded_store.story import SIGNUPS, address
+from tests.recorded_store.scenario import SIGNUPS, address
 
 STEPS = range(1, 8)
 LEFT = ("unsubscribed", "bounced", "complained", "waiting3", "waiting7")
@@ -45,7 +45,7 @@ def test_a_recorded_store_is_played_to_its_end_and_nobody_is_lost_or_doubled(pla
     }
     place.up()
     place.sandbox.set_faults()
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.sandbox.turn(webhooks=True)
     assert before == place.sandbox.mails_by_key(), "nothing is sent while everybody is paused"
 

@@ -20,14 +20,14 @@ SLOW = {**UNLIMITED, "CAMPAIGN_SPEED": "3"}
 @pytest.mark.timeout(600)
 def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail_twice(place: Place) -> None:
     up = place.up(**SLOW)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     assert place.run("pause", **SLOW).wait() == 0
     for number in range(PEOPLE):
         place.website.post(person(f"Person{number}"), f"msg_{number}")
     assert up.stop()[0] == 0
     shutil.copytree(place.data_dir / "store", place.folder / "backup")
     up = place.up(**SLOW)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     assert place.run("resume", **SLOW).wait() == 0
     eventually(lambda: len(place.sandbox.inbox()) >= PEOPLE, "the first mail to everybody", within_s=180)
     assert up.stop()[0] == 0
@@ -36,7 +36,7 @@ def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail
     shutil.rmtree(place.data_dir / "store")
     shutil.copytree(place.folder / "backup", place.data_dir / "store")
     place.up(**SLOW)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.sandbox.turn(clock_offset_seconds=DAY_AND_A_QUARTER_S)
     eventually(lambda: place.ask("resume", "--plan")["settlement"], "everything is settled", within_s=120)
     eventually(lambda: _holds(place) == set(), "no other copy is found to live", within_s=30)
@@ -56,14 +56,14 @@ def test_a_store_of_before_the_first_mail_is_restored_after_the_last_and_nobody_
 ) -> None:
     three = ["Ada", "Boris", "Chen"]
     up = place.up(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     assert place.run("pause").wait() == 0
     for name in three:
         place.website.post(person(name), f"msg_{name}")
     assert up.stop()[0] == 0
     shutil.copytree(place.data_dir / "store", place.folder / "backup")
     up = place.up(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     assert place.run("resume").wait() == 0
     eventually(lambda: len(place.sandbox.inbox()) == 7 * len(three), "seven mails to each")
     place.sandbox.turn(clock_offset_seconds=DAY_AND_A_QUARTER_S)
@@ -72,7 +72,7 @@ def test_a_store_of_before_the_first_mail_is_restored_after_the_last_and_nobody_
     shutil.rmtree(place.data_dir / "store")
     shutil.copytree(place.folder / "backup", place.data_dir / "store")
     place.up(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     eventually(lambda: place.ask("resume", "--plan")["settlement"], "everything is settled", within_s=120)
     eventually(lambda: _holds(place) == set(), "no other copy is found to live", within_s=30)
     assert place.run("resume").wait() == 0

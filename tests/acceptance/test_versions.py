@@ -23,7 +23,7 @@ CALM = {"CAMPAIGN_SPEED": "9"}
 def test_apply_and_rollback_under_kills_of_workers_and_store_lose_and_double_nobody(place: Place) -> None:
     files = _files(place)
     place.up(RETRY_DELAY_SECONDS="0.5", CAMPAIGNS_DIR=str(files), **CALM, **UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     for number in range(PEOPLE):
         assert place.website.post(person(f"P{number}"), f"msg_{number}", patience_s=60).status == 202
 
@@ -49,7 +49,7 @@ def test_apply_and_rollback_under_kills_of_workers_and_store_lose_and_double_nob
 def test_a_worker_started_on_older_files_plays_the_version_in_force(place: Place) -> None:
     files = _files(place)
     place.serve_all(CAMPAIGNS_DIR=str(files), CAMPAIGN_SPEED="60")
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     older = place.folder / "older"
     shutil.copytree(files, older)
     _edit(files)

@@ -12,7 +12,7 @@ PEOPLE = 20
 
 def test_a_second_worker_with_the_same_settings_finds_a_port_of_its_own_and_says_which(place: Place) -> None:
     _, _, first = place.serve_all(**UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
 
     second = place.start("worker", **UNLIMITED)
     eventually(lambda: '"worker_started"' in second.stderr, "a second worker")

@@ -25,19 +25,19 @@ def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 60) ->
     return answer
 
 
-def punctual(story: Callable[[Place], None]) -> Callable[[Callable[[], Place]], None]:
+def punctual(test: Callable[[Place], None]) -> Callable[[Callable[[], Place]], None]:
     """
     Run a test with limits of fractions of a second again, in a new place, if its only fault was lateness.
 
     The limits are not relaxed for a loaded machine; it gets a second chance instead. A wrong result fails at once.
     """
 
-    @functools.wraps(story)
+    @functools.wraps(test)
     def reported(places: Callable[[], Place]) -> None:
         try:
-            story(places())
+            test(places())
         except Late:
-            story(places())
+            test(places())
 
     del reported.__wrapped__  # type: ignore[attr-defined]  # pytest would read the parameters of the wrapped test
     return reported

@@ -12,7 +12,7 @@ from tests.texting import texting_campaign
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
     return Simulation(
         store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
     )

@@ -38,10 +38,10 @@ def attaching(campaign: Campaign) -> Campaign:
 
 @pytest.fixture
 def run(store: redis.asyncio.Redis, attaching: Campaign, clock: VirtualClock) -> Simulation:
-    return simulation(store, attaching, clock)
+    return build_simulation(store, attaching, clock)
 
 
-def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+def build_simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, campaign, settings, clock=clock)
 
@@ -107,7 +107,7 @@ async def test_a_mail_that_names_an_hour_carries_no_file_with_another(run):
 
 
 async def test_what_an_older_version_froze_is_sent_as_it_was(store, campaign, attaching, clock):
-    run = simulation(store, campaign, clock)
+    run = build_simulation(store, campaign, clock)
     run.mailer.failure = lambda _mail: Ambiguous("read_timeout") if left else None
     left = [True]
     start_ms = run.clock.now_ms() + 2 * DAY_MS

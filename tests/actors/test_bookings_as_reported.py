@@ -37,36 +37,40 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, at: str, **settings:
     return Simulation(store, campaign, Settings(**known | settings), clock=VirtualClock(ms(at)))
 
 
-async def post(story: Simulation, body: dict[str, Any]) -> None:
-    await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+async def post(simulation: Simulation, body: dict[str, Any]) -> None:
+    await simulation.receive(parse_event(body, received_ms=simulation.clock.now_ms(), types=()))
 
 
 async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
-    story = playing(store, campaign, "2026-11-25T15:00:01Z")
-    await post(story, reported("booking_created"))
-    await story.run(until_ms=ms("2026-11-26T15:00:01Z"))
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
+    simulation = playing(store, campaign, "2026-11-25T15:00:01Z")
+    await post(simulation, reported("booking_created"))
+    await simulation.run(until_ms=ms("2026-11-26T15:00:01Z"))
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(
+        status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z")
+    )
 
-    await post(story, reported("booking_rescheduled"))
-    await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
-    assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in story.mailer.accepted_mails] == [
+    await post(simulation, reported("booking_rescheduled"))
+    await simulation.run(until_ms=ms("2026-12-04T19:31:00Z"))
+    assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in simulation.mailer.accepted_mails] == [
         ("2026-12-01T19:00:00+00:00", "72h"),
         ("2026-12-03T19:00:00+00:00", "24h"),
         ("2026-12-04T17:00:00+00:00", "2h"),
     ]
-    assert {mail.to for _, mail in story.mailer.accepted_mails} == {GUEST}
-    last = story.mailer.inbox_of(GUEST)[-1]
+    assert {mail.to for _, mail in simulation.mailer.accepted_mails} == {GUEST}
+    last = simulation.mailer.inbox_of(GUEST)[-1]
     assert "11:00 a.m. on Friday, December 4 (Vancouver time)" in last.text
     assert "https://app.cal.com/video/uidBBB" in last.text
 
-    await post(story, reported("meeting_ended_flat"))
-    await story.run(until_ms=ms("2026-12-04T20:00:00Z"))
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
+    await post(simulation, reported("meeting_ended_flat"))
+    await simulation.run(until_ms=ms("2026-12-04T20:00:00Z"))
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(
+        status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z")
+    )
 
-    await post(story, reported("no_show_updated"))
-    await story.run()
-    assert story.mirror.bookings[WHO].status == "No-Show"
-    happened = [entry.what for entry in await timeline_of(story.ledger, WHO)]
+    await post(simulation, reported("no_show_updated"))
+    await simulation.run()
+    assert simulation.mirror.bookings[WHO].status == "No-Show"
+    happened = [entry.what for entry in await timeline_of(simulation.ledger, WHO)]
     assert [what for what in happened if not what.endswith("skipped")] == [
         *["call booked", "call moved"],
         *["reminder 72h accepted", "reminder 24h accepted", "reminder 2h accepted"],
@@ -76,13 +80,13 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
 
 
 async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, campaign):
-    story = playing(store, campaign, "2026-11-25T15:00:00Z", testing_mode=True, campaign_speed=60)
+    simulation = playing(store, campaign, "2026-11-25T15:00:00Z", testing_mode=True, campaign_speed=60)
     body = reported("booking_created")
     body["payload"] |= {"startTime": "2026-11-25T15:00:10Z", "endTime": "2026-11-25T15:00:20Z"}
-    await post(story, body)
-    await story.run()
+    await post(simulation, body)
+    await simulation.run()
 
-    assert [utc_datetime(at).second for at, _ in story.mailer.accepted_mails] == [4, 7, 9]
+    assert [utc_datetime(at).second for at, _ in simulation.mailer.accepted_mails] == [4, 7, 9]
 
 
 async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, campaign):
@@ -90,20 +94,20 @@ async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, ca
     ends = set()
     for order in [*permutations(names)][::5]:
         await store.flushall()
-        story = playing(store, campaign, "2026-11-28T15:00:00Z")
+        simulation = playing(store, campaign, "2026-11-28T15:00:00Z")
         for name in (*order, order[0]):
-            await post(story, reported(name))
-            await story.run(until_ms=story.clock.now_ms() + 1_000)
-        await story.run()
+            await post(simulation, reported(name))
+            await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+        await simulation.run()
         final_statuses = sorted(
             [
                 (call.booking.uid, name, record.final_status.value, record.detail)
-                async for call in story.ledger.bookings.calls(WHO)
+                async for call in simulation.ledger.bookings.calls(WHO)
                 for name, record in call.records.items()
                 if name.partition("/")[0].isdecimal()  # A reminder.
             ]
         )
-        ends.add((story.mirror.bookings[WHO].status, len(story.mailer.accepted_mails), str(final_statuses)))
+        ends.add((simulation.mirror.bookings[WHO].status, len(simulation.mailer.accepted_mails), str(final_statuses)))
 
     [(status, mails, final_statuses)] = ends
     assert (status, mails) == ("Not Booked", 0)

@@ -57,17 +57,17 @@ async def test_no_order_of_a_calls_events_reminds_of_an_old_hour_or_after_the_ca
     number = 0
     for order in permutations(reported(0)):
         await store.flushall()
-        story = Simulation(store, campaign, settings, clock=VirtualClock())
-        events, arrivals = reported(story.clock.now_ms()), []
+        simulation = Simulation(store, campaign, settings, clock=VirtualClock())
+        events, arrivals = reported(simulation.clock.now_ms()), []
         for name in (*order, order[0], order[2]):
-            now_ms = story.clock.now_ms()
+            now_ms = simulation.clock.now_ms()
             arrivals.append((now_ms, name))
-            await story.receive(replace(events[name], received_ms=now_ms))
-            await story.run(until_ms=now_ms + (EVERY_MS if len(arrivals) <= len(order) else 0))
-        await story.run()
+            await simulation.receive(replace(events[name], received_ms=now_ms))
+            await simulation.run(until_ms=now_ms + (EVERY_MS if len(arrivals) <= len(order) else 0))
+        await simulation.run()
 
-        times = {id(mail): ms for ms, mail in story.mailer.accepted_mails}
-        for key, mails in story.mailer.accepted_by_key.items():
+        times = {id(mail): ms for ms, mail in simulation.mailer.accepted_mails}
+        for key, mails in simulation.mailer.accepted_by_key.items():
             if "/no_show/" in key or "/completed/" in key or "/cancelled/" in key:
                 continue
             _, booking, start_ms, _ = key.split("/")

@@ -27,27 +27,27 @@ BORIS = "boris@example.org"
 WHO = enrollment_id("christmas_2025", BORIS)
 
 
-def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
+def reminders(simulation: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
     """Return (time in ms, name) of each reminder that arrived."""
     return [
         (ms, mail.tags["reminder"])
-        for ms, mail in story.mailer.accepted_mails
+        for ms, mail in simulation.mailer.accepted_mails
         if mail.to == address and "reminder" in mail.tags
     ]
 
 
-async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
+async def final_statuses(simulation: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
     """Return, for each booking uid, the (status, reason) pairs of its reminders; sent ones have no reason."""
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
             for record in call.records.values()
         }
-        async for call in story.ledger.bookings.calls(who)
+        async for call in simulation.ledger.bookings.calls(who)
     }
 
 
-def reported(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
+def reported(simulation: Simulation, clock: VirtualClock) -> list[BookingEvent]:
     """Return the events of a booking that is moved twice and cancelled, as Cal.com reports it."""
     start_ms = clock.now_ms() + 10 * DAY_MS
     created = BookingEvent(
@@ -70,148 +70,150 @@ def reported(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
     return [created, moved, again, cancelled]
 
 
-async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_knows_him(story, clock):
+async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_knows_him(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A", first_name="Boris")
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A", first_name="Boris")
+    await simulation.run()
 
-    assert reminders(story) == [(start_ms - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)]
-    assert len({mail.subject for mail in story.mailer.inbox_of(BORIS)}) == 3
-    assert isinstance(story.mirror.rows[WHO], UnenrolledContact)
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=start_ms)
-    keys_used = set(story.mailer.accepted_by_key)
+    assert reminders(simulation) == [(start_ms - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)]
+    assert len({mail.subject for mail in simulation.mailer.inbox_of(BORIS)}) == 3
+    assert isinstance(simulation.mirror.rows[WHO], UnenrolledContact)
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=start_ms)
+    keys_used = set(simulation.mailer.accepted_by_key)
     assert f"christmas_2025/{booking_id('A')}/{start_ms}/24h" in keys_used
 
 
 async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_in_the_mail(store, campaign):
     clock = VirtualClock(round(datetime.fromisoformat("2025-10-28T16:00Z").timestamp() * 1000))
-    story = Simulation(
+    simulation = Simulation(
         store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
     )
     start = datetime.fromisoformat("2025-11-03T09:00-05:00")  # Clocks went back the day before.
-    await story.book(BORIS, round(start.timestamp() * 1000), uid="A", timezone="America/Toronto")
-    await story.run()
+    await simulation.book(BORIS, round(start.timestamp() * 1000), uid="A", timezone="America/Toronto")
+    await simulation.run()
 
-    assert [(utc_datetime(ms).isoformat(timespec="minutes"), name) for ms, name in reminders(story)] == [
+    assert [(utc_datetime(ms).isoformat(timespec="minutes"), name) for ms, name in reminders(simulation)] == [
         ("2025-10-31T14:00+00:00", "72h"),
         ("2025-11-02T14:00+00:00", "24h"),
         ("2025-11-03T12:00+00:00", "2h"),
     ]
-    for mail in story.mailer.inbox_of(BORIS):
+    for mail in simulation.mailer.inbox_of(BORIS):
         assert "9:00 a.m. on Monday, November 3 (Toronto time)" in mail.text
         assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
 
 
-async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_cal_com(story, clock):
+async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_cal_com(simulation, clock):
     links = {"reschedule_url": "https://cal.com/reschedule/A", "cancel_url": "https://cal.com/booking/A?cancel=true"}
-    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", locale="fr", **links)
-    await story.run()
+    await simulation.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", locale="fr", **links)
+    await simulation.run()
 
     token = CalendarLink(booking_id("A"), address_hash("k" * 32, BORIS)).token("k" * 32)
-    assert len(reminders(story)) == 3
-    for mail in story.mailer.inbox_of(BORIS):
+    assert len(reminders(simulation)) == 3
+    for mail in simulation.mailer.inbox_of(BORIS):
         assert f"/calendar/{token}.ics?lang=fr-CA" in mail.text
         assert f"/calendar/{token}.ics?lang=fr-CA" in mail.html
         assert links["reschedule_url"] in mail.text
 
 
-async def test_a_link_to_change_the_booking_at_an_unknown_host_is_left_out(story, clock):
-    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", reschedule_url="https://evil.example/reschedule/A")
-    await story.run()
+async def test_a_link_to_change_the_booking_at_an_unknown_host_is_left_out(simulation, clock):
+    await simulation.book(
+        BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", reschedule_url="https://evil.example/reschedule/A"
+    )
+    await simulation.run()
 
-    assert len(reminders(story)) == 3
-    assert not [mail for mail in story.mailer.inbox_of(BORIS) if "evil.example" in mail.text + mail.html]
+    assert len(reminders(simulation)) == 3
+    assert not [mail for mail in simulation.mailer.inbox_of(BORIS) if "evil.example" in mail.text + mail.html]
 
 
-async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to_come(story, clock):
+async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to_come(simulation, clock):
     start_ms = clock.now_ms() + 30 * HOUR_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run()
 
-    assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "its hour had passed")}}
-
-
-async def test_a_call_in_an_hour_gets_none(story, clock):
-    await story.book(BORIS, clock.now_ms() + HOUR_MS, uid="A")
-    await story.run()
-
-    assert reminders(story) == []
-    assert await final_statuses(story) == {"A": {("skipped", "short notice")}}
+    assert [name for _, name in reminders(simulation)] == ["24h", "2h"]
+    assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "its hour had passed")}}
 
 
-async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_long_it_waited(story, clock):
+async def test_a_call_in_an_hour_gets_none(simulation, clock):
+    await simulation.book(BORIS, clock.now_ms() + HOUR_MS, uid="A")
+    await simulation.run()
+
+    assert reminders(simulation) == []
+    assert await final_statuses(simulation) == {"A": {("skipped", "short notice")}}
+
+
+async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_long_it_waited(simulation, clock):
     start_ms = clock.now_ms() + 25 * HOUR_MS
-    await story.book(BORIS, start_ms, uid="A")
+    await simulation.book(BORIS, start_ms, uid="A")
     clock.advance(2 * HOUR_MS)
-    await story.run()
+    await simulation.run()
 
-    assert reminders(story) == [(start_ms - 23 * HOUR_MS, "24h"), (start_ms - 2 * HOUR_MS, "2h")]
+    assert reminders(simulation) == [(start_ms - 23 * HOUR_MS, "24h"), (start_ms - 2 * HOUR_MS, "2h")]
 
 
 async def test_testing_mode_and_speed_divide_all_of_it(store, campaign, clock):
     settings = Settings(
         secret_key="k" * 32, testing_mode=True, campaign_speed=60, sandboxed=frozenset({"resend", "notion"})
     )
-    story = Simulation(store, campaign, settings, clock=clock)
+    simulation = Simulation(store, campaign, settings, clock=clock)
     now = clock.now_ms()
-    await story.book(BORIS, now + 10_000, uid="A")
-    await story.book("ada@example.org", now + 999, uid="B")
-    await story.run()
+    await simulation.book(BORIS, now + 10_000, uid="A")
+    await simulation.book("ada@example.org", now + 999, uid="B")
+    await simulation.run()
 
-    assert reminders(story) == [(now + 4_000, "72h"), (now + 7_000, "24h"), (now + 9_000, "2h")]
-    assert reminders(story, "ada@example.org") == []
+    assert reminders(simulation) == [(now + 4_000, "72h"), (now + 7_000, "24h"), (now + 9_000, "2h")]
+    assert reminders(simulation, "ada@example.org") == []
 
 
-async def test_a_moved_call_is_reminded_of_at_its_new_time_only(story, clock):
+async def test_a_moved_call_is_reminded_of_at_its_new_time_only(simulation, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 4 * DAY_MS)
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
+    await simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 4 * DAY_MS)
+    await simulation.run()
 
     later = start_ms + 4 * DAY_MS
-    assert reminders(story) == [
+    assert reminders(simulation) == [
         (start_ms - 72 * HOUR_MS, "72h"),
         *((later - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)),
     ]
-    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=later)
+    assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=later)
 
 
-async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_say_whose_it_was(story, clock):
+async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_say_whose_it_was(simulation, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.cancel("A")
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
+    await simulation.cancel("A")
+    await simulation.run()
 
-    assert [name for _, name in reminders(story)] == ["72h"]
-    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
+    assert [name for _, name in reminders(simulation)] == ["72h"]
+    assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
 async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state(store, campaign, clock):
     ends = set()
     for number, order in enumerate(permutations(range(4))):
         await store.flushall()
-        story = Simulation(
+        simulation = Simulation(
             store,
             campaign,
             Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})),
             clock=VirtualClock(),
             seed=number,
         )
-        events = reported(story, story.clock)
+        events = reported(simulation, simulation.clock)
         for index in (*order, *order[:2]):
-            await story.receive(replace(events[index], received_ms=story.clock.now_ms()))
-            await story.run(until_ms=story.clock.now_ms() + 1_000)
-        await story.run()
+            await simulation.receive(replace(events[index], received_ms=simulation.clock.now_ms()))
+            await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+        await simulation.run()
         ends.add(
             (
-                str(dict(sorted((await final_statuses(story)).items()))),
-                str(story.mirror.bookings[WHO]),
-                len(story.mailer.accepted_mails),
+                str(dict(sorted((await final_statuses(simulation)).items()))),
+                str(simulation.mirror.bookings[WHO]),
+                len(simulation.mailer.accepted_mails),
             )
         )
 
@@ -219,72 +221,77 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
     assert ends == {(str(expected), str(NotionBookingStatus(status="Not Booked")), 0)}
 
 
-async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds_once_confirmed(story, clock):
+async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds_once_confirmed(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     later = start_ms + DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.book(BORIS, later, uid="B", kind=BookingKind.REQUESTED, reschedule_uid="A")
-    await story.run(until_ms=later - 48 * HOUR_MS)
-    assert reminders(story) == []
-    assert await final_statuses(story) == {"A": {("skipped", "moved")}, "B": {("skipped", "awaiting confirmation")}}
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.book(BORIS, later, uid="B", kind=BookingKind.REQUESTED, reschedule_uid="A")
+    await simulation.run(until_ms=later - 48 * HOUR_MS)
+    assert reminders(simulation) == []
+    assert await final_statuses(simulation) == {
+        "A": {("skipped", "moved")},
+        "B": {("skipped", "awaiting confirmation")},
+    }
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
-    await story.book(BORIS, later, uid="B")
-    await story.run()
+    await simulation.book(BORIS, later, uid="B")
+    await simulation.run()
 
-    assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert await final_statuses(story) == {
+    assert [name for _, name in reminders(simulation)] == ["24h", "2h"]
+    assert await final_statuses(simulation) == {
         "A": {("skipped", "moved")},
         "B": {("accepted", ""), ("skipped", "its hour had passed")},
     }
 
 
-async def test_a_series_that_changes_hands_writes_to_the_new_address_only(story, clock):
+async def test_a_series_that_changes_hands_writes_to_the_new_address_only(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.reschedule("A", to="B", address="ada@example.org", start_ms=start_ms)
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.reschedule("A", to="B", address="ada@example.org", start_ms=start_ms)
+    await simulation.run()
 
-    assert reminders(story) == []
-    assert len(reminders(story, "ada@example.org")) == 3
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
+    assert reminders(simulation) == []
+    assert len(reminders(simulation, "ada@example.org")) == 3
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
-async def test_one_uid_that_changes_hands_leaves_the_first_person_free(story, clock):
+async def test_one_uid_that_changes_hands_leaves_the_first_person_free(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.book("ada@example.org", start_ms, uid="A")
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.book("ada@example.org", start_ms, uid="A")
+    await simulation.run()
 
-    assert (len(reminders(story)), len(reminders(story, "ada@example.org"))) == (0, 3)
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
+    assert (len(reminders(simulation)), len(reminders(simulation, "ada@example.org"))) == (0, 3)
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
-async def test_a_phone_only_booking_gets_no_mail(story, clock):
+async def test_a_phone_only_booking_gets_no_mail(simulation, clock):
     address = "15551234567@sms.cal.com"
-    await story.book(address, clock.now_ms() + 10 * DAY_MS, uid="A")
-    await story.run()
+    await simulation.book(address, clock.now_ms() + 10 * DAY_MS, uid="A")
+    await simulation.run()
 
-    assert story.mailer.accepted_mails == []
-    assert await final_statuses(story, enrollment_id("christmas_2025", address)) == {"A": {("skipped", "phone only")}}
+    assert simulation.mailer.accepted_mails == []
+    assert await final_statuses(simulation, enrollment_id("christmas_2025", address)) == {
+        "A": {("skipped", "phone only")}
+    }
 
 
-async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
+async def test_how_the_meeting_went_is_shown_and_reported(simulation, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms + HOUR_MS)
-    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
-    await story.run()
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="Completed", meeting_ms=start_ms)
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms + HOUR_MS)
+    await simulation.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await simulation.run()
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Completed", meeting_ms=start_ms)
 
-    await story.change_booking(BookingKind.NO_SHOW, "A", no_shows=((BORIS, True),))
-    await story.run()
+    await simulation.change_booking(BookingKind.NO_SHOW, "A", no_shows=((BORIS, True),))
+    await simulation.run()
 
-    assert story.mirror.bookings[WHO] == NotionBookingStatus(status="No-Show", meeting_ms=start_ms)
-    entries = [(entry.what, entry.detail[:4]) for entry in await timeline_of(story.ledger, WHO)]
+    assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="No-Show", meeting_ms=start_ms)
+    entries = [(entry.what, entry.detail[:4]) for entry in await timeline_of(simulation.ledger, WHO)]
     assert [what for what, _ in entries] == [
         "call booked",
         *(f"reminder {name} accepted" for name in ("72h", "24h", "2h")),
@@ -295,43 +302,45 @@ async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
     ]
 
 
-async def test_who_signed_up_and_booked_is_one_person_in_notion_with_both_kinds_of_mail(story, boris, clock):
+async def test_who_signed_up_and_booked_is_one_person_in_notion_with_both_kinds_of_mail(simulation, boris, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.sign_up(boris)
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.book(BORIS.upper(), start_ms, uid="A")
-    await story.run()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.book(BORIS.upper(), start_ms, uid="A")
+    await simulation.run()
 
-    assert len(story.mailer.inbox_of(BORIS)) == 10
-    assert story.mirror.rows[WHO].status is Status.COMPLETED
-    assert story.mirror.bookings[WHO].status == "Unmarked"
-
-
-async def test_who_books_first_and_signs_up_then_keeps_the_page_and_the_standing(story, boris, clock):
-    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A")
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.sign_up(boris)
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
-
-    assert story.mirror.rows[WHO].pages["sequence"] == f"page-{WHO}"
-    assert story.mirror.bookings[WHO].status == "Booked"
+    assert len(simulation.mailer.inbox_of(BORIS)) == 10
+    assert simulation.mirror.rows[WHO].status is Status.COMPLETED
+    assert simulation.mirror.bookings[WHO].status == "Unmarked"
 
 
-async def test_who_left_gets_no_reminder_either(story, clock):
+async def test_who_books_first_and_signs_up_then_keeps_the_page_and_the_standing(simulation, boris, clock):
+    await simulation.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A")
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert simulation.mirror.rows[WHO].pages["sequence"] == f"page-{WHO}"
+    assert simulation.mirror.bookings[WHO].status == "Booked"
+
+
+async def test_who_left_gets_no_reminder_either(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.ledger.enrollments.unsubscribe(
-        WHO, address_hash=story.ledger.store.address_hash(BORIS), now_ms=clock.now_ms()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
+    await simulation.ledger.enrollments.unsubscribe(
+        WHO, address_hash=simulation.ledger.store.address_hash(BORIS), now_ms=clock.now_ms()
     )
-    await story.run()
+    await simulation.run()
 
-    assert [name for _, name in reminders(story)] == ["72h"]
-    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "unsubscribed")}}
-    assert await story.ledger.enrollments.get(WHO) is None
+    assert [name for _, name in reminders(simulation)] == ["72h"]
+    assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "unsubscribed")}}
+    assert await simulation.ledger.enrollments.get(WHO) is None
 
 
-async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_in_trouble_is_tried_again(story, clock):
+async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_in_trouble_is_tried_again(
+    simulation, clock
+):
     start_ms = clock.now_ms() + 10 * DAY_MS
     tries: list[int] = []
 
@@ -341,41 +350,41 @@ async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_i
             return Transient("internal_server_error", status=500)
         return Throttled("rate_limit_exceeded", retry_after_ms=HOUR_MS) if mail.tags.get("reminder") == "2h" else None
 
-    story.mailer.failure = trouble
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms)
+    simulation.mailer.failure = trouble
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms)
 
-    assert reminders(story) == [
+    assert reminders(simulation) == [
         (start_ms - 72 * HOUR_MS, "72h"),
         (start_ms - 24 * HOUR_MS + 120_000, "24h"),
     ]
-    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "expired")}}
+    assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "expired")}}
 
 
-async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story, clock):
+async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    story.mailer.failure = lambda mail: Permanent("validation_error", status=422)
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - 20 * HOUR_MS)
-    letters = await dead_letters_of(story.ledger)
+    simulation.mailer.failure = lambda mail: Permanent("validation_error", status=422)
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 20 * HOUR_MS)
+    letters = await dead_letters_of(simulation.ledger)
     assert [(letter.delivery.short_name, letter.address, letter.delivery.step) for letter in letters] == [
         ("72h", BORIS, None),
         ("24h", BORIS, None),
     ]
 
-    story.mailer.failure = lambda mail: None
-    assert await story.ledger.dead_letters.discard(letters[0].id, now_ms=clock.now_ms())
-    assert await story.ledger.dead_letters.replay(letters[1].id, now_ms=clock.now_ms(), way="fresh")
-    await story.run()
+    simulation.mailer.failure = lambda mail: None
+    assert await simulation.ledger.dead_letters.discard(letters[0].id, now_ms=clock.now_ms())
+    assert await simulation.ledger.dead_letters.replay(letters[1].id, now_ms=clock.now_ms(), way="fresh")
+    await simulation.run()
 
-    assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert await dead_letters_of(story.ledger) == []
-    assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).deliveries == {"accepted": 2, "dead": 1}
+    assert [name for _, name in reminders(simulation)] == ["24h", "2h"]
+    assert await dead_letters_of(simulation.ledger) == []
+    assert (await read_store_stats(simulation.ledger, now_ms=clock.now_ms())).deliveries == {"accepted": 2, "dead": 1}
 
 
-async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
-    event = reported(story, clock)[0]
-    bookings = story.ledger.bookings
+async def test_a_repeated_webhook_gets_the_answer_of_the_first(simulation, clock):
+    event = reported(simulation, clock)[0]
+    bookings = simulation.ledger.bookings
     first = await bookings.accept(event, webhook_id="calcom:1")
     again = await bookings.accept(
         replace(event, received_ms=event.received_ms + 5, email="ada@example.org"), webhook_id="calcom:1"
@@ -385,19 +394,19 @@ async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
     assert (first.booking_uid, first.email, first.meeting_time_ms) == ("A", BORIS, event.start_ms)
 
 
-async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, clock):
+async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")
     clock.advance(50_000)
-    assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]
+    assert (await simulation.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]
 
-    await story.run(until_ms=clock.now_ms() + 1_000)
-    await story.ledger.client.delete(keys.delayed("send"), keys.delayed("send") + ".msgs")
+    await simulation.run(until_ms=clock.now_ms() + 1_000)
+    await simulation.ledger.client.delete(keys.delayed("send"), keys.delayed("send") + ".msgs")
     clock.move_to(start_ms - 71 * HOUR_MS)
-    await story.ledger.schedule.sweep("0", now_ms=clock.now_ms())
-    await story.run(until_ms=clock.now_ms() + 1_000)
+    await simulation.ledger.schedule.sweep("0", now_ms=clock.now_ms())
+    await simulation.run(until_ms=clock.now_ms() + 1_000)
 
-    assert [name for _, name in reminders(story)] == ["72h"]
-    call = await anext(story.ledger.bookings.calls(WHO))
+    assert [name for _, name in reminders(simulation)] == ["72h"]
+    call = await anext(simulation.ledger.bookings.calls(WHO))
     assert call.booking.state is BookingState.BOOKED

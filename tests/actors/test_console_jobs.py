@@ -20,56 +20,58 @@ SARAH = "sarah@businessx.example"
 SAMPLE = {"campaign": "christmas_2025", "mail": "step-1", "to": SARAH}
 
 
-async def ask(story, arguments, job: str | None = None) -> str:
+async def ask(simulation, arguments, job: str | None = None) -> str:
     job = job or new_job_id()
-    await story.ledger.console_jobs.request(job, JobKind.SEND_TEST, arguments, by="mia", now_ms=story.clock.now_ms())
+    await simulation.ledger.console_jobs.request(
+        job, JobKind.SEND_TEST, arguments, by="mia", now_ms=simulation.clock.now_ms()
+    )
     return job
 
 
-async def soon(story):
-    await story.run(until_ms=story.clock.now_ms() + 2_000)
+async def soon(simulation):
+    await simulation.run(until_ms=simulation.clock.now_ms() + 2_000)
 
 
-async def answer_to(story, arguments):
-    job = await ask(story, arguments)
-    await soon(story)
-    return await story.ledger.console_jobs.get(job)
+async def answer_to(simulation, arguments):
+    job = await ask(simulation, arguments)
+    await soon(simulation)
+    return await simulation.ledger.console_jobs.get(job)
 
 
-async def test_a_test_mail_is_marked_and_leaves_no_trace_in_the_ledger(story):
-    done = await answer_to(story, SAMPLE)
+async def test_a_test_mail_is_marked_and_leaves_no_trace_in_the_ledger(simulation):
+    done = await answer_to(simulation, SAMPLE)
 
-    [mail] = story.mailer.inbox_of(SARAH)
+    [mail] = simulation.mailer.inbox_of(SARAH)
     assert (done.is_done, done.result["provider_id"]) == (True, "sim_0")
     assert mail.subject == f"[Test] {done.result['subject']}"
     assert "/unsubscribe/test" in mail.html
     assert (mail.tags, "List-Unsubscribe" in mail.headers) == ({}, False)
-    assert await story.ledger.client.exists(keys.COUNTS, keys.OPEN, keys.UNDER_WAY) == 0
+    assert await simulation.ledger.client.exists(keys.COUNTS, keys.OPEN, keys.UNDER_WAY) == 0
 
 
-async def test_language_and_segment_are_those_asked_for(story):
-    french = await answer_to(story, SAMPLE | {"mail": "step-2", "language": "fr-CA", "segment": "URGENT"})
-    default = await answer_to(story, SAMPLE | {"mail": "step-2"})
+async def test_language_and_segment_are_those_asked_for(simulation):
+    french = await answer_to(simulation, SAMPLE | {"mail": "step-2", "language": "fr-CA", "segment": "URGENT"})
+    default = await answer_to(simulation, SAMPLE | {"mail": "step-2"})
 
     assert french.result["subject"] != default.result["subject"]
 
 
-async def test_a_reminder_is_sent_for_a_made_up_call(story):
-    assert (await answer_to(story, SAMPLE | {"mail": "24h"})).is_done
+async def test_a_reminder_is_sent_for_a_made_up_call(simulation):
+    assert (await answer_to(simulation, SAMPLE | {"mail": "24h"})).is_done
 
 
-async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_theirs(story, ada):
-    await story.sign_up(ada)
-    await soon(story)
-    before = await story.ledger.client.hgetall(keys.enrollment(ADA))
+async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_theirs(simulation, ada):
+    await simulation.sign_up(ada)
+    await soon(simulation)
+    before = await simulation.ledger.client.hgetall(keys.enrollment(ADA))
 
-    done = await answer_to(story, {"delivery": f"{ADA}/step-2", "to": SARAH})
+    done = await answer_to(simulation, {"delivery": f"{ADA}/step-2", "to": SARAH})
 
-    [mail] = story.mailer.inbox_of(SARAH)
+    [mail] = simulation.mailer.inbox_of(SARAH)
     assert done.is_done
     assert "Ada" in mail.text
-    assert len(story.mailer.inbox_of(ada.email)) == 1, "her own first mail"
-    assert await story.ledger.client.hgetall(keys.enrollment(ADA)) == before
+    assert len(simulation.mailer.inbox_of(ada.email)) == 1, "her own first mail"
+    assert await simulation.ledger.client.hgetall(keys.enrollment(ADA)) == before
 
 
 @pytest.mark.parametrize(
@@ -79,116 +81,120 @@ async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_t
         (SAMPLE | {"language": "xx"}, "language: there is no xx; there are: en-CA, fr-CA"),
         (SAMPLE | {"segment": "NONE"}, "segment: there is no NONE; there are: CRITICAL"),
         (SAMPLE | {"campaign": "easter"}, "the campaign easter is not played here"),
-        ({"delivery": f"{ADA}/step-1", "to": SARAH}, "nobody is known"),
+        ({"delivery": f"{ADA}/step-1", "to": SARAH}, "its recipient is not known"),
     ],
 )
-async def test_what_there_is_not_is_refused_with_the_reason(story, arguments, why):
-    failed = await answer_to(story, arguments)
+async def test_what_there_is_not_is_refused_with_the_reason(simulation, arguments, why):
+    failed = await answer_to(simulation, arguments)
 
     assert why in failed.failure
-    assert story.mailer.accepted_mails == []
+    assert simulation.mailer.accepted_mails == []
 
 
-async def test_a_suppressed_address_gets_no_test_mail(story, ada):
-    await story.sign_up(ada)
-    await soon(story)
-    await story.ledger.suppressions.suppress(ada.email, ExitReason.SUPPRESSED, detail="", now_ms=story.clock.now_ms())
+async def test_a_suppressed_address_gets_no_test_mail(simulation, ada):
+    await simulation.sign_up(ada)
+    await soon(simulation)
+    await simulation.ledger.suppressions.suppress(
+        ada.email, ExitReason.SUPPRESSED, detail="", now_ms=simulation.clock.now_ms()
+    )
 
-    failed = await answer_to(story, SAMPLE | {"to": ada.email})
+    failed = await answer_to(simulation, SAMPLE | {"to": ada.email})
 
     assert "receives no mail" in failed.failure
-    assert len(story.mailer.inbox_of(ada.email)) == 1, "her own first mail"
+    assert len(simulation.mailer.inbox_of(ada.email)) == 1, "her own first mail"
 
 
-async def test_in_test_mode_only_testing_recipients_get_one(story):
+async def test_in_test_mode_only_testing_recipients_get_one(simulation):
     settings = Settings(
         secret_key="k" * 32, testing_mode=True, resend_api_key="re_key", testing_recipients=frozenset({SARAH})
     )
-    job = await ask(story, SAMPLE | {"to": "other@businessx.example"})
+    job = await ask(simulation, SAMPLE | {"to": "other@businessx.example"})
 
-    await console_job(replace(story.world, settings=settings), job)
+    await console_job(replace(simulation.world, settings=settings), job)
 
-    assert (await story.ledger.console_jobs.get(job)).failure.startswith("TESTING_RECIPIENTS: other@businessx.example")
+    assert (await simulation.ledger.console_jobs.get(job)).failure.startswith(
+        "TESTING_RECIPIENTS: other@businessx.example"
+    )
 
 
-async def test_a_refused_key_says_what_to_do(story):
+async def test_a_refused_key_says_what_to_do(simulation):
     refused = Misconfigured("invalid_api_key", "API key is invalid.", status=403)
     refused.provider = "resend"
-    story.mailer.failure = lambda _mail: refused
+    simulation.mailer.failure = lambda _mail: refused
 
-    assert (await answer_to(story, SAMPLE)).failure == (
+    assert (await answer_to(simulation, SAMPLE)).failure == (
         "the provider answered invalid_api_key: API key is invalid.; check the key: set a valid RESEND_API_KEY"
     )
 
 
 @pytest.mark.parametrize("trouble", [Throttled("rate_limit_exceeded", retry_after_ms=1), Ambiguous("timeout")])
-async def test_an_answer_that_is_lost_or_late_sends_one_mail(story, trouble, monkeypatch):
+async def test_an_answer_that_is_lost_or_late_sends_one_mail(simulation, trouble, monkeypatch):
     monkeypatch.setattr("common.providers.patience.PAUSE_S", 0.001)
     answers = [trouble]
-    story.mailer.failure = lambda _mail: answers.pop() if answers else None
+    simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
 
-    assert (await answer_to(story, SAMPLE)).is_done
-    assert len(story.mailer.inbox_of(SARAH)) == 1
-
-
-async def test_a_job_that_another_worker_takes_over_sends_one_mail(story):
-    job = await ask(story, SAMPLE)
-    known = await story.ledger.client.hgetall(keys.console_job(job))
-    await console_job(story.world, job)
-    await story.ledger.client.delete(keys.console_job(job))
-    await story.ledger.client.hset(keys.console_job(job), mapping=known)
-
-    await console_job(story.world, job)
-
-    assert len(story.mailer.inbox_of(SARAH)) == 1
+    assert (await answer_to(simulation, SAMPLE)).is_done
+    assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_who_sends_the_form_twice_gets_one_mail(story):
-    job = await ask(story, SAMPLE)
-    await ask(story, SAMPLE, job)
-    await soon(story)
+async def test_a_job_that_another_worker_takes_over_sends_one_mail(simulation):
+    job = await ask(simulation, SAMPLE)
+    known = await simulation.ledger.client.hgetall(keys.console_job(job))
+    await console_job(simulation.world, job)
+    await simulation.ledger.client.delete(keys.console_job(job))
+    await simulation.ledger.client.hset(keys.console_job(job), mapping=known)
 
-    assert len(story.mailer.inbox_of(SARAH)) == 1
+    await console_job(simulation.world, job)
 
-
-async def test_a_job_that_is_forgotten_is_not_done(story):
-    job = await ask(story, SAMPLE)
-    await story.ledger.client.delete(keys.console_job(job))
-    await soon(story)
-
-    assert story.mailer.accepted_mails == []
+    assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_nothing_of_a_job_outlives_minutes(story):
-    job = await ask(story, SAMPLE)
-    waiting_ms = await story.ledger.client.pttl(keys.console_job(job))
-    await soon(story)
+async def test_who_sends_the_form_twice_gets_one_mail(simulation):
+    job = await ask(simulation, SAMPLE)
+    await ask(simulation, SAMPLE, job)
+    await soon(simulation)
+
+    assert len(simulation.mailer.inbox_of(SARAH)) == 1
+
+
+async def test_a_job_that_is_forgotten_is_not_done(simulation):
+    job = await ask(simulation, SAMPLE)
+    await simulation.ledger.client.delete(keys.console_job(job))
+    await soon(simulation)
+
+    assert simulation.mailer.accepted_mails == []
+
+
+async def test_nothing_of_a_job_outlives_minutes(simulation):
+    job = await ask(simulation, SAMPLE)
+    waiting_ms = await simulation.ledger.client.pttl(keys.console_job(job))
+    await soon(simulation)
 
     assert 0 < waiting_ms <= LIFE_MS
-    assert 0 < await story.ledger.client.pttl(keys.console_job(job)) <= RESULT_LIFE_MS
+    assert 0 < await simulation.ledger.client.pttl(keys.console_job(job)) <= RESULT_LIFE_MS
 
 
-async def test_a_result_that_is_too_large_is_a_failure(story):
-    job = await ask(story, SAMPLE)
+async def test_a_result_that_is_too_large_is_a_failure(simulation):
+    job = await ask(simulation, SAMPLE)
 
-    await story.ledger.console_jobs.finish(job, {"html": "x" * RESULT_BYTES_MAX}, now_ms=1)
+    await simulation.ledger.console_jobs.finish(job, {"html": "x" * RESULT_BYTES_MAX}, now_ms=1)
 
-    assert (await story.ledger.console_jobs.get(job)).failure == TOO_LARGE
-
-
-async def test_a_job_ends_once(story):
-    job = await ask(story, SAMPLE)
-    ended = [await story.ledger.console_jobs.fail(job, why, now_ms=1) for why in ("first", "second")]
-
-    assert (ended, (await story.ledger.console_jobs.get(job)).failure) == ([True, False], "first")
+    assert (await simulation.ledger.console_jobs.get(job)).failure == TOO_LARGE
 
 
-async def test_logs_have_no_address(story, monkeypatch):
+async def test_a_job_ends_once(simulation):
+    job = await ask(simulation, SAMPLE)
+    ended = [await simulation.ledger.console_jobs.fail(job, why, now_ms=1) for why in ("first", "second")]
+
+    assert (ended, (await simulation.ledger.console_jobs.get(job)).failure) == ([True, False], "first")
+
+
+async def test_logs_have_no_address(simulation, monkeypatch):
     logged = CapturingLogger()
     monkeypatch.setattr("actors.console_jobs.log", logged)
 
-    await answer_to(story, SAMPLE)
-    await answer_to(story, SAMPLE | {"to": "nobody@businessx.example", "mail": "step-99"})
+    await answer_to(simulation, SAMPLE)
+    await answer_to(simulation, SAMPLE | {"to": "nobody@businessx.example", "mail": "step-99"})
 
     assert [line.args for line in logged.calls] == [("console_job_done",), ("console_job_failed",)]
     assert "businessx.example" not in repr(logged.calls)

@@ -17,8 +17,8 @@ HOUR_MS = 3_600_000
 CHEN = enrollment_id("christmas_2025", "chen@example.org")
 
 
-async def reported(story, kind, delivery, *, who=CHEN, address="chen@example.org", mailed_ms=None, id="") -> None:
-    now_ms = story.clock.now_ms()
+async def reported(simulation, kind, delivery, *, who=CHEN, address="chen@example.org", mailed_ms=None, id="") -> None:
+    now_ms = simulation.clock.now_ms()
     feedback = Feedback(
         kind=kind,
         delivery_id=delivery,
@@ -29,23 +29,23 @@ async def reported(story, kind, delivery, *, who=CHEN, address="chen@example.org
         provider_id="re_1",
         address=address,
     )
-    await story.ledger.feedback.record(feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
+    await simulation.ledger.feedback.record(feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
 
 
-async def until_h(story, hours: float) -> None:
-    await story.run(until_ms=story.clock.now_ms() + round(hours * HOUR_MS))
+async def until_h(simulation, hours: float) -> None:
+    await simulation.run(until_ms=simulation.clock.now_ms() + round(hours * HOUR_MS))
 
 
-def subjects(story, address="chen@example.org") -> int:
-    return len(story.mailer.inbox_of(address))
+def subjects(simulation, address="chen@example.org") -> int:
+    return len(simulation.mailer.inbox_of(address))
 
 
-async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_which_it_happened(story, chen):
-    await story.sign_up(chen)
-    await story.run(until_ms=story.clock.now_ms())
-    await reported(story, FeedbackKind.BOUNCED, step_delivery_id(CHEN, 1))
+async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_which_it_happened(simulation, chen):
+    await simulation.sign_up(chen)
+    await simulation.run(until_ms=simulation.clock.now_ms())
+    await reported(simulation, FeedbackKind.BOUNCED, step_delivery_id(CHEN, 1))
 
-    happened = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
+    happened = [entry.what for entry in await timeline_of(simulation.ledger, CHEN)]
     assert happened == ["signed up", "step 1 accepted", "step 1 bounced", "exited"]
 
 
@@ -57,14 +57,14 @@ async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_whi
         (FeedbackKind.SUPPRESSED, ExitReason.BOUNCED),
     ],
 )
-async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason):
-    await story.sign_up(chen)
-    await until_h(story, 30)
-    await reported(story, kind, step_delivery_id(CHEN, 2))
-    await story.run()
+async def test_chen_bounces_and_is_written_to_no_more(simulation, chen, kind, reason):
+    await simulation.sign_up(chen)
+    await until_h(simulation, 30)
+    await reported(simulation, kind, step_delivery_id(CHEN, 2))
+    await simulation.run()
 
-    assert subjects(story) == 2
-    row = story.mirror.rows[CHEN]
+    assert subjects(simulation) == 2
+    row = simulation.mirror.rows[CHEN]
     assert (row.status, row.exit_reason) == (Status.EXITED, reason)
     assert [row.final_status_of(step)[0] for step in (1, 3, 7)] == [
         DeliveryStatus.ACCEPTED,
@@ -72,68 +72,68 @@ async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason)
         DeliveryStatus.SKIPPED,
     ]
     # A suppression covers all later mail too: of a second campaign, or of the same one after another signup.
-    await story.sign_up(chen)
-    await story.run()
-    assert subjects(story) == 2
+    await simulation.sign_up(chen)
+    await simulation.run()
+    assert subjects(simulation) == 2
 
 
-async def test_a_mailbox_that_is_full_gets_the_next_one(story, chen):
-    await story.sign_up(chen)
-    await until_h(story, 1)
-    await reported(story, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
-    await story.run()
+async def test_a_mailbox_that_is_full_gets_the_next_one(simulation, chen):
+    await simulation.sign_up(chen)
+    await until_h(simulation, 1)
+    await reported(simulation, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
+    await simulation.run()
 
-    assert subjects(story) == 7
-    assert story.mirror.rows[CHEN].status is Status.COMPLETED
+    assert subjects(simulation) == 7
+    assert simulation.mirror.rows[CHEN].status is Status.COMPLETED
 
 
-async def test_who_opens_everything_gets_what_everybody_gets(story, ada, chen):
+async def test_who_opens_everything_gets_what_everybody_gets(simulation, ada, chen):
     ada_id = enrollment_id("christmas_2025", ada.email)
-    await story.sign_up(ada)
-    await story.sign_up(chen)
+    await simulation.sign_up(ada)
+    await simulation.sign_up(chen)
     for step in range(1, 8):
-        await until_h(story, 1 if step == 1 else 48)
+        await until_h(simulation, 1 if step == 1 else 48)
         for kind in (FeedbackKind.DELIVERED, FeedbackKind.OPENED, FeedbackKind.CLICKED):
             await reported(
-                story, kind, step_delivery_id(ada_id, step), who=ada_id, address=ada.email, id=f"{kind}-{step}"
+                simulation, kind, step_delivery_id(ada_id, step), who=ada_id, address=ada.email, id=f"{kind}-{step}"
             )
-    await story.run()
+    await simulation.run()
 
-    assert subjects(story, ada.email) == subjects(story, chen.email) == 7
+    assert subjects(simulation, ada.email) == subjects(simulation, chen.email) == 7
 
 
-async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_again(story, chen, clock):
+async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_again(simulation, chen, clock):
     asked = []
 
     def trouble(mail):
         asked.append(mail.tags["step"])
         return Ambiguous("timeout") if mail.tags["step"] == "step-1" else None
 
-    story.mailer.failure = trouble
-    await story.sign_up(chen)
-    await until_h(story, 10 / 3600)
-    await reported(story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
-    await story.run()
+    simulation.mailer.failure = trouble
+    await simulation.sign_up(chen)
+    await until_h(simulation, 10 / 3600)
+    await reported(simulation, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
+    await simulation.run()
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
-    assert story.mirror.rows[CHEN].records[1].final_status is DeliveryStatus.DELIVERED
-    assert await dead_letters_of(story.ledger) == []
+    assert simulation.mirror.rows[CHEN].records[1].final_status is DeliveryStatus.DELIVERED
+    assert await dead_letters_of(simulation.ledger) == []
 
 
-async def test_a_reminder_that_bounces_is_the_last(story, clock):
+async def test_a_reminder_that_bounces_is_the_last(simulation, clock):
     start_ms = clock.now_ms() + 100 * HOUR_MS
-    await story.book("chen@example.org", start_ms, uid="uid-1")
-    await until_h(story, 50)
+    await simulation.book("chen@example.org", start_ms, uid="uid-1")
+    await until_h(simulation, 50)
     bounced = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="72h")
-    await reported(story, FeedbackKind.BOUNCED, bounced)
-    await story.run()
+    await reported(simulation, FeedbackKind.BOUNCED, bounced)
+    await simulation.run()
 
-    assert subjects(story) == 1
+    assert subjects(simulation) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
-    final_statuses = [(await record_of(story.ledger, delivery)) for delivery in (bounced, last)]
+    final_statuses = [(await record_of(simulation.ledger, delivery)) for delivery in (bounced, last)]
     assert [(one.final_status, one.detail) for one in final_statuses[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
     assert final_statuses[0].final_status is DeliveryStatus.BOUNCED
-    lines = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
+    lines = [entry.what for entry in await timeline_of(simulation.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
 
@@ -141,8 +141,8 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
 class QuickWebhook:
     """A mailer whose mail Resend accepts and reports by webhook, before the answer is lost."""
 
-    def __init__(self, story) -> None:
-        self._story, self.asked = story, 0
+    def __init__(self, simulation) -> None:
+        self._story, self.asked = simulation, 0
 
     async def send(self, mail, *, idempotency_key):
         self.asked += 1
@@ -151,19 +151,19 @@ class QuickWebhook:
         raise Ambiguous("read_timeout")
 
 
-async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(story, chen):
-    real, quick = story.world, QuickWebhook(story)
-    story.world = replace(real, mailer=quick)
-    await story.sign_up(chen)
-    await until_h(story, 1)
-    story.world = real
-    await story.run()
+async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(simulation, chen):
+    real, quick = simulation.world, QuickWebhook(simulation)
+    simulation.world = replace(real, mailer=quick)
+    await simulation.sign_up(chen)
+    await until_h(simulation, 1)
+    simulation.world = real
+    await simulation.run()
 
-    record = (await story.ledger.enrollments.get(CHEN)).records[1]
+    record = (await simulation.ledger.enrollments.get(CHEN)).records[1]
     assert (quick.asked, record.final_status, record.attempts, record.detail) == (
         1,
         DeliveryStatus.DELIVERED,
         1,
         "re_1",
     )
-    assert subjects(story) == 7
+    assert subjects(simulation) == 7

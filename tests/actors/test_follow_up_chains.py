@@ -27,41 +27,43 @@ AGAIN = FollowUp(
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
     """A simulation of a campaign that writes twice after a missed call."""
     following = campaign_of(replace(campaign.compiled, follow_ups=(*campaign.follow_ups, AGAIN)))
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, following, settings, clock=clock)
 
 
-async def miss(story: Simulation, uid: str, start_ms: int) -> None:
-    await story.run(until_ms=start_ms + MEETING_MS)
-    await story.change_booking(BookingKind.NO_SHOW, uid, no_shows=((BORIS, True),))
+async def miss(simulation: Simulation, uid: str, start_ms: int) -> None:
+    await simulation.run(until_ms=start_ms + MEETING_MS)
+    await simulation.change_booking(BookingKind.NO_SHOW, uid, no_shows=((BORIS, True),))
 
 
-def follow_ups(story: Simulation) -> list[str]:
-    return [mail.tags["follow_up"] for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+def follow_ups(simulation: Simulation) -> list[str]:
+    return [mail.tags["follow_up"] for mail in simulation.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
 
 
-async def test_who_was_thanked_and_misses_the_call_it_was_moved_to_gets_no_other(story, clock):
+async def test_who_was_thanked_and_misses_the_call_it_was_moved_to_gets_no_other(simulation, clock):
     start_ms, later_ms = clock.now_ms() + 4 * DAY_MS, clock.now_ms() + 8 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms + MEETING_MS)
-    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
-    await story.run(until_ms=start_ms + DAY_MS)
-    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
-    await miss(story, "B", later_ms)
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms + MEETING_MS)
+    await simulation.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await simulation.run(until_ms=start_ms + DAY_MS)
+    await simulation.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
+    await miss(simulation, "B", later_ms)
+    await simulation.run()
 
-    assert follow_ups(story) == ["after-call"]
+    assert follow_ups(simulation) == ["after-call"]
 
 
-async def test_the_second_of_two_for_one_reason_is_sent_though_the_call_is_looked_at_again(story, clock):
+async def test_the_second_of_two_for_one_reason_is_sent_though_the_call_is_looked_at_again(simulation, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await miss(story, "A", start_ms)
-    await story.run(until_ms=start_ms + 10 * HOUR_MS)
-    await story.change_booking(BookingKind.RELOCATED, "A", start_ms=start_ms, join_url="https://meet.example.com/b")
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await miss(simulation, "A", start_ms)
+    await simulation.run(until_ms=start_ms + 10 * HOUR_MS)
+    await simulation.change_booking(
+        BookingKind.RELOCATED, "A", start_ms=start_ms, join_url="https://meet.example.com/b"
+    )
+    await simulation.run()
 
-    assert follow_ups(story) == ["missed", "missed-again"]
+    assert follow_ups(simulation) == ["missed", "missed-again"]

@@ -40,11 +40,13 @@ def following(campaign: Campaign) -> Campaign:
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, following: Campaign, clock: VirtualClock) -> Simulation:
-    return simulation(store, following, clock)
+def simulation(store: redis.asyncio.Redis, following: Campaign, clock: VirtualClock) -> Simulation:
+    return build_simulation(store, following, clock)
 
 
-def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, **settings: object) -> Simulation:
+def build_simulation(
+    store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, **settings: object
+) -> Simulation:
     given = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
     return Simulation(store, campaign, Settings(**given | settings), clock=clock)
 
@@ -59,258 +61,258 @@ def end_ms(start_ms: int) -> int:
     return start_ms + MEETING_MS
 
 
-def follow_ups(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
+def follow_ups(simulation: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
     """Return (time in ms, name) of each follow-up that arrived."""
     return [
         (ms, mail.tags["follow_up"])
-        for ms, mail in story.mailer.accepted_mails
+        for ms, mail in simulation.mailer.accepted_mails
         if mail.to == address and "follow_up" in mail.tags
     ]
 
 
-async def reason(story: Simulation, on: str, name: str, uid: str = "A") -> str:
+async def reason(simulation: Simulation, on: str, name: str, uid: str = "A") -> str:
     """Return why a follow-up was not sent; the ledger and the timeline must agree."""
-    record = await record_of(story.ledger, follow_up_delivery_id(booking_id(uid), on=on, name=name))
+    record = await record_of(simulation.ledger, follow_up_delivery_id(booking_id(uid), on=on, name=name))
     assert record is not None
     assert record.final_status == "skipped"
-    lines = [(entry.what, entry.detail) for entry in await timeline_of(story.ledger, WHO)]
+    lines = [(entry.what, entry.detail) for entry in await timeline_of(simulation.ledger, WHO)]
     assert (f"follow-up {name} skipped", record.detail) in lines
     return record.detail
 
 
-async def mark(story: Simulation, *marks: tuple[str, bool], uid: str = "A") -> None:
-    await story.change_booking(BookingKind.NO_SHOW, uid, no_shows=marks)
+async def mark(simulation: Simulation, *marks: tuple[str, bool], uid: str = "A") -> None:
+    await simulation.change_booking(BookingKind.NO_SHOW, uid, no_shows=marks)
 
 
-async def met(story: Simulation, start_ms: int, *, uid: str = "A", **fields: object) -> None:
+async def met(simulation: Simulation, start_ms: int, *, uid: str = "A", **fields: object) -> None:
     """Book a call, run until its end, and report that it ended."""
-    await story.book(BORIS, start_ms, uid=uid, first_name="Boris", organizer_email=HOST, **fields)
-    await story.run(until_ms=start_ms + MEETING_MS)
-    await story.change_booking(BookingKind.ENDED, uid, start_ms=start_ms)
+    await simulation.book(BORIS, start_ms, uid=uid, first_name="Boris", organizer_email=HOST, **fields)
+    await simulation.run(until_ms=start_ms + MEETING_MS)
+    await simulation.change_booking(BookingKind.ENDED, uid, start_ms=start_ms)
 
 
-async def test_after_a_call_boris_is_thanked_once_when_nobody_was_marked_for_two_hours(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await story.run()
+async def test_after_a_call_boris_is_thanked_once_when_nobody_was_marked_for_two_hours(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await simulation.run()
 
-    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(story)
-    [mail] = [mail for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(simulation)
+    [mail] = [mail for mail in simulation.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
     assert mail.subject.startswith("Thank you for our call")
     assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
-    assert f"christmas_2025/{booking_id('A')}/completed/after-call" in story.mailer.accepted_by_key
-    assert "follow-up after-call accepted" in [entry.what for entry in await timeline_of(story.ledger, WHO)]
+    assert f"christmas_2025/{booking_id('A')}/completed/after-call" in simulation.mailer.accepted_by_key
+    assert "follow-up after-call accepted" in [entry.what for entry in await timeline_of(simulation.ledger, WHO)]
 
 
-async def test_who_missed_a_call_is_written_to_two_hours_after_the_mark(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await story.run(until_ms=end_ms + HOUR_MS)
-    await mark(story, (BORIS, True))
-    await story.run()
+async def test_who_missed_a_call_is_written_to_two_hours_after_the_mark(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await simulation.run(until_ms=end_ms + HOUR_MS)
+    await mark(simulation, (BORIS, True))
+    await simulation.run()
 
-    assert [(end_ms + 3 * HOUR_MS, "missed")] == follow_ups(story)
-    assert await reason(story, "completed", "after-call") == "no-show"
-    [mail] = [mail for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
-    assert story.world.settings.identity.booking_url in mail.text
-
-
-async def test_a_mark_that_is_taken_back_in_time_calls_the_mail_off_and_thanks_go_out(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await story.run(until_ms=end_ms + HOUR_MS)
-    await mark(story, (BORIS, True))
-    await story.run(until_ms=end_ms + HOUR_MS + HOUR_MS // 2)
-    await mark(story, (BORIS, False))
-    await story.run()
-
-    assert await reason(story, "no_show", "missed") == "the mark was taken back"
-    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(story)
+    assert [(end_ms + 3 * HOUR_MS, "missed")] == follow_ups(simulation)
+    assert await reason(simulation, "completed", "after-call") == "no-show"
+    [mail] = [mail for mail in simulation.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+    assert simulation.world.settings.identity.booking_url in mail.text
 
 
-async def test_a_mark_that_is_set_again_counts_from_then(story, start_ms, end_ms):
-    await met(story, start_ms)
+async def test_a_mark_that_is_taken_back_in_time_calls_the_mail_off_and_thanks_go_out(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await simulation.run(until_ms=end_ms + HOUR_MS)
+    await mark(simulation, (BORIS, True))
+    await simulation.run(until_ms=end_ms + HOUR_MS + HOUR_MS // 2)
+    await mark(simulation, (BORIS, False))
+    await simulation.run()
+
+    assert await reason(simulation, "no_show", "missed") == "the mark was taken back"
+    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(simulation)
+
+
+async def test_a_mark_that_is_set_again_counts_from_then(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
     for after_ms, is_absent in ((0, True), (HOUR_MS, False), (HOUR_MS + 1, True)):
-        await story.run(until_ms=end_ms + after_ms)
-        await mark(story, (BORIS, is_absent))
-    await story.run()
+        await simulation.run(until_ms=end_ms + after_ms)
+        await mark(simulation, (BORIS, is_absent))
+    await simulation.run()
 
-    assert [(end_ms + 3 * HOUR_MS + 1, "missed")] == follow_ups(story)
-
-
-async def test_when_the_host_was_absent_nobody_is_blamed_or_thanked(story, start_ms):
-    await met(story, start_ms)
-    await mark(story, (HOST, True))
-    await story.run()
-
-    assert follow_ups(story) == []
-    assert await reason(story, "completed", "after-call") == "somebody was marked absent"
+    assert [(end_ms + 3 * HOUR_MS + 1, "missed")] == follow_ups(simulation)
 
 
-async def test_a_mark_after_the_thanks_sends_nothing_more(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await story.run(until_ms=end_ms + 5 * HOUR_MS)
-    await mark(story, (BORIS, True))
-    await story.run()
+async def test_when_the_host_was_absent_nobody_is_blamed_or_thanked(simulation, start_ms):
+    await met(simulation, start_ms)
+    await mark(simulation, (HOST, True))
+    await simulation.run()
 
-    assert [name for _, name in follow_ups(story)] == ["after-call"]
-    assert await reason(story, "no_show", "missed") == "another follow-up of this call was sent"
-
-
-async def test_a_mark_after_a_cancellation_sends_nothing(story, start_ms):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - HOUR_MS)
-    await story.cancel("A")
-    await mark(story, (BORIS, True))
-    await story.run()
-
-    assert [name for _, name in follow_ups(story)] == ["come-back"]
-    assert await reason(story, "no_show", "missed") == "cancelled"
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "completed", "after-call") == "somebody was marked absent"
 
 
-async def test_a_cancelled_call_is_followed_up_after_two_days_without_a_new_one(story, start_ms):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - DAY_MS)
-    await story.cancel("A")
-    await story.run()
+async def test_a_mark_after_the_thanks_sends_nothing_more(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await simulation.run(until_ms=end_ms + 5 * HOUR_MS)
+    await mark(simulation, (BORIS, True))
+    await simulation.run()
 
-    assert [(start_ms + DAY_MS, "come-back")] == follow_ups(story)
+    assert [name for _, name in follow_ups(simulation)] == ["after-call"]
+    assert await reason(simulation, "no_show", "missed") == "another follow-up of this call was sent"
+
+
+async def test_a_mark_after_a_cancellation_sends_nothing(simulation, start_ms):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - HOUR_MS)
+    await simulation.cancel("A")
+    await mark(simulation, (BORIS, True))
+    await simulation.run()
+
+    assert [name for _, name in follow_ups(simulation)] == ["come-back"]
+    assert await reason(simulation, "no_show", "missed") == "cancelled"
+
+
+async def test_a_cancelled_call_is_followed_up_after_two_days_without_a_new_one(simulation, start_ms):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - DAY_MS)
+    await simulation.cancel("A")
+    await simulation.run()
+
+    assert [(start_ms + DAY_MS, "come-back")] == follow_ups(simulation)
 
 
 @pytest.mark.parametrize("takes_place", [True, False])
-async def test_a_new_booking_calls_the_follow_up_off(story, start_ms, takes_place):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - DAY_MS)
-    await story.cancel("A")
-    await story.book(BORIS, start_ms - HOUR_MS if takes_place else start_ms + 5 * DAY_MS, uid="B")
-    await story.run()
+async def test_a_new_booking_calls_the_follow_up_off(simulation, start_ms, takes_place):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - DAY_MS)
+    await simulation.cancel("A")
+    await simulation.book(BORIS, start_ms - HOUR_MS if takes_place else start_ms + 5 * DAY_MS, uid="B")
+    await simulation.run()
 
-    assert await reason(story, "cancelled", "come-back") == "booked again"
-    assert follow_ups(story) == []
-
-
-async def test_a_new_booking_after_a_missed_call_calls_the_follow_up_off(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await mark(story, (BORIS, True))
-    await story.book(BORIS, start_ms + 5 * DAY_MS, uid="B")
-    await story.run()
-
-    assert follow_ups(story) == []
-    assert await reason(story, "no_show", "missed") == "booked again"
+    assert await reason(simulation, "cancelled", "come-back") == "booked again"
+    assert follow_ups(simulation) == []
 
 
-async def test_a_call_that_was_moved_after_the_mark_is_not_followed_up(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await mark(story, (BORIS, True))
-    await story.run(until_ms=end_ms + HOUR_MS)
-    await story.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 2 * DAY_MS)
-    await story.run()
+async def test_a_new_booking_after_a_missed_call_calls_the_follow_up_off(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await mark(simulation, (BORIS, True))
+    await simulation.book(BORIS, start_ms + 5 * DAY_MS, uid="B")
+    await simulation.run()
 
-    assert follow_ups(story) == []
-    assert await reason(story, "no_show", "missed") == "moved"
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "no_show", "missed") == "booked again"
 
 
-async def test_a_chain_of_moved_bookings_is_followed_up_once(story, start_ms, end_ms):
-    await met(story, start_ms)
-    await mark(story, (BORIS, True))
-    await story.run(until_ms=end_ms + DAY_MS)
+async def test_a_call_that_was_moved_after_the_mark_is_not_followed_up(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await mark(simulation, (BORIS, True))
+    await simulation.run(until_ms=end_ms + HOUR_MS)
+    await simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 2 * DAY_MS)
+    await simulation.run()
+
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "no_show", "missed") == "moved"
+
+
+async def test_a_chain_of_moved_bookings_is_followed_up_once(simulation, start_ms, end_ms):
+    await met(simulation, start_ms)
+    await mark(simulation, (BORIS, True))
+    await simulation.run(until_ms=end_ms + DAY_MS)
     later_ms = start_ms + 5 * DAY_MS
-    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
-    await story.run(until_ms=later_ms + MEETING_MS)
-    await mark(story, (BORIS, True), uid="B")
-    await story.run()
+    await simulation.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
+    await simulation.run(until_ms=later_ms + MEETING_MS)
+    await mark(simulation, (BORIS, True), uid="B")
+    await simulation.run()
 
-    assert [(end_ms + 2 * HOUR_MS, "missed")] == follow_ups(story)
-    assert await reason(story, "no_show", "missed", "B") == "another follow-up of this call was sent"
+    assert [(end_ms + 2 * HOUR_MS, "missed")] == follow_ups(simulation)
+    assert await reason(simulation, "no_show", "missed", "B") == "another follow-up of this call was sent"
 
 
-async def test_who_leaves_gets_no_follow_up(story, boris, start_ms, end_ms):
-    await story.sign_up(boris)
-    await met(story, start_ms)
+async def test_who_leaves_gets_no_follow_up(simulation, boris, start_ms, end_ms):
+    await simulation.sign_up(boris)
+    await met(simulation, start_ms)
     hashed = address_hash("k" * 32, BORIS)
-    await story.ledger.enrollments.unsubscribe(WHO, address_hash=hashed, now_ms=story.clock.now_ms())
-    await story.run()
+    await simulation.ledger.enrollments.unsubscribe(WHO, address_hash=hashed, now_ms=simulation.clock.now_ms())
+    await simulation.run()
 
-    assert follow_ups(story) == []
-    assert await reason(story, "completed", "after-call") == "unsubscribed"
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "completed", "after-call") == "unsubscribed"
 
 
-async def test_who_left_the_series_only_gets_no_follow_up_either(story, boris, start_ms):
-    await story.sign_up(boris)
-    await met(story, start_ms)
-    await story.ledger.enrollments.unsubscribe(WHO, address_hash=None, now_ms=story.clock.now_ms())
-    await story.run()
+async def test_who_left_the_series_only_gets_no_follow_up_either(simulation, boris, start_ms):
+    await simulation.sign_up(boris)
+    await met(simulation, start_ms)
+    await simulation.ledger.enrollments.unsubscribe(WHO, address_hash=None, now_ms=simulation.clock.now_ms())
+    await simulation.run()
 
-    assert follow_ups(story) == []
-    assert await reason(story, "completed", "after-call") == "left"
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "completed", "after-call") == "left"
 
 
 async def test_a_follow_up_waits_for_the_sending_window(store, campaign, clock):
     window = SendingWindow(opens_minute=9 * 60, closes_minute=10 * 60, weekdays=tuple(range(7)))
-    story = simulation(store, campaign_of(replace(campaign.compiled, sending_window=window)), clock)
+    simulation = build_simulation(store, campaign_of(replace(campaign.compiled, sending_window=window)), clock)
     start_ms = (clock.now_ms() // DAY_MS + 4) * DAY_MS + 20 * HOUR_MS
-    await met(story, start_ms, timezone="UTC")
-    await story.run()
+    await met(simulation, start_ms, timezone="UTC")
+    await simulation.run()
 
-    [(ms, name)] = follow_ups(story)
+    [(ms, name)] = follow_ups(simulation)
     assert (name, ms % DAY_MS) == ("after-call", 9 * HOUR_MS)
 
 
 async def test_testing_mode_and_speed_shorten_them(store, campaign, clock):
-    story = simulation(store, campaign, clock, testing_mode=True, campaign_speed=10.0)
+    simulation = build_simulation(store, campaign, clock, testing_mode=True, campaign_speed=10.0)
     start_ms = clock.now_ms() + 60_000
-    await met(story, start_ms)
-    await story.run()
+    await met(simulation, start_ms)
+    await simulation.run()
 
-    assert [(start_ms + MEETING_MS + 6_000, "after-call")] == follow_ups(story)
-
-
-async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(story, start_ms, end_ms):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=end_ms + DAY_MS)
-    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
-    await story.run()
-
-    assert follow_ups(story) == []
-    assert await reason(story, "completed", "after-call") == "its hour had passed"
+    assert [(start_ms + MEETING_MS + 6_000, "after-call")] == follow_ups(simulation)
 
 
-async def unmarked(story: Simulation) -> list[str]:
+async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(simulation, start_ms, end_ms):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=end_ms + DAY_MS)
+    await simulation.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await simulation.run()
+
+    assert follow_ups(simulation) == []
+    assert await reason(simulation, "completed", "after-call") == "its hour had passed"
+
+
+async def unmarked(simulation: Simulation) -> list[str]:
     """Return the address of each unmarked call; check that the health check counts the same calls."""
-    stats = await read_store_stats(story.ledger, now_ms=story.clock.now_ms())
-    listed = await story.ledger.unmarked_calls.read_all()
+    stats = await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())
+    listed = await simulation.ledger.unmarked_calls.read_all()
     [found] = [finding for finding in check_health(stats) if finding.name == "unmarked"]
     assert (len(listed), bool(listed)) == (stats.unmarked_calls, found.level is Level.NEEDS_PERSON)
     return [call.booking.email for call in listed if call.booking.email]
 
 
-async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_no_mail(story, start_ms, end_ms):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=end_ms + DAY_MS - 1)
-    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Booked", [])
+async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_no_mail(simulation, start_ms, end_ms):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=end_ms + DAY_MS - 1)
+    assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Booked", [])
 
-    await story.run(until_ms=end_ms + DAY_MS + 1_000)
-    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Unmarked", [BORIS])
-    await story.run()
-    assert follow_ups(story) == []
+    await simulation.run(until_ms=end_ms + DAY_MS + 1_000)
+    assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Unmarked", [BORIS])
+    await simulation.run()
+    assert follow_ups(simulation) == []
 
 
-async def test_nobody_is_asked_about_a_call_of_whom_no_address_is_known(story, start_ms, end_ms):
-    await story.change_booking(BookingKind.CREATED, "A", start_ms=start_ms, end_ms=end_ms)
-    await story.run(until_ms=end_ms + 3 * DAY_MS)
+async def test_nobody_is_asked_about_a_call_of_whom_no_address_is_known(simulation, start_ms, end_ms):
+    await simulation.change_booking(BookingKind.CREATED, "A", start_ms=start_ms, end_ms=end_ms)
+    await simulation.run(until_ms=end_ms + 3 * DAY_MS)
 
-    assert await story.ledger.unmarked_calls.read_all() == []
+    assert await simulation.ledger.unmarked_calls.read_all() == []
 
 
 @pytest.mark.parametrize(
     ("mark", "status", "mails"), [("no-show", "No-Show", ["missed"]), ("completed", "Completed", [])]
 )
-async def test_a_person_says_how_an_unmarked_call_went(story, start_ms, mark, status, mails):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run()
-    [call] = await story.ledger.unmarked_calls.read_all()
-    await story.receive(call.marked(mark, now_ms=story.clock.now_ms()))
-    await story.run()
+async def test_a_person_says_how_an_unmarked_call_went(simulation, start_ms, mark, status, mails):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run()
+    [call] = await simulation.ledger.unmarked_calls.read_all()
+    await simulation.receive(call.marked(mark, now_ms=simulation.clock.now_ms()))
+    await simulation.run()
 
-    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == (status, [])
-    assert [name for _, name in follow_ups(story)] == mails
+    assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == (status, [])
+    assert [name for _, name in follow_ups(simulation)] == mails
 
 
 @pytest.mark.parametrize(
@@ -324,84 +326,86 @@ async def test_a_person_says_how_an_unmarked_call_went(story, start_ms, mark, st
     ],
     ids=["absent", "not absent after all", "the host absent", "ended", "cancelled"],
 )
-async def test_what_cal_com_reports_later_settles_an_unmarked_call(story, start_ms, reported, status, mails):
-    await story.book(BORIS, start_ms, uid="A", organizer_email=HOST)
-    await story.run()
-    await story.change_booking(reported["kind"], "A", **{"no_shows": reported.get("no_shows", ())})
-    await story.run()
+async def test_what_cal_com_reports_later_settles_an_unmarked_call(simulation, start_ms, reported, status, mails):
+    await simulation.book(BORIS, start_ms, uid="A", organizer_email=HOST)
+    await simulation.run()
+    await simulation.change_booking(reported["kind"], "A", **{"no_shows": reported.get("no_shows", ())})
+    await simulation.run()
 
-    assert story.mirror.bookings[WHO].status == status
-    assert await unmarked(story) == ([BORIS] if status == "Unmarked" else [])
-    assert [name for _, name in follow_ups(story)] == mails
+    assert simulation.mirror.bookings[WHO].status == status
+    assert await unmarked(simulation) == ([BORIS] if status == "Unmarked" else [])
+    assert [name for _, name in follow_ups(simulation)] == mails
 
 
 @pytest.mark.parametrize("end_is_known", [True, False])
-async def test_a_call_that_was_moved_is_unmarked_at_its_new_time_only(story, start_ms, end_is_known):
+async def test_a_call_that_was_moved_is_unmarked_at_its_new_time_only(simulation, start_ms, end_is_known):
     later_ms = start_ms + 5 * DAY_MS
     fields = {} if end_is_known else {"end_ms": None}
-    await story.book(BORIS, start_ms, uid="A", **fields)
-    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms, **fields)
+    await simulation.book(BORIS, start_ms, uid="A", **fields)
+    await simulation.reschedule("A", to="B", address=BORIS, start_ms=later_ms, **fields)
     end_ms = later_ms + (MEETING_MS if end_is_known else HOUR_MS)
-    await story.run(until_ms=end_ms + DAY_MS - 1)
-    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Booked", [])
+    await simulation.run(until_ms=end_ms + DAY_MS - 1)
+    assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Booked", [])
 
-    await story.run()
-    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Unmarked", [BORIS])
-
-
-async def test_of_who_is_forgotten_no_task_is_left(story, start_ms):
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run()
-    assert await unmarked(story) == [BORIS]
-    await story.ledger.contacts.forget(await story.ledger.contacts.find_traces(BORIS), now_ms=story.clock.now_ms())
-
-    assert await unmarked(story) == []
+    await simulation.run()
+    assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Unmarked", [BORIS])
 
 
-async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked(story, start_ms, end_ms):
+async def test_of_who_is_forgotten_no_task_is_left(simulation, start_ms):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run()
+    assert await unmarked(simulation) == [BORIS]
+    await simulation.ledger.contacts.forget(
+        await simulation.ledger.contacts.find_traces(BORIS), now_ms=simulation.clock.now_ms()
+    )
+
+    assert await unmarked(simulation) == []
+
+
+async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked(simulation, start_ms, end_ms):
     both = {"is_seated": True, "others": ()}
-    await story.book(BORIS, start_ms, uid="A", **both)
-    await story.book("ada@example.org", start_ms, uid="A", **both)
-    await story.run(until_ms=end_ms)
-    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
-    await mark(story, (BORIS, True))
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A", **both)
+    await simulation.book("ada@example.org", start_ms, uid="A", **both)
+    await simulation.run(until_ms=end_ms)
+    await simulation.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await mark(simulation, (BORIS, True))
+    await simulation.run()
 
-    assert [name for _, name in follow_ups(story)] == ["missed"]
-    assert [name for _, name in follow_ups(story, "ada@example.org")] == ["after-call"]
+    assert [name for _, name in follow_ups(simulation)] == ["missed"]
+    assert [name for _, name in follow_ups(simulation, "ada@example.org")] == ["after-call"]
 
 
-async def test_who_takes_a_seat_again_and_gives_it_up_again_is_followed_up(story, start_ms):
+async def test_who_takes_a_seat_again_and_gives_it_up_again_is_followed_up(simulation, start_ms):
     seat = {"is_seated": True, "others": ()}
-    await story.book(BORIS, start_ms, uid="A", **seat)
-    await story.run(until_ms=start_ms - 3 * DAY_MS)
-    await story.cancel("A", email=BORIS, **seat)
-    await story.run(until_ms=start_ms - 3 * DAY_MS + HOUR_MS)
-    await story.book(BORIS, start_ms, uid="A", **seat)
-    await story.run(until_ms=start_ms - 2 * DAY_MS)
+    await simulation.book(BORIS, start_ms, uid="A", **seat)
+    await simulation.run(until_ms=start_ms - 3 * DAY_MS)
+    await simulation.cancel("A", email=BORIS, **seat)
+    await simulation.run(until_ms=start_ms - 3 * DAY_MS + HOUR_MS)
+    await simulation.book(BORIS, start_ms, uid="A", **seat)
+    await simulation.run(until_ms=start_ms - 2 * DAY_MS)
     delivery_id = follow_up_delivery_id(seat_id(booking_id("A"), BORIS), on="cancelled", name="come-back")
-    record = await record_of(story.ledger, delivery_id)
+    record = await record_of(simulation.ledger, delivery_id)
     assert record is not None
     assert (record.final_status, record.detail) == ("skipped", "booked")
 
-    await story.cancel("A", email=BORIS, **seat)
-    await story.run()
+    await simulation.cancel("A", email=BORIS, **seat)
+    await simulation.run()
 
-    assert [(start_ms, "come-back")] == follow_ups(story)
+    assert [(start_ms, "come-back")] == follow_ups(simulation)
 
 
 async def test_a_follow_up_that_another_version_removed_is_skipped(store, following, campaign, clock):
-    story = simulation(store, following, clock)
+    simulation = build_simulation(store, following, clock)
     start_ms = clock.now_ms() + 4 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=start_ms - DAY_MS)
-    await story.cancel("A")
-    await story.run(until_ms=start_ms)
-    story.world.campaigns.replace(campaign)
-    await story.run()
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - DAY_MS)
+    await simulation.cancel("A")
+    await simulation.run(until_ms=start_ms)
+    simulation.world.campaigns.replace(campaign)
+    await simulation.run()
 
-    assert follow_ups(story) == []
-    assert "removed" in await reason(story, "cancelled", "come-back")
+    assert follow_ups(simulation) == []
+    assert "removed" in await reason(simulation, "cancelled", "come-back")
 
 
 async def test_in_every_order_of_the_events_the_same_follow_up_is_sent(store, following, clock):
@@ -423,12 +427,12 @@ async def test_in_every_order_of_the_events_the_same_follow_up_is_sent(store, fo
     sent = set()
     for order in permutations([booked, ended, *marks]):
         await store.flushall()
-        story = simulation(store, following, VirtualClock(clock.now_ms()))
+        simulation = build_simulation(store, following, VirtualClock(clock.now_ms()))
         for event in (*order, order[0]):
-            await story.receive(event)
-            await story.run(until_ms=story.clock.now_ms())
-        await story.run()
-        sent.add(tuple(follow_ups(story)))
+            await simulation.receive(event)
+            await simulation.run(until_ms=simulation.clock.now_ms())
+        await simulation.run()
+        sent.add(tuple(follow_ups(simulation)))
 
     assert {((clock.now_ms() + 2 * HOUR_MS, "missed"),)} == sent
 

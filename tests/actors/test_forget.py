@@ -37,8 +37,10 @@ async def naming(store) -> dict[str, str]:
     }
 
 
-async def erased(story, address: str = DUNYA) -> None:
-    await story.ledger.contacts.forget(await story.ledger.contacts.find_traces(address), now_ms=story.clock.now_ms())
+async def erased(simulation, address: str = DUNYA) -> None:
+    await simulation.ledger.contacts.forget(
+        await simulation.ledger.contacts.find_traces(address), now_ms=simulation.clock.now_ms()
+    )
 
 
 @pytest.fixture
@@ -55,37 +57,37 @@ def dunya() -> Assessment:
 
 
 @pytest.fixture
-async def known(story, dunya, boris):
+async def known(simulation, dunya, boris):
     """A store that holds every kind of data about Dunya, and some about Boris."""
-    store, ledger, began_ms = story.ledger.client, story.ledger, story.clock.now_ms()
+    store, ledger, began_ms = simulation.ledger.client, simulation.ledger, simulation.clock.now_ms()
     refused = [True]
-    story.mailer.failure = lambda mail: (
+    simulation.mailer.failure = lambda mail: (
         Permanent("validation_error", status=422, detail=f"to {DUNYA}") if mail.to == DUNYA and refused else None
     )
     for person in (dunya, boris):
-        await story.sign_up(person)
-    await story.run(until_ms=began_ms + HOUR_MS)
+        await simulation.sign_up(person)
+    await simulation.run(until_ms=began_ms + HOUR_MS)
     refused.clear()
     start_ms = began_ms + 74 * HOUR_MS
     for address in (DUNYA, boris.email):
-        await story.book(address, start_ms, uid=address, first_name=address.partition("@")[0].title())
-    await story.run(until_ms=began_ms + 30 * HOUR_MS)
+        await simulation.book(address, start_ms, uid=address, first_name=address.partition("@")[0].title())
+    await simulation.run(until_ms=began_ms + 30 * HOUR_MS)
     for uid in ("hands", "one uid"):
-        await story.book(DUNYA, start_ms, uid=uid)
-    await story.run(until_ms=began_ms + 31 * HOUR_MS)
-    await story.reschedule("hands", to="other hands", address=boris.email, start_ms=start_ms)
-    await story.book(boris.email, start_ms, uid="one uid")
-    await story.run(until_ms=began_ms + 32 * HOUR_MS)
+        await simulation.book(DUNYA, start_ms, uid=uid)
+    await simulation.run(until_ms=began_ms + 31 * HOUR_MS)
+    await simulation.reschedule("hands", to="other hands", address=boris.email, start_ms=start_ms)
+    await simulation.book(boris.email, start_ms, uid="one uid")
+    await simulation.run(until_ms=began_ms + 32 * HOUR_MS)
     for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
-        await ledger.feedback.record(reported(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
-    await ledger.pauses.start(WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
+        await ledger.feedback.record(reported(delivery, simulation.clock.now_ms()), webhook_id=f"resend:{delivery}")
+    await ledger.pauses.start(WHO, Pause(since_ms=simulation.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
     failed = keys.ready("send") + ".XQ"
     await store.hset(failed + ".msgs", f"{WHO}/step-1@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
     await store.hset(failed + ".msgs", f"{CALL}/1/24h@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
     await store.hset(failed + ".msgs", "another@1", "{}")
     await store.zadd(failed, {f"{WHO}/step-1@1": 1, f"{CALL}/1/24h@1": 1, "another@1": 1})
-    await story.book(DUNYA, start_ms + HOUR_MS, uid="not looked at yet", title="Call with Dunya")
-    return story
+    await simulation.book(DUNYA, start_ms + HOUR_MS, uid="not looked at yet", title="Call with Dunya")
+    return simulation
 
 
 def reported(delivery, now_ms: int) -> Feedback:
@@ -162,15 +164,15 @@ async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(kno
 
 
 @pytest.mark.parametrize("when", ["before the freeze", "after the freeze"])
-async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(story, dunya, when):
-    now_ms, ledger = story.clock.now_ms(), story.ledger
-    await story.sign_up(dunya)
+async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(simulation, dunya, when):
+    now_ms, ledger = simulation.clock.now_ms(), simulation.ledger
+    await simulation.sign_up(dunya)
     await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
     claim = await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted)
     if when == "after the freeze":
         await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-    await erased(story)
+    await erased(simulation)
 
     if when == "before the freeze":
         assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("lost")
@@ -270,40 +272,42 @@ async def test_of_two_who_sign_up_together_only_the_forgotten_one_is_refused(kno
     assert await naming(known.ledger.client) == {}
 
 
-async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
+async def test_they_are_erased_from_every_campaign_of_the_store(simulation, dunya):
     for campaign in ("christmas_2025", "spring_2026"):
-        ledger = Ledger(story.ledger.client, campaign=campaign, cadence=story.ledger.cadence, secret_key="k" * 32)
+        ledger = Ledger(
+            simulation.ledger.client, campaign=campaign, cadence=simulation.ledger.cadence, secret_key="k" * 32
+        )
         await ledger.signups.accept(dunya, webhook_id=f"signup:{campaign}", received_ms=1)
 
-    await erased(story)
+    await erased(simulation)
 
-    assert await naming(story.ledger.client) == {}
-    assert await story.ledger.client.zcard(keys.UNDER_WAY) == 0
+    assert await naming(simulation.ledger.client) == {}
+    assert await simulation.ledger.client.zcard(keys.UNDER_WAY) == 0
 
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
-async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(story, store, written):
+async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(simulation, store, written):
     """The address is found however the body writes it; events that name others stay."""
-    kept = story.ledger.unread_bookings
+    kept = simulation.ledger.unread_bookings
     for raw in (
         f'{{"payload": {{"email": "{written}", "name": "Dunya"}}}}',
         '{"payload": {"email": "boris@example.org"}}',
     ):
-        await kept.keep(raw, reason="payload.startTime must be a timestamp", received_ms=story.clock.now_ms())
-    await erased(story)
+        await kept.keep(raw, reason="payload.startTime must be a timestamp", received_ms=simulation.clock.now_ms())
+    await erased(simulation)
 
     assert await naming(store) == {}
     assert ["boris@example.org" in event.raw for event in await kept.read_all()] == [True]
 
 
-async def test_their_consent_and_the_notes_about_their_fields_are_erased(story, store, dunya):
+async def test_their_consent_and_the_notes_about_their_fields_are_erased(simulation, store, dunya):
     note = Note(kind=NoteKind.REPAIRED, field="phone", what="was kept as text", kept="14165550123")
     consenting = replace(dunya, consent=Consent(text="Dunya agrees"))
-    await story.ledger.signups.accept(
-        consenting, webhook_id="signup:consent", received_ms=story.clock.now_ms(), notes=[note]
+    await simulation.ledger.signups.accept(
+        consenting, webhook_id="signup:consent", received_ms=simulation.clock.now_ms(), notes=[note]
     )
     assert await naming(store) != {}
-    await erased(story)
+    await erased(simulation)
 
     assert await naming(store) == {}
 

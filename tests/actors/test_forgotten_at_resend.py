@@ -37,36 +37,36 @@ async def resend(clock) -> AsyncIterator[RunningSandbox]:
 
 
 @pytest.fixture
-async def with_list(story: Simulation, resend: RunningSandbox, ada) -> AsyncIterator[Simulation]:
-    """A story whose worker can change Resend's list over HTTP, and in which Ada signed up."""
+async def with_list(simulation: Simulation, resend: RunningSandbox, ada) -> AsyncIterator[Simulation]:
+    """A simulation whose worker can change Resend's list over HTTP, and in which Ada signed up."""
     of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
-    story.world = replace(story.world, suppression_list=of)
-    await story.sign_up(replace(ada, email=ADA))
-    await soon(story)
-    yield story
+    simulation.world = replace(simulation.world, suppression_list=of)
+    await simulation.sign_up(replace(ada, email=ADA))
+    await soon(simulation)
+    yield simulation
     await of.close()
 
 
-async def soon(story: Simulation) -> None:
-    await story.run(until_ms=story.clock.now_ms() + 1_000)
+async def soon(simulation: Simulation) -> None:
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
 
-async def forget(story: Simulation, address: str = ADA) -> str:
+async def forget(simulation: Simulation, address: str = ADA) -> str:
     """Request the erasure as the console does. Return the id of the job."""
     job = ForgetJob(id=new_job_id(), by="mia", via="console")
-    await story.ledger.contacts.forget_address(address, now_ms=story.clock.now_ms(), job=job)
+    await simulation.ledger.contacts.forget_address(address, now_ms=simulation.clock.now_ms(), job=job)
     return job.id
 
 
-async def job_of(story: Simulation, job_id: str) -> ConsoleJob:
-    job = await story.ledger.console_jobs.get(job_id)
+async def job_of(simulation: Simulation, job_id: str) -> ConsoleJob:
+    job = await simulation.ledger.console_jobs.get(job_id)
     assert job is not None
     return job
 
 
-async def said(story: Simulation) -> list[tuple[str, str, str, str]]:
+async def said(simulation: Simulation) -> list[tuple[str, str, str, str]]:
     """Return the action log, newest first."""
-    return [(one.by, one.via, one.what, one.after) for one in await story.ledger.action_log.newest(ActionFilter())]
+    return [(one.by, one.via, one.what, one.after) for one in await simulation.ledger.action_log.newest(ActionFilter())]
 
 
 async def listed(resend: RunningSandbox) -> set[str]:
@@ -74,9 +74,9 @@ async def listed(resend: RunningSandbox) -> set[str]:
     return {entry["email"] for entry in answer["data"]}
 
 
-def fails_with(story: Simulation, *failures: Exception) -> None:
+def fails_with(simulation: Simulation, *failures: Exception) -> None:
     """Let the next requests for Resend's list raise these errors."""
-    left, of = list(failures), story.world.suppression_list
+    left, of = list(failures), simulation.world.suppression_list
     assert of is not None
 
     class Failing:
@@ -85,7 +85,7 @@ def fails_with(story: Simulation, *failures: Exception) -> None:
                 raise left.pop(0)
             await of.add(address)
 
-    story.world = replace(story.world, suppression_list=Failing())
+    simulation.world = replace(simulation.world, suppression_list=Failing())
 
 
 async def test_their_address_is_on_resends_list_and_nowhere_in_the_store(with_list, resend):

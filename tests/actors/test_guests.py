@@ -83,9 +83,9 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
     moved = {"triggerEvent": "BOOKING_RESCHEDULED", "createdAt": "2026-11-29T10:03:00.000Z", "payload": moved_payload}
     new_host = {**moved_payload, "organizer": {"name": "Nina Newhost"}, "rescheduleUid": None}
     given = {"triggerEvent": "BOOKING_REASSIGNED", "createdAt": "2026-11-29T10:04:00.000Z", "payload": new_host}
-    story = [ada, bob, moved, given, cancelled(ada, "2026-11-29T10:05:00.000Z")]
+    simulation = [ada, bob, moved, given, cancelled(ada, "2026-11-29T10:05:00.000Z")]
     ends = set()
-    for order in [*permutations(story)][::7]:
+    for order in [*permutations(simulation)][::7]:
         await store.flushall()
         for body in (*order, order[2]):
             await guests.receive(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
@@ -181,11 +181,11 @@ def row(*seats: dict[str, Any], **changes: Any) -> ListedBooking:
     return found
 
 
-async def compared(story: Simulation, *rows: ListedBooking) -> None:
+async def compared(simulation: Simulation, *rows: ListedBooking) -> None:
     listing = Listing()
     listing.rows = list(rows)
-    await reconcile_bookings(replace(story.world, calendar=listing), "poll/1")
-    await story.run(until_ms=story.clock.now_ms())
+    await reconcile_bookings(replace(simulation.world, calendar=listing), "poll/1")
+    await simulation.run(until_ms=simulation.clock.now_ms())
 
 
 def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
@@ -220,9 +220,9 @@ async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
     assert [len(mails(guests, who)) for who in (ADA, BOB)] == [3, 3]
 
 
-async def forgets(story: Simulation, address: str) -> None:
-    contacts = story.ledger.contacts
-    await contacts.forget(await contacts.find_traces(address), now_ms=story.clock.now_ms())
+async def forgets(simulation: Simulation, address: str) -> None:
+    contacts = simulation.ledger.contacts
+    await contacts.forget(await contacts.find_traces(address), now_ms=simulation.clock.now_ms())
 
 
 async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):

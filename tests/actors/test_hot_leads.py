@@ -11,7 +11,7 @@ from dramatiq.errors import Retry
 from structlog.testing import CapturingLogger
 
 from actors.announce import announce
-from actors.worker import Observe
+from actors.worker import JobMetrics
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
@@ -37,15 +37,15 @@ def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     return heard
 
 
-async def signs_up(story: Simulation, who: Assessment) -> str:
-    accepted = await story.ledger.signups.accept(who, webhook_id="signup:1", received_ms=story.clock.now_ms())
+async def signs_up(simulation: Simulation, who: Assessment) -> str:
+    accepted = await simulation.ledger.signups.accept(who, webhook_id="signup:1", received_ms=simulation.clock.now_ms())
     return accepted.enrollment_id
 
 
 async def test_ada_is_announced(reported: Reported, ada: Assessment) -> None:
     async with scripted(says(204, "")) as channel:
-        story = reported(channel.url)
-        await announce(story.world, await signs_up(story, ada))
+        simulation = reported(channel.url)
+        await announce(simulation.world, await signs_up(simulation, ada))
 
     [asked] = channel.asked
     assert asked.json["content"] == "CRITICAL: Ada <ada@example.org> scored 38 with 2 red systems."
@@ -64,10 +64,10 @@ async def test_a_channel_that_refuses_is_asked_again(
     reported: Reported, ada: Assessment, log: CapturingLogger, answer: Answer, code: str, delay_ms: int | None
 ) -> None:
     async with scripted(answer) as channel:
-        story = reported(channel.url)
-        who = await signs_up(story, ada)
+        simulation = reported(channel.url)
+        who = await signs_up(simulation, ada)
         with pytest.raises(Retry) as raised:
-            await announce(story.world, who)
+            await announce(simulation.world, who)
 
     [line] = log.calls
     assert delay_ms == raised.value.delay
@@ -79,6 +79,6 @@ def test_only_our_own_mistake_is_called_one(
     log: CapturingLogger, exception: Exception, events: list[tuple[str]]
 ) -> None:
     job = SimpleNamespace(actor_name="announce", message_id="enr_x")
-    Observe().after_process_message(None, job, exception=exception)  # type: ignore[arg-type]
+    JobMetrics().after_process_message(None, job, exception=exception)  # type: ignore[arg-type]
 
     assert events == [line.args for line in log.calls]

@@ -16,81 +16,83 @@ from services.simulation.engine import Simulation
 DAY_MS = 86_400_000
 
 
-def languages(story: Simulation, address: str) -> list[str]:
+def languages(simulation: Simulation, address: str) -> list[str]:
     """Return the language that each mail's frame names, in the order of arrival."""
-    return [mail.html.partition('lang="')[2].partition('"')[0] for mail in story.mailer.inbox_of(address)]
+    return [mail.html.partition('lang="')[2].partition('"')[0] for mail in simulation.mailer.inbox_of(address)]
 
 
-async def test_chen_is_written_to_in_the_french_that_his_browser_asked_for(story: Simulation, chen: Assessment) -> None:
-    await story.sign_up(replace(chen, locale="fr-FR"))
-    await story.run()
+async def test_chen_is_written_to_in_the_french_that_his_browser_asked_for(
+    simulation: Simulation, chen: Assessment
+) -> None:
+    await simulation.sign_up(replace(chen, locale="fr-FR"))
+    await simulation.run()
 
-    assert languages(story, chen.email) == ["fr-CA"] * 7
-    assert all("Se désabonner" in mail.html for mail in story.mailer.inbox_of(chen.email))
-    assert all("?lang=fr-CA>" in mail.headers["List-Unsubscribe"] for mail in story.mailer.inbox_of(chen.email))
-    assert story.mirror.rows[enrollment_id("christmas_2025", chen.email)].language == "fr-CA"  # type: ignore[union-attr]
+    assert languages(simulation, chen.email) == ["fr-CA"] * 7
+    assert all("Se désabonner" in mail.html for mail in simulation.mailer.inbox_of(chen.email))
+    assert all("?lang=fr-CA>" in mail.headers["List-Unsubscribe"] for mail in simulation.mailer.inbox_of(chen.email))
+    assert simulation.mirror.rows[enrollment_id("christmas_2025", chen.email)].language == "fr-CA"  # type: ignore[union-attr]
 
 
-async def test_who_names_no_known_language_gets_the_default_one(story: Simulation, ada: Assessment) -> None:
-    await story.sign_up(replace(ada, locale="de"))
-    await story.run()
+async def test_who_names_no_known_language_gets_the_default_one(simulation: Simulation, ada: Assessment) -> None:
+    await simulation.sign_up(replace(ada, locale="de"))
+    await simulation.run()
 
-    assert languages(story, ada.email) == ["en-CA"] * 7
-    assert story.mirror.rows[enrollment_id("christmas_2025", ada.email)].language is None  # type: ignore[union-attr]
+    assert languages(simulation, ada.email) == ["en-CA"] * 7
+    assert simulation.mirror.rows[enrollment_id("christmas_2025", ada.email)].language is None  # type: ignore[union-attr]
 
 
 async def test_a_later_signup_in_another_language_changes_the_mails_to_come(
-    story: Simulation, clock: VirtualClock, ada: Assessment
+    simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    await story.sign_up(replace(ada, locale="fr-CA"))
-    await story.run(until_ms=clock.now_ms() + 2 * DAY_MS)
-    await story.sign_up(replace(ada, locale="en-GB"))
-    await story.run()
+    await simulation.sign_up(replace(ada, locale="fr-CA"))
+    await simulation.run(until_ms=clock.now_ms() + 2 * DAY_MS)
+    await simulation.sign_up(replace(ada, locale="en-GB"))
+    await simulation.run()
 
-    assert languages(story, ada.email) == ["fr-CA", "fr-CA", *["en-CA"] * 5]
+    assert languages(simulation, ada.email) == ["fr-CA", "fr-CA", *["en-CA"] * 5]
 
 
 async def test_a_later_signup_that_names_no_language_changes_none(
-    story: Simulation, clock: VirtualClock, ada: Assessment
+    simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    await story.sign_up(replace(ada, locale="fr-CA"))
-    await story.run(until_ms=clock.now_ms() + 2 * DAY_MS)
-    await story.sign_up(replace(ada, locale=None))
-    await story.run()
+    await simulation.sign_up(replace(ada, locale="fr-CA"))
+    await simulation.run(until_ms=clock.now_ms() + 2 * DAY_MS)
+    await simulation.sign_up(replace(ada, locale=None))
+    await simulation.run()
 
-    assert languages(story, ada.email) == ["fr-CA"] * 7
+    assert languages(simulation, ada.email) == ["fr-CA"] * 7
 
 
 async def test_a_mail_that_is_frozen_keeps_its_language(
-    story: Simulation, clock: VirtualClock, ada: Assessment
+    simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    story.mailer.failure = lambda _mail: Transient("rate_limit_exceeded", status=500)
-    await story.sign_up(replace(ada, locale="fr-CA"))
-    await story.run(until_ms=clock.now_ms() + 1)
-    await story.sign_up(replace(ada, locale="en-CA"))
-    story.mailer.failure = lambda _mail: None
-    await story.run()
+    simulation.mailer.failure = lambda _mail: Transient("rate_limit_exceeded", status=500)
+    await simulation.sign_up(replace(ada, locale="fr-CA"))
+    await simulation.run(until_ms=clock.now_ms() + 1)
+    await simulation.sign_up(replace(ada, locale="en-CA"))
+    simulation.mailer.failure = lambda _mail: None
+    await simulation.run()
 
-    assert languages(story, ada.email) == ["fr-CA", *["en-CA"] * 6]
+    assert languages(simulation, ada.email) == ["fr-CA", *["en-CA"] * 6]
 
 
 async def test_somebody_who_only_booked_is_reminded_in_the_language_of_the_booking(
-    story: Simulation, clock: VirtualClock
+    simulation: Simulation, clock: VirtualClock
 ) -> None:
-    await story.book("emeka@example.org", clock.now_ms() + 5 * DAY_MS, uid="E", locale="fr")
-    await story.run()
+    await simulation.book("emeka@example.org", clock.now_ms() + 5 * DAY_MS, uid="E", locale="fr")
+    await simulation.run()
 
-    assert languages(story, "emeka@example.org") == ["fr-CA"] * 3
+    assert languages(simulation, "emeka@example.org") == ["fr-CA"] * 3
 
 
 async def test_the_language_of_the_signup_goes_before_that_of_the_booking(
-    story: Simulation, clock: VirtualClock, ada: Assessment
+    simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    await story.sign_up(replace(ada, locale="en"))
-    await story.book(ada.email, clock.now_ms() + 5 * DAY_MS, uid="A", locale="fr")
-    await story.run()
+    await simulation.sign_up(replace(ada, locale="en"))
+    await simulation.book(ada.email, clock.now_ms() + 5 * DAY_MS, uid="A", locale="fr")
+    await simulation.run()
 
-    assert set(languages(story, ada.email)) == {"en-CA"}
+    assert set(languages(simulation, ada.email)) == {"en-CA"}
 
 
 async def test_a_campaign_may_name_its_own_sender(store, campaign, clock, ada):

@@ -21,110 +21,112 @@ DAY_MS = 24 * HOUR_MS
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
-def said(story: Simulation) -> Pause:
-    return Pause(since_ms=story.clock.now_ms(), by="zoë", reason="")
+def said(simulation: Simulation) -> Pause:
+    return Pause(since_ms=simulation.clock.now_ms(), by="zoë", reason="")
 
 
-def hours_of(story: Simulation, address: str, anchor_ms: int) -> list[float]:
-    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if mail.to == address]
+def hours_of(simulation: Simulation, address: str, anchor_ms: int) -> list[float]:
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in simulation.mailer.accepted_mails if mail.to == address]
 
 
-async def planned(story: Simulation) -> list[tuple[str, str, int]]:
+async def planned(simulation: Simulation) -> list[tuple[str, str, int]]:
     """
     Return (address, mail, time in ms) of all late mails, as `advent resume --plan` shows them at an unlimited rate.
     """
-    now_ms = story.clock.now_ms()
-    found = await backlog.overdue(story.ledger, now_ms=now_ms)
+    now_ms = simulation.clock.now_ms()
+    found = await backlog.overdue(simulation.ledger, now_ms=now_ms)
     late = list(late_mails(found.backlogs, now_ms=now_ms, per_second=1e9))
-    emails = await backlog.addresses(story.ledger, [mail.who for mail in late])
+    emails = await backlog.addresses(simulation.ledger, [mail.who for mail in late])
     return [(emails[mail.who], mail.name, mail.at_ms) for mail in late]
 
 
-async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(story, ada, boris, clock):
+async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(simulation, ada, boris, clock):
     anchor = clock.now_ms()
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.pauses.start(None, said(story))
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 150 * HOUR_MS)
-    assert hours_of(story, ada.email, anchor) == [0, 24]
-    assert hours_of(story, boris.email, anchor) == []
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 150 * HOUR_MS)
+    assert hours_of(simulation, ada.email, anchor) == [0, 24]
+    assert hours_of(simulation, boris.email, anchor) == []
 
-    plan = await planned(story)
-    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
-    await story.run()
+    plan = await planned(simulation)
+    await simulation.ledger.pauses.finish(None, now_ms=clock.now_ms())
+    await simulation.run()
 
     # Ada's third mail was due at 72, her fourth at 120; the fifth, due at 168, follows twelve hours after the fourth.
-    assert hours_of(story, ada.email, anchor) == [0, 24, 150, 162, 174, 216, 264]
+    assert hours_of(simulation, ada.email, anchor) == [0, 24, 150, 162, 174, 216, 264]
     # Boris signed up at 30: four mails are overdue or due now; with the gaps between them the fifth is on time.
-    assert hours_of(story, boris.email, anchor) == [150, 162, 174, 186, 198, 246, 294]
-    sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in story.mailer.accepted_mails)
+    assert hours_of(simulation, boris.email, anchor) == [150, 162, 174, 186, 198, 246, 294]
+    sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in simulation.mailer.accepted_mails)
     assert set(plan) <= set(sent)
     assert [(who, name) for who, name, _ in sorted(plan, key=lambda mail: (mail[0], mail[2]))] == [
         *((ada.email, f"step-{n}") for n in (3, 4, 5)),
         *((boris.email, f"step-{n}") for n in (1, 2, 3, 4)),
     ]
-    assert all(len(mails) == 1 for mails in story.mailer.accepted_by_key.values())
+    assert all(len(mails) == 1 for mails in simulation.mailer.accepted_by_key.values())
 
 
-async def test_while_all_are_paused_nothing_runs_in_vain(story, ada, clock):
-    await story.ledger.pauses.start(None, said(story))
+async def test_while_all_are_paused_nothing_runs_in_vain(simulation, ada, clock):
+    await simulation.ledger.pauses.start(None, said(simulation))
     for number in range(50):
-        await story.sign_up(replace(ada, email=f"person{number}@example.org"))
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+        await simulation.sign_up(replace(ada, email=f"person{number}@example.org"))
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert await story.run(until_ms=clock.now_ms() + 5 * DAY_MS) == 0
-    assert await story.ledger.client.zcard(keys.delayed("send")) == 50
+    assert await simulation.run(until_ms=clock.now_ms() + 5 * DAY_MS) == 0
+    assert await simulation.ledger.client.zcard(keys.delayed("send")) == 50
 
 
-async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(story, ada, boris, clock):
+async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(simulation, ada, boris, clock):
     anchor = clock.now_ms()
-    await story.sign_up(ada)
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.pauses.start(ADA, said(story))
-    await story.run(until_ms=anchor + 130 * HOUR_MS)
-    await story.ledger.pauses.finish(ADA, now_ms=clock.now_ms())
-    await story.run()
+    await simulation.sign_up(ada)
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.ledger.pauses.start(ADA, said(simulation))
+    await simulation.run(until_ms=anchor + 130 * HOUR_MS)
+    await simulation.ledger.pauses.finish(ADA, now_ms=clock.now_ms())
+    await simulation.run()
 
-    assert hours_of(story, ada.email, anchor) == [0, 24, 130, 142, 168, 216, 264]
-    assert hours_of(story, boris.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
+    assert hours_of(simulation, ada.email, anchor) == [0, 24, 130, 142, 168, 216, 264]
+    assert hours_of(simulation, boris.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
 
 
-async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock):
+async def test_who_leaves_during_a_pause_gets_nothing_after_it(simulation, ada, clock):
     anchor = clock.now_ms()
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor + HOUR_MS)
-    await story.ledger.pauses.start(None, said(story))
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.enrollments.unsubscribe(
-        ADA, address_hash=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor + HOUR_MS)
+    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.ledger.enrollments.unsubscribe(
+        ADA, address_hash=simulation.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
     )
 
-    assert await planned(story) == []
-    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
-    await story.run()
-    assert hours_of(story, ada.email, anchor) == [0]
+    assert await planned(simulation) == []
+    await simulation.ledger.pauses.finish(None, now_ms=clock.now_ms())
+    await simulation.run()
+    assert hours_of(simulation, ada.email, anchor) == [0]
 
 
-async def test_a_pause_outlasts_trouble_that_ends_meanwhile(story, ada, boris, clock):
+async def test_a_pause_outlasts_trouble_that_ends_meanwhile(simulation, ada, boris, clock):
     anchor = clock.now_ms()
-    story.mailer.failure = lambda _mail: (
+    simulation.mailer.failure = lambda _mail: (
         Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + HOUR_MS else None
     )
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor + 10_000)
-    await story.ledger.pauses.start(None, said(story))
-    await story.run(until_ms=anchor + 5 * HOUR_MS)
-    assert story.mailer.accepted_mails == []
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor + 10_000)
+    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.run(until_ms=anchor + 5 * HOUR_MS)
+    assert simulation.mailer.accepted_mails == []
 
-    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
-    await story.run(until_ms=anchor + 6 * HOUR_MS)
-    assert hours_of(story, ada.email, anchor) == [5]
+    await simulation.ledger.pauses.finish(None, now_ms=clock.now_ms())
+    await simulation.run(until_ms=anchor + 6 * HOUR_MS)
+    assert hours_of(simulation, ada.email, anchor) == [5]
 
 
 @pytest.mark.parametrize(("people", "hours"), [(1, 3), (12, 8)])
-async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_asked(story, ada, clock, people, hours):
+async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_asked(
+    simulation, ada, clock, people, hours
+):
     anchor = clock.now_ms()
     asked = 0
 
@@ -133,72 +135,72 @@ async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_
         asked += clock.now_ms() < anchor + hours * HOUR_MS
         return Transient("connect") if clock.now_ms() < anchor + hours * HOUR_MS else None
 
-    story.mailer.failure = trouble
+    simulation.mailer.failure = trouble
     addresses = [f"person{number}@example.org" for number in range(people)]
     for address in addresses:
-        await story.sign_up(replace(ada, email=address))
-    await story.run()
+        await simulation.sign_up(replace(ada, email=address))
+    await simulation.run()
 
     assert asked < hours * 120 + 30
-    assert await dead_letters_of(story.ledger) == []
+    assert await dead_letters_of(simulation.ledger) == []
     for address in addresses:
-        sent = hours_of(story, address, anchor)
+        sent = hours_of(simulation, address, anchor)
         assert len(sent) == 7
         assert hours <= sent[0] < hours + 0.02
         assert all(later - earlier >= 12 for earlier, later in pairwise(sent))
 
 
-async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(story, ada, clock):
+async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(simulation, ada, clock):
     anchor = clock.now_ms()
     bad = {f"bad{number}@example.org" for number in range(4)}
-    story.mailer.failure = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
+    simulation.mailer.failure = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
     for address in sorted(bad):
-        await story.sign_up(replace(ada, email=address))
-    await story.run(until_ms=anchor + 60_000)
+        await simulation.sign_up(replace(ada, email=address))
+    await simulation.run(until_ms=anchor + 60_000)
     good = [f"good{number}@example.org" for number in range(5)]
     for address in good:
-        await story.sign_up(replace(ada, email=address))
-    await story.run(until_ms=anchor + 3 * 60_000)
+        await simulation.sign_up(replace(ada, email=address))
+    await simulation.run(until_ms=anchor + 3 * 60_000)
 
-    assert [len(story.mailer.inbox_of(address)) for address in good] == [1] * 5
+    assert [len(simulation.mailer.inbox_of(address)) for address in good] == [1] * 5
     more = replace(ada, email="later@example.org")
-    await story.sign_up(more)
-    await story.run(until_ms=anchor + 4 * 60_000)
-    assert len(story.mailer.inbox_of(more.email)) == 1
+    await simulation.sign_up(more)
+    await simulation.run(until_ms=anchor + 4 * 60_000)
+    assert len(simulation.mailer.inbox_of(more.email)) == 1
 
 
 async def test_an_outage_that_leaves_every_outcome_unknown_for_longer_than_keys_are_known_costs_nobody_a_mail(
-    story, ada, boris, chen, clock
+    simulation, ada, boris, chen, clock
 ):
     """A gateway's 502 does not say what became of a mail; after 23 hours the provider's list does."""
     anchor = clock.now_ms()
-    story.world = replace(story.world, mailer=Unreachable(story.mailer, until_ms=anchor + 24 * HOUR_MS))
+    simulation.world = replace(simulation.world, mailer=Unreachable(simulation.mailer, until_ms=anchor + 24 * HOUR_MS))
     for person in (ada, boris, chen):
-        await story.sign_up(person)
-    await story.run(until_ms=anchor + HOUR_MS)
+        await simulation.sign_up(person)
+    await simulation.run(until_ms=anchor + HOUR_MS)
     clock.move_to(anchor + round(23.5 * HOUR_MS))  # The outage continues.
-    await story.run(until_ms=anchor + 25 * HOUR_MS)
+    await simulation.run(until_ms=anchor + 25 * HOUR_MS)
 
-    assert await story.ledger.client.zcard(keys.DEAD) == 0
-    assert [len(story.mailer.inbox_of(person.email)) for person in (ada, boris, chen)] == [1, 1, 1]
-    assert story.world.mailer.asked < 2 * 130
+    assert await simulation.ledger.client.zcard(keys.DEAD) == 0
+    assert [len(simulation.mailer.inbox_of(person.email)) for person in (ada, boris, chen)] == [1, 1, 1]
+    assert simulation.world.mailer.asked < 2 * 130
 
 
-async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, boris, chen, clock):
+async def test_tries_that_an_outage_took_are_not_missing_afterwards(simulation, ada, boris, chen, clock):
     anchor = clock.now_ms()
-    mailer = Unreachable(story.mailer, until_ms=anchor + 10 * 60_000)
-    story.world = replace(story.world, mailer=mailer)
+    mailer = Unreachable(simulation.mailer, until_ms=anchor + 10 * 60_000)
+    simulation.world = replace(simulation.world, mailer=mailer)
     for person in (ada, boris, chen):
-        await story.sign_up(person)
-    await story.run(until_ms=anchor + 5 * 60_000)
-    kept = await story.ledger.store.read_hash(keys.delivery(f"{ADA}/step-1"))
+        await simulation.sign_up(person)
+    await simulation.run(until_ms=anchor + 5 * 60_000)
+    kept = await simulation.ledger.store.read_hash(keys.delivery(f"{ADA}/step-1"))
     assert int(kept["attempts"]) > 1
     assert int(kept.get("failures", "0")) <= 1, "what everybody waits for is nobody's try"
 
-    await story.run(until_ms=anchor + HOUR_MS)
+    await simulation.run(until_ms=anchor + HOUR_MS)
 
-    assert await story.ledger.client.zcard(keys.DEAD) == 0
-    assert len(story.mailer.accepted_mails) == 3
+    assert await simulation.ledger.client.zcard(keys.DEAD) == 0
+    assert len(simulation.mailer.accepted_mails) == 3
 
 
 class Unreachable:

@@ -36,111 +36,113 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock)
     return play
 
 
-def letters_h(story: Simulation, anchor_ms: int) -> list[float]:
-    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if "step" in mail.tags]
+def letters_h(simulation: Simulation, anchor_ms: int) -> list[float]:
+    return [
+        round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in simulation.mailer.accepted_mails if "step" in mail.tags
+    ]
 
 
 async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_reminds(playing, boris, clock):
-    story, anchor = playing("stop"), clock.now_ms()
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.book(BORIS, anchor + 10 * DAY_MS, uid="A")
-    await story.run()
+    simulation, anchor = playing("stop"), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 10 * DAY_MS, uid="A")
+    await simulation.run()
 
-    assert letters_h(story, anchor) == [0, 24]
-    assert len([mail for mail in story.mailer.inbox_of(BORIS) if "reminder" in mail.tags]) == 3
-    assert story.mirror.rows[WHO].exit_reason == "stopped"
+    assert letters_h(simulation, anchor) == [0, 24]
+    assert len([mail for mail in simulation.mailer.inbox_of(BORIS) if "reminder" in mail.tags]) == 3
+    assert simulation.mirror.rows[WHO].exit_reason == "stopped"
 
 
 async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_reports_its_end(playing, boris, clock):
-    story, anchor = playing("pause"), clock.now_ms()
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
-    await story.run()
+    simulation, anchor = playing("pause"), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await simulation.run()
 
-    assert letters_h(story, anchor) == [0, 24, 100.5, 120, 168, 216, 264]
-    assert story.mirror.rows[WHO].status is Status.COMPLETED
+    assert letters_h(simulation, anchor) == [0, 24, 100.5, 120, 168, 216, 264]
+    assert simulation.mirror.rows[WHO].status is Status.COMPLETED
 
 
 async def test_a_cancellation_resumes_at_once_what_a_booking_paused(playing, boris, clock):
-    story, anchor = playing("pause"), clock.now_ms()
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
-    await story.run(until_ms=anchor + 90 * HOUR_MS)
-    await story.cancel("A")
-    await story.run()
+    simulation, anchor = playing("pause"), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await simulation.run(until_ms=anchor + 90 * HOUR_MS)
+    await simulation.cancel("A")
+    await simulation.run()
 
-    assert letters_h(story, anchor) == [0, 24, 90, 120, 168, 216, 264]
+    assert letters_h(simulation, anchor) == [0, 24, 90, 120, 168, 216, 264]
 
 
 async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_host_asks_for_another_time(
     playing, boris, clock
 ):
-    story, anchor = playing("pause", resumes=False), clock.now_ms()
-    await story.sign_up(boris)
-    await story.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
-    await story.book("ada@example.org", anchor + 1000 * HOUR_MS, uid="B")
-    await story.run(until_ms=anchor + 50 * HOUR_MS)
-    await story.cancel("A")
-    await story.cancel("B", request_reschedule=True)
-    await story.run()
+    simulation, anchor = playing("pause", resumes=False), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await simulation.book("ada@example.org", anchor + 1000 * HOUR_MS, uid="B")
+    await simulation.run(until_ms=anchor + 50 * HOUR_MS)
+    await simulation.cancel("A")
+    await simulation.cancel("B", request_reschedule=True)
+    await simulation.run()
 
-    assert story.mirror.rows[WHO].exit_reason == "stopped"
-    assert len(story.mailer.inbox_of(BORIS)) == 2
-    assert len(story.mailer.inbox_of("ada@example.org")) == 7
+    assert simulation.mirror.rows[WHO].exit_reason == "stopped"
+    assert len(simulation.mailer.inbox_of(BORIS)) == 2
+    assert len(simulation.mailer.inbox_of("ada@example.org")) == 7
 
 
 async def test_no_letter_goes_between_a_cancellation_and_the_end_that_it_brings_though_another_call_is_marked(
     playing, boris, clock
 ):
-    story, anchor = playing("pause", resumes=False), clock.now_ms()
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
-    await story.book(BORIS, anchor + 40 * HOUR_MS, uid="B")
-    await story.run(until_ms=anchor + 121 * HOUR_MS)
-    await story.cancel("A")
-    await story.run(until_ms=anchor + 121 * HOUR_MS + 100_000)
-    await story.change_booking(BookingKind.NO_SHOW, "B", no_shows=((BORIS, True),))
-    await story.run(until_ms=anchor + 121 * HOUR_MS + 599_000)
+    simulation, anchor = playing("pause", resumes=False), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 30 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await simulation.book(BORIS, anchor + 40 * HOUR_MS, uid="B")
+    await simulation.run(until_ms=anchor + 121 * HOUR_MS)
+    await simulation.cancel("A")
+    await simulation.run(until_ms=anchor + 121 * HOUR_MS + 100_000)
+    await simulation.change_booking(BookingKind.NO_SHOW, "B", no_shows=((BORIS, True),))
+    await simulation.run(until_ms=anchor + 121 * HOUR_MS + 599_000)
 
-    assert letters_h(story, anchor) == [0, 24]
-    assert (await story.ledger.enrollments.get(WHO)).exit_reason is None
-    await story.run(until_ms=anchor + 121 * HOUR_MS + 601_000)
-    assert (await story.ledger.enrollments.get(WHO)).exit_reason == "stopped"
-    await story.run()
-    assert letters_h(story, anchor) == [0, 24]
+    assert letters_h(simulation, anchor) == [0, 24]
+    assert (await simulation.ledger.enrollments.get(WHO)).exit_reason is None
+    await simulation.run(until_ms=anchor + 121 * HOUR_MS + 601_000)
+    assert (await simulation.ledger.enrollments.get(WHO)).exit_reason == "stopped"
+    await simulation.run()
+    assert letters_h(simulation, anchor) == [0, 24]
 
 
 async def test_letters_that_a_call_from_before_the_signup_held_last_go_on_after_it(playing, boris, clock):
-    story, anchor = playing("pause"), clock.now_ms()
-    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="B")
-    await story.run(until_ms=anchor + 1)
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + 5 * HOUR_MS)
-    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
-    await story.run(until_ms=anchor + 10 * HOUR_MS)
-    await story.cancel("A")
-    await story.run()
+    simulation, anchor = playing("pause"), clock.now_ms()
+    await simulation.book(BORIS, anchor + 50 * HOUR_MS, uid="B")
+    await simulation.run(until_ms=anchor + 1)
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + 5 * HOUR_MS)
+    await simulation.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await simulation.run(until_ms=anchor + 10 * HOUR_MS)
+    await simulation.cancel("A")
+    await simulation.run()
 
-    assert letters_h(story, anchor) == [0, 50.5, 72, 120, 168, 216, 264]
+    assert letters_h(simulation, anchor) == [0, 50.5, 72, 120, 168, 216, 264]
 
 
 async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
-    story, anchor = playing("pause"), clock.now_ms()
-    await story.sign_up(boris)
-    await story.run(until_ms=anchor + HOUR_MS)
-    await story.ledger.enrollments.hold(WHO, "operator", now_ms=clock.now_ms())
-    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="A")
-    await story.run(until_ms=anchor + 60 * HOUR_MS)
-    assert letters_h(story, anchor) == [0]
-    assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == []
+    simulation, anchor = playing("pause"), clock.now_ms()
+    await simulation.sign_up(boris)
+    await simulation.run(until_ms=anchor + HOUR_MS)
+    await simulation.ledger.enrollments.hold(WHO, "operator", now_ms=clock.now_ms())
+    await simulation.book(BORIS, anchor + 50 * HOUR_MS, uid="A")
+    await simulation.run(until_ms=anchor + 60 * HOUR_MS)
+    assert letters_h(simulation, anchor) == [0]
+    assert (await simulation.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == []
 
-    await story.ledger.enrollments.release(WHO, "operator", now_ms=clock.now_ms())
-    await story.run()
+    await simulation.ledger.enrollments.release(WHO, "operator", now_ms=clock.now_ms())
+    await simulation.run()
 
-    assert letters_h(story, anchor) == [0, 60, 72, 120, 168, 216, 264]
+    assert letters_h(simulation, anchor) == [0, 60, 72, 120, 168, 216, 264]

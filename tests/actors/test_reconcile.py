@@ -21,148 +21,148 @@ FIRST = f"{ADA}/step-1"
 
 
 @pytest.fixture
-def lost(story, ada, clock):
+def lost(simulation, ada, clock):
     """A function that sends Ada's first mail, loses the answer, and lets nothing touch the mail until a later hour."""
 
     # At 23.5 h the key is forgotten, and step 2, which would be refused every second, is not due yet.
     async def lost(*, accepted: bool, until_h: float = 23.5):
         anchor_ms = clock.now_ms()
-        await story.sign_up(ada)
+        await simulation.sign_up(ada)
         answers = [Ambiguous("read_timeout")]
-        story.mailer.failure = lambda _mail: answers.pop() if answers else None
-        await story.run(until_ms=anchor_ms + 1_000)
+        simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
+        await simulation.run(until_ms=anchor_ms + 1_000)
         if not accepted:
-            story.mailer.accepted_mails.clear()
-            story.mailer.accepted_by_key.clear()
-            story.mailer.remembered_keys.clear()
+            simulation.mailer.accepted_mails.clear()
+            simulation.mailer.accepted_by_key.clear()
+            simulation.mailer.remembered_keys.clear()
         later_ms = anchor_ms + round(until_h * HOUR_MS)
-        await story.ledger.client.zadd(keys.delayed("send"), {FIRST: later_ms})
-        await story.ledger.client.zadd(keys.OPEN, {FIRST: later_ms})
-        await story.ledger.client.hset(keys.delivery(FIRST), "not_before_ms", later_ms)
-        await story.run(until_ms=later_ms + 60_000)
+        await simulation.ledger.client.zadd(keys.delayed("send"), {FIRST: later_ms})
+        await simulation.ledger.client.zadd(keys.OPEN, {FIRST: later_ms})
+        await simulation.ledger.client.hset(keys.delivery(FIRST), "not_before_ms", later_ms)
+        await simulation.run(until_ms=later_ms + 60_000)
         return anchor_ms
 
     return lost
 
 
-def firsts(story) -> list[Mail]:
-    return [mail for _, mail in story.mailer.accepted_mails if mail.tags["step"] == "step-1"]
+def firsts(simulation) -> list[Mail]:
+    return [mail for _, mail in simulation.mailer.accepted_mails if mail.tags["step"] == "step-1"]
 
 
-async def record(story):
-    return (await story.ledger.enrollments.get(ADA)).records.get(1)
+async def record(simulation):
+    return (await simulation.ledger.enrollments.get(ADA)).records.get(1)
 
 
-async def letter(story):
-    return await story.ledger.dead_letters.get(FIRST)
+async def letter(simulation):
+    return await simulation.ledger.dead_letters.get(FIRST)
 
 
-async def test_what_the_list_shows_once_was_accepted_and_at_its_own_time(story, lost):
+async def test_what_the_list_shows_once_was_accepted_and_at_its_own_time(simulation, lost):
     anchor_ms = await lost(accepted=True)
 
-    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
-    assert (await record(story)).detail == "sim_0"
-    assert (await record(story)).sent_ms == anchor_ms
-    assert len(firsts(story)) == 1
+    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).detail == "sim_0"
+    assert (await record(simulation)).sent_ms == anchor_ms
+    assert len(firsts(simulation)) == 1
 
 
-async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(story, lost):
+async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(simulation, lost):
     await lost(accepted=False)
 
-    assert (await record(story)).detail == (
+    assert (await record(simulation)).detail == (
         "an earlier try may have been accepted, and the provider no longer remembers its key;"
         " not found among what Resend lists: replay sends it again"
     )
-    planned = await plan(story.world, await letter(story))
+    planned = await plan(simulation.world, await letter(simulation))
     assert planned.way is Way.AGAIN
-    assert await replay(story.world, planned)
-    await story.run(until_ms=story.clock.now_ms() + 1_000)
-    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
-    assert len(firsts(story)) == 1
+    assert await replay(simulation.world, planned)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert len(firsts(simulation)) == 1
 
 
-async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, lost):
+async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(simulation, ada, lost):
     await lost(accepted=False, until_h=24.01)
-    subject = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"]).subject
-    second = (await story.ledger.enrollments.get(ADA)).records[2]
-    at_ms, mail = story.mailer.accepted_mails[0]
+    subject = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"]).subject
+    second = (await simulation.ledger.enrollments.get(ADA)).records[2]
+    at_ms, mail = simulation.mailer.accepted_mails[0]
 
-    story.mailer.accepted_mails[0] = (at_ms, replace_in(mail, subject=subject))
+    simulation.mailer.accepted_mails[0] = (at_ms, replace_in(mail, subject=subject))
 
     assert second.detail == "sim_0"
-    assert (await plan(story.world, await letter(story))).way is Way.AGAIN
+    assert (await plan(simulation.world, await letter(simulation))).way is Way.AGAIN
 
 
-async def _two_calls_one_reminder_unknown(story, began_ms) -> dict[str, int]:
+async def _two_calls_one_reminder_unknown(simulation, began_ms) -> dict[str, int]:
     """Book two calls of Boris and lose the answer to the first reminder of the first one. Return uid → start in ms."""
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await story.book("boris@example.org", start_ms, uid=uid)
+        await simulation.book("boris@example.org", start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
-    story.mailer.failure = lambda _mail: answers.pop() if answers else None
-    await story.run(until_ms=began_ms + HOUR_MS + 1_000)
+    simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
+    await simulation.run(until_ms=began_ms + HOUR_MS + 1_000)
     return starts
 
 
-async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clock):
+async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(simulation, clock):
     """The two calls' reminders have the same words, and the outcome of the first one is unknown."""
     began_ms = clock.now_ms()
-    starts = await _two_calls_one_reminder_unknown(story, began_ms)
-    story.mailer.accepted_mails.clear()
+    starts = await _two_calls_one_reminder_unknown(simulation, began_ms)
+    simulation.mailer.accepted_mails.clear()
     lost, other = (
         reminder_delivery_id(booking_id(uid), start_ms=start_ms, name="72h") for uid, start_ms in starts.items()
     )
     for schedule in (keys.delayed("send"), keys.OPEN):
-        await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
-    await story.run(until_ms=began_ms + 27 * HOUR_MS)
+        await simulation.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
+    await simulation.run(until_ms=began_ms + 27 * HOUR_MS)
 
-    final_statuses = [(await record_of(story.ledger, delivery)) for delivery in (lost, other)]
+    final_statuses = [(await record_of(simulation.ledger, delivery)) for delivery in (lost, other)]
     assert [record.final_status for record in final_statuses] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
     assert final_statuses[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
-async def test_a_reminder_that_the_list_shows_among_others_was_accepted(story, clock):
+async def test_a_reminder_that_the_list_shows_among_others_was_accepted(simulation, clock):
     began_ms = clock.now_ms()
-    starts = await _two_calls_one_reminder_unknown(story, began_ms)
+    starts = await _two_calls_one_reminder_unknown(simulation, began_ms)
     lost = reminder_delivery_id(booking_id("A"), start_ms=starts["A"], name="72h")
     for schedule in (keys.delayed("send"), keys.OPEN):
-        await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
-    await story.run(until_ms=began_ms + 27 * HOUR_MS)
+        await simulation.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
+    await simulation.run(until_ms=began_ms + 27 * HOUR_MS)
 
-    record = await record_of(story.ledger, lost)
+    record = await record_of(simulation.ledger, lost)
     assert (record.final_status, record.detail, record.sent_ms) == (
         DeliveryStatus.ACCEPTED,
         "sim_0",
         began_ms + HOUR_MS,
     )
-    assert len(story.mailer.inbox_of("boris@example.org")) == 2
+    assert len(simulation.mailer.inbox_of("boris@example.org")) == 2
 
 
-async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):
+async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(simulation, lost):
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
-    story.mailer.accepted_mails += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
+    mail = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
+    simulation.mailer.accepted_mails += [(simulation.clock.now_ms() - HOUR_MS, mail)] * 2
 
-    planned = await plan(story.world, await letter(story))
+    planned = await plan(simulation.world, await letter(simulation))
 
     assert planned.way is Way.REFUSED
     assert planned.why == "2 of the mails that Resend lists may be it: look at them there, and discard this if one is"
-    assert not await replay(story.world, planned)
+    assert not await replay(simulation.world, planned)
 
 
-async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_do(story, lost):
-    story.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
+async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_do(simulation, lost):
+    simulation.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
-    assert (await record(story)).final_status is DeliveryStatus.DEAD
-    assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(story)).detail
-    assert (await plan(story.world, await letter(story))).way is Way.REFUSED
-    story.mailer.list_failure = None
-    planned = await plan(story.world, await letter(story))
+    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(simulation)).detail
+    assert (await plan(simulation.world, await letter(simulation))).way is Way.REFUSED
+    simulation.mailer.list_failure = None
+    planned = await plan(simulation.world, await letter(simulation))
     assert planned.way is Way.FOUND
-    assert await replay(story.world, planned)
-    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
-    assert len(firsts(story)) == 1
+    assert await replay(simulation.world, planned)
+    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert len(firsts(simulation)) == 1
 
 
 @pytest.mark.parametrize(
@@ -173,113 +173,115 @@ async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_d
         Misconfigured("invalid_api_key", status=403),
     ],
 )
-async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothing(story, lost, clock, trouble):
-    story.mailer.list_failure = trouble
+async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothing(simulation, lost, clock, trouble):
+    simulation.mailer.list_failure = trouble
     await lost(accepted=True)
 
-    assert await record(story) is None
-    held = await story.ledger.store.read_hash(keys.delivery(FIRST))
+    assert await record(simulation) is None
+    held = await simulation.ledger.store.read_hash(keys.delivery(FIRST))
     assert (held["attempts"], held["failures"]) == ("1", "1")
-    story.mailer.list_failure = None
-    await story.run(until_ms=clock.now_ms() + 120_000)
-    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
-    assert len(firsts(story)) == 1
+    simulation.mailer.list_failure = None
+    await simulation.run(until_ms=clock.now_ms() + 120_000)
+    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert len(firsts(simulation)) == 1
 
 
-async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_lettered(story, ada, clock):
+async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_lettered(simulation, ada, clock):
     """This follows the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
     anchor_ms = clock.now_ms()
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor_ms + 1_000)
-    [sent] = firsts(story)
-    await story.ledger.client.flushall()
-    story.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms, "other bytes", "sim_0")
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor_ms + 2_000)
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor_ms + 1_000)
+    [sent] = firsts(simulation)
+    await simulation.ledger.client.flushall()
+    simulation.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms, "other bytes", "sim_0")
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor_ms + 2_000)
 
-    assert firsts(story) == [sent]
-    assert (await record(story)).detail == "sim_0"
+    assert firsts(simulation) == [sent]
+    assert (await record(simulation)).detail == "sim_0"
 
 
-async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story, ada, clock):
+async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(simulation, ada, clock):
     anchor_ms = clock.now_ms()
-    story.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
-    story.mailer.list_failure = Transient("bad_gateway", status=502)
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor_ms + 10 * HOUR_MS)
+    simulation.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
+    simulation.mailer.list_failure = Transient("bad_gateway", status=502)
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor_ms + 10 * HOUR_MS)
 
-    assert firsts(story) == []
-    story.mailer.list_failure = None
-    await story.run(until_ms=anchor_ms + 11 * HOUR_MS)
-    assert (await record(story)).final_status is DeliveryStatus.DEAD
-    assert firsts(story) == []
+    assert firsts(simulation) == []
+    simulation.mailer.list_failure = None
+    await simulation.run(until_ms=anchor_ms + 11 * HOUR_MS)
+    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert firsts(simulation) == []
 
 
-async def test_what_was_certainly_refused_is_rendered_anew(story, ada):
+async def test_what_was_certainly_refused_is_rendered_anew(simulation, ada):
     refused = [Permanent("validation_error", status=422)]
-    story.mailer.failure = lambda _mail: refused.pop() if refused else None
-    await story.sign_up(ada)
-    await story.run(until_ms=story.clock.now_ms() + 1_000)
+    simulation.mailer.failure = lambda _mail: refused.pop() if refused else None
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
-    assert (await plan(story.world, await letter(story))).way is Way.RENDERED
+    assert (await plan(simulation.world, await letter(simulation))).way is Way.RENDERED
 
 
-async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(story, ada, clock):
+async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(simulation, ada, clock):
     anchor_ms = clock.now_ms()
     answers = [Ambiguous("read_timeout")] * 4
-    story.mailer.failure = lambda _mail: answers.pop() if answers else None
-    await story.sign_up(ada)
-    await story.run(until_ms=anchor_ms + HOUR_MS)
+    simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=anchor_ms + HOUR_MS)
 
-    planned = await plan(story.world, await letter(story))
+    planned = await plan(simulation.world, await letter(simulation))
     assert planned.way is Way.SAME
-    assert await replay(story.world, planned)
-    await story.run(until_ms=anchor_ms + 2 * HOUR_MS)
-    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
-    assert len(firsts(story)) == 1
+    assert await replay(simulation.world, planned)
+    await simulation.run(until_ms=anchor_ms + 2 * HOUR_MS)
+    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert len(firsts(simulation)) == 1
 
 
-async def test_two_who_replay_at_once_are_one_replay(story, lost):
+async def test_two_who_replay_at_once_are_one_replay(simulation, lost):
     await lost(accepted=False)
-    plans = [await plan(story.world, await letter(story)) for _ in range(8)]
+    plans = [await plan(simulation.world, await letter(simulation)) for _ in range(8)]
 
-    done = await asyncio.gather(*(replay(story.world, planned) for planned in plans))
-    await story.run(until_ms=story.clock.now_ms() + 1_000)
+    done = await asyncio.gather(*(replay(simulation.world, planned) for planned in plans))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
     assert done.count(True) == 1
-    assert len(firsts(story)) == 1
+    assert len(firsts(simulation)) == 1
 
 
-async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_again_is_worth_nothing(story, lost, clock):
+async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_again_is_worth_nothing(
+    simulation, lost, clock
+):
     await lost(accepted=False)
-    old = await plan(story.world, await letter(story))
-    await replay(story.world, await plan(story.world, await letter(story)))
+    old = await plan(simulation.world, await letter(simulation))
+    await replay(simulation.world, await plan(simulation.world, await letter(simulation)))
     answers = [Ambiguous("read_timeout")] * 4
-    story.mailer.failure = lambda _mail: answers.pop() if answers else None
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+    simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await record(story)).final_status is DeliveryStatus.DEAD
-    assert not await replay(story.world, old)
-    assert len(firsts(story)) == 1
+    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert not await replay(simulation.world, old)
+    assert len(firsts(simulation)) == 1
 
 
-async def test_a_replay_whose_original_arrives_late_is_one_mail(story, lost):
+async def test_a_replay_whose_original_arrives_late_is_one_mail(simulation, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
-    planned = await plan(story.world, await letter(story))
-    await story.world.mailer.send(mail, idempotency_key=f"christmas_2025/{FIRST}")
+    mail = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
+    planned = await plan(simulation.world, await letter(simulation))
+    await simulation.world.mailer.send(mail, idempotency_key=f"christmas_2025/{FIRST}")
 
-    assert await replay(story.world, planned)
-    await story.run(until_ms=story.clock.now_ms() + 1_000)
+    assert await replay(simulation.world, planned)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
-    assert len(firsts(story)) == 1
+    assert len(firsts(simulation)) == 1
 
 
-async def test_a_dead_letter_never_expires(story, lost, clock):
+async def test_a_dead_letter_never_expires(simulation, lost, clock):
     await lost(accepted=False)
     clock.advance(400 * 24 * HOUR_MS)
-    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+    await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await letter(story)).id == FIRST
-    assert await story.ledger.client.ttl(keys.delivery(FIRST)) == -1
+    assert (await letter(simulation)).id == FIRST
+    assert await simulation.ledger.client.ttl(keys.delivery(FIRST)) == -1

@@ -74,7 +74,7 @@ def diary(clock: VirtualClock) -> Diary:
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary) -> Simulation:
     return playing(store, campaign, clock, diary)
 
 
@@ -87,94 +87,96 @@ def playing(
     return found
 
 
-async def compare(story: Simulation) -> None:
+async def compare(simulation: Simulation) -> None:
     """Run one comparison and the jobs that follow from it."""
-    await schedule_next(story.world)
-    await story.run(until_ms=story.clock.now_ms() + EVERY_MS + 1_000)
+    await schedule_next(simulation.world)
+    await simulation.run(until_ms=simulation.clock.now_ms() + EVERY_MS + 1_000)
 
 
-async def undisturbed(story: Simulation, until_ms: int) -> None:
+async def undisturbed(simulation: Simulation, until_ms: int) -> None:
     """Run until then without any comparison."""
-    world = story.world
-    story.world = replace(world, calendar=None)
-    await story.run(until_ms=until_ms)
-    story.world = world
+    world = simulation.world
+    simulation.world = replace(world, calendar=None)
+    await simulation.run(until_ms=until_ms)
+    simulation.world = world
 
 
-def stand(story: Simulation) -> str:
-    found = story.mirror.bookings[WHO]
+def stand(simulation: Simulation) -> str:
+    found = simulation.mirror.bookings[WHO]
     assert found is not None
     return found.status
 
 
-async def test_a_booking_whose_webhook_was_lost_gets_its_reminders(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
+async def test_a_booking_whose_webhook_was_lost_gets_its_reminders(simulation: Simulation, diary: Diary):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
 
-    await compare(story)
-    await undisturbed(story, start_ms + HOUR_MS)
-    await compare(story)
+    await compare(simulation)
+    await undisturbed(simulation, start_ms + HOUR_MS)
+    await compare(simulation)
 
-    assert [start_ms - at_ms for at_ms, _ in story.mailer.accepted_mails] == [
+    assert [start_ms - at_ms for at_ms, _ in simulation.mailer.accepted_mails] == [
         72 * HOUR_MS,
         24 * HOUR_MS,
         2 * HOUR_MS,
     ]
-    assert stand(story) == "Completed"
+    assert stand(simulation) == "Completed"
 
 
-async def test_a_lost_move_moves_the_reminders_and_a_lost_cancellation_ends_them(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
+async def test_a_lost_move_moves_the_reminders_and_a_lost_cancellation_ends_them(simulation: Simulation, diary: Diary):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=simulation.clock.now_ms() + HOUR_MS)
     diary.put("B", start_ms + 3 * DAY_MS, moved_from="A")
     diary.change("A", status="cancelled", moved_to="B")
 
-    await compare(story)
-    await undisturbed(story, start_ms + HOUR_MS)
-    assert [start_ms - at_ms for at_ms, _ in story.mailer.accepted_mails] == [0]
-    assert stand(story) == "Booked"
+    await compare(simulation)
+    await undisturbed(simulation, start_ms + HOUR_MS)
+    assert [start_ms - at_ms for at_ms, _ in simulation.mailer.accepted_mails] == [0]
+    assert stand(simulation) == "Booked"
 
     diary.change("B", status="cancelled")
-    await compare(story)
-    await undisturbed(story, start_ms + 4 * DAY_MS)
-    assert len(story.mailer.accepted_mails) == 1
-    assert stand(story) == "Not Booked"
+    await compare(simulation)
+    await undisturbed(simulation, start_ms + 4 * DAY_MS)
+    assert len(simulation.mailer.accepted_mails) == 1
+    assert stand(simulation) == "Not Booked"
 
 
-async def test_a_stale_row_never_brings_back_what_a_webhook_ended(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
+async def test_a_stale_row_never_brings_back_what_a_webhook_ended(simulation: Simulation, diary: Diary):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
-    await story.book(BORIS, start_ms, uid="A")
-    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
-    await story.cancel("A")
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=simulation.clock.now_ms() + HOUR_MS)
+    await simulation.cancel("A")
 
     for _ in range(14):
-        await compare(story)
-    await undisturbed(story, start_ms)
+        await compare(simulation)
+    await undisturbed(simulation, start_ms)
 
-    assert story.mailer.accepted_mails == []
-    assert stand(story) == "Not Booked"
+    assert simulation.mailer.accepted_mails == []
+    assert stand(simulation) == "Not Booked"
 
 
-async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancellation(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
-    await story.book(BORIS, start_ms, uid="A")
-    await story.cancel("A", request_reschedule=True)
-    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
+async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancellation(
+    simulation: Simulation, diary: Diary
+):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.cancel("A", request_reschedule=True)
+    await simulation.run(until_ms=simulation.clock.now_ms() + HOUR_MS)
     diary.put("A", start_ms, status="cancelled")
-    before = await story.ledger.client.hgetall(keys.contact(WHO))
+    before = await simulation.ledger.client.hgetall(keys.contact(WHO))
 
-    await compare(story)
+    await compare(simulation)
 
-    assert before == await story.ledger.client.hgetall(keys.contact(WHO))
+    assert before == await simulation.ledger.client.hgetall(keys.contact(WHO))
 
 
-async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(story: Simulation, diary: Diary):
-    began_ms = story.clock.now_ms()
-    await schedule_next(story.world)
-    await story.run(until_ms=began_ms + 24 * EVERY_MS)
+async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(simulation: Simulation, diary: Diary):
+    began_ms = simulation.clock.now_ms()
+    await schedule_next(simulation.world)
+    await simulation.run(until_ms=began_ms + 24 * EVERY_MS)
 
     whole = [asked for asked in diary.asked if len(asked) == 2]
     changes = [asked for asked in diary.asked if len(asked) == 1]
@@ -184,98 +186,98 @@ async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour
     assert changes[1] == (first_ms - 900_000,)
 
 
-async def test_any_number_of_workers_compare_once_a_turn(story: Simulation, diary: Diary):
+async def test_any_number_of_workers_compare_once_a_turn(simulation: Simulation, diary: Diary):
     for _ in range(5):
-        await schedule_next(story.world)
-    await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
+        await schedule_next(simulation.world)
+    await simulation.run(until_ms=simulation.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
 
 
-async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: Diary):
-    await schedule_next(story.world)
-    await story.ledger.client.delete(keys.delayed("reconcile_bookings"))
-    await schedule_next(story.world)
-    await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
+async def test_a_job_that_was_lost_is_arranged_again(simulation: Simulation, diary: Diary):
+    await schedule_next(simulation.world)
+    await simulation.ledger.client.delete(keys.delayed("reconcile_bookings"))
+    await schedule_next(simulation.world)
+    await simulation.run(until_ms=simulation.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
 
 
 async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
-    story = playing(store, campaign, clock, None)
+    simulation = playing(store, campaign, clock, None)
 
-    await schedule_next(story.world)
-    await reconcile_bookings(story.world, "poll/1")
+    await schedule_next(simulation.world)
+    await reconcile_bookings(simulation.world, "poll/1")
 
     assert await store.keys("*reconcile_bookings*") == []
 
 
-async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
+async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(simulation: Simulation, diary: Diary):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
     diary.trouble = Transient("http_503", status=503)
-    await compare(story)
-    assert (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
-    await story.run(until_ms=story.clock.now_ms() + 3 * EVERY_MS)
-    shown = (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
+    await compare(simulation)
+    assert (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits == {}
+    await simulation.run(until_ms=simulation.clock.now_ms() + 3 * EVERY_MS)
+    shown = (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits
     assert shown["calcom"].reason == "http_503 (503)"
-    await story.book(BORIS, start_ms, uid="A")
-    await undisturbed(story, start_ms - 70 * HOUR_MS)
-    assert len(story.mailer.accepted_mails) == 1
+    await simulation.book(BORIS, start_ms, uid="A")
+    await undisturbed(simulation, start_ms - 70 * HOUR_MS)
+    assert len(simulation.mailer.accepted_mails) == 1
 
     diary.trouble = None
-    await compare(story)
-    assert (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
+    await compare(simulation)
+    assert (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits == {}
 
 
 async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_from_where_it_was(
-    story: Simulation, diary: Diary
+    simulation: Simulation, diary: Diary
 ):
     diary.trouble = Misconfigured("http_401", status=401)
-    await compare(story)
-    assert "calcom" in (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
+    await compare(simulation)
+    assert "calcom" in (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits
 
     diary.trouble = Throttled("http_429", status=429, retry_after_ms=60_000)
-    await compare(story)
-    assert await story.ledger.client.hgetall(keys.calendar("christmas_2025")) == {}
+    await compare(simulation)
+    assert await simulation.ledger.client.hgetall(keys.calendar("christmas_2025")) == {}
 
 
 async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clock, diary):
-    story = playing(store, campaign, clock, diary, calcom_event_types="strategy-call")
+    simulation = playing(store, campaign, clock, diary, calcom_event_types="strategy-call")
     start_ms = clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms, event_types=("7", "coffee"))
     diary.put("B", start_ms, event_types=("8", "strategy-call"))
 
-    await compare(story)
+    await compare(simulation)
 
     assert await store.keys("*booking:bkg_*") == [keys.booking(booking_id("B")).encode()]
-    assert stand(story) == "Booked"
+    assert stand(simulation) == "Booked"
 
 
 async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, diary):
-    story = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
+    simulation = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
 
-    await schedule_next(story.world)
-    await story.run(until_ms=clock.now_ms() + 50_000)
+    await schedule_next(simulation.world)
+    await simulation.run(until_ms=clock.now_ms() + 50_000)
 
     assert len([asked for asked in diary.asked if len(asked) == 1]) == 10
 
 
-async def test_the_kinds_of_events_are_those_of_webhooks(story: Simulation, diary: Diary):
-    start_ms = story.clock.now_ms() + 5 * DAY_MS
+async def test_the_kinds_of_events_are_those_of_webhooks(simulation: Simulation, diary: Diary):
+    start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms, status="pending")
-    await compare(story)
-    assert stand(story) == "Not Booked"
-    await story.change_booking(BookingKind.CREATED, "A", email=BORIS, start_ms=start_ms)
-    await compare(story)
+    await compare(simulation)
+    assert stand(simulation) == "Not Booked"
+    await simulation.change_booking(BookingKind.CREATED, "A", email=BORIS, start_ms=start_ms)
+    await compare(simulation)
 
-    assert stand(story) == "Booked"
+    assert stand(simulation) == "Booked"
 
 
 async def test_a_store_that_goes_away_in_the_middle_is_waited_for(
-    story: Simulation, diary: Diary, monkeypatch: pytest.MonkeyPatch
+    simulation: Simulation, diary: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, hset = story.ledger.client, story.ledger.client.hset
+    client, hset = simulation.ledger.client, simulation.ledger.client.hset
     away = [redis.ConnectionError("Connection closed by server.")]
 
     async def interrupted(*given: Any) -> Any:
@@ -286,13 +288,13 @@ async def test_a_store_that_goes_away_in_the_middle_is_waited_for(
     monkeypatch.setattr(client, "hset", interrupted)
     patient = Ledger(
         client,
-        campaign=story.ledger.campaign,
-        cadence=story.ledger.cadence,
+        campaign=simulation.ledger.campaign,
+        cadence=simulation.ledger.cadence,
         secret_key="k" * 32,
         patient=True,
     )
 
-    await reconcile_bookings(replace(story.world, ledger=patient), "poll/1")
+    await reconcile_bookings(replace(simulation.world, ledger=patient), "poll/1")
 
     assert not away
     assert {b"all", b"changes"} <= set(await client.hgetall(keys.calendar("christmas_2025")))

@@ -24,20 +24,20 @@ class Interrupted:
         return await self._mirror.show(person, booking=booking)
 
 
-async def test_a_row_is_written_when_the_store_is_back(story, ada, clock):
-    await story.sign_up(ada)
-    await story.run(until_ms=clock.now_ms())
-    mirror = Interrupted(story.mirror)
+async def test_a_row_is_written_when_the_store_is_back(simulation, ada, clock):
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=clock.now_ms())
+    mirror = Interrupted(simulation.mirror)
     patient = Ledger(
-        story.ledger.client,
-        campaign=story.ledger.campaign,
-        cadence=story.ledger.cadence,
+        simulation.ledger.client,
+        campaign=simulation.ledger.campaign,
+        cadence=simulation.ledger.cadence,
         secret_key="k" * 32,
         patient=True,
     )
 
-    await notion_sync(replace(story.world, mirror=mirror, ledger=patient), "pump")
+    await notion_sync(replace(simulation.world, mirror=mirror, ledger=patient), "pump")
 
     assert mirror.asked == 2
-    assert len(story.mirror.rows) == 1
-    assert await story.ledger.client.zcard(keys.CHANGED) == 0
+    assert len(simulation.mirror.rows) == 1
+    assert await simulation.ledger.client.zcard(keys.CHANGED) == 0

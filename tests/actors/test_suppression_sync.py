@@ -32,11 +32,11 @@ async def resend(clock) -> AsyncIterator[RunningSandbox]:
 
 
 @pytest.fixture
-async def synced(story: Simulation, resend: RunningSandbox) -> AsyncIterator[Simulation]:
-    """A story whose worker synchronizes the two lists over HTTP."""
+async def synced(simulation: Simulation, resend: RunningSandbox) -> AsyncIterator[Simulation]:
+    """A simulation whose worker synchronizes the two lists over HTTP."""
     of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
-    story.world = replace(story.world, suppression_list=of)
-    yield story
+    simulation.world = replace(simulation.world, suppression_list=of)
+    yield simulation
     await of.close()
 
 
@@ -57,9 +57,9 @@ async def complains(resend: RunningSandbox, address: str) -> None:
     assert (status, await listed(resend)) == (200, {address: "complaint"})
 
 
-async def leave(story: Simulation, now_ms: int) -> None:
-    hashed = story.ledger.store.address_hash("chen@example.org")
-    await story.ledger.enrollments.unsubscribe(CHEN, address_hash=hashed, now_ms=now_ms)
+async def leave(simulation: Simulation, now_ms: int) -> None:
+    hashed = simulation.ledger.store.address_hash("chen@example.org")
+    await simulation.ledger.enrollments.unsubscribe(CHEN, address_hash=hashed, now_ms=now_ms)
 
 
 async def test_a_complaint_whose_webhook_was_lost_ends_the_sequence_within_the_hour(synced, resend, chen, clock):
@@ -221,13 +221,13 @@ async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock)
     assert await listed(resend) == {"chen@example.org": "manual"}
 
 
-async def test_a_key_that_may_only_send_changes_nothing(story, resend, chen):
+async def test_a_key_that_may_only_send_changes_nothing(simulation, resend, chen):
     of = ResendSuppressionList(SENDING_KEY, resend.resend_url, budget=Unlimited())
-    story.world = replace(story.world, suppression_list=of)
-    await sync_when_free(story.world)
+    simulation.world = replace(simulation.world, suppression_list=of)
+    await sync_when_free(simulation.world)
     await of.close()
 
-    assert await story.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
+    assert await simulation.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
 
 
 async def test_in_a_rehearsal_nothing_is_left_at_a_real_resend(synced, resend, chen, clock):

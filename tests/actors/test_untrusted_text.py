@@ -30,31 +30,33 @@ def case(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}), meeting_hosts="app.example.com")
     return Simulation(store, campaign, settings, clock=VirtualClock(NOW_MS))
 
 
-async def book(story: Simulation, body: dict[str, Any], **changes: Any) -> None:
-    event = parse_event({**body, "payload": {**body["payload"], **changes}}, received_ms=story.clock.now_ms(), types=())
-    await story.receive(event)
+async def book(simulation: Simulation, body: dict[str, Any], **changes: Any) -> None:
+    event = parse_event(
+        {**body, "payload": {**body["payload"], **changes}}, received_ms=simulation.clock.now_ms(), types=()
+    )
+    await simulation.receive(event)
 
 
-async def enroll(story: Simulation) -> None:
-    await story.sign_up(Assessment(email=GUEST, first_name="Ada", assessment_score=50))
+async def enroll(simulation: Simulation) -> None:
+    await simulation.sign_up(Assessment(email=GUEST, first_name="Ada", assessment_score=50))
 
 
-def reminders(story: Simulation) -> list[Any]:
-    return [mail for mail in story.mailer.inbox_of(GUEST) if "reminder" in mail.tags]
+def reminders(simulation: Simulation) -> list[Any]:
+    return [mail for mail in simulation.mailer.inbox_of(GUEST) if "reminder" in mail.tags]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("s01_*")))
-async def test_an_advertisement_that_was_stored_earlier_is_in_no_mail(story: Simulation, name: str) -> None:
+async def test_an_advertisement_that_was_stored_earlier_is_in_no_mail(simulation: Simulation, name: str) -> None:
     [fields] = case(name)
-    await story.sign_up(Assessment(**fields))
-    await story.run()
+    await simulation.sign_up(Assessment(**fields))
+    await simulation.run()
 
-    mails = story.mailer.inbox_of(fields["email"])
+    mails = simulation.mailer.inbox_of(fields["email"])
     greeting = f"Hi {fields['first_name']}," if "business" in name else "Hello,"
     assert len(mails) == 7
     for mail in mails:
@@ -62,78 +64,78 @@ async def test_an_advertisement_that_was_stored_earlier_is_in_no_mail(story: Sim
         assert not [advert for advert in ADVERTS if advert in mail.subject + mail.text + mail.html]
 
 
-async def test_a_placeholder_that_was_stored_earlier_is_no_name(story: Simulation) -> None:
+async def test_a_placeholder_that_was_stored_earlier_is_no_name(simulation: Simulation) -> None:
     for fields in case("s81_name_placeholder"):
-        await story.sign_up(Assessment(**fields))
-    await story.run()
+        await simulation.sign_up(Assessment(**fields))
+    await simulation.run()
 
-    mails = [mail for _, mail in story.mailer.accepted_mails]
+    mails = [mail for _, mail in simulation.mailer.accepted_mails]
     assert len(mails) == 7 * 7
     assert all(mail.text.startswith("Hello,") and mail.subject[0].isupper() for mail in mails)
 
 
-async def test_no_mail_carries_what_a_hostile_signup_said_when_it_was_stored_earlier(story: Simulation) -> None:
+async def test_no_mail_carries_what_a_hostile_signup_said_when_it_was_stored_earlier(simulation: Simulation) -> None:
     for fields in case("hostile")[0]["signups"]:
-        await story.sign_up(Assessment(**fields))
-    await story.run()
+        await simulation.sign_up(Assessment(**fields))
+    await simulation.run()
 
-    mails = [mail for _, mail in story.mailer.accepted_mails]
+    mails = [mail for _, mail in simulation.mailer.accepted_mails]
     assert len(mails) == 8 * 7
     for mail in mails:
         shown = mail.subject + mail.text + mail.html
         assert not [word for word in (*ADVERTS, "fraud.example", "bit.ly", "0100", "<script", "alert") if word in shown]
 
 
-async def test_no_reminder_carries_what_a_hostile_booking_said(story: Simulation) -> None:
+async def test_no_reminder_carries_what_a_hostile_booking_said(simulation: Simulation) -> None:
     bookings = case("hostile")[0]["bookings (location, attendee, name, title of a BOOKING_CREATED)"]
     [body] = case("c78_advert_in_title")
     for number, given in enumerate(bookings):
         guest = {"email": given["email"], "name": given["name"], "timeZone": "America/Toronto"}
         changes = {"uid": f"h{number}", "location": given["location"], "metadata": {}, "attendees": [guest]}
-        await book(story, body, title=given["title"], **changes)
-    await story.run()
+        await book(simulation, body, title=given["title"], **changes)
+    await simulation.run()
 
-    mails = [mail for _, mail in story.mailer.accepted_mails]
+    mails = [mail for _, mail in simulation.mailer.accepted_mails]
     assert len(mails) >= 3
     for mail in mails:
         assert "Where we meet is in your booking confirmation" in mail.text or mail.tags["reminder"] == "72h"
         assert not [advert for advert in ADVERTS if advert in mail.subject + mail.text + mail.html]
 
 
-async def test_a_revenue_leak_that_is_hardly_true_is_left_out(story: Simulation) -> None:
+async def test_a_revenue_leak_that_is_hardly_true_is_left_out(simulation: Simulation) -> None:
     fields = {"first_name": "Ada", "assessment_score": 50}
     for email, leak in (("true@example.com", 5_000_000), ("false@example.com", 5_000_001)):
-        await story.sign_up(Assessment(email=email, revenue_leak_total=leak, **fields))
-    await story.run(until_ms=NOW_MS + 60_000)
+        await simulation.sign_up(Assessment(email=email, revenue_leak_total=leak, **fields))
+    await simulation.run(until_ms=NOW_MS + 60_000)
 
-    assert "$5,000,000" in story.mailer.inbox_of("true@example.com")[0].text
-    assert "$" not in story.mailer.inbox_of("false@example.com")[0].text
+    assert "$5,000,000" in simulation.mailer.inbox_of("true@example.com")[0].text
+    assert "$" not in simulation.mailer.inbox_of("false@example.com")[0].text
 
 
-async def test_an_advertisement_in_a_title_is_in_no_reminder(story: Simulation) -> None:
-    await enroll(story)
+async def test_an_advertisement_in_a_title_is_in_no_reminder(simulation: Simulation) -> None:
+    await enroll(simulation)
     [body] = case("c78_advert_in_title")
-    await book(story, body)
-    await story.run()
+    await book(simulation, body)
+    await simulation.run()
 
-    assert len(reminders(story)) == 3
-    for mail in reminders(story):
+    assert len(reminders(simulation)) == 3
+    for mail in reminders(simulation):
         assert mail.text.startswith("Hi Ada,")
         assert not [advert for advert in ADVERTS if advert in mail.text + mail.html]
         assert "with Sarah Host" in mail.text or mail.tags["reminder"] == "24h"
 
 
 @pytest.mark.parametrize("is_enrolled", [True, False])
-async def test_only_a_guest_who_is_enrolled_reads_the_title(story: Simulation, is_enrolled: bool) -> None:
+async def test_only_a_guest_who_is_enrolled_reads_the_title(simulation: Simulation, is_enrolled: bool) -> None:
     if is_enrolled:
-        await enroll(story)
+        await enroll(simulation)
     [body] = case("c78_advert_in_title")
-    await book(story, body, title="Win a prize with Ada", attendees=[{"email": GUEST, "name": "Ada Winner"}])
-    await story.run()
+    await book(simulation, body, title="Win a prize with Ada", attendees=[{"email": GUEST, "name": "Ada Winner"}])
+    await simulation.run()
 
-    assert [mail.text.startswith("Hi Ada,") for mail in reminders(story)] == [True] * 3
-    assert is_enrolled == any("Win a prize" in mail.text for mail in reminders(story))
-    assert not any("Winner" in mail.text for mail in reminders(story))
+    assert [mail.text.startswith("Hi Ada,") for mail in reminders(simulation)] == [True] * 3
+    assert is_enrolled == any("Win a prize" in mail.text for mail in reminders(simulation))
+    assert not any("Winner" in mail.text for mail in reminders(simulation))
 
 
 @pytest.mark.parametrize(
@@ -145,36 +147,38 @@ async def test_only_a_guest_who_is_enrolled_reads_the_title(story: Simulation, i
         "https://evilapp.example.com/call",
     ],
 )
-async def test_a_link_to_an_unknown_host_is_left_out_and_the_reminder_reads_well(story: Simulation, link: str) -> None:
-    await enroll(story)
+async def test_a_link_to_an_unknown_host_is_left_out_and_the_reminder_reads_well(
+    simulation: Simulation, link: str
+) -> None:
+    await enroll(simulation)
     [body] = case("c78_advert_in_title")
-    await book(story, body, metadata={"videoCallUrl": link})
-    await story.run()
+    await book(simulation, body, metadata={"videoCallUrl": link})
+    await simulation.run()
 
-    *_, last = reminders(story)
+    *_, last = reminders(simulation)
     assert link not in last.html + last.text
     assert "Where we meet is in your booking confirmation" in last.text
 
 
-async def test_a_link_to_a_known_host_is_behind_the_button(story: Simulation) -> None:
-    await enroll(story)
+async def test_a_link_to_a_known_host_is_behind_the_button(simulation: Simulation) -> None:
+    await enroll(simulation)
     [body] = case("c78_advert_in_title")
-    await book(story, body)
-    await story.run()
+    await book(simulation, body)
+    await simulation.run()
 
-    assert "Join the call: https://app.example.com/video/ad2" in reminders(story)[-1].text
+    assert "Join the call: https://app.example.com/video/ad2" in reminders(simulation)[-1].text
 
 
-async def test_a_moved_call_has_other_subjects_and_every_mail_its_own_reference(story: Simulation) -> None:
-    await enroll(story)
+async def test_a_moved_call_has_other_subjects_and_every_mail_its_own_reference(simulation: Simulation) -> None:
+    await enroll(simulation)
     for body in case("c31_moved_call_same_subject"):
-        await story.run(until_ms=max(story.clock.now_ms(), read_timestamp_ms(body["createdAt"]) or 0))
-        await book(story, body)
-    await story.run()
+        await simulation.run(until_ms=max(simulation.clock.now_ms(), read_timestamp_ms(body["createdAt"]) or 0))
+        await book(simulation, body)
+    await simulation.run()
 
-    subjects = [mail.subject for mail in reminders(story)]
+    subjects = [mail.subject for mail in reminders(simulation)]
     days = {" ".join(" ".join(subject.split(":")[:2]).split()) for subject in subjects}
     assert days == {"Our call on Thursday, December 3 at 1 00 p.m.", "Our call on Saturday, December 5 at 1 00 p.m."}
     assert len(subjects) == len(set(subjects))
-    references = [mail.headers["X-Entity-Ref-ID"] for _, mail in story.mailer.accepted_mails]
+    references = [mail.headers["X-Entity-Ref-ID"] for _, mail in simulation.mailer.accepted_mails]
     assert len(references) == len(set(references)) > len(subjects)

@@ -31,22 +31,22 @@ def dead(log: CapturingLogger) -> list[Any]:
 @pytest.mark.parametrize(
     "failure", [Permanent("validation_error", "ada@example.org is invalid", status=422), Ambiguous("read_timeout")]
 )
-async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(story: Simulation, ada, log, failure: Failure):
-    story.mailer.failure = lambda _mail: failure
-    await story.sign_up(ada)
-    await story.run(until_ms=story.clock.now_ms() + 600_000)
+async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(simulation: Simulation, ada, log, failure: Failure):
+    simulation.mailer.failure = lambda _mail: failure
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 600_000)
 
     assert dead(log) == [failure.code]
     assert not any("example.org" in str(line) for line in log.calls)
 
 
-async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(story: Simulation, ada, log):
-    now_ms = story.clock.now_ms()
-    await story.sign_up(ada)
-    enrollment = await story.ledger.enrollments.get(ADA)
-    await story.ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(simulation: Simulation, ada, log):
+    now_ms = simulation.clock.now_ms()
+    await simulation.sign_up(ada)
+    enrollment = await simulation.ledger.enrollments.get(ADA)
+    await simulation.ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     for worker in ("a", "b", "c"):
-        assert isinstance(await story.ledger.deliveries.claim(STEP_1, worker=worker, now_ms=now_ms), ClaimGranted)
-    await send(story.world, STEP_1)
+        assert isinstance(await simulation.ledger.deliveries.claim(STEP_1, worker=worker, now_ms=now_ms), ClaimGranted)
+    await send(simulation.world, STEP_1)
 
     assert dead(log) == ["killed_its_worker"]

@@ -1,3 +1,3 @@
-from tests.rebuild.conftest import ada, audited, boris, installation
+from tests.rebuild.conftest import ada, boris, installation, run_audit
 
-__all__ = ["ada", "audited", "boris", "installation"]
+__all__ = ["ada", "boris", "installation", "run_audit"]

@@ -20,12 +20,12 @@ from tests.ledger_reads import sweep
 from tests.rebuild.conftest import Installation, twin
 
 
-async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris, audited):
+async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     for hours in (1, 80, 300):
         await installation.until(hours)
-        report = await audited()
+        report = await run_audit()
         assert report.findings == []
     assert (report.people, report.sent, report.mails, report.rows) == (2, 14, 14, 2)
 
@@ -78,72 +78,74 @@ async def test_a_mail_that_two_campaigns_may_have_sent_is_a_finding_of_both(inst
         assert {(one.kind, one.step) for one in report.findings} == {("doubled", 1)}
 
 
-async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(installation: Installation, ada, boris, audited):
+async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(
+    installation: Installation, ada, boris, run_audit
+):
     ledger = installation.world.ledger
     await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=installation.world.clock.now_ms())
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     await installation.until(80)
 
-    report = await audited()
+    report = await run_audit()
     assert report.findings == []
     assert (report.people, report.rows) == (1, 1)
 
 
-async def test_after_a_rebuild_it_is_0_0_0_again(installation: Installation, ada, audited):
+async def test_after_a_rebuild_it_is_0_0_0_again(installation: Installation, ada, run_audit):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
-    assert {(f.kind, f.step) for f in (await audited()).findings} == {("unexplained", 0)}
+    assert {(f.kind, f.step) for f in (await run_audit()).findings} == {("unexplained", 0)}
     await installation.rebuilds()
 
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
     await installation.until(300)
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
-async def test_a_mail_sent_behind_the_ledgers_back_is_found(installation: Installation, ada, audited):
+async def test_a_mail_sent_behind_the_ledgers_back_is_found(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
     await behind_the_ledger(installation, ada.email, first)
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.email, finding.step) == ("doubled", ada.email, 1)
 
 
-async def test_a_mail_that_vanished_from_the_provider_is_missing(installation: Installation, ada, audited):
+async def test_a_mail_that_vanished_from_the_provider_is_missing(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await installation.ask("DELETE", "/inbox.json")
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.step) == ("missing", 1)
 
 
-async def test_a_job_that_is_lost_and_never_healed_is_missing(installation: Installation, ada, audited):
+async def test_a_job_that_is_lost_and_never_healed_is_missing(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     owner = enrollment_id("christmas_2025", ada.email)
     await installation.store.zrem("{advent}:queue:send.DQ", f"{owner}/step-2")
     await installation.until(25)
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.step, finding.what) == ("missing", 2, "due, and nothing waits to send it")
 
 
-async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installation: Installation, ada, audited):
+async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [row] = await installation.rows()
     await installation.writes(row["id"], **{"Email 1 Sent": {"date": None}})
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.step) == ("unexplained", 1)
 
 
-async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Installation, ada, audited):
+async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Installation, ada, run_audit):
     """The ledger is read before the mail is sent, the provider and Notion after it."""
     await installation.simulation.sign_up(ada)
     await installation.until(1)
@@ -155,22 +157,22 @@ async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Instal
 
     installation.world.mailer.list_all_accepted = meanwhile
 
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
-async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(installation: Installation, ada, audited):
+async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     mailer = ResendMailer(SENDING_KEY, f"{installation.url}/resend")
     installation.simulation.world = replace(installation.world, mailer=mailer)
     try:
         with pytest.raises(Misconfigured, match="restricted"):
-            await audited()
+            await run_audit()
     finally:
         await mailer.close()
 
 
-async def test_people_who_were_erased_after_their_end_leave_an_audit_clean(installation: Installation, ada, audited):
+async def test_people_who_were_erased_after_their_end_leave_an_audit_clean(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(300)
     ledger, now_ms = installation.world.ledger, installation.world.clock.now_ms()
@@ -178,5 +180,5 @@ async def test_people_who_were_erased_after_their_end_leave_an_audit_clean(insta
 
     await ledger.contacts.erase_ended(before_ms=now_ms + 1)
 
-    report = await audited()
+    report = await run_audit()
     assert (report.findings, report.people, report.rows) == ([], 0, 0)

@@ -23,15 +23,15 @@ async def missed(installation: Installation) -> Installation:
     return installation
 
 
-async def test_a_call_with_its_follow_up_is_0_0_0(missed: Installation, audited):
+async def test_a_call_with_its_follow_up_is_0_0_0(missed: Installation, run_audit):
     for hours in (98, 100):
         await missed.until(hours)
-        report = await audited()
+        report = await run_audit()
         assert report.findings == []
     assert (report.sent, report.mails) == (4, 4)
 
 
-async def test_a_follow_up_that_vanished_from_the_provider_is_missing(missed: Installation, audited):
+async def test_a_follow_up_that_vanished_from_the_provider_is_missing(missed: Installation, run_audit):
     await missed.until(100)
     mails = await missed.ask("GET", f"/inbox.json?to={BORIS}")
     accepted = next(mail["id"] for mail in mails if "follow_up" in mail["tags"])
@@ -42,17 +42,17 @@ async def test_a_follow_up_that_vanished_from_the_provider_is_missing(missed: In
 
     missed.world.mailer.list_all_accepted = without_it
 
-    named = (await audited()).findings
+    named = (await run_audit()).findings
 
     assert [(one.kind, one.email, one.reminder) for one in named] == [("missing", BORIS, "no_show/missed")]
     assert command._which(named[0]) == "follow-up missed"
 
 
-async def test_a_follow_up_that_lost_its_place_in_the_schedule_is_missing(missed: Installation, audited):
+async def test_a_follow_up_that_lost_its_place_in_the_schedule_is_missing(missed: Installation, run_audit):
     await missed.until(98)
     lost = follow_up_delivery_id(booking_id("A"), on="no_show", name="missed")
     await missed.world.ledger.client.zrem(keys.OPEN, lost)
     await missed.world.ledger.client.zrem(keys.delayed("send"), lost)
     missed.clock.move_to(missed.anchor_ms + 110 * HOUR_MS)
 
-    assert [(one.kind, one.reminder) for one in (await audited()).findings] == [("missing", "no_show/missed")]
+    assert [(one.kind, one.reminder) for one in (await run_audit()).findings] == [("missing", "no_show/missed")]

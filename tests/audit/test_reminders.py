@@ -52,37 +52,37 @@ async def subject_of(installation: Installation, name: str) -> str:
     return next(mail["subject"] for mail in mails if mail["tags"].get("reminder") == name)
 
 
-async def test_calls_with_all_their_reminders_are_0_0_0(booked: Installation, audited):
+async def test_calls_with_all_their_reminders_are_0_0_0(booked: Installation, run_audit):
     for hours in (1, 25, 80, 97):
         await booked.until(hours)
-        report = await audited()
+        report = await run_audit()
         assert report.findings == []
     assert (report.people, report.sent, report.reminders, report.mails) == (1, 3 + 6, 6, 9)
 
 
-async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: Installation, audited, start_ms):
+async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: Installation, run_audit, start_ms):
     await booked.until(30)
     await booked.simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
     await booked.simulation.cancel("ada")
     await booked.simulation.book("chen@salon.example", start_ms - 60 * HOUR_MS, uid="late")
     await booked.until(130)
 
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
-async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked: Installation, audited, start_ms):
+async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked: Installation, run_audit, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
     await booked.store.zrem(keys.delayed("send"), delivery)
     await booked.store.zrem(keys.OPEN, delivery)
     await booked.until(24)
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
     await booked.until(25)
 
-    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
+    assert found(await run_audit(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
 
 
-async def test_a_reminder_without_a_record_in_the_ledger_is_missing(booked: Installation, audited, start_ms):
+async def test_a_reminder_without_a_record_in_the_ledger_is_missing(booked: Installation, run_audit, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
     await booked.store.hdel(keys.guest(CALL), f"/{start_ms}/72h")
@@ -90,11 +90,11 @@ async def test_a_reminder_without_a_record_in_the_ledger_is_missing(booked: Inst
         await booked.store.zrem(schedule, delivery)
     await booked.until(25)
 
-    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
+    assert found(await run_audit(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
 
 
 async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unless_they_are_paused(
-    booked: Installation, audited, start_ms
+    booked: Installation, run_audit, start_ms
 ):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="2h")
     await booked.until(1)
@@ -102,12 +102,12 @@ async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unles
     await booked.until(97)
 
     what = "its call has begun, and it was neither sent nor called off"
-    assert found(await audited(), start_ms) == [("missing", BORIS, "2h", what)]
+    assert found(await run_audit(), start_ms) == [("missing", BORIS, "2h", what)]
     await booked.store.hset(keys.PAUSES, "*", "everybody")
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
-async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Installation, audited, start_ms):
+async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Installation, run_audit, start_ms):
     await booked.until(25)
     accepted = {mail["tags"]["reminder"]: mail["id"] for mail in await booked.ask("GET", f"/inbox.json?to={BORIS}")}
     listing = booked.world.mailer.list_all_accepted
@@ -118,20 +118,20 @@ async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Ins
     booked.world.mailer.list_all_accepted = without_it
 
     what = f"accepted as {accepted['72h']}, and the provider does not list it"
-    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", what)]
+    assert found(await run_audit(), start_ms) == [("missing", BORIS, "72h", what)]
 
 
-async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: Installation, ada, audited, start_ms):
+async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: Installation, ada, run_audit, start_ms):
     await booked.until(25)
     await send(booked, ada.email, await subject_of(booked, "72h"))
 
-    [(kind, whose, which, what)] = found(await audited(), start_ms)
+    [(kind, whose, which, what)] = found(await run_audit(), start_ms)
     assert (kind, whose, which) == ("doubled", ada.email, "72h")
     assert what.endswith(" too")
 
 
 async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_unexplained(
-    booked: Installation, audited, start_ms
+    booked: Installation, run_audit, start_ms
 ):
     await booked.simulation.book("chen@salon.example", start_ms, uid="C")
     await booked.until(1)
@@ -140,30 +140,30 @@ async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_u
     subject = await subject_of(booked, "72h")
     await send(booked, "chen@salon.example", subject)
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.email) == ("unexplained", "chen@salon.example")
     assert finding.what.endswith("and the ledger says skipped")
 
 
-async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: Installation, audited):
+async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: Installation, run_audit):
     await booked.until(1)
     await send(booked, BORIS, "Hello")
 
-    [finding] = (await audited()).findings
+    [finding] = (await run_audit()).findings
     assert (finding.kind, finding.email, finding.reminder) == ("unexplained", BORIS, "")
 
 
-async def test_a_reported_call_that_no_job_processes_is_missing(booked: Installation, audited):
+async def test_a_reported_call_that_no_job_processes_is_missing(booked: Installation, run_audit):
     await booked.store.delete(keys.delayed("bookings"))
     await booked.until(1)
 
-    assert {(one.kind, one.email, one.what) for one in (await audited()).findings} == {
+    assert {(one.kind, one.email, one.what) for one in (await run_audit()).findings} == {
         ("missing", "ada@salon.example", "a booking was reported or changed and has not been processed"),
         ("missing", BORIS, "a booking was reported or changed and has not been processed"),
     }
 
 
-async def test_a_reminder_in_flight_during_an_audit_is_no_finding(booked: Installation, audited):
+async def test_a_reminder_in_flight_during_an_audit_is_no_finding(booked: Installation, run_audit):
     await booked.until(23)
     listing = booked.world.mailer.list_all_accepted
 
@@ -173,18 +173,18 @@ async def test_a_reminder_in_flight_during_an_audit_is_no_finding(booked: Instal
 
     booked.world.mailer.list_all_accepted = meanwhile
 
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
 async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_reported_again(
-    booked: Installation, audited, start_ms
+    booked: Installation, run_audit, start_ms
 ):
     await booked.until(25)
     await booked.store.flushall()
     await booked.simulation.book(BORIS, start_ms, uid="A")
     await booked.until(26)
 
-    assert {finding.email for finding in (await audited()).findings} == {"ada@salon.example"}
+    assert {finding.email for finding in (await run_audit()).findings} == {"ada@salon.example"}
 
 
 def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):

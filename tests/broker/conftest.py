@@ -24,7 +24,7 @@ def working(broker: DurableRedisBroker, **options: Any) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def another(store_url: str) -> Iterator[Callable[..., DurableRedisBroker]]:
+def new_broker(store_url: str) -> Iterator[Callable[..., DurableRedisBroker]]:
     """A function that makes a broker as in another process, with its own id and connections."""
     with ExitStack() as stack:
 
@@ -37,5 +37,5 @@ def another(store_url: str) -> Iterator[Callable[..., DurableRedisBroker]]:
 
 
 @pytest.fixture
-def broker(another: Callable[..., DurableRedisBroker]) -> DurableRedisBroker:
-    return another()
+def broker(new_broker: Callable[..., DurableRedisBroker]) -> DurableRedisBroker:
+    return new_broker()

@@ -188,8 +188,8 @@ def test_a_message_that_is_answered_but_not_yet_noted_is_not_fetched_again(broke
     assert held(broker) == {"2"}
 
 
-def test_who_only_sends_is_not_among_the_workers(broker, another):
-    producer = another()
+def test_who_only_sends_is_not_among_the_workers(broker, new_broker):
+    producer = new_broker()
     put(producer, "1")
     producer.schedule(job("2", due_ms=1))
     producer.do_qsize("default")

@@ -285,8 +285,8 @@ def test_callbacks_age_and_time_limits_and_throws_mean_what_they_mean(broker, ca
     assert {"refuse", "endless", "stale"} == {message.actor_name for message in dead(broker)}
 
 
-def test_async_actors_run_and_know_their_message(another, calls):
-    broker = another(middleware=[AsyncIO(), CurrentMessage()])
+def test_async_actors_run_and_know_their_message(new_broker, calls):
+    broker = new_broker(middleware=[AsyncIO(), CurrentMessage()])
 
     @dramatiq.actor(broker=broker)
     async def note():
@@ -297,9 +297,9 @@ def test_async_actors_run_and_know_their_message(another, calls):
         eventually(lambda: calls == [message.message_id])
 
 
-def test_a_broker_has_the_middleware_it_was_given_and_no_other(another):
-    assert another(middleware=[]).middleware == []
-    assert isinstance(another().middleware[0], AgeLimit)
+def test_a_broker_has_the_middleware_it_was_given_and_no_other(new_broker):
+    assert new_broker(middleware=[]).middleware == []
+    assert isinstance(new_broker().middleware[0], AgeLimit)
 
 
 def test_a_broker_takes_a_url_or_a_client(store_url):

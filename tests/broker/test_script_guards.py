@@ -22,7 +22,7 @@ def due_now(broker, job_id="dlv_1"):
     broker.promote()
 
 
-def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, another):
+def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, new_broker):
     for _ in range(4):
         due_now(broker)
         message = next(consumer)
@@ -32,19 +32,19 @@ def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, another):
     assert next(consumer).message_id == "dlv_1"
     fall_silent(broker)
 
-    rescue(another(), 3_000)
+    rescue(new_broker(), 3_000)
 
     # It was begun four times for the same due time; this time the dead worker had only fetched it.
     assert ready(broker) == [f"dlv_1@{broker.clock.now_ms()}"]
     assert broker.client.hlen("dramatiq:__takeovers__.default") == 0
 
 
-def test_only_who_has_a_message_can_amend_it(broker, consumer, another):
+def test_only_who_has_a_message_can_amend_it(broker, consumer, new_broker):
     due_now(broker)
     ready_id = next(consumer).options["redis_message_id"]
     before = broker.client.hget(f"{Q}.msgs", ready_id)
 
-    assert another().do_replace("default", ready_id, b"{}") == 0
+    assert new_broker().do_replace("default", ready_id, b"{}") == 0
     assert broker.client.hget(f"{Q}.msgs", ready_id) == before
     assert broker.do_replace("default", ready_id, b"{}") == 1
 

@@ -14,9 +14,9 @@ TIMEOUT_MS = 3_000
 
 
 @pytest.fixture
-def gone(another, clock):
+def gone(new_broker, clock):
     """A worker that fetches messages and then falls silent."""
-    broker = another()
+    broker = new_broker()
     broker.clock = clock
     broker.declare_queue("default")
     return broker
@@ -83,11 +83,11 @@ def test_a_deleted_message_is_not_brought_back(broker, gone):
     assert ready(broker) == ["2"]
 
 
-def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why(broker, another):
+def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why(broker, new_broker):
     broker.do_enqueue("default", "1", job("1", due_ms=1).message())
     for death in range(CRASHES_MAX):
         assert dead(broker) == [], death
-        victim = another()
+        victim = new_broker()
         victim._start_message(next(victim.consume("default", timeout=10)))
         fall_silent(victim)
         rescue(broker, TIMEOUT_MS)
@@ -100,10 +100,10 @@ def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why
     assert [key for key in broker.client.keys("*") if b"XQ" not in key] == []
 
 
-def test_a_bystander_is_never_blamed(broker, another):
+def test_a_bystander_is_never_blamed(broker, new_broker):
     broker.do_enqueue("default", "bystander", job("bystander", due_ms=1).message())
     for _ in range(2 * CRASHES_MAX):
-        victim = another()
+        victim = new_broker()
         next(victim.consume("default", timeout=10))
         fall_silent(victim)
         rescue(broker, TIMEOUT_MS)
@@ -112,7 +112,7 @@ def test_a_bystander_is_never_blamed(broker, another):
     assert dead(broker) == []
 
 
-def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, another, gone):
+def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, new_broker, gone):
     [message] = takes(gone, "1")
     gone._start_message(message)
     fall_silent(gone)
@@ -239,11 +239,11 @@ def test_a_store_that_has_just_started_forbids_judging(broker, gone, monkeypatch
     assert held(gone) == {"1"}
 
 
-def test_a_worker_that_finds_itself_removed_registers_again(broker, another):
+def test_a_worker_that_finds_itself_removed_registers_again(broker, new_broker):
     with working(broker):
         eventually(lambda: broker.broker_id in workers(broker))
         fall_silent(broker)
-        rescue(another(), TIMEOUT_MS)
+        rescue(new_broker(), TIMEOUT_MS)
         eventually(lambda: broker.broker_id in workers(broker))
 
 

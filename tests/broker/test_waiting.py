@@ -192,14 +192,14 @@ def test_another_process_may_write_the_sorted_set_itself(broker):
         broker.join("default", interval=5, timeout=60_000)
 
 
-def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, another):
+def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, new_broker):
     started = []
 
     @dramatiq.actor(broker=broker, actor_name="send")
     def send(whom):
         started.append(broker.clock.now_ms())
 
-    producer = another()
+    producer = new_broker()
     far_ms = producer.clock.now_ms() + 72 * HOUR_MS
     pipeline = producer.client.pipeline(transaction=False)
     pipeline.zadd("dramatiq:default.DQ", {f"far-{n}": far_ms + n for n in range(9_000)})
@@ -227,12 +227,12 @@ def test_the_nearer_of_two_runs_first_whatever_was_sent_first(broker, send):
     assert send.calls == ["sooner", "later"]
 
 
-def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, another, send):
+def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, new_broker, send):
     with working(broker, worker_timeout=3_000) as worker:
         eventually(lambda: worker.consumers["default"].consumer)
         time.sleep(0.3)  # Idle for long enough that stock dramatiq would sleep for seconds now.
         sent = time.monotonic()
-        another().enqueue(send.message("ada"))
+        new_broker().enqueue(send.message("ada"))
         eventually(lambda: send.calls)
         assert time.monotonic() - sent < 1
 

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--faults", type=float, default=0.3, help="share of the providers' requests that go wrong")
     parser.add_argument("--minutes", type=float, help="how long faults last; unless given, as the others need")
-    parser.add_argument("--speed", type=float, default=20, help="CAMPAIGN_SPEED: a story lasts 360 s divided by it")
+    parser.add_argument("--speed", type=float, default=20, help="CAMPAIGN_SPEED: a campaign lasts 360 s divided by it")
     parser.add_argument("--folder", type=Path, help="where data and logs go; a disk makes fsync take its time")
     parser.add_argument("--keep", action="store_true", help="leave data and logs there")
     parser.add_argument("--json", action="store_true")

@@ -87,15 +87,15 @@ class Console:
         return await self.request("POST", "/login", data={"form_token": page.form_token, "token": token}, **options)
 
 
-Opener = Callable[..., Awaitable[Console]]
+OpenConsole = Callable[..., Awaitable[Console]]
 
 
 @pytest.fixture
-async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> AsyncIterator[Opener]:
-    """`await opens(store_url, console_token=…)` starts a console."""
+async def open_console(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> AsyncIterator[OpenConsole]:
+    """`await open_console(store_url, console_token=…)` starts a console."""
     async with AsyncExitStack() as stack:
 
-        async def open_console(store_url: str, *, is_versioned: bool = False, **given: Any) -> Console:
+        async def open_one(store_url: str, *, is_versioned: bool = False, **given: Any) -> Console:
             """Start a console. `is_versioned`: put the campaign of the tests in force, as a first start does."""
             # No gateway listens on port 1.
             defaults = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
@@ -127,19 +127,19 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
             http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
             return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", context, clock, http, app)
 
-        yield open_console
+        yield open_one
 
 
 @pytest.fixture
-async def console(opens: Opener, store_url: str) -> Console:
+async def console(open_console: OpenConsole, store_url: str) -> Console:
     """A console without a token, over the empty store."""
-    return await opens(store_url)
+    return await open_console(store_url)
 
 
 @pytest.fixture
-async def guarded(opens: Opener, store_url: str) -> Console:
+async def guarded(open_console: OpenConsole, store_url: str) -> Console:
     """A console that requires a token; no user is logged in."""
-    return await opens(store_url, console_token=TOKEN)
+    return await open_console(store_url, console_token=TOKEN)
 
 
 @pytest.fixture

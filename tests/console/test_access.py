@@ -19,7 +19,7 @@ from services.console.app import LOGIN_FAILURES_MAX, LOGIN_FAILURES_TOTAL_MAX
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import SESSION_S, Sessions
-from tests.console.conftest import TOKEN, Console, Opener
+from tests.console.conftest import TOKEN, Console, OpenConsole
 
 USER = token_user(TOKEN)
 
@@ -84,10 +84,12 @@ async def test_the_cookie_is_for_this_console_only_and_expires_after_a_working_d
     assert (await guarded.get("/")).status == 303
 
 
-async def test_over_tls_the_cookie_is_secure_if_a_trusted_proxy_says_so(opens: Opener, store_url: str) -> None:
+async def test_over_tls_the_cookie_is_secure_if_a_trusted_proxy_says_so(
+    open_console: OpenConsole, store_url: str
+) -> None:
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
-    trusting = await opens(store_url, console_token=TOKEN, trusted_proxies="127.0.0.0/8")
-    other = await opens(store_url, console_token=TOKEN)
+    trusting = await open_console(store_url, console_token=TOKEN, trusted_proxies="127.0.0.0/8")
+    other = await open_console(store_url, console_token=TOKEN)
 
     secure = (await trusting.request("GET", "/login", headers=forwarded)).cookies
     untrusted = (await other.request("GET", "/login", headers=forwarded)).cookies
@@ -96,9 +98,9 @@ async def test_over_tls_the_cookie_is_secure_if_a_trusted_proxy_says_so(opens: O
     assert untrusted["advent_console"]["secure"] == ""
 
 
-async def test_a_forged_cookie_or_one_of_another_token_is_invalid(opens: Opener, store_url: str) -> None:
-    first = await opens(store_url, console_token=TOKEN)
-    second = await opens(store_url, console_token="another token altogether")
+async def test_a_forged_cookie_or_one_of_another_token_is_invalid(open_console: OpenConsole, store_url: str) -> None:
+    first = await open_console(store_url, console_token=TOKEN)
+    second = await open_console(store_url, console_token="another token altogether")
     cookie = (await first.log_in()).cookies["advent_console"].value
     guest = (await second.request("GET", "/login")).cookies["advent_console"].value
 
@@ -126,13 +128,13 @@ async def test_after_logging_out_a_copy_of_the_cookie_is_invalid(guarded: Consol
 
 
 async def test_a_logged_out_cookie_stays_so_at_every_console_and_after_a_restart(
-    guarded: Console, opens: Opener, store_url: str
+    guarded: Console, open_console: OpenConsole, store_url: str
 ) -> None:
     cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
     page = await guarded.get("/")
     await guarded.post("/logout", token=page.form_token)
 
-    restarted = await opens(store_url, console_token=TOKEN)
+    restarted = await open_console(store_url, console_token=TOKEN)
 
     assert (await restarted.request("GET", "/", headers=cookie)).status == 303
     login = await restarted.request("GET", "/login", headers=cookie)
@@ -151,12 +153,12 @@ async def test_a_logged_out_cookie_stays_so_when_the_store_forgets_it(guarded: C
 
 @pytest.mark.parametrize("noticed", ["an empty store", "a hold", "the next generation"])
 async def test_another_console_takes_no_cookie_from_before_a_restore(
-    guarded: Console, opens: Opener, store_url: str, noticed: str
+    guarded: Console, open_console: OpenConsole, store_url: str, noticed: str
 ) -> None:
     ledger, first = guarded.context.ledger, Generation(id="a", mark=1, at_ms=guarded.clock.now_ms())
     await ledger.generations.begin(first)
     cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
-    another = await opens(store_url, console_token=TOKEN)
+    another = await open_console(store_url, console_token=TOKEN)
     assert (await another.request("GET", "/", headers=cookie)).status == 200
     await guarded.post("/logout", token=(await guarded.get("/")).form_token)
 
@@ -164,7 +166,7 @@ async def test_another_console_takes_no_cookie_from_before_a_restore(
     now_ms = guarded.clock.now_ms()
     await ledger.client.flushall()  # The backup has neither the login nor the logout.
     if noticed == "an empty store":
-        another = await opens(store_url, console_token=TOKEN)
+        another = await open_console(store_url, console_token=TOKEN)
     elif noticed == "a hold":
         await ledger.generations.begin(first)
         await ledger.holds.start(RESTORED, Hold(since_ms=now_ms, why="restored", cure="Wait."))
@@ -181,11 +183,11 @@ async def test_without_a_store_a_session_is_good_where_it_has_been_seen(store_ur
     session = Sessions("k" * 32, [USER], clock).begin(USER)
     ended = EndedSessions(nowhere, clock)
 
-    assert await ended.has(session)
+    assert await ended.is_ended(session)
     ended.begin(session)
-    assert not await ended.has(session)
+    assert not await ended.is_ended(session)
     await ended.end(session)
-    assert await ended.has(session)
+    assert await ended.is_ended(session)
     await nowhere.aclose()
 
 
@@ -199,14 +201,16 @@ async def test_a_logout_while_the_store_is_away_is_saved_when_it_is_back(
     await Generations(Store(store, secret_key="k" * 32)).begin(Generation(id="a", mark=1, at_ms=clock.now_ms()))
     nowhere.connection_pool = store.connection_pool
 
-    assert not await ended.has(second)
+    assert not await ended.is_ended(second)
 
-    assert await EndedSessions(store, clock).has(first)
+    assert await EndedSessions(store, clock).is_ended(first)
 
 
-async def test_a_form_needs_the_token_of_its_own_session(guarded: Console, opens: Opener, store_url: str) -> None:
+async def test_a_form_needs_the_token_of_its_own_session(
+    guarded: Console, open_console: OpenConsole, store_url: str
+) -> None:
     await guarded.log_in()
-    stranger = await opens(store_url, console_token=TOKEN)
+    stranger = await open_console(store_url, console_token=TOKEN)
     foreign = (await stranger.request("GET", "/login")).form_token
 
     for token in ("", "x", foreign):

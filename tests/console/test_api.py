@@ -16,7 +16,7 @@ from common.settings.console_users import new_user
 from services.console.api.openapi import OPERATIONS, describe
 from services.console.app import ROUTES
 from services.simulation.engine import Simulation
-from tests.console.conftest import Answer, Console, Opener
+from tests.console.conftest import Answer, Console, OpenConsole
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 JOB = "job_aaaaaaaaaaaaaaaa"
@@ -25,10 +25,10 @@ RON, RONS_TOKEN = new_user("ron", "read")
 
 
 @pytest.fixture
-async def team(opens: Opener, store_url: str, simulation: Simulation, ada: Assessment) -> Console:
+async def team(open_console: OpenConsole, store_url: str, simulation: Simulation, ada: Assessment) -> Console:
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
-    console = await opens(store_url, is_versioned=True, console_users=f"{MIA.line},{RON.line}")
+    console = await open_console(store_url, is_versioned=True, console_users=f"{MIA.line},{RON.line}")
     await console.context.people.refresh()
     await simulation.ledger.console_jobs.request(
         JOB, JobKind.SEND_TEST, {"to": "sarah@businessx.example"}, by="mia", now_ms=simulation.clock.now_ms()

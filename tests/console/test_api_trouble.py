@@ -23,15 +23,15 @@ from services.console.api import trouble
 from services.console.context import ConsoleContext
 from services.console.unmarked_calls import ShownCall, show_call
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 from tests.ledger.planned import write_unmarked_call
 
 MIA, TOKEN = new_user("mia", "full")
 
 
 @pytest.fixture
-async def program(opens: Opener, store_url: str) -> Console:
-    return await opens(store_url, console_users=MIA.line)
+async def program(open_console: OpenConsole, store_url: str) -> Console:
+    return await open_console(store_url, console_users=MIA.line)
 
 
 async def call(console: Console, method: str, path: str, body: Any = None) -> Any:

@@ -24,7 +24,7 @@ from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.dashboard import dashboard
 from services.simulation.engine import Simulation
-from tests.console.conftest import TOKEN, Answer, Console, Opener
+from tests.console.conftest import TOKEN, Answer, Console, OpenConsole
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
 
@@ -261,10 +261,10 @@ async def test_unknown_queues_and_tabs_are_404(console: Console) -> None:
 
 
 async def test_without_the_package_the_page_says_how_to_install_it(
-    opens: Opener, store_url: str, monkeypatch: pytest.MonkeyPatch
+    open_console: OpenConsole, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "dramatiq_dashboard", None)
-    console = await opens(store_url)
+    console = await open_console(store_url)
 
     page = await console.request("GET", "/dramatiq/")
 

@@ -22,7 +22,7 @@ from common.providers.resend.suppression_list import ResendSuppressionList
 from common.settings.console_users import new_user
 from services.sandbox.ids import API_KEY
 from services.simulation.engine import Simulation
-from tests.console.conftest import Answer, Console, Opener
+from tests.console.conftest import Answer, Console, OpenConsole
 from tests.ledger_reads import content
 from tests.sandbox.running import RunningSandbox, running
 
@@ -201,10 +201,10 @@ async def test_a_form_that_is_sent_twice_leads_to_the_same_page(
 
 
 async def test_a_program_forgets_somebody_and_reads_what_came_of_it(
-    opens: Opener, store_url: str, worker: Simulation, sandbox: RunningSandbox
+    open_console: OpenConsole, store_url: str, worker: Simulation, sandbox: RunningSandbox
 ) -> None:
     mia, secret = new_user("mia", "full")
-    console = await opens(store_url, console_users=mia.line)
+    console = await open_console(store_url, console_users=mia.line)
     headers = {"Authorization": f"Bearer {secret}", "Accept": "application/json"}
 
     async def ask(method: str, path: str, **options: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 from tests.texting import texting_folder
 
 PAGE = "/campaigns/christmas_2025/gallery"
@@ -91,9 +91,9 @@ async def test_a_person_of_another_campaign_is_refused(console: Console) -> None
 
 
 async def test_mails_of_files_are_shown_before_they_are_in_force(
-    opens: Opener, store_url: str, edited_files: Path
+    open_console: OpenConsole, store_url: str, edited_files: Path
 ) -> None:
-    console = await opens(store_url, campaigns_dir=edited_files)
+    console = await open_console(store_url, campaigns_dir=edited_files)
 
     page = (await console.get(f"{PAGE}?mail=step-5&version=files")).text
 
@@ -101,8 +101,8 @@ async def test_mails_of_files_are_shown_before_they_are_in_force(
     assert "which are not in force" in page
 
 
-async def test_an_sms_is_shown_with_its_price(opens: Opener, store_url: str, tmp_path: Path) -> None:
-    console = await opens(store_url, campaigns_dir=texting_folder(tmp_path))
+async def test_an_sms_is_shown_with_its_price(open_console: OpenConsole, store_url: str, tmp_path: Path) -> None:
+    console = await open_console(store_url, campaigns_dir=texting_folder(tmp_path))
 
     page = (await console.get(f"{PAGE}?mail=sms-24h&version=files")).text
 
@@ -111,9 +111,9 @@ async def test_an_sms_is_shown_with_its_price(opens: Opener, store_url: str, tmp
 
 
 async def test_files_that_cannot_be_read_are_named_with_the_cure(
-    opens: Opener, store_url: str, edited_files: Path
+    open_console: OpenConsole, store_url: str, edited_files: Path
 ) -> None:
-    console = await opens(store_url, campaigns_dir=edited_files)
+    console = await open_console(store_url, campaigns_dir=edited_files)
     (edited_files / "christmas_2025" / "campaign.toml").write_text("name = 1")
 
     answer = await console.get(f"{PAGE}?version=files")

@@ -11,7 +11,7 @@ from common.domain.ids import enrollment_id
 from common.ledger.action_log import ActionFilter
 from common.settings.console_users import new_user
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 SARAH = "sarah@businessx.example"
@@ -104,9 +104,11 @@ async def test_a_job_that_is_forgotten_is_404(console: Console) -> None:
     assert [(await console.get(f"/jobs/{job}")).status for job in ("job_aaaaaaaaaaaaaaaa", "x")] == [404, 404]
 
 
-async def test_a_program_asks_and_reads_what_came_of_it(opens: Opener, store_url: str, signed_up: Simulation) -> None:
+async def test_a_program_asks_and_reads_what_came_of_it(
+    open_console: OpenConsole, store_url: str, signed_up: Simulation
+) -> None:
     (mia, mias), (ron, rons) = new_user("mia", "full"), new_user("ron", "read")
-    console = await opens(store_url, console_users=f"{mia.line},{ron.line}")
+    console = await open_console(store_url, console_users=f"{mia.line},{ron.line}")
     body = {"campaign": "christmas_2025", "mail": "24h", "to": SARAH}
 
     def token(secret: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from services.console.formatting import code_spans
 from services.console.status import status_cache
 from services.simulation.engine import Simulation
 from services.web import probes
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 
 
 async def overview(console: Console) -> Any:
@@ -240,9 +240,9 @@ async def test_a_budget_shows_what_was_used_and_how_long_it_is_held(console: Con
 
 
 async def test_with_the_store_away_the_last_snapshot_is_shown_with_its_age(
-    opens: Opener, own_store: EmbeddedStore
+    open_console: OpenConsole, own_store: EmbeddedStore
 ) -> None:
-    console = await opens(own_store.url)
+    console = await open_console(own_store.url)
     await beat(console)
     assert (await overview(console))["status"] == "well"
     own_store.stop()
@@ -262,9 +262,11 @@ async def test_with_the_store_away_the_last_snapshot_is_shown_with_its_age(
     assert (away.status, "The data store does not answer" in away.text) == (503, True)
 
 
-async def test_it_starts_without_the_store_and_notices_when_it_comes(opens: Opener, own_store: EmbeddedStore) -> None:
+async def test_it_starts_without_the_store_and_notices_when_it_comes(
+    open_console: OpenConsole, own_store: EmbeddedStore
+) -> None:
     own_store.stop()
-    console = await opens(own_store.url)
+    console = await open_console(own_store.url)
     console.clock.advance(2_000)
 
     before = await console.get("/api/overview")
@@ -309,10 +311,12 @@ async def test_nothing_of_a_page_is_inline_or_from_elsewhere(console: Console, p
     assert "https://" not in page.text
 
 
-async def test_a_misconfigured_store_is_reported_with_its_cure(own_store: EmbeddedStore, opens: Opener) -> None:
+async def test_a_misconfigured_store_is_reported_with_its_cure(
+    own_store: EmbeddedStore, open_console: OpenConsole
+) -> None:
     with connect(own_store.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
-    console = await opens(own_store.url)
+    console = await open_console(own_store.url)
     await beat(console)
     await console.context.store_monitor.check()
 
@@ -323,11 +327,11 @@ async def test_a_misconfigured_store_is_reported_with_its_cure(own_store: Embedd
 
 
 async def test_a_store_of_another_format_that_was_away_at_the_start_is_reported(
-    own_store: EmbeddedStore, opens: Opener
+    own_store: EmbeddedStore, open_console: OpenConsole
 ) -> None:
     with connect(own_store.url) as client:
         client.set(keys.FORMAT, "9")
-    console = await opens(own_store.url)
+    console = await open_console(own_store.url)
     await console.context.store_monitor.check()
 
     assert "written in format 9" in (await overview(console))["findings"][0]["cure"]

@@ -24,7 +24,7 @@ from common.ledger.reads.people import PeopleList
 from services.console import app
 from services.console.pages.people_csv import inert
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 
 DAY_MS = 86_400_000
 PEOPLE = {
@@ -293,7 +293,7 @@ async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
 
 @pytest.mark.parametrize("followed", [PeopleList, DeadLetterList])
 async def test_a_bug_ends_the_following_of_no_list(
-    opens: Opener, store_url: str, monkeypatch: pytest.MonkeyPatch, followed: type
+    open_console: OpenConsole, store_url: str, monkeypatch: pytest.MonkeyPatch, followed: type
 ) -> None:
     outcomes: list[Exception] = [ValueError("a bug"), KeyError("another"), redis.ConnectionError("away")]
     is_read = asyncio.Event()
@@ -305,7 +305,7 @@ async def test_a_bug_ends_the_following_of_no_list(
 
     monkeypatch.setattr(followed, "refresh", refresh)
     monkeypatch.setattr(app, "FOLLOWED_EVERY_S", 0)
-    await opens(store_url)
+    await open_console(store_url)
 
     await asyncio.wait_for(is_read.wait(), 10)
     assert outcomes == []

@@ -16,7 +16,7 @@ from common.queue.job import Job
 from common.queue.layout import NAMESPACE
 from common.settings.console_users import new_user
 from common.store.clients import connect
-from tests.console.conftest import Answer, Console, Opener
+from tests.console.conftest import Answer, Console, OpenConsole
 
 STEP = "enr_aaaaaaaaaaaaaaaa/step-2"
 KEY_ERROR = "KeyError: 'step'"
@@ -152,11 +152,11 @@ async def test_many_are_shown_a_page_at_a_time_newest_first(console: Console, st
 
 @pytest.mark.parametrize("what", ["requeue", "delete", "requeue-many", "delete-many"])
 async def test_who_may_only_look_sees_no_form_and_is_refused(
-    opens: Opener, store_url: str, broker: DurableRedisBroker, what: str
+    open_console: OpenConsole, store_url: str, broker: DurableRedisBroker, what: str
 ) -> None:
     job = fail(broker)
     mia, token = new_user("mia", "read")
-    console = await opens(store_url, console_users=mia.line)
+    console = await open_console(store_url, console_users=mia.line)
     await console.log_in(token)
     page = await console.get("/queues")
 

@@ -24,7 +24,7 @@ from common.ledger.reads.people import PeopleList
 from common.ledger.reads.schedule import DAY_MS, HOUR_MS, reminder_times, schedule_of
 from common.ledger.reads.scheduled_mails import reminders_between
 from services.console import resume_plans
-from services.console.mails.scheduled import Wanted, find_scheduled
+from services.console.mails.scheduled import ScheduleFilter, find_scheduled
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -234,7 +234,7 @@ async def test_nobody_is_looked_at_for_a_part_of_which_nobody_is_wanted(
 
     monkeypatch.setattr(PeopleList, "between", noted)
     now_ms = console.clock.now_ms()
-    wanted = Wanted(campaign="", segment=segment, from_ms=now_ms, until_ms=now_ms + 14 * DAY_MS)
+    wanted = ScheduleFilter(campaign="", segment=segment, from_ms=now_ms, until_ms=now_ms + 14 * DAY_MS)
     found, total = await find_scheduled(console.context, wanted, first=0, number=50)
 
     assert (len(looked_at), len(found), total) == (parts, mails, mails)

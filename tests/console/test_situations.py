@@ -31,7 +31,7 @@ from common.ledger.versions import LogEntry
 from common.settings.settings import SETTING_NAMES
 from common.store.embedded import EmbeddedStore
 from services.cli.main import main
-from tests.console.conftest import SECRET_KEY, Console, Opener
+from tests.console.conftest import SECRET_KEY, Console, OpenConsole
 from tests.versions import edits
 
 pytestmark = pytest.mark.usefixtures("loads_campaign_once")
@@ -94,7 +94,11 @@ class System:
 
 @pytest.fixture
 async def system(
-    own_store: EmbeddedStore, opens: Opener, campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_store: EmbeddedStore,
+    open_console: OpenConsole,
+    campaign: Campaign,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
     gateway, app = Gateway(), web.Application()
     app.add_routes([web.get("/ready", gateway.ready)])
@@ -102,7 +106,7 @@ async def system(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     gateway.port = runner.addresses[0][1]
-    console = await opens(own_store.url, is_versioned=True, gateway_port=gateway.port)
+    console = await open_console(own_store.url, is_versioned=True, gateway_port=gateway.port)
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
     given = {"REDIS_URL": own_store.url, "SECRET_KEY": SECRET_KEY, "GATEWAY_PORT": str(gateway.port)}

@@ -12,7 +12,7 @@ from common.ledger.action_log import ActionFilter
 from common.ledger.ledger import Ledger
 from common.settings.console_users import new_user
 from services.simulation.engine import MEETING_MS, Simulation
-from tests.console.conftest import Answer, Console, Opener
+from tests.console.conftest import Answer, Console, OpenConsole
 from tests.ledger.planned import write_unmarked_call
 
 HOUR_MS, DAY_MS = 3_600_000, 24 * 3_600_000
@@ -146,9 +146,11 @@ async def test_a_form_that_says_nothing_is_400(console: Console, missed: Simulat
     assert await marks_in_log(console) == []
 
 
-async def test_who_may_only_look_sees_the_calls_and_no_form(opens: Opener, store_url: str, missed: Simulation) -> None:
+async def test_who_may_only_look_sees_the_calls_and_no_form(
+    open_console: OpenConsole, store_url: str, missed: Simulation
+) -> None:
     ron, token = new_user("ron", "read")
-    console = await opens(store_url, console_users=ron.line)
+    console = await open_console(store_url, console_users=ron.line)
     await console.log_in(token)
     page, person = (await console.get("/unmarked-calls")).text, (await console.get(f"/people/{ADA}")).text
 

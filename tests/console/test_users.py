@@ -15,7 +15,7 @@ from common.settings.console_users import ConsoleUser, new_user, parse_users
 from common.settings.settings import Settings, SettingsError
 from services.console.auth.access import check_access_settings
 from services.simulation.engine import Simulation
-from tests.console.conftest import TOKEN, Console, Opener
+from tests.console.conftest import TOKEN, Console, OpenConsole
 
 Users = dict[str, tuple[ConsoleUser, str]]
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -27,8 +27,8 @@ def users() -> Users:
 
 
 @pytest.fixture
-async def team(opens: Opener, store_url: str, users: Users) -> Console:
-    console = await opens(store_url, console_users=",".join(user.line for user, _ in users.values()))
+async def team(open_console: OpenConsole, store_url: str, users: Users) -> Console:
+    console = await open_console(store_url, console_users=",".join(user.line for user, _ in users.values()))
     # A store without a generation may have lost logouts, so a console accepts no cookie of another console there.
     await console.context.ledger.generations.begin(Generation(id="a", mark=1, at_ms=console.clock.now_ms()))
     return console
@@ -74,51 +74,55 @@ async def test_a_program_of_somebody_who_may_only_look_reads_and_does_not_act(te
 
 
 async def test_who_is_removed_is_logged_out_and_others_stay(
-    opens: Opener, store_url: str, users: Users, team: Console
+    open_console: OpenConsole, store_url: str, users: Users, team: Console
 ) -> None:
     await team.log_in(users["ron"][1])
     cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
-    without = await opens(store_url, console_users=users["mia"][0].line)
-    still = await opens(store_url, console_users=users["ron"][0].line, console_token=TOKEN)
+    without = await open_console(store_url, console_users=users["mia"][0].line)
+    still = await open_console(store_url, console_users=users["ron"][0].line, console_token=TOKEN)
 
     assert (await without.request("GET", "/", headers=cookie)).status == 303
     assert (await still.request("GET", "/", headers=cookie)).status == 200
 
 
 async def test_a_new_token_of_the_same_user_ends_their_sessions(
-    opens: Opener, store_url: str, users: Users, team: Console
+    open_console: OpenConsole, store_url: str, users: Users, team: Console
 ) -> None:
     await team.log_in(users["ron"][1])
     cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
-    renewed = await opens(store_url, console_users=new_user("ron", "read")[0].line)
+    renewed = await open_console(store_url, console_users=new_user("ron", "read")[0].line)
 
     assert (await renewed.request("GET", "/", headers=cookie)).status == 303
 
 
-async def test_a_role_taken_away_holds_at_once(opens: Opener, store_url: str, users: Users, team: Console) -> None:
+async def test_a_role_taken_away_holds_at_once(
+    open_console: OpenConsole, store_url: str, users: Users, team: Console
+) -> None:
     mia = users["mia"][0]
     await team.log_in(users["mia"][1])
     cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
-    demoted = await opens(store_url, console_users=ConsoleUser(mia.name, "read", mia.token_sha256).line)
+    demoted = await open_console(store_url, console_users=ConsoleUser(mia.name, "read", mia.token_sha256).line)
 
     assert "may only look" in (await demoted.request("GET", "/", headers=cookie)).text
 
 
 async def test_the_token_of_the_settings_stays_a_user_who_may_do_everything(
-    opens: Opener, store_url: str, users: Users
+    open_console: OpenConsole, store_url: str, users: Users
 ) -> None:
-    both = await opens(store_url, console_token=TOKEN, console_users=users["ron"][0].line)
+    both = await open_console(store_url, console_token=TOKEN, console_users=users["ron"][0].line)
 
     await both.log_in(TOKEN)
 
     assert "may only look" not in (await both.get("/")).text
 
 
-async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(opens: Opener, store_url: str, users: Users) -> None:
+async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(
+    open_console: OpenConsole, store_url: str, users: Users
+) -> None:
     lines = ",".join(user.line for user, _ in users.values())
     given = {"console_users": lines, "console_user_header": "X-User"}
-    behind = await opens(store_url, trusted_proxies="127.0.0.0/8", **given)
-    exposed = await opens(store_url, **given)
+    behind = await open_console(store_url, trusted_proxies="127.0.0.0/8", **given)
+    exposed = await open_console(store_url, **given)
 
     assert (await behind.request("GET", "/", headers={"X-User": "ron"})).status == 200
     assert (await behind.request("GET", "/", headers={"X-User": "nobody"})).status == 303
@@ -127,10 +131,10 @@ async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(opens: Opener
 
 @pytest.mark.parametrize("names", [["console-token"], ["ron", "mia"], ["mia", "mia"], ["mia", ""], [""]])
 async def test_a_proxy_names_one_user_and_never_that_of_the_token(
-    opens: Opener, store_url: str, users: Users, names: list[str]
+    open_console: OpenConsole, store_url: str, users: Users, names: list[str]
 ) -> None:
     lines = ",".join(user.line for user, _ in users.values())
-    behind = await opens(
+    behind = await open_console(
         store_url,
         console_token=TOKEN,
         console_users=lines,
@@ -152,16 +156,16 @@ async def test_a_proxy_names_one_user_and_never_that_of_the_token(
     ],
 )
 async def test_what_is_not_real_is_said_on_every_page(
-    opens: Opener, store_url: str, given: dict[str, Any], banner: str
+    open_console: OpenConsole, store_url: str, given: dict[str, Any], banner: str
 ) -> None:
-    console = await opens(store_url, **given)
+    console = await open_console(store_url, **given)
 
     assert banner in (await console.get("/")).text
     assert banner in (await console.get("/actions")).text
 
 
-async def test_a_real_campaign_has_no_banner(opens: Opener, store_url: str) -> None:
-    console = await opens(store_url, resend_api_key="re_" + "a" * 20)
+async def test_a_real_campaign_has_no_banner(open_console: OpenConsole, store_url: str) -> None:
+    console = await open_console(store_url, resend_api_key="re_" + "a" * 20)
 
     assert "banners" not in (await console.get("/")).text
 

@@ -21,7 +21,7 @@ from services.console import plan_counts
 from services.console.campaign_files import CampaignFiles
 from services.console.plan_counts import PlanCounts
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import Console, OpenConsole
 from tests.versions import edits
 
 KEY = "christmas_2025"
@@ -46,17 +46,17 @@ def edited(campaign: Campaign) -> Campaign:
 
 @pytest.fixture
 async def author(
-    opens: Opener, store_url: str, under_way: Simulation, edited: Campaign, monkeypatch: pytest.MonkeyPatch
+    open_console: OpenConsole, store_url: str, under_way: Simulation, edited: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> Console:
     """A console with the campaign of the tests in force; `edited` stands in for the files on its disk."""
     use_files(monkeypatch, edited)
-    return await opens(store_url, is_versioned=True)
+    return await open_console(store_url, is_versioned=True)
 
 
 @pytest.fixture
-async def with_files(opens: Opener, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
+async def with_files(open_console: OpenConsole, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
     """A console with the campaign of the tests in force, and an edited one on its disk."""
-    return await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+    return await open_console(store_url, is_versioned=True, campaigns_dir=edited_files)
 
 
 def use_files(monkeypatch: pytest.MonkeyPatch, files: Campaign) -> None:
@@ -97,8 +97,8 @@ async def test_the_plan_names_each_change_and_how_many_people_it_concerns(with_f
     assert "campaigns_dir</code>, as this console reads them" in page
 
 
-async def test_files_that_say_what_is_in_force_change_nothing(opens: Opener, store_url: str) -> None:
-    console = await opens(store_url, is_versioned=True)
+async def test_files_that_say_what_is_in_force_change_nothing(open_console: OpenConsole, store_url: str) -> None:
+    console = await open_console(store_url, is_versioned=True)
 
     page = (await console.get(f"{PAGE}/plan")).text
 
@@ -114,7 +114,7 @@ async def test_applying_puts_the_files_in_force_with_who_did_it(
     assert "The version is in force in all processes" in page
     assert "Nothing would change" in page
     assert await version_in_force(author) == edited.version
-    assert author.context.played(KEY).version == edited.version  # type: ignore[union-attr]
+    assert author.context.running_campaign(KEY).version == edited.version  # type: ignore[union-attr]
     newest = (await author.context.ledger.versions.log(KEY))[-1]
     assert (newest.action, newest.by, newest.source) == ("apply", "local", campaign.version)
     [action] = await author.context.ledger.action_log.newest(ActionFilter())
@@ -122,12 +122,12 @@ async def test_applying_puts_the_files_in_force_with_who_did_it(
 
 
 async def test_files_wait_from_their_edit_until_they_are_applied(
-    opens: Opener, store_url: str, campaign: Campaign, edited_files: Path
+    open_console: OpenConsole, store_url: str, campaign: Campaign, edited_files: Path
 ) -> None:
     body = edited_files / KEY / "en-CA" / "emails" / "5-case-study.md"
     edited = body.read_text()
     body.write_text(edited.replace("subject: New: ", "subject: ", 1))
-    console = await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+    console = await open_console(store_url, is_versioned=True, campaigns_dir=edited_files)
     before = await places_where_files_wait(console)
 
     body.write_text(edited)
@@ -151,8 +151,8 @@ async def places_where_files_wait(console: Console) -> set[str]:
     return found
 
 
-async def test_files_that_cannot_be_read_wait(opens: Opener, store_url: str, edited_files: Path) -> None:
-    console = await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+async def test_files_that_cannot_be_read_wait(open_console: OpenConsole, store_url: str, edited_files: Path) -> None:
+    console = await open_console(store_url, is_versioned=True, campaigns_dir=edited_files)
     (edited_files / KEY / "campaign.toml").write_text("name = 1")
 
     assert "/" in await places_where_files_wait(console)
@@ -283,10 +283,10 @@ async def test_a_long_count_says_how_far_it_is_and_then_shows_the_plan(
         return await read_plan(*arguments, on_person=on_person, **named)
 
     monkeypatch.setattr(plan_counts, "read_plan", slowly)
-    monkeypatch.setattr(author.context.plan_counts, "_patience_s", 0.01)
+    monkeypatch.setattr(author.context.plan_counts, "_page_wait_s", 0.01)
     counting = await author.get(f"{PAGE}/plan")
     may_end.set()
-    monkeypatch.setattr(author.context.plan_counts, "_patience_s", 10)
+    monkeypatch.setattr(author.context.plan_counts, "_page_wait_s", 10)
     counted = await author.get(f"{PAGE}/plan")
 
     assert "Counting: 1 people so far" in counting.text
@@ -361,10 +361,10 @@ async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -
 
 @pytest.mark.parametrize("action", ["apply", "rollback"])
 async def test_a_user_who_may_only_look_sees_the_plan_and_cannot_act(
-    opens: Opener, store_url: str, author: Console, edited: Campaign, campaign: Campaign, action: str
+    open_console: OpenConsole, store_url: str, author: Console, edited: Campaign, campaign: Campaign, action: str
 ) -> None:
     ron, token = new_user("ron", "read")
-    console = await opens(store_url, is_versioned=True, console_users=ron.line)
+    console = await open_console(store_url, is_versioned=True, console_users=ron.line)
     await console.log_in(token)
     page = await console.get(f"{PAGE}/plan")
 

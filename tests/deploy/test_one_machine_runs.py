@@ -68,7 +68,7 @@ def place(places: Callable[[], Place]) -> Place:  # noqa: F811
     place.settings.pop("TESTING_MODE")
     place.settings.pop("CAMPAIGN_SPEED")
     place.serve("sandbox")
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     return place
 
 

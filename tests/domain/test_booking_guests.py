@@ -172,14 +172,14 @@ def test_one_guest_who_did_not_come_says_nothing_of_the_other_nor_of_the_host():
 
 
 def test_in_every_order_and_with_repetitions_both_guests_end_in_the_same_state():
-    story = [
+    events = [
         ADA_BOOKS,
         BOB_BOOKS,
         event(BookingKind.RESCHEDULED, SEATS[0], uid="B", at_ms=10, reschedule_uid="A", start_ms=START_MS + HOUR_MS),
         event(BookingKind.REASSIGNED, SEATS[0], uid="B", at_ms=20, organizer="Nina"),
         event(BookingKind.CANCELLED, SEATS[1], at_ms=30),
     ]
-    expected = resolve(story)
+    expected = resolve(events)
     assert {(one.uid, one.email): (one.state, one.organizer) for one in expected} == {
         ("A", ADA): (BookingState.MOVED, None),
         ("B", ADA): (BookingState.BOOKED, "Nina"),
@@ -187,8 +187,8 @@ def test_in_every_order_and_with_repetitions_both_guests_end_in_the_same_state()
     }
 
     chance = random.Random(7)
-    for order in permutations(story):
-        assert resolve([*order, *chance.sample(story, 2)]) == expected
+    for order in permutations(events):
+        assert resolve([*order, *chance.sample(events, 2)]) == expected
 
 
 def test_an_event_about_several_is_read_back_as_it_was_and_loses_only_the_one_who_is_taken_out():

@@ -64,18 +64,18 @@ def without(event: BookingEvent, *names: str) -> BookingEvent:
 
 @pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
 def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
-    story = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
+    events = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
 
-    for order in permutations([*story, story[0], story[2]]):
+    for order in permutations([*events, events[0], events[2]]):
         assert stands(*order) == {"A": BookingState.MOVED, "B": BookingState.MOVED, "C": BookingState.CANCELLED}
 
 
 @pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
 def test_in_a_calendar_a_moved_call_stays_the_same_entry_with_a_higher_sequence(missing):
-    story = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN)]
+    events = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN)]
 
     for moves in (0, 1, 2):
-        for order in permutations([*story[: moves + 1], story[0], story[moves]]):
+        for order in permutations([*events[: moves + 1], events[0], events[moves]]):
             found = current(*order)
             assert ("A@Cal.com", moves) == (found.ical_uid, found.sequence)
             assert found.start_ms == START_MS + moves * DAY_MS

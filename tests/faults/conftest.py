@@ -16,7 +16,7 @@ from services.simulation.engine import Simulation
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, campaign, settings, clock=clock)
 
@@ -31,7 +31,7 @@ def boris() -> Assessment:
     return Assessment(email="boris@salon.example", first_name="Boris", assessment_score=71, orange_systems=1)
 
 
-class Heard:
+class AlertLog:
     """Records the names of the alerts, in order."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Heard:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    heard = Heard()
-    monkeypatch.setattr(circuits, "log", heard)
-    return heard
+def alerts(monkeypatch: pytest.MonkeyPatch) -> AlertLog:
+    alerts = AlertLog()
+    monkeypatch.setattr(circuits, "log", alerts)
+    return alerts

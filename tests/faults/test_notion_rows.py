@@ -21,7 +21,7 @@ from common.providers.notion.mirror import NotionMirror
 from services.simulation.engine import Simulation
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
-from tests.faults.conftest import Heard
+from tests.faults.conftest import AlertLog
 from tests.faults.matrix import Fault
 from tests.faults.notion import NOTION
 
@@ -52,41 +52,41 @@ class Listening:
 
 
 class Reported:
-    def __init__(self, story: Simulation, mirror: Listening, notion: FakeNotion) -> None:
-        self.story, self.mirror, self.notion = story, mirror, notion
+    def __init__(self, simulation: Simulation, mirror: Listening, notion: FakeNotion) -> None:
+        self.simulation, self.mirror, self.notion = simulation, mirror, notion
 
     async def until(self, ms: int) -> None:
-        await self.story.run(until_ms=ms)
+        await self.simulation.run(until_ms=ms)
 
     async def circuit(self) -> OpenCircuit | None:
-        counted = await read_store_stats(self.story.ledger, now_ms=self.story.clock.now_ms())
+        counted = await read_store_stats(self.simulation.ledger, now_ms=self.simulation.clock.now_ms())
         return counted.circuits.get("notion")
 
     async def again_ms(self, job: str) -> int | None:
-        score = await self.story.ledger.client.zscore(keys.delayed("notion_sync"), job)
+        score = await self.simulation.ledger.client.zscore(keys.delayed("notion_sync"), job)
         return None if score is None else int(score)
 
     async def everything_is_shown_once(self) -> None:
         [row] = self.notion.rows("ds-sequence")
         assert (row["Email"], row["Email 1 Sent"] is not None) == ("ada@salon.example", True)
         assert len(self.notion.rows("ds-contact")) == 1
-        assert await self.story.ledger.client.zcard(keys.CHANGED) == 0
+        assert await self.simulation.ledger.client.zcard(keys.CHANGED) == 0
 
     async def the_mail_has_gone(self) -> None:
-        known = await self.story.ledger.enrollments.get(ADA)
+        known = await self.simulation.ledger.enrollments.get(ADA)
         assert known is not None
         assert known.final_status_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 @asynccontextmanager
 async def reported(
-    story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, on: str = "POST pages", times: int = 1
+    simulation: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, on: str = "POST pages", times: int = 1
 ) -> AsyncIterator[Reported]:
     """Let `times` requests that match `on` meet the fault; for `ELSEWHERE`, `mirror.through` has the other address."""
     async with fake_notion() as notion:
 
         def mirror_at(url: str) -> NotionMirror:
-            guard = StoreCreateGuard(story.ledger.client, clock=story.clock)
+            guard = StoreCreateGuard(simulation.ledger.client, clock=simulation.clock)
             return NotionMirror(
                 "ntn_1",
                 base_url=url,
@@ -95,21 +95,21 @@ async def reported(
                 campaigns={"christmas_2025": CampaignColumns(name="Christmas 2025")},
                 budget=Unlimited(),
                 guard=guard,
-                clock=story.clock,
+                clock=simulation.clock,
                 timeout_s=timeout_s(fault),
             )
 
         mirror = Listening(mirror_at(notion.url))
-        story.world = replace(story.world, mirror=mirror)
+        simulation.world = replace(simulation.world, mirror=mirror)
         try:
             if fault.answer in ELSEWHERE:
                 assert isinstance(fault.answer, str)
                 async with elsewhere(fault.answer, notion.url, monkeypatch) as url:
                     mirror.through = mirror_at(url)
-                    yield Reported(story, mirror, notion)
+                    yield Reported(simulation, mirror, notion)
             else:
                 notion.fails(on, answer_of(fault), committed=fault.answer in CARRIED_OUT, times=times)
-                yield Reported(story, mirror, notion)
+                yield Reported(simulation, mirror, notion)
         finally:
             for each in (mirror._mirror, mirror.through):
                 if each is not None:
@@ -118,8 +118,8 @@ async def reported(
 
 async def begin(it: Reported, fault: Fault, person: Any, *, kind: str | None = None) -> int:
     """Sign up a contact, whose first Notion write meets the fault. Return the time of that write in ms."""
-    now_ms = it.story.clock.now_ms()
-    await it.story.sign_up(person)
+    now_ms = it.simulation.clock.now_ms()
+    await it.simulation.sign_up(person)
     await it.until(now_ms + GATHERED_MS)
 
     await it.the_mail_has_gone()
@@ -129,9 +129,9 @@ async def begin(it: Reported, fault: Fault, person: Any, *, kind: str | None = N
 
 @rows("alone")
 async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         assert await it.again_ms(ADA) == now_ms + 5_000
         assert not await it.circuit()
@@ -139,14 +139,14 @@ async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
         await it.until(now_ms + 60_000)
 
         await it.everything_is_shown_once()
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("alone")
 async def test_a_read_that_fails_is_no_unknown_outcome(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch, on="/query") as it:
+    async with reported(simulation, fault, monkeypatch, on="/query") as it:
         now_ms = await begin(it, fault, ada, kind=fault.reading)
         await it.until(now_ms + 10_000)
 
@@ -156,10 +156,10 @@ async def test_a_read_that_fails_is_no_unknown_outcome(
 
 @rows("later")
 async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_mended_it(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = 2 if fault.code == "validation_error" else 1  # Notion's columns are read again once before it is believed.
-    async with reported(story, fault, monkeypatch, times=times) as it:
+    async with reported(simulation, fault, monkeypatch, times=times) as it:
         now_ms = await begin(it, fault, ada)
         assert await it.again_ms(ADA) == now_ms + 600_000
         assert not await it.circuit()
@@ -167,14 +167,14 @@ async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_m
         await it.until(now_ms + 601_000)
 
         await it.everything_is_shown_once()
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("hold")
 async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         assert fault.wait_ms is not None
         assert await it.again_ms("pump") == now_ms + fault.wait_ms
@@ -183,19 +183,19 @@ async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
         await it.until(now_ms + fault.wait_ms + GATHERED_MS)
 
         await it.everything_is_shown_once()
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("hold all")
 async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
-    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch, times=4) as it:
+    async with reported(simulation, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         circuit = await it.circuit()
         assert circuit.reason == fault.code
         assert circuit.until_ms == now_ms + 1_000
-        await story.sign_up(boris)
+        await simulation.sign_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mirror.failures) == 1, "nothing is asked while the mirror is held"
 
@@ -206,7 +206,7 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
             it.mirror.through = None
             await it.until(now_ms + 120_000)
 
-        assert heard.names == ["circuit_opened", "circuit_closed"]
+        assert alerts.names == ["circuit_opened", "circuit_closed"]
         assert not await it.circuit()
         assert sorted(row["Email"] for row in it.notion.rows("ds-sequence")) == [ada.email, boris.email]
         assert len(it.notion.rows("ds-contact")) == 2
@@ -214,20 +214,20 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
 
 @rows("done")
 async def test_a_503_that_names_the_page_it_committed_is_no_failure(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         made = it.notion.row("ds-sequence")
         committed = replace(fault, more={"committed_resource_id": made})
         it.notion.faults.clear()
         it.notion.fails("POST pages", answer_of(committed))
-        now_ms = story.clock.now_ms()
-        await story.sign_up(ada)
+        now_ms = simulation.clock.now_ms()
+        await simulation.sign_up(ada)
         await it.until(now_ms + HOUR_MS)
 
         assert it.mirror.failures == []
         assert len(it.notion.rows("ds-sequence")) == 1
-        assert heard.names == []
+        assert alerts.names == []
 
 
 def test_every_way_of_the_table_is_tried() -> None:

@@ -23,7 +23,7 @@ from common.providers.resend.mailer import ResendMailer
 from services.simulation.engine import Simulation
 from tests.contract.scripted import Answer, Scripted, scripted
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
-from tests.faults.conftest import Heard
+from tests.faults.conftest import AlertLog
 from tests.faults.matrix import Fault
 from tests.faults.resend import RESEND
 
@@ -109,54 +109,54 @@ class Listening:
 
 @dataclass
 class Reported:
-    """A story whose mail is sent through the SDK to a provider that follows a row."""
+    """A simulation whose mail is sent through the SDK to a provider that follows a row."""
 
-    story: Simulation
+    simulation: Simulation
     mailer: Listening
     resend: Resend
     server: Scripted
 
     async def until(self, ms: int) -> None:
-        await self.story.run(until_ms=ms)
+        await self.simulation.run(until_ms=ms)
 
     async def delivery(self) -> dict[str, str]:
-        fields = await self.story.ledger.client.hgetall(keys.delivery(FIRST))
+        fields = await self.simulation.ledger.client.hgetall(keys.delivery(FIRST))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
     async def circuit(self) -> OpenCircuit | None:
-        counted = await read_store_stats(self.story.ledger, now_ms=self.story.clock.now_ms())
+        counted = await read_store_stats(self.simulation.ledger, now_ms=self.simulation.clock.now_ms())
         return counted.circuits.get("resend")
 
     def asked(self) -> int:
         return sum(asked.method == "POST" for asked in self.server.asked)
 
     async def final_status(self) -> tuple[DeliveryStatus, str]:
-        known = await self.story.ledger.enrollments.get(ADA)
+        known = await self.simulation.ledger.enrollments.get(ADA)
         assert known is not None
         return known.final_status_of(1)
 
     async def dead(self) -> int:
-        return int(await self.story.ledger.client.zcard(keys.DEAD))
+        return int(await self.simulation.ledger.client.zcard(keys.DEAD))
 
 
 @asynccontextmanager
 async def reported(
-    story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
+    simulation: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
 ) -> AsyncIterator[Reported]:
     """Let the first `times` requests meet the fault; for `ELSEWHERE`, `mailer.through` has the other address."""
     away = fault.answer in ELSEWHERE
     resend = Resend(None if away else answer_of(fault), fault.answer in CARRIED_OUT, times)
     async with scripted(resend.answer) as server:
         mailer = Listening(ResendMailer("re_123", server.url, timeout_s(fault)))
-        story.world = replace(story.world, mailer=mailer)
+        simulation.world = replace(simulation.world, mailer=mailer)
         try:
             if away:
                 assert isinstance(fault.answer, str)
                 async with elsewhere(fault.answer, server.url, monkeypatch) as url:
                     mailer.through = ResendMailer("re_123", url, timeout_s(fault))
-                    yield Reported(story, mailer, resend, server)
+                    yield Reported(simulation, mailer, resend, server)
             else:
-                yield Reported(story, mailer, resend, server)
+                yield Reported(simulation, mailer, resend, server)
         finally:
             for each in (mailer._mailer, mailer.through):
                 if each is not None:
@@ -165,8 +165,8 @@ async def reported(
 
 async def begin(it: Reported, fault: Fault, person: Any) -> int:
     """Sign up a contact, whose first mail fails as the row says. Return the time of that attempt in ms."""
-    now_ms = it.story.clock.now_ms()
-    await it.story.sign_up(person)
+    now_ms = it.simulation.clock.now_ms()
+    await it.simulation.sign_up(person)
     await it.until(now_ms)
 
     [failure] = it.mailer.failures
@@ -176,9 +176,9 @@ async def begin(it: Reported, fault: Fault, person: Any) -> int:
 
 @rows("retry")
 async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_bytes(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         kept = await it.delivery()
         assert (kept["attempts"], kept["failures"], kept["outcome_unknown"]) == ("1", "1", "1")
@@ -191,14 +191,14 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
         assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
         assert (await it.final_status())[0] is DeliveryStatus.ACCEPTED
         assert it.resend.accepted == {first.headers["idempotency-key"]: 1}
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("retry")
 async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_apart(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch, times=4) as it:
+    async with reported(simulation, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         await it.until(now_ms + HOUR_MS)
 
@@ -207,7 +207,7 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
         assert final_status is DeliveryStatus.DEAD
         assert reason.startswith(f"4 tries failed, the last with {fault.code}")
         assert reason.endswith("it may have been accepted nevertheless")
-        assert heard.names == []
+        assert alerts.names == []
 
         await it.until(now_ms + 25 * HOUR_MS)
         assert it.asked() == 5, "the next step goes on"
@@ -215,9 +215,9 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
 
 @rows("hold")
 async def test_a_mail_that_the_provider_makes_wait_spends_no_attempt(
-    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch, times=9) as it:
+    async with reported(simulation, fault, monkeypatch, times=9) as it:
         now_ms = await begin(it, fault, ada)
         assert fault.wait_ms is not None
         kept = await it.delivery()
@@ -229,23 +229,23 @@ async def test_a_mail_that_the_provider_makes_wait_spends_no_attempt(
 
         assert (await it.final_status())[0] is DeliveryStatus.ACCEPTED
         assert it.asked() == 10
-        known = await story.ledger.enrollments.get(ADA)
+        known = await simulation.ledger.enrollments.get(ADA)
         assert known is not None
         assert known.records[1].attempts == 1
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("hold all")
 async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains_by_itself(
-    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch, times=4) as it:
+    async with reported(simulation, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         kept, circuit = await it.delivery(), await it.circuit()
         assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
         assert circuit.reason.startswith(fault.code)
         assert circuit.until_ms == now_ms + (fault.wait_ms or 1_000)
-        await story.sign_up(boris)
+        await simulation.sign_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mailer.failures) == 1, "nobody asks while all are held"
 
@@ -256,12 +256,12 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         else:
             await it.until(until_ms)
             assert 4 < len(it.mailer.failures) < 10
-            assert heard.names == ["circuit_opened"]
+            assert alerts.names == ["circuit_opened"]
             await it.mailer.through.close()
             it.mailer.through = None
             await it.until(until_ms + 60_000)
 
-        assert heard.names == ["circuit_opened", "circuit_closed"]
+        assert alerts.names == ["circuit_opened", "circuit_closed"]
         assert sum(it.resend.accepted.values()) == 2
         assert await it.dead() == 0
         assert not await it.circuit()
@@ -269,11 +269,11 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
 
 @rows("dead")
 async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nobody(
-    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
-        await story.sign_up(boris)
+        await simulation.sign_up(boris)
         await it.until(now_ms + 24 * HOUR_MS)
 
         final_status, reason = await it.final_status()
@@ -281,33 +281,33 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
         assert reason.startswith(fault.code)
         assert await it.dead() == 1
         assert it.asked() == 4, "hers, his, and the second step of both"
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("end")
 async def test_a_refused_address_costs_one_dead_letter_and_ends_the_sequence(
-    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         await begin(it, fault, ada)
-        await story.sign_up(boris)
-        await it.story.run()
+        await simulation.sign_up(boris)
+        await it.simulation.run()
 
         assert (await it.final_status())[0] is DeliveryStatus.DEAD
-        known = await story.ledger.enrollments.get(ADA)
+        known = await simulation.ledger.enrollments.get(ADA)
         assert known is not None
         assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.REFUSED)
         assert await it.dead() == 1
         assert it.asked() == 1 + 7, "her first mail, and all of his"
-        assert heard.names == []
+        assert alerts.names == []
 
 
 @rows("look up")
 @pytest.mark.parametrize("listed", [True, False])
 async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
-    fault: Fault, listed: bool, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, listed: bool, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reported(story, fault, monkeypatch) as it:
+    async with reported(simulation, fault, monkeypatch) as it:
         it.resend.lists = listed
         now_ms = await begin(it, fault, ada)
         await it.until(now_ms + HOUR_MS)
@@ -316,25 +316,25 @@ async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent
         assert it.asked() == 1
         assert final_status is (DeliveryStatus.ACCEPTED if listed else DeliveryStatus.DEAD)
         assert reason == "mail-there" if listed else "another mail under this key" in reason
-        assert heard.names == []
+        assert alerts.names == []
 
 
 async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_dead_lettered(
-    story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault = next(f for f in RESEND.faults if f.when.startswith("503 `service"))
     chen = replace(ada, email="chen@salon.example")
-    async with reported(story, fault, monkeypatch, times=40) as it:
-        now_ms = story.clock.now_ms()
+    async with reported(simulation, fault, monkeypatch, times=40) as it:
+        now_ms = simulation.clock.now_ms()
         for person in (ada, boris, chen):
-            await story.sign_up(person)
+            await simulation.sign_up(person)
         await it.until(now_ms)
-        assert heard.names == ["circuit_opened"]
+        assert alerts.names == ["circuit_opened"]
         assert (await it.circuit()).since_ms == now_ms
 
         await it.until(now_ms + HOUR_MS)
 
-        assert heard.names == ["circuit_opened", "circuit_closed"]
+        assert alerts.names == ["circuit_opened", "circuit_closed"]
         assert sum(it.resend.accepted.values()) == 3
         assert it.asked() == 43
         assert await it.dead() == 0

@@ -122,15 +122,15 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-Opener = Callable[..., Awaitable[Gateway]]
+OpenGateway = Callable[..., Awaitable[Gateway]]
 
 
 @pytest.fixture
-async def opens(clock: VirtualClock, folder: Path, campaign: Campaign) -> AsyncIterator[Opener]:
-    """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
+async def open_gateway(clock: VirtualClock, folder: Path, campaign: Campaign) -> AsyncIterator[OpenGateway]:
+    """`await open_gateway(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_gateway(
+        async def open_one(
             store_url: str,
             *,
             answer_s: float = 2,
@@ -149,13 +149,13 @@ async def opens(clock: VirtualClock, folder: Path, campaign: Campaign) -> AsyncI
             stack.push_async_callback(server.stop)
             return Gateway(f"http://127.0.0.1:{port}", context, clock, server, http, client)
 
-        yield open_gateway
+        yield open_one
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
     """A gateway over the empty store."""
-    return await opens(store_url)
+    return await open_gateway(store_url)
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.conftest import Opener, person
+from tests.gateway.conftest import OpenGateway, person
 from tests.gateway.test_unsubscribe import DUNYA, link
 
 
 @pytest.mark.usefixtures("json_logs")
 async def test_a_request_is_logged_without_personal_data(
-    opens: Opener, store_url: str, capsys: pytest.CaptureFixture[str]
+    open_gateway: OpenGateway, store_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gateway = await opens(store_url)
+    gateway = await open_gateway(store_url)
     accepted = await gateway.sign_up(person("dunya"))
     await gateway.sign_up(person("dunya", assessment_score=101))
     await gateway.request("POST", link())

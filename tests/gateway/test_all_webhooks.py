@@ -16,7 +16,7 @@ from common.settings.settings import SettingsError
 from services.cli.signing import PATHS, headers_for
 from services.gateway.http.body import FAILURES_PER_MINUTE
 from services.gateway.validation.strict_json import DEPTH_MAX
-from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.gateway.conftest import Answer, Gateway, OpenGateway
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, RIGHT_SECRETS
 
 KINDS = list(PATHS)
@@ -31,11 +31,11 @@ ALL = [
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **{**GIVEN, "trusted_proxies": ""})
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **{**GIVEN, "trusted_proxies": ""})
 
 
-async def posts(gateway: Gateway, kind: str, body: bytes, **more: str) -> Answer:
+async def post_webhook(gateway: Gateway, kind: str, body: bytes, **more: str) -> Answer:
     signed = headers_for(kind, body, RIGHT_SECRETS, now_s=gateway.clock.now_ms() // 1000)
     return await gateway.request("POST", PATHS[kind], data=body, headers=signed | more)
 
@@ -66,7 +66,7 @@ def outcomes(kind: str, outcome: str) -> float:
 async def test_a_genuine_request_is_accepted_by_each_webhook(gateway: Gateway, kind: str) -> None:
     before = outcomes(kind, "accepted")
 
-    assert (await posts(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
+    assert (await post_webhook(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
     assert outcomes(kind, "accepted") == before + 1
 
 
@@ -80,7 +80,7 @@ async def test_unsigned_requests_are_limited_and_signed_ones_never(gateway: Gate
 
     assert [answer.status for answer in answers] == [401] * FAILURES_PER_MINUTE + [429, 429]
     assert (outcomes(kind, "unsigned"), outcomes(kind, "limited")) == (before[0] + FAILURES_PER_MINUTE, before[1] + 2)
-    assert (await posts(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
+    assert (await post_webhook(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +104,7 @@ async def test_a_timestamp_too_far_from_now_is_refused(gateway: Gateway, kind: s
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_body_that_is_too_long_is_refused(gateway: Gateway, kind: str) -> None:
-    assert (await posts(gateway, kind, b" " * (64 * 1024 + 1))).status == 413
+    assert (await post_webhook(gateway, kind, b" " * (64 * 1024 + 1))).status == 413
 
 
 @pytest.mark.parametrize("kind", ["calcom", "resend"])
@@ -113,7 +113,7 @@ async def test_nesting_of_a_body_is_limited(gateway: Gateway, kind: str, levels:
     name = {"calcom": "triggerEvent", "resend": "type"}[kind]
     body = f'{{"{name}": "anything", "deep": {"[" * levels}{"]" * levels}}}'.encode()
 
-    assert (await posts(gateway, kind, body)).status == status
+    assert (await post_webhook(gateway, kind, body)).status == status
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,7 @@ from common.ledger import keys
 from common.store.embedded import EmbeddedStore
 from services.gateway.openapi_models import BookingAccepted
 from services.web.problem import Problem
-from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.conftest import Gateway, OpenGateway
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 from tests.reported_calls import parse_event
 
@@ -25,8 +25,8 @@ CASES = Path(__file__).parent.parent / "fixtures" / "cases"
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 def booked(**changes: Any) -> dict[str, Any]:
@@ -265,9 +265,9 @@ async def test_an_unsigned_body_is_not_kept(gateway: Gateway) -> None:
 
 
 async def test_an_unreadable_event_during_a_store_outage_is_kept_for_a_person(
-    opens: Opener, own_store: EmbeddedStore
+    open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
-    gateway = await opens(own_store.url, **SECRETS)
+    gateway = await open_gateway(own_store.url, **SECRETS)
     own_store.stop()
     assert (await post_calcom(gateway, booked(startTime=None))).status == 422
 
@@ -432,9 +432,9 @@ def test_texts_are_cleaned_and_cut() -> None:
     ],
 )
 async def test_event_types_can_be_restricted(
-    opens: Opener, store_url: str, types: tuple[str, ...], counts: bool
+    open_gateway: OpenGateway, store_url: str, types: tuple[str, ...], counts: bool
 ) -> None:
-    gateway = await opens(store_url, calcom_event_types=", ".join(types), **SECRETS)
+    gateway = await open_gateway(store_url, calcom_event_types=", ".join(types), **SECRETS)
     answer = await post_calcom(gateway, fixture("booking_created"))
 
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
@@ -448,9 +448,9 @@ async def test_the_content_type_of_cal_com_is_not_checked(gateway: Gateway, kind
 
 
 async def test_a_booking_during_a_store_outage_keeps_its_answer(
-    opens: Opener, own_store: EmbeddedStore, clock: VirtualClock
+    open_gateway: OpenGateway, own_store: EmbeddedStore, clock: VirtualClock
 ) -> None:
-    gateway = await opens(own_store.url, **SECRETS)
+    gateway = await open_gateway(own_store.url, **SECRETS)
     before = await post_calcom(gateway, fixture("no_show_updated"))
     own_store.stop()
 

@@ -12,15 +12,15 @@ from common.domain.ids import enrollment_id
 from common.ledger.reads.contact_timeline import read_field_notes
 from common.observability import metrics
 from common.providers.calcom.rows import read_booking
-from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.conftest import Gateway, OpenGateway
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 def case(name: str) -> Any:

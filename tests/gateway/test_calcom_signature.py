@@ -7,7 +7,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from services.gateway.signatures import CalcomSignatures
 from services.web.problem import Problem
-from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.conftest import Gateway, OpenGateway
 from tests.gateway.senders import CALCOM, SECRETS, calcom_signature, fixture, post_calcom
 
 BODY = b'{"type":"assessment.completed","data":{"email":"a@b.c"}}'
@@ -55,8 +55,8 @@ def test_unsigned_requests_are_accepted_only_where_allowed_and_without_a_secret(
     assert not verified("no-secret-provided", unsigned=True)
 
 
-async def test_a_changed_booking_event_is_refused(opens: Opener, store_url: str) -> None:
-    gateway: Gateway = await opens(store_url, **SECRETS)
+async def test_a_changed_booking_event_is_refused(open_gateway: OpenGateway, store_url: str) -> None:
+    gateway: Gateway = await open_gateway(store_url, **SECRETS)
     signed = {"X-Cal-Signature-256": calcom_signature(b'{"a": 1}')}
 
     assert (await gateway.request("POST", CALCOM, data=b'{"a":1}', headers=signed)).status == 401

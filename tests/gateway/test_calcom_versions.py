@@ -8,7 +8,7 @@ import icalendar
 import pytest
 
 from common.domain.ids import booking_id
-from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.conftest import Gateway, OpenGateway
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 from tests.reported_calls import parse_event
 
@@ -18,8 +18,8 @@ EVENTS = pytest.mark.parametrize("name", ["booking_created", "booking_reschedule
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 def later(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import vobject
 from common.domain.calendar_link import CalendarLink
 from common.domain.ids import address_hash, booking_id, seat_id
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import SECRET_KEY, Answer, Gateway, Opener
+from tests.gateway.conftest import SECRET_KEY, Answer, Gateway, OpenGateway
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 GUEST = "guest@example.com"
@@ -21,8 +21,8 @@ AFTER = datetime(2026, 12, 4, 19, tzinfo=UTC)
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 def link(uid: str = "uidAAA", address: str = GUEST, *, seat: bool = False, key: str = SECRET_KEY) -> str:
@@ -132,9 +132,9 @@ async def test_a_link_to_leave_is_no_link_to_a_calendar(gateway: Gateway) -> Non
 
 
 async def test_while_the_store_is_away_a_calendar_is_asked_to_come_back(
-    opens: Opener, own_store: EmbeddedStore
+    open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
-    gateway = await opens(own_store.url, **SECRETS)
+    gateway = await open_gateway(own_store.url, **SECRETS)
     own_store.stop()
 
     for _ in range(2):

@@ -11,7 +11,7 @@ from common.clock import SystemClock, VirtualClock
 from common.ledger.ledger import Ledger
 from common.store.clock_sync import ClockSync
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import SIGNUP, Gateway, Opener
+from tests.gateway.conftest import SIGNUP, Gateway, OpenGateway
 
 
 @pytest.fixture
@@ -43,18 +43,18 @@ async def test_a_virtual_clock_is_not_corrected(ledger: Ledger) -> None:
     assert clock.now_ms() == 5
 
 
-async def test_the_first_request_uses_the_stores_time(opens: Opener, store_url: str) -> None:
+async def test_the_first_request_uses_the_stores_time(open_gateway: OpenGateway, store_url: str) -> None:
     wrong = SystemClock()
     wrong.offset_ms = -7_200_000
-    gateway = await opens(store_url, clock=wrong)
+    gateway = await open_gateway(store_url, clock=wrong)
 
     assert abs(wrong.offset_ms) < 1_000
     assert (await gateway.request("GET", "/health")).status == 200
 
 
-async def test_a_gateway_starts_without_its_store(opens: Opener, own_store: EmbeddedStore) -> None:
+async def test_a_gateway_starts_without_its_store(open_gateway: OpenGateway, own_store: EmbeddedStore) -> None:
     own_store.stop()
-    gateway = await opens(own_store.url, clock=SystemClock())
+    gateway = await open_gateway(own_store.url, clock=SystemClock())
 
     assert (await gateway.request("GET", "/ready")).status == 200
 
@@ -66,9 +66,11 @@ class SetClock(SystemClock):
         return super().now_ms() + 3_600_000
 
 
-async def test_a_signature_is_judged_by_the_machines_own_clock(opens: Opener, own_store: EmbeddedStore) -> None:
+async def test_a_signature_is_judged_by_the_machines_own_clock(
+    open_gateway: OpenGateway, own_store: EmbeddedStore
+) -> None:
     own_store.stop()
-    gateway = await opens(own_store.url, clock=SetClock())
+    gateway = await open_gateway(own_store.url, clock=SetClock())
     now_s = int(time.time())
 
     async def status(at_s: int, id: str) -> int:

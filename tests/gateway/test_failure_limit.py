@@ -11,7 +11,7 @@ from common.clock import VirtualClock
 from services.gateway.http.body import FAILURES_PER_MINUTE
 from services.web.client_address import source_of
 from services.web.rate_limit import SOURCES_MAX, FailureLimiter
-from tests.gateway.conftest import SIGNUP, Answer, Gateway, Opener, person
+from tests.gateway.conftest import SIGNUP, Answer, Gateway, OpenGateway, person
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("127.0.0.0/8"))
 
@@ -34,8 +34,8 @@ async def test_the_121st_failure_of_a_minute_has_to_wait(gateway: Gateway, clock
     assert (await send_unsigned(gateway)).status == 401
 
 
-async def test_sources_behind_a_trusted_proxy_are_limited_separately(opens: Opener, store_url: str) -> None:
-    gateway = await opens(store_url, trusted_proxies="127.0.0.1, 10.0.0.0/8")
+async def test_sources_behind_a_trusted_proxy_are_limited_separately(open_gateway: OpenGateway, store_url: str) -> None:
+    gateway = await open_gateway(store_url, trusted_proxies="127.0.0.1, 10.0.0.0/8")
     for _ in range(FAILURES_PER_MINUTE):
         await send_unsigned(gateway, via="198.51.100.7, 10.1.2.3")
 

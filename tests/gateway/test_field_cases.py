@@ -14,7 +14,7 @@ from common.ledger.reads.contact_timeline import FieldNote, read_field_notes
 from common.observability import metrics
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.signup import parse
-from tests.gateway.conftest import Answer, Gateway, Opener, person
+from tests.gateway.conftest import Answer, Gateway, OpenGateway, person
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 
@@ -120,8 +120,10 @@ async def test_a_unicode_domain_and_its_ascii_form_are_one_person(gateway: Gatew
     assert (await gateway.post(case("s34_idn_fullwidth_dot"))).json["email"] == "ada@example.com"
 
 
-async def test_the_spellings_of_one_mailbox_are_one_person_who_leaves_by_any(opens: Opener, store_url: str) -> None:
-    gateway = await opens(store_url, testing_mode=False)
+async def test_the_spellings_of_one_mailbox_are_one_person_who_leaves_by_any(
+    open_gateway: OpenGateway, store_url: str
+) -> None:
+    gateway = await open_gateway(store_url, testing_mode=False)
     people = json.loads(case("s03_spellings"))
     answers = [await gateway.sign_up(who) for who in people]
 
@@ -222,9 +224,9 @@ async def test_consent_is_kept_and_a_later_signup_without_one_does_not_remove_it
 
 
 async def test_notes_of_a_signup_during_a_store_outage_reach_the_timeline(
-    opens: Opener, own_store: EmbeddedStore
+    open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     answer = await gateway.sign_up(person("ada", timezone="Mars/Olympus", consent_text="I agree", visitor="v1"))
     assert answer.status == 202

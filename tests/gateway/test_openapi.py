@@ -12,15 +12,15 @@ from common.campaigns.loader import Campaign
 from services.gateway.app import ENDPOINTS
 from services.gateway.openapi import OPERATIONS, describe
 from services.gateway.openapi_models import ProblemDetails
-from services.gateway.validation.signup_shape import USUAL, shape_of
-from tests.gateway.conftest import Gateway, Opener
+from services.gateway.validation.signup_shape import DEFAULT_SHAPE, shape_of
+from tests.gateway.conftest import Gateway, OpenGateway
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, Fuzz
 from tests.gateway.senders import fixture, post_calcom, post_resend
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **GIVEN)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **GIVEN)
 
 
 async def test_the_description_is_served(gateway: Gateway) -> None:
@@ -44,7 +44,7 @@ def test_every_schema_is_valid(campaign: Campaign) -> None:
 
 
 def test_the_payloads_of_the_senders_match_the_description() -> None:
-    described = describe({"usual": USUAL})
+    described = describe({"usual": DEFAULT_SHAPE})
     schema = {"$ref": "#/components/schemas/CalcomEvent", "components": described["components"]}
     for name in ("booking_created", "booking_rescheduled", "booking_cancelled", "no_show_updated", "ping"):
         assert Draft202012Validator(schema).is_valid(fixture(name)), name

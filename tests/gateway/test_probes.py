@@ -10,7 +10,7 @@ import pytest
 
 from common.clock import iso
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import Gateway, Opener, person
+from tests.gateway.conftest import Gateway, OpenGateway, person
 
 
 async def test_a_running_process_is_healthy(gateway: Gateway) -> None:
@@ -27,9 +27,9 @@ async def test_a_running_process_is_healthy(gateway: Gateway) -> None:
 
 
 async def test_ready_while_the_store_or_the_spool_accepts_events(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     spool = folder / "spool"
 
     async def state() -> tuple[int, str, str]:

@@ -14,8 +14,8 @@ from common.domain.feedback import FeedbackKind
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.resend_payload import KINDS, parse_event
-from tests.gateway.conftest import Gateway, Opener, person, secret
+from services.gateway.webhooks.resend_payload import KIND_BY_EVENT, parse_event
+from tests.gateway.conftest import Gateway, OpenGateway, person, secret
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, resend_events, svix_signature
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -24,8 +24,8 @@ EVENTS = {(event["type"], event["data"].get("bounce", {}).get("type")): event fo
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 def event(name: str, bounce: str | None = None, /, *, tags: Any = TAGS, **data: Any) -> dict[str, Any]:
@@ -126,7 +126,7 @@ async def test_every_example_of_resend_is_parsed_and_ignored(gateway: Gateway) -
 
     assert {answer.status for answer in answers} == {200}
     assert {answer.json["status"] for answer in answers} == {"ignored"}
-    assert {answer.json["event"] for answer in answers} == set(KINDS)
+    assert {answer.json["event"] for answer in answers} == set(KIND_BY_EVENT)
     assert await gateway.key_count() == 0
 
 
@@ -199,9 +199,9 @@ async def test_optional_fields_of_an_event_may_be_missing(gateway: Gateway, data
 
 
 async def test_feedback_during_a_store_outage_is_replayed(
-    opens: Opener, own_store: EmbeddedStore, clock: VirtualClock
+    open_gateway: OpenGateway, own_store: EmbeddedStore, clock: VirtualClock
 ) -> None:
-    gateway = await opens(own_store.url, **SECRETS)
+    gateway = await open_gateway(own_store.url, **SECRETS)
     await accept_first_mail_of_ada(gateway)
     own_store.stop()
 
@@ -240,8 +240,8 @@ async def test_only_resend_may_send_feedback(gateway: Gateway) -> None:
     assert (await gateway.request("POST", RESEND, data=body, headers=good)).status == 202
 
 
-async def test_either_secret_is_valid_during_a_rotation(opens: Opener, store_url: str) -> None:
+async def test_either_secret_is_valid_during_a_rotation(open_gateway: OpenGateway, store_url: str) -> None:
     both = {"resend_webhook_secret": f"{secret('n')}, {RESEND_SECRET}"}
-    gateway = await opens(store_url, **SECRETS | both)
+    gateway = await open_gateway(store_url, **SECRETS | both)
 
     assert (await post_resend(gateway, event("delivered"))).status == 202

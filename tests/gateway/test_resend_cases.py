@@ -20,7 +20,7 @@ from common.ledger.reads.contact_timeline import read_contact_timeline
 from common.ledger.reads.store_stats import read_store_stats
 from common.observability import metrics
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import Gateway, Opener, person
+from tests.gateway.conftest import Gateway, OpenGateway, person
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, svix_signature
 from tests.packaged import packaged_campaign
 
@@ -32,8 +32,8 @@ Mailed = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, **SECRETS)
 
 
 async def accepted(gateway: Gateway, who: str, *, mail_id: str) -> None:
@@ -197,9 +197,9 @@ async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counte
 
 
 async def test_a_mail_without_tags_is_recognized_after_a_store_outage_too(
-    opens: Opener, own_store: EmbeddedStore
+    open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
-    gateway = await opens(own_store.url, **SECRETS)
+    gateway = await open_gateway(own_store.url, **SECRETS)
     who = enrollment_id("christmas_2025", "ada@example.com")
     await gateway.sign_up(person("ada", email="ada@example.com"))
     own_store.stop()
@@ -215,9 +215,9 @@ SECOND = "new_year_2026"
 
 
 @pytest.fixture
-async def of_the_second(opens: Opener, store_url: str, campaign: Campaign) -> tuple[Gateway, str]:
+async def of_the_second(open_gateway: OpenGateway, store_url: str, campaign: Campaign) -> tuple[Gateway, str]:
     """Return (gateway of two campaigns, id of an enrollment in the second only)."""
-    gateway = await opens(store_url, campaigns=Campaigns(campaign, packaged_campaign(SECOND)), **SECRETS)
+    gateway = await open_gateway(store_url, campaigns=Campaigns(campaign, packaged_campaign(SECOND)), **SECRETS)
     body = json.dumps({"email": "ada@example.com", "first_name": "Ada", "team_size": 9}).encode()
     answer = await gateway.request(
         "POST", f"/webhook/signup/{SECOND}", data=body, headers=gateway.headers(body, id="msg_second")

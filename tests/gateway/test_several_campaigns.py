@@ -17,7 +17,7 @@ from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.reads.contact_timeline import read_timelines
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.gateway.conftest import Answer, Gateway, OpenGateway
 from tests.packaged import packaged_campaign
 
 NEW_YEAR = "new_year_2026"
@@ -33,8 +33,8 @@ def new_year() -> Campaign:
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str, campaign: Campaign, new_year: Campaign) -> Gateway:
-    return await opens(store_url, campaigns=Campaigns(campaign, new_year))
+async def gateway(open_gateway: OpenGateway, store_url: str, campaign: Campaign, new_year: Campaign) -> Gateway:
+    return await open_gateway(store_url, campaigns=Campaigns(campaign, new_year))
 
 
 async def sign_up(gateway: Gateway, campaign: str, who: dict[str, Any], *, id: str | None = None) -> Answer:
@@ -81,10 +81,10 @@ async def test_a_campaign_that_is_not_played_is_not_found(gateway: Gateway) -> N
 
 
 async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
-    opens: Opener, store_url: str, campaign: Campaign, new_year: Campaign, clock: VirtualClock
+    open_gateway: OpenGateway, store_url: str, campaign: Campaign, new_year: Campaign, clock: VirtualClock
 ) -> None:
     later = campaign_of(replace(new_year.compiled, opens="2099-01-01"))
-    gateway = await opens(store_url, campaigns=Campaigns(campaign, later))
+    gateway = await open_gateway(store_url, campaigns=Campaigns(campaign, later))
 
     first = await sign_up(gateway, NEW_YEAR, GORAN, id="a")
     again = await sign_up(gateway, NEW_YEAR, GORAN, id="a")
@@ -98,10 +98,10 @@ async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
 
 
 async def test_who_is_in_an_excluded_campaign_does_not_enrol(
-    opens: Opener, store_url: str, campaign: Campaign, new_year: Campaign
+    open_gateway: OpenGateway, store_url: str, campaign: Campaign, new_year: Campaign
 ) -> None:
     jealous = campaign_of(replace(new_year.compiled, excludes=("christmas_2025",)))
-    gateway = await opens(store_url, campaigns=Campaigns(campaign, jealous))
+    gateway = await open_gateway(store_url, campaigns=Campaigns(campaign, jealous))
     await gateway.sign_up({"email": "goran@example.org", "first_name": "Goran", "assessment_score": 42})
 
     goran = await sign_up(gateway, NEW_YEAR, GORAN)
@@ -111,9 +111,9 @@ async def test_who_is_in_an_excluded_campaign_does_not_enrol(
 
 
 async def test_a_signup_of_the_second_campaign_survives_an_outage(
-    opens: Opener, own_store: EmbeddedStore, campaign: Campaign, new_year: Campaign
+    open_gateway: OpenGateway, own_store: EmbeddedStore, campaign: Campaign, new_year: Campaign
 ) -> None:
-    gateway = await opens(own_store.url, campaigns=Campaigns(campaign, new_year))
+    gateway = await open_gateway(own_store.url, campaigns=Campaigns(campaign, new_year))
     own_store.stop()
     spooled = await sign_up(gateway, NEW_YEAR, GORAN)
     own_store.start()

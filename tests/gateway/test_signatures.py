@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from services.gateway.signatures import StandardSignatures
 from services.web.problem import Problem
-from tests.gateway.conftest import SIGNUP, Gateway, Opener, person, secret
+from tests.gateway.conftest import SIGNUP, Gateway, OpenGateway, person, secret
 
 NOW_S = 1_795_521_600
 BODY = b'{"type":"assessment.completed","data":{"email":"a@b.c"}}'
@@ -105,8 +105,8 @@ async def test_a_changed_body_is_refused_before_it_is_read(gateway: Gateway) -> 
     assert await gateway.key_count() == 0
 
 
-async def test_both_secrets_are_valid_during_a_rotation(opens: Opener, store_url: str) -> None:
-    gateway = await opens(store_url, webhook_secret=f"{secret('n')}, {secret('o')}")
+async def test_both_secrets_are_valid_during_a_rotation(open_gateway: OpenGateway, store_url: str) -> None:
+    gateway = await open_gateway(store_url, webhook_secret=f"{secret('n')}, {secret('o')}")
     body = json.dumps(person("ada")).encode()
 
     for letter, status in (("n", 202), ("o", 200), ("x", 401)):

@@ -8,7 +8,7 @@ import json
 from common.clock import VirtualClock, iso
 from common.domain.ids import enrollment_id
 from services.gateway.webhooks.signup import parse
-from tests.gateway.conftest import Gateway, Opener, person
+from tests.gateway.conftest import Gateway, OpenGateway, person
 
 
 async def test_a_signup_is_accepted_and_answered_in_full(gateway: Gateway, clock: VirtualClock) -> None:
@@ -93,9 +93,11 @@ def test_texts_are_normalized_and_numbers_unchanged() -> None:
     assert isinstance(assessment.revenue_leak_total, int)
 
 
-async def test_a_website_without_a_secret_is_accepted_only_where_allowed(opens: Opener, store_url: str) -> None:
-    strict = await opens(store_url, webhook_secret=None)
-    lenient = await opens(store_url, webhook_secret=None, allow_unsigned_webhooks=True)
+async def test_a_website_without_a_secret_is_accepted_only_where_allowed(
+    open_gateway: OpenGateway, store_url: str
+) -> None:
+    strict = await open_gateway(store_url, webhook_secret=None)
+    lenient = await open_gateway(store_url, webhook_secret=None, allow_unsigned_webhooks=True)
     body = json.dumps(person("ada")).encode()
     headers = {"content-type": "application/json"}
 

@@ -13,7 +13,7 @@ from common.domain.ids import enrollment_id
 from common.store.embedded import EmbeddedStore
 from services.gateway.spool.replay import Replay
 from services.gateway.spool.spool_file import decode
-from tests.gateway.conftest import Gateway, Opener, person
+from tests.gateway.conftest import Gateway, OpenGateway, person
 
 
 def spooled(folder: Path) -> list[Path]:
@@ -26,9 +26,9 @@ async def enrolled(gateway: Gateway, name: str) -> bool:
 
 
 async def test_a_signup_during_a_store_outage_keeps_its_answer(
-    opens: Opener, own_store: EmbeddedStore, clock: VirtualClock, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, clock: VirtualClock, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
 
     first = await gateway.sign_up(person("ada", red_systems=1), id="msg_1")
@@ -44,8 +44,8 @@ async def test_a_signup_during_a_store_outage_keeps_its_answer(
     assert spooled(folder) == []
 
 
-async def test_every_signup_of_an_outage_is_enrolled_once(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url)
+async def test_every_signup_of_an_outage_is_enrolled_once(open_gateway: OpenGateway, own_store: EmbeddedStore) -> None:
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     names = [f"person{number}" for number in range(250)]
 
@@ -58,8 +58,10 @@ async def test_every_signup_of_an_outage_is_enrolled_once(opens: Opener, own_sto
     assert [(await gateway.sign_up(person(name))).status for name in names[:5]] == [200] * 5
 
 
-async def test_an_answer_given_before_an_outage_is_repeated_during_it(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url)
+async def test_an_answer_given_before_an_outage_is_repeated_during_it(
+    open_gateway: OpenGateway, own_store: EmbeddedStore
+) -> None:
+    gateway = await open_gateway(own_store.url)
     await gateway.sign_up(person("ada"))
     second = await gateway.sign_up(person("ada"), id="msg_2")
     own_store.stop()
@@ -69,9 +71,9 @@ async def test_an_answer_given_before_an_outage_is_repeated_during_it(opens: Ope
 
 
 async def test_the_next_gateway_replays_the_spool_of_a_killed_one(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     first = await gateway.sign_up(person("ada"), id="msg_1")
     await gateway.sign_up(person("boris"))
@@ -79,7 +81,7 @@ async def test_the_next_gateway_replays_the_spool_of_a_killed_one(
     with spooled(folder)[0].open("ab") as file:
         file.write(b'{"crc32":"00000000","event":{"kind":"sig')  # The part of a third event that a power cut leaves.
 
-    other = await opens(own_store.url)
+    other = await open_gateway(own_store.url)
     assert other.context.intake.spool.events == 2
     assert (await other.sign_up(person("ada"), id="msg_1")).body == first.body
 
@@ -92,12 +94,12 @@ async def test_the_next_gateway_replays_the_spool_of_a_killed_one(
 
 
 async def test_two_running_gateways_leave_each_others_files_alone(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    one = await opens(own_store.url)
+    one = await open_gateway(own_store.url)
     own_store.stop()
     await one.sign_up(person("ada"))
-    other = await opens(own_store.url)
+    other = await open_gateway(own_store.url)
     await other.sign_up(person("boris"))
 
     assert len(spooled(folder)) == 2
@@ -106,9 +108,9 @@ async def test_two_running_gateways_leave_each_others_files_alone(
 
 
 async def test_a_spool_that_is_replayed_twice_changes_nothing(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     first = await gateway.sign_up(person("ada"), id="msg_1")
     await gateway.sign_up(person("ada", red_systems=2), id="msg_2")
@@ -119,7 +121,7 @@ async def test_a_spool_that_is_replayed_twice_changes_nothing(
 
     for path, content in copies.items():
         path.write_bytes(content)
-    other = await opens(own_store.url)
+    other = await open_gateway(own_store.url)
     await other.wait_until_replayed()
 
     assert before
@@ -127,8 +129,8 @@ async def test_a_spool_that_is_replayed_twice_changes_nothing(
     assert spooled(folder) == []
 
 
-async def test_events_of_one_contact_are_replayed_in_order(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url)
+async def test_events_of_one_contact_are_replayed_in_order(open_gateway: OpenGateway, own_store: EmbeddedStore) -> None:
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     await gateway.sign_up(person("ada", assessment_score=10))
     gateway.clock.advance(1_000)
@@ -147,9 +149,9 @@ async def test_events_of_one_contact_are_replayed_in_order(opens: Opener, own_st
 
 
 async def test_a_damaged_line_is_set_aside_and_the_rest_replayed(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     for name in ("ada", "boris", "chen"):
         await gateway.sign_up(person(name))
@@ -159,7 +161,7 @@ async def test_a_damaged_line_is_set_aside_and_the_rest_replayed(
     spooled(folder)[0].write_bytes(lines[0] + damaged + lines[2])
 
     own_store.start()
-    other = await opens(own_store.url)
+    other = await open_gateway(own_store.url)
     await other.wait_until_replayed()
 
     assert [await enrolled(other, name) for name in ("ada", "boris", "chen")] == [True, False, True]
@@ -167,9 +169,9 @@ async def test_a_damaged_line_is_set_aside_and_the_rest_replayed(
 
 
 async def test_an_event_that_the_ledger_refuses_does_not_block_the_others(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     ada = enrollment_id("christmas_2025", "ada@example.org")
     await gateway.store.set("{advent}:enrollment:" + ada, "not a hash")
 
@@ -184,10 +186,10 @@ async def test_an_event_that_the_ledger_refuses_does_not_block_the_others(
 
 
 async def test_a_file_that_cannot_be_opened_does_not_block_the_others(
-    opens: Opener, own_store: EmbeddedStore, folder: Path
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
     (folder / "spool" / "events-1-x.jsonl").mkdir(parents=True)
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     await gateway.sign_up(person("ada"))
 
@@ -197,9 +199,9 @@ async def test_a_file_that_cannot_be_opened_does_not_block_the_others(
 
 
 async def test_a_replay_that_fails_is_tried_again(
-    opens: Opener, own_store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+    open_gateway: OpenGateway, own_store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     failures = [OSError("no more files"), OSError("no more files")]
     drain = Replay._drain
 
@@ -218,8 +220,8 @@ async def test_a_replay_that_fails_is_tried_again(
     assert await enrolled(gateway, "ada")
 
 
-async def test_a_full_spool_gives_503_with_retry_after(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url)
+async def test_a_full_spool_gives_503_with_retry_after(open_gateway: OpenGateway, own_store: EmbeddedStore) -> None:
+    gateway = await open_gateway(own_store.url)
     gateway.context.intake.spool.bytes_max = 1_200
     own_store.stop()
 
@@ -233,9 +235,9 @@ async def test_a_full_spool_gives_503_with_retry_after(opens: Opener, own_store:
 
 
 async def test_a_failed_write_gives_503_and_the_next_one_succeeds(
-    opens: Opener, own_store: EmbeddedStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+    open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = await opens(own_store.url)
+    gateway = await open_gateway(own_store.url)
     own_store.stop()
     await gateway.sign_up(person("ada"))
 
@@ -254,8 +256,10 @@ async def test_a_failed_write_gives_503_and_the_next_one_succeeds(
     assert await enrolled(gateway, "boris")
 
 
-async def test_requests_are_answered_at_once_while_the_store_hangs(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url, answer_s=0.05)
+async def test_requests_are_answered_at_once_while_the_store_hangs(
+    open_gateway: OpenGateway, own_store: EmbeddedStore
+) -> None:
+    gateway = await open_gateway(own_store.url, answer_s=0.05)
     await gateway.sign_up(person("ada"))
     assert own_store.process is not None
     own_store.process.send_signal(signal.SIGSTOP)

@@ -17,10 +17,10 @@ from common.domain.ids import DeliveryId, booking_id, enrollment_id, follow_up_d
 from common.ledger import keys
 from common.ledger.texts import Texts
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.calcom_payload import SentEvent, event_of
+from services.gateway.webhooks.calcom_payload import ReceivedWebhook, event_of
 from services.gateway.webhooks.twilio_payload import status_of, word_of
 from services.sandbox.twilio.callbacks import signature
-from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.gateway.conftest import Answer, Gateway, OpenGateway
 from tests.gateway.senders import SECRETS, post_calcom
 from tests.ledger_reads import is_ended, record_of, timeline_of
 
@@ -33,8 +33,8 @@ DELIVERY = DeliveryId(f"{booking_id('A')}/{START_MS}/24h.sms")
 
 
 @pytest.fixture
-async def gateway(opens: Opener, store_url: str) -> Gateway:
-    return await opens(store_url, twilio_auth_token=TOKEN, **SECRETS)
+async def gateway(open_gateway: OpenGateway, store_url: str) -> Gateway:
+    return await open_gateway(store_url, twilio_auth_token=TOKEN, **SECRETS)
 
 
 async def post(gateway: Gateway, form: dict[str, str], *, token: str = TOKEN, query: str = "") -> Answer:
@@ -106,8 +106,8 @@ async def test_the_signature_is_that_of_twilios_own_example() -> None:
     assert made == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
-async def test_without_a_token_everything_is_refused(opens: Opener, store_url: str) -> None:
-    gateway = await opens(store_url, **SECRETS)
+async def test_without_a_token_everything_is_refused(open_gateway: OpenGateway, store_url: str) -> None:
+    gateway = await open_gateway(store_url, **SECRETS)
     assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"}, token="")).status == 401
 
 
@@ -202,8 +202,10 @@ async def test_an_answer_reaches_the_timeline(gateway: Gateway) -> None:
     assert [(one.what, one.detail) for one in entries if one.what.startswith("sms")] == [("sms answer", "Running late")]
 
 
-async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url, twilio_auth_token=TOKEN, **SECRETS)
+async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(
+    open_gateway: OpenGateway, own_store: EmbeddedStore
+) -> None:
+    gateway = await open_gateway(own_store.url, twilio_auth_token=TOKEN, **SECRETS)
     own_store.stop()
     assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"})).status == 200
     own_store.start()
@@ -259,10 +261,10 @@ def test_the_configured_question_counts_as_consent(answer: object, number: str |
         "attendees": [{"email": ADA, "phoneNumber": "+1 647 555 0100"}],
         "responses": {"text-me": {"label": "May we text you?", "value": answer}},
     }
-    sent = SentEvent.of({"triggerEvent": "BOOKING_CREATED", "payload": payload})
-    event = event_of(sent, received_ms=1, types=(), sms_question="text-me")
+    webhook = ReceivedWebhook.of({"triggerEvent": "BOOKING_CREATED", "payload": payload})
+    event = event_of(webhook, received_ms=1, types=(), sms_question="text-me")
     assert isinstance(event, BookingEvent)
     assert event.sms_number == number
-    without = event_of(sent, received_ms=1, types=())
+    without = event_of(webhook, received_ms=1, types=())
     assert isinstance(without, BookingEvent)
     assert without.sms_number is None

@@ -8,7 +8,7 @@ from common.domain.ids import address_hash, enrollment_id
 from common.domain.suppression import Unsubscribe
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import SECRET_KEY, Gateway, Opener, person
+from tests.gateway.conftest import SECRET_KEY, Gateway, OpenGateway, person
 
 DUNYA = "dunya@example.org"
 
@@ -118,8 +118,10 @@ async def test_a_forged_link_has_no_effect(gateway: Gateway, method: str, path: 
     assert await status_of(gateway) == "accepted"
 
 
-async def test_an_unsubscription_during_a_store_outage_is_replayed(opens: Opener, own_store: EmbeddedStore) -> None:
-    gateway = await opens(own_store.url)
+async def test_an_unsubscription_during_a_store_outage_is_replayed(
+    open_gateway: OpenGateway, own_store: EmbeddedStore
+) -> None:
+    gateway = await open_gateway(own_store.url)
     await gateway.sign_up(person("dunya"))
     own_store.stop()
 

@@ -115,7 +115,7 @@ class StepsPlay(Play):
 @pytest.mark.timeout(120)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(moves, min_size=10, max_size=60))
-def test_in_any_order_of_events_nothing_is_sent_twice_and_nothing_is_lost(store_url, story):
+def test_in_any_order_of_events_nothing_is_sent_twice_and_nothing_is_lost(store_url, moves):
     async def play() -> None:
         client = connect_async(store_url)
         try:
@@ -123,7 +123,7 @@ def test_in_any_order_of_events_nothing_is_sent_twice_and_nothing_is_lost(store_
             await game.begin()
             await game.accept(1)
             await game.enroll()
-            for move in story:
+            for move in moves:
                 await game.move(move)
             await game.check()
         finally:

@@ -19,7 +19,7 @@ from common.migration.result import MigrationResult
 from common.store.clients import connect
 from tests.recorded_store import keyspace
 from tests.recorded_store.recording import FOLDER
-from tests.recorded_store.story import address
+from tests.recorded_store.scenario import address
 
 RECORDED = FOLDER / "0.2.0"
 SECRET = str(dotenv_values(RECORDED / "data_dir" / "secrets.env")["SECRET_KEY"])

@@ -28,7 +28,7 @@ def place() -> Iterator[Place]:
 def prometheus(place: Place, tmp_path: Path) -> Iterator[Prometheus]:
     """Yield a Prometheus that watches a gateway and a worker; no alert fires yet."""
     place.serve_all()
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     targets = {name: f"127.0.0.1:{place.settings[f'{key}_PORT']}" for name, key in _PORTS.items()}
     with Prometheus(tmp_path / "prometheus", port=free_ports(1)[0], targets=targets) as prometheus:
         eventually(lambda: prometheus.value("sum(up)") == 2, "both to be scraped", within_s=30)

@@ -193,15 +193,15 @@ async def installation(
 
 
 @pytest.fixture
-def audited(installation: Installation):
-    async def audited():
+def run_audit(installation: Installation):
+    async def run_audit():
         rows = rows_of(installation.world, installation.world.campaigns.default)
         try:
             return await audit(installation.world, rows)
         finally:
             await rows.close()
 
-    return audited
+    return run_audit
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(installati
     assert len(await reminded(installation, BORIS)) == 3
 
 
-async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, start_ms, audited):
+async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, start_ms, run_audit):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.books(ada.email, start_ms, uid="ada")
@@ -94,7 +94,7 @@ async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, sta
     await installation.reads_the_calendar()
     for hours in (31, 97):
         await installation.until(hours)
-        assert (await audited()).findings == []
+        assert (await run_audit()).findings == []
 
 
 async def test_without_the_list_calls_are_gone_and_so_are_their_reminders(installation: Installation, start_ms):

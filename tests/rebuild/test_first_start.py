@@ -7,21 +7,23 @@ import asyncio
 import pytest
 import redis
 
+from actors.upkeep import bootstrap
 from actors.upkeep.bootstrap import Bootstrap
 from common.background import BackgroundTasks
 from common.domain.ids import enrollment_id
-from common.ledger import keys
+from common.ledger import keys, rebuild_state
+from common.ledger.ledger import Ledger
 from tests.rebuild.conftest import Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
 
 @pytest.fixture
-async def starts(installation: Installation):
+async def start_worker(installation: Installation):
     """A function that starts a worker and returns when the worker may fetch jobs."""
     started: list[Bootstrap] = []
 
-    async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
+    async def start_worker(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
         from dataclasses import replace
 
         settings = installation.settings.model_copy(update={"testing_mode": is_testing})
@@ -30,7 +32,7 @@ async def starts(installation: Installation):
         await first.before_work()
         return first
 
-    yield starts
+    yield start_worker
     for first in started:
         await first.stop()
 
@@ -43,12 +45,12 @@ async def state(installation: Installation) -> str:
     return ((await installation.store.get(keys.REBUILT)) or b"").decode().split(" ")[0]
 
 
-async def test_an_empty_store_is_filled_before_the_first_job(installation: Installation, ada, starts):
+async def test_an_empty_store_is_filled_before_the_first_job(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
 
-    await starts()
+    await start_worker()
 
     assert await state(installation) == "done"
     assert sorted((await installation.record(ada)).records) == [1, 2, 3]
@@ -56,26 +58,26 @@ async def test_an_empty_store_is_filled_before_the_first_job(installation: Insta
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_store_that_has_its_people_is_left_alone(installation: Installation, ada, starts):
+async def test_a_store_that_has_its_people_is_left_alone(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     asked = await installation.ask("GET", "/counts.json")
 
-    await starts()
+    await start_worker()
 
     assert await state(installation) == "never"
     assert asked["requests"] == (await installation.ask("GET", "/counts.json"))["requests"]
 
 
 async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(
-    installation, ada, starts
+    installation, ada, start_worker
 ):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     await installation.simulation.sign_up(ada)
 
-    await starts()
+    await start_worker()
     await installation.until(300)
 
     assert await state(installation) == "done"
@@ -83,7 +85,7 @@ async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the
 
 
 async def test_a_rehearsal_leaves_the_rows_of_those_alone_who_do_not_sign_up_in_it(
-    installation: Installation, ada, boris, starts
+    installation: Installation, ada, boris, start_worker
 ):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
@@ -91,7 +93,7 @@ async def test_a_rehearsal_leaves_the_rows_of_those_alone_who_do_not_sign_up_in_
     installation.settings = installation.settings.model_copy(update={"testing_mode": True})
     await installation.loses_its_store()
 
-    await starts(is_testing=True)
+    await start_worker(is_testing=True)
     await installation.simulation.sign_up(boris)
     await installation.until(80)
 
@@ -102,12 +104,14 @@ async def test_a_rehearsal_leaves_the_rows_of_those_alone_who_do_not_sign_up_in_
     assert await installation.record(ada) is None
 
 
-async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(installation, ada, starts, monkeypatch):
+async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(
+    installation, ada, start_worker, monkeypatch
+):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    first = await starts()
+    first = await start_worker()
 
     async def away(*_args: object, **_options: object) -> None:
         raise redis.ConnectionError("refused")
@@ -118,14 +122,14 @@ async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(
 
 
 async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_later(
-    installation: Installation, ada, starts
+    installation: Installation, ada, start_worker
 ):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
 
-    await starts()
+    await start_worker()
 
     assert await state(installation) == "owed"
     await installation.calm()
@@ -137,26 +141,46 @@ async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_la
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_of_two_workers_one_reads_and_the_other_waits_for_it(installation: Installation, ada, starts):
+async def test_of_two_workers_one_reads_and_the_other_waits_for_it(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     before = (await installation.ask("GET", "/counts.json"))["requests"].get("notion data_sources.query", 0)
 
-    await asyncio.gather(starts("w1"), starts("w2"))
+    await asyncio.gather(start_worker("w1"), start_worker("w2"))
 
     after = (await installation.ask("GET", "/counts.json"))["requests"]["notion data_sources.query"]
     assert after == before + 1
     assert sorted((await installation.record(ada)).records) == [1, 2, 3]
 
 
-async def test_the_one_who_died_over_it_is_succeeded(installation: Installation, ada, starts):
+async def test_worker_that_takes_the_lease_after_notion_was_read_does_not_read_it_again(
+    installation: Installation, ada, start_worker, monkeypatch
+):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await start_worker("w1")
+    before = await installation.ask("GET", "/counts.json")
+    answers = [True]  # The answer from just before the first worker finished.
+
+    async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
+        return answers.pop() if answers else await rebuild_state.is_owed(ledger, now_ms=now_ms)
+
+    monkeypatch.setattr(bootstrap, "is_owed", is_owed)
+    await start_worker("w2")
+
+    assert (await installation.ask("GET", "/counts.json"))["requests"] == before["requests"]
+    assert await installation.store.get(keys.REBUILDING) is None
+
+
+async def test_the_one_who_died_over_it_is_succeeded(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     await installation.store.set(keys.REBUILDING, "dead reading", px=50)
 
-    await starts()
+    await start_worker()
 
     assert await state(installation) == "done"
     assert await installation.record(ada) is not None
@@ -177,9 +201,9 @@ async def until_read(installation: Installation) -> None:
 
 
 async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(
-    installation: Installation, ada, boris, starts, looking
+    installation: Installation, ada, boris, start_worker, looking
 ):
-    looking(await starts())
+    looking(await start_worker())
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
@@ -194,13 +218,13 @@ async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(
 
 
 async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(
-    installation: Installation, ada, starts, looking
+    installation: Installation, ada, start_worker, looking
 ):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    reader, other = await starts("w1"), await starts("w2")
+    reader, other = await start_worker("w1"), await start_worker("w2")
     looking(other)
     await reader.stop()
     await installation.calm()
@@ -210,10 +234,10 @@ async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(
     assert sorted((await installation.record(ada)).records) == [1, 2, 3]
 
 
-async def test_a_rehearsals_store_that_is_emptied_stays_empty(installation: Installation, ada, starts):
+async def test_a_rehearsals_store_that_is_emptied_stays_empty(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
-    first = await starts(is_testing=True)
+    first = await start_worker(is_testing=True)
     await installation.loses_its_store()
 
     await first.watch_store()

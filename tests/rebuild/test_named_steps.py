@@ -44,8 +44,8 @@ async def test_notion_shows_it_in_the_column_that_it_names(named: Installation, 
     assert row["Email 1 Sent"] is None
 
 
-async def test_after_a_rebuild_the_rest_follows_once_and_the_accounts_agree(named: Installation, ada, audited):
-    assert (await audited()).findings == []
+async def test_after_a_rebuild_the_rest_follows_once_and_the_accounts_agree(named: Installation, ada, run_audit):
+    assert (await run_audit()).findings == []
     await named.loses_its_store()
 
     summary = await named.rebuilds()
@@ -54,7 +54,7 @@ async def test_after_a_rebuild_the_rest_follows_once_and_the_accounts_agree(name
     assert summary.restored == 1
     assert await named.inbox(ada) == STEPS
     assert await dead_letters_of(named.world.ledger) == []
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
 async def test_a_mail_that_notion_does_not_show_is_found_by_its_subject(named: Installation, ada):

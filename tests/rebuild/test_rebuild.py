@@ -271,7 +271,7 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(in
 
 
 async def test_a_step_that_was_skipped_for_want_of_the_one_before_is_no_dead_letter_afterwards(
-    installation: Installation, ada, audited
+    installation: Installation, ada, run_audit
 ):
     await installation.applies(edits.needing(installation.campaign.compiled, step="step-3", needs="step-2"))
     await installation.simulation.sign_up(ada)
@@ -289,7 +289,7 @@ async def test_a_step_that_was_skipped_for_want_of_the_one_before_is_no_dead_let
     skipped = (await installation.record(ada)).final_status_of(3)
     assert skipped == (DeliveryStatus.SKIPPED, f"step-2 {NOT_SENT}")
     assert await installation.inbox(ada) == ["step-1", "step-4", "step-5", "step-6", "step-7"]
-    assert (await audited()).findings == []
+    assert (await run_audit()).findings == []
 
 
 async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(installation: Installation, ada):

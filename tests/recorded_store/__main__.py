@@ -1,5 +1,5 @@
 """
-`python -m tests.recorded_store record VERSION`: play `story.py` with the processes of this checkout and record it.
+`python -m tests.recorded_store record VERSION`: play `scenario.py` with the processes of this checkout and record it.
 `python -m tests.recorded_store load VERSION DATA_DIR`: create a DATA_DIR as that version left it.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.recorded_store import recording
 from tests.recorded_store.place import PACE, RecordingPlace
-from tests.recorded_store.story import Story
+from tests.recorded_store.scenario import Scenario
 
 
 def main() -> None:
@@ -32,8 +32,8 @@ def record(version: str) -> None:
     place = RecordingPlace()
     try:
         place.start()
-        story = Story(place)
-        story.play()
+        scenario = Scenario(place)
+        scenario.play()
         made = recording.Recording(version, int(time.time() * 1000), PACE)
         recording.write(made, place.data_dir, made.folder)
     finally:

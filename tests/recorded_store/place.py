@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 class RecordingPlace:
-    """`advent up` with an announcement endpoint that can hang, and all events that `story.py` needs."""
+    """`advent up` with an announcement endpoint that can hang, and all events that `scenario.py` needs."""
 
     def __init__(self) -> None:
         self.endpoint = AnnouncementEndpoint()

@@ -49,12 +49,12 @@ BACK = FollowUp(
     body="follow_ups/missed.md",
 )
 
-Story = Callable[["Stage"], Awaitable[None]]
+PlayScenario = Callable[["Stage"], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Stage:
-    """A simulation that begins at ten in the morning. `switch`: set in a story in which versions change."""
+    """A simulation that begins at ten in the morning. `switch`: set in a scenario in which versions change."""
 
     run: Simulation
     folder: Path
@@ -228,7 +228,7 @@ async def ada_misses_a_call_and_books_again(stage: Stage) -> None:
     await stage.book(START_MS + 5 * DAY_MS, uid="again")
 
 
-FAULTS: dict[str, tuple[Story, Mutant]] = {
+FAULTS: dict[str, tuple[PlayScenario, Mutant]] = {
     "nobody_receives_a_step_twice": (
         an_answer_is_lost,
         Mutant(
@@ -372,7 +372,7 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
         Mutant(LEDGER, "lib/owners", "  if has_later_call(fields, requires) then return requires.booked_again end\n"),
     ),
 }
-"""By invariant: a story, and the fault that breaks the promise in it."""
+"""By invariant: a scenario, and the fault that breaks the promise in it."""
 
 
 @pytest.fixture(scope="module")
@@ -402,23 +402,25 @@ def campaigns_of(promise: str, home: Campaign) -> Campaigns:
     return Campaigns(home)
 
 
-async def played(store: redis.asyncio.Redis, campaigns: Campaigns, story: Story, folder: Path) -> FinishedRun:
+async def run_scenario(
+    store: redis.asyncio.Redis, campaigns: Campaigns, play_scenario: PlayScenario, folder: Path
+) -> FinishedRun:
     await store.flushall()
     run = Simulation(store, campaigns, SETTINGS, clock=VirtualClock(BEGIN_MS))
     stage = Stage(run, folder)
-    await story(stage)
+    await play_scenario(stage)
     await run.run()
     return await finished(run, history=stage.switch.history if stage.switch else None)
 
 
 @pytest.mark.parametrize("promise", FAULTS)
 async def test_an_invariant_finds_its_fault_in_the_code(store, home: Campaign, tmp_path: Path, promise: str):
-    story, fault = FAULTS[promise]
+    play_scenario, fault = FAULTS[promise]
     with ExitStack() as faults:
         for is_planted in (False, True):
             if is_planted:
                 faults.enter_context(planted(fault))
-            run = await played(store, campaigns_of(promise, home), story, tmp_path / str(is_planted))
+            run = await run_scenario(store, campaigns_of(promise, home), play_scenario, tmp_path / str(is_planted))
             found = {line.partition(":")[0] for line in violations(run)}
 
             assert (promise in found) is is_planted, violations(run)

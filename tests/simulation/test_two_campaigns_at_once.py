@@ -48,12 +48,12 @@ def both(store: redis.asyncio.Redis, campaigns: Campaigns, clock: VirtualClock) 
 class NotionRows:
     """The rows of one campaign, as the mirror last wrote them."""
 
-    story: Simulation
+    simulation: Simulation
     campaign: Campaign
 
     async def read(self) -> AsyncIterator[SequenceRow]:
         columns = self.campaign.notion_columns
-        for person in self.story.mirror.rows.values():
+        for person in self.simulation.mirror.rows.values():
             if isinstance(person, Enrollment) and person.campaign == self.campaign.key:
                 values = sequence_row(person, columns, title=person.id).values
                 names = frozenset({*values, *columns.steps.values()})

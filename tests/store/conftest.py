@@ -14,9 +14,9 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.conftest import place, places, pytest_runtest_makereport  # noqa: F401 -- fixtures
 from tests.cli.conftest import advent  # noqa: F401 -- a fixture
-from tests.gateway.conftest import folder, opens, own_store  # noqa: F401 -- fixtures
+from tests.gateway.conftest import folder, open_gateway, own_store  # noqa: F401 -- fixtures
 
-Weaken = Callable[..., None]
+Configure = Callable[..., None]
 
 _HOUR_MS = 3_600_000
 CADENCE = Cadence(tuple(hours * _HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)), 12 * _HOUR_MS)
@@ -25,7 +25,7 @@ _MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
-def weak() -> Iterator[EmbeddedStore]:
+def weak_store() -> Iterator[EmbeddedStore]:
     """An empty store that the test may weaken."""
     with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
         server = EmbeddedStore(Path(name))
@@ -35,14 +35,14 @@ def weak() -> Iterator[EmbeddedStore]:
 
 
 @pytest.fixture
-def sets(weak: EmbeddedStore) -> Weaken:
-    """`sets(appendonly="no")` runs CONFIG SET in the store `weak`; `replicaof="no one"` promotes it."""
+def configure(weak_store: EmbeddedStore) -> Configure:
+    """`configure(appendonly="no")` runs CONFIG SET in the store `weak_store`; `replicaof="no one"` promotes it."""
 
-    def sets(*, replicaof: str = "", **settings: Any) -> None:
-        with connect(weak.url) as client:
+    def configure(*, replicaof: str = "", **settings: Any) -> None:
+        with connect(weak_store.url) as client:
             for name, value in settings.items():
                 client.config_set(name.replace("_", "-"), value)
             if replicaof:
                 client.execute_command("REPLICAOF", *replicaof.split())
 
-    return sets
+    return configure

@@ -12,7 +12,7 @@ from common.store.embedded import EmbeddedStore
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_matches
 from tests.acceptance.place import Place
 from tests.acceptance.waiting import eventually
-from tests.gateway.conftest import Opener, person
+from tests.gateway.conftest import OpenGateway, person
 
 
 def begun_with_another_key(store: EmbeddedStore) -> None:
@@ -22,14 +22,14 @@ def begun_with_another_key(store: EmbeddedStore) -> None:
 
 
 async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
-    weak: EmbeddedStore, opens: Opener, monkeypatch: pytest.MonkeyPatch
+    weak_store: EmbeddedStore, open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_monitor, "RETRY_S", 0.02)
-    begun_with_another_key(weak)
-    gateway = await opens(weak.url)
+    begun_with_another_key(weak_store)
+    gateway = await open_gateway(weak_store.url)
     assert (await gateway.sign_up(person("ada"))).status == 202
 
-    await asyncio.to_thread(weak.start)
+    await asyncio.to_thread(weak_store.start)
 
     await gateway.wait_until_replayed()
     async with asyncio.timeout(60):

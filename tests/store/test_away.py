@@ -38,7 +38,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
     store = place.own_store()
     store.start()
     place.serve("sandbox", **UNLIMITED)
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     gateway, worker = place.serve("gateway", **UNLIMITED), place.serve("worker", **UNLIMITED)
     for number in range(EARLY):
         assert place.website.post(person(f"Early{number}"), f"early_{number}").status == 202

@@ -33,7 +33,7 @@ def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
     place = places()
     place.settings |= {"REDIS_URL": trio.url, **UNLIMITED}
     place.serve("sandbox")
-    place.sandbox.hurry()
+    place.sandbox.lift_rate_limits()
     place.serve("gateway")
     worker = place.serve("worker")
     warnings = request("GET", f"{place.gateway_url}/ready").json["warnings"]

@@ -17,12 +17,12 @@ from common.store.errors import StoreError
 from common.store.monitor import StoreMonitor
 from common.store.refusals import find_refusal, find_refusal_blocking
 from tests.acceptance.place import free_ports
-from tests.gateway.conftest import Opener
+from tests.gateway.conftest import OpenGateway
 from tests.store import servers
-from tests.store.conftest import CADENCE, Weaken
+from tests.store.conftest import CADENCE, Configure
 
 Advent = Callable[..., tuple[int, str, str]]
-Runs = Callable[..., str]
+RunServer = Callable[..., str]
 
 CLUSTER = (
     "REDIS_URL: the store is a Redis Cluster, on which nothing would be sent; name in REDIS_URL a store that is not"
@@ -40,8 +40,8 @@ unusable = pytest.mark.parametrize(("lines", "problem"), UNUSABLE.values(), ids=
 
 
 @pytest.fixture
-def runs() -> Iterator[Runs]:
-    """`runs("cluster-enabled yes")` starts a server with these configuration lines and returns its address."""
+def run_server() -> Iterator[RunServer]:
+    """`run_server("cluster-enabled yes")` starts a server with these configuration lines and returns its address."""
 
     def run(*lines: str) -> str:
         # A cluster does not accept port 0.
@@ -63,14 +63,14 @@ def test_nothing_starts_on_it(
     command: str,
     lines: list[str],
     problem: str,
-    runs: Runs,
+    run_server: RunServer,
     advent: Advent,
     tmp_path: Path,
 ) -> None:
     names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT", "WORKER_METRICS_PORT")
     ports = dict(zip(names, free_ports(4), strict=True))
 
-    status, _, errors = advent(command, REDIS_URL=runs(*lines), SECRET_KEY="k" * 32, DATA_DIR=tmp_path, **ports)
+    status, _, errors = advent(command, REDIS_URL=run_server(*lines), SECRET_KEY="k" * 32, DATA_DIR=tmp_path, **ports)
 
     (line,) = errors.splitlines()
     assert status == 1
@@ -78,8 +78,8 @@ def test_nothing_starts_on_it(
 
 
 @unusable
-def test_check_and_health_name_it(lines: list[str], problem: str, runs: Runs, advent: Advent) -> None:
-    url = runs(*lines)
+def test_check_and_health_name_it(lines: list[str], problem: str, run_server: RunServer, advent: Advent) -> None:
+    url = run_server(*lines)
 
     checked, report, _ = advent("check", REDIS_URL=url, SANDBOX_PORT=1)
     health, findings, _ = advent("health", "--no-gateway")
@@ -91,9 +91,9 @@ def test_check_and_health_name_it(lines: list[str], problem: str, runs: Runs, ad
 
 @unusable
 async def test_a_gateway_that_runs_already_says_why_it_only_spools(
-    lines: list[str], problem: str, runs: Runs, opens: Opener
+    lines: list[str], problem: str, run_server: RunServer, open_gateway: OpenGateway
 ) -> None:
-    gateway = await opens(runs(*lines))
+    gateway = await open_gateway(run_server(*lines))
 
     answer = await gateway.request("GET", "/ready")
 
@@ -103,8 +103,10 @@ async def test_a_gateway_that_runs_already_says_why_it_only_spools(
 
 
 @unusable
-async def test_the_monitor_names_a_store_that_has_been_replaced(lines: list[str], problem: str, runs: Runs) -> None:
-    client = connect_async(runs(*lines))
+async def test_the_monitor_names_a_store_that_has_been_replaced(
+    lines: list[str], problem: str, run_server: RunServer
+) -> None:
+    client = connect_async(run_server(*lines))
     monitor = StoreMonitor(client, "k" * 32)
 
     assert await monitor.check()
@@ -122,10 +124,10 @@ FULL_STORES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("settings", "problem"), FULL_STORES)
 async def test_a_store_that_takes_no_write_is_down_with_its_reason(
-    settings: dict[str, Any], problem: str, weak: EmbeddedStore, sets: Weaken, opens: Opener
+    settings: dict[str, Any], problem: str, weak_store: EmbeddedStore, configure: Configure, open_gateway: OpenGateway
 ) -> None:
-    gateway = await opens(weak.url)
-    sets(**settings)
+    gateway = await open_gateway(weak_store.url)
+    configure(**settings)
 
     answer = await gateway.request("GET", "/ready")
     stats = await read_store_stats(Ledger(gateway.store, campaign="c", cadence=CADENCE, secret_key="s" * 32))
@@ -136,29 +138,29 @@ async def test_a_store_that_takes_no_write_is_down_with_its_reason(
     assert stats.refusal.line.startswith(problem), "the figures can still be read"
 
 
-def test_a_worker_waits_for_a_full_store_and_says_so(weak: EmbeddedStore, sets: Weaken) -> None:
-    sets(maxmemory="1mb")
+def test_a_worker_waits_for_a_full_store_and_says_so(weak_store: EmbeddedStore, configure: Configure) -> None:
+    configure(maxmemory="1mb")
     said: list[str] = []
 
     def say(line: str) -> None:
         said.append(line)
-        sets(maxmemory="0")
+        configure(maxmemory="0")
 
-    wait_for_store(weak.url, say)
+    wait_for_store(weak_store.url, say)
 
     assert "it is out of memory and takes no write; raise maxmemory" in said[0]
 
 
-async def test_the_probe_changes_nothing(weak: EmbeddedStore) -> None:
-    with connect(weak.url) as client:
+async def test_the_probe_changes_nothing(weak_store: EmbeddedStore) -> None:
+    with connect(weak_store.url) as client:
         assert find_refusal_blocking(client) is None
         assert client.dbsize() == 0
-    client = connect_async(weak.url)
+    client = connect_async(weak_store.url)
     assert await find_refusal(client) is None
     assert await client.dbsize() == 0
     await client.aclose()
 
 
-def test_a_worker_does_not_wait_for_a_cluster(runs: Runs) -> None:
+def test_a_worker_does_not_wait_for_a_cluster(run_server: RunServer) -> None:
     with pytest.raises(StoreError, match="Redis Cluster"):
-        wait_for_store(runs("cluster-enabled yes"), print)
+        wait_for_store(run_server("cluster-enabled yes"), print)

@@ -20,8 +20,8 @@ from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
 from common.store.monitor import StoreMonitor
 from tests.broker.looking import held, waiting
-from tests.gateway.conftest import Opener, person
-from tests.store.conftest import CADENCE, Weaken
+from tests.gateway.conftest import OpenGateway, person
+from tests.store.conftest import CADENCE, Configure
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
@@ -48,11 +48,11 @@ refusing = pytest.mark.parametrize(("begins", "ends"), REFUSING, ids=REFUSALS)
 
 @pytest.mark.parametrize(("settings", "cure"), WEAK)
 def test_each_weakness_is_one_line_with_its_cure(
-    settings: dict[str, Any], cure: str, weak: EmbeddedStore, sets: Weaken
+    settings: dict[str, Any], cure: str, weak_store: EmbeddedStore, configure: Configure
 ) -> None:
-    sets(**settings)
+    configure(**settings)
 
-    with connect(weak.url) as client:
+    with connect(weak_store.url) as client:
         [line] = store_warnings(client)
     assert line.startswith("store: ")
     assert cure in line
@@ -60,10 +60,10 @@ def test_each_weakness_is_one_line_with_its_cure(
 
 @pytest.mark.parametrize(("settings", "cure"), WEAK)
 async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
-    settings: dict[str, Any], cure: str, weak: EmbeddedStore, sets: Weaken, opens: Opener
+    settings: dict[str, Any], cure: str, weak_store: EmbeddedStore, configure: Configure, open_gateway: OpenGateway
 ) -> None:
-    sets(**settings)
-    gateway = await opens(weak.url)
+    configure(**settings)
+    gateway = await open_gateway(weak_store.url)
 
     async with asyncio.timeout(60):
         while not (answer := await gateway.request("GET", "/ready")).json["warnings"]:
@@ -73,8 +73,8 @@ async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
     assert cure in answer.json["warnings"][0]
 
 
-async def test_a_good_store_has_no_warnings(weak: EmbeddedStore, opens: Opener) -> None:
-    gateway = await opens(weak.url)
+async def test_a_good_store_has_no_warnings(weak_store: EmbeddedStore, open_gateway: OpenGateway) -> None:
+    gateway = await open_gateway(weak_store.url)
 
     answer = await gateway.request("GET", "/ready")
 
@@ -82,7 +82,7 @@ async def test_a_good_store_has_no_warnings(weak: EmbeddedStore, opens: Opener) 
 
 
 async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
-    weak: EmbeddedStore, sets: Weaken, monkeypatch: pytest.MonkeyPatch
+    weak_store: EmbeddedStore, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
 
@@ -91,36 +91,40 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
             said.append(f"{event}: {warning}")
 
     monkeypatch.setattr(store_monitor, "log", Log())
-    client = connect_async(weak.url)
+    client = connect_async(weak_store.url)
     monitor = StoreMonitor(client)
-    sets(appendfsync="everysec")
+    configure(appendfsync="everysec")
     assert await monitor.check()
     assert await monitor.check()
     assert [line.partition(";")[0] for line in said] == [
         "store_misconfigured: store: appendfsync is not always, so a power cut may lose accepted signups"
     ]
 
-    sets(appendfsync="always")
+    configure(appendfsync="always")
     assert await monitor.check()
     assert monitor.warnings == []
-    weak.stop()
+    weak_store.stop()
     assert not await monitor.check()
     await client.aclose()
 
 
 @refusing
 async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_takes_it(
-    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken, opens: Opener
+    begins: dict[str, Any],
+    ends: dict[str, Any],
+    weak_store: EmbeddedStore,
+    configure: Configure,
+    open_gateway: OpenGateway,
 ) -> None:
-    gateway = await opens(weak.url)
-    sets(**begins)
+    gateway = await open_gateway(weak_store.url)
+    configure(**begins)
 
     answers = [await gateway.sign_up(person(name), id=f"msg_{name}") for name in ("ada", "boris", "ada")]
     assert [answer.status for answer in answers] == [202, 202, 202]
     assert (await gateway.request("GET", "/ready")).status == 200
     assert gateway.context.intake.spool.events > 0
 
-    sets(**ends)
+    configure(**ends)
     await gateway.wait_until_replayed()
     assert await gateway.store.zcard("{advent}:under_way") == 2
     assert (await gateway.sign_up(person("ada"), id="msg_ada")).body == answers[0].body
@@ -128,26 +132,26 @@ async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_ta
 
 @refusing
 async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
-    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken
+    begins: dict[str, Any], ends: dict[str, Any], weak_store: EmbeddedStore, configure: Configure
 ) -> None:
-    client = connect_async(weak.url)
+    client = connect_async(weak_store.url)
     ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key="s" * 32, patient=True)
     ada = Assessment(email="ada@example.org", first_name="Ada", assessment_score=5)
-    sets(**begins)
+    configure(**begins)
 
     waiting = asyncio.create_task(ledger.signups.accept(ada, webhook_id="signup:1", received_ms=1))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), 0.3)
     assert await client.dbsize() == 0, "refused as a whole"
 
-    sets(**ends)
+    configure(**ends)
     assert (await waiting).answer == "accepted"
     assert await ledger.enrollments.get(ADA) is not None
     await client.aclose()
 
 
 class Taken:
-    """A broker on the store `weak` with one message in hand."""
+    """A broker on the store `weak_store` with one message in hand."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.broker = DurableRedisBroker(client=client, namespace="{advent}:queue")
@@ -173,8 +177,8 @@ class Taken:
 
 
 @pytest.fixture
-def taken(weak: EmbeddedStore) -> Iterator[Taken]:
-    with connect(weak.url) as client:
+def taken(weak_store: EmbeddedStore) -> Iterator[Taken]:
+    with connect(weak_store.url) as client:
         yield Taken(client)
 
 
@@ -190,12 +194,12 @@ def test_an_acknowledgement_waits_for_a_store_that_refuses_it(
     ends: dict[str, Any],
     needed: int,
     taken: Taken,
-    sets: Weaken,
+    configure: Configure,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tries = taken.ends_at_second_try("do_ack", lambda: sets(**ends), monkeypatch)
+    tries = taken.ends_at_second_try("do_ack", lambda: configure(**ends), monkeypatch)
     assert {"a@1"} == held(taken.broker, "send")
-    sets(**begins)
+    configure(**begins)
 
     taken.consumer.ack(taken.message)
 
@@ -209,11 +213,11 @@ def test_the_next_attempt_of_a_message_waits_for_a_store_that_refuses_it(
     ends: dict[str, Any],
     needed: int,
     taken: Taken,
-    sets: Weaken,
+    configure: Configure,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tries = taken.ends_at_second_try("do_schedule", lambda: sets(**ends), monkeypatch)
-    sets(**begins)
+    tries = taken.ends_at_second_try("do_schedule", lambda: configure(**ends), monkeypatch)
+    configure(**begins)
 
     taken.broker.enqueue(taken.message, delay=60_000)
 

@@ -28,7 +28,7 @@ from tests.versions.conftest import KEY
 HOUR_MS, DAY_MS = edits.HOUR_MS, edits.DAY_MS
 
 
-class Story:
+class CampaignRun:
     """A worker that plays the version in force, and an operator who applies edits."""
 
     def __init__(self, store, campaign, settings, clock) -> None:
@@ -93,193 +93,195 @@ class Story:
 
 
 @pytest.fixture
-def story(store, campaign, settings, clock) -> Story:
-    return Story(store, campaign, settings, clock)
+def run(store, campaign, settings, clock) -> CampaignRun:
+    return CampaignRun(store, campaign, settings, clock)
 
 
 ALL = [("step-1", 0), ("step-2", 1), ("step-3", 3), ("step-4", 5), ("step-5", 7), ("step-6", 9), ("step-7", 11)]
 
 
-async def test_a_new_subject_reaches_the_mails_that_were_not_yet_attempted(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4)
-    await story.apply(edits.subject)
-    await story.until(12)
+async def test_a_new_subject_reaches_the_mails_that_were_not_yet_attempted(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4)
+    await run.apply(edits.subject)
+    await run.until(12)
 
-    assert story.sent(ada) == ALL
-    assert [subject.startswith("New: ") for subject in story.subjects(ada)] == [False] * 4 + [True] + [False] * 2
-
-
-async def test_a_moved_step_keeps_the_anchor_and_every_other_day(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4)
-    await story.apply(edits.moved)  # from 120 to 110 hours
-    await story.until(12)
-
-    assert story.sent(ada) == [(step, day if step != "step-4" else 110 / 24) for step, day in ALL]
+    assert run.sent(ada) == ALL
+    assert [subject.startswith("New: ") for subject in run.subjects(ada)] == [False] * 4 + [True] + [False] * 2
 
 
-async def test_a_step_that_is_moved_into_the_past_is_due_at_once(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4)
+async def test_a_moved_step_keeps_the_anchor_and_every_other_day(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4)
+    await run.apply(edits.moved)  # from 120 to 110 hours
+    await run.until(12)
+
+    assert run.sent(ada) == [(step, day if step != "step-4" else 110 / 24) for step, day in ALL]
+
+
+async def test_a_step_that_is_moved_into_the_past_is_due_at_once(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4)
     earlier = lambda campaign: edits.moved(campaign, hours=90)  # noqa: E731
 
-    assert (await story.plan(earlier)).due_at_once == 1
-    await story.apply(earlier)
-    await story.until(12)
+    assert (await run.plan(earlier)).due_at_once == 1
+    await run.apply(earlier)
+    await run.until(12)
 
-    assert dict(story.sent(ada))["step-4"] == pytest.approx(4, abs=0.001)
+    assert dict(run.sent(ada))["step-4"] == pytest.approx(4, abs=0.001)
 
 
-async def test_a_step_taken_out_is_skipped_with_that_reason_and_the_next_keeps_its_day(story: Story, ada):
-    await story.begin(ada)
-    await story.until(8)
-    await story.apply(edits.removed)
-    await story.until(12)
+async def test_a_step_taken_out_is_skipped_with_that_reason_and_the_next_keeps_its_day(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(8)
+    await run.apply(edits.removed)
+    await run.until(12)
 
-    assert story.sent(ada) == [sent for sent in ALL if sent[0] != "step-6"]
-    enrollment = await story.enrollment(ada)
+    assert run.sent(ada) == [sent for sent in ALL if sent[0] != "step-6"]
+    enrollment = await run.enrollment(ada)
     assert enrollment.final_status_of(6) == (DeliveryStatus.SKIPPED, REMOVED)
     assert enrollment.status is Status.COMPLETED
 
 
-async def test_a_new_step_waits_for_its_day(story: Story, ada):
-    await story.begin(ada)
-    await story.until(3.5)
-    await story.apply(edits.added)  # at four days
-    await story.until(12)
+async def test_a_new_step_waits_for_its_day(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(3.5)
+    await run.apply(edits.added)  # at four days
+    await run.until(12)
 
-    assert story.sent(ada) == [*ALL[:3], ("step-8", 4), *ALL[3:]]
-
-
-async def test_a_new_step_whose_day_has_passed_is_not_sent_late(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4.5)
-    await story.apply(edits.added)
-    await story.until(12)
-
-    assert story.sent(ada) == ALL
-    assert (await story.enrollment(ada)).final_status_of(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
+    assert run.sent(ada) == [*ALL[:3], ("step-8", 4), *ALL[3:]]
 
 
-async def test_a_new_step_whose_day_has_passed_is_sent_late_when_asked(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4.5)
-    await story.apply(edits.added, send_late=True)
-    await story.until(12)
+async def test_a_new_step_whose_day_has_passed_is_not_sent_late(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4.5)
+    await run.apply(edits.added)
+    await run.until(12)
 
-    assert {step for step, _ in story.sent(ada)} == {step for step, _ in ALL} | {"step-8"}
-
-
-async def test_going_back_brings_back_the_steps_whose_day_is_still_to_come(story: Story, ada):
-    await story.begin(ada)
-    await story.until(8)
-    before = story.campaigns[KEY]
-    await story.apply(edits.removed)
-    await story.until(8.5)
-    await story.put_in_force(before)
-    await story.until(12)
-
-    assert story.sent(ada) == ALL
+    assert run.sent(ada) == ALL
+    assert (await run.enrollment(ada)).final_status_of(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
 
 
-async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_without_it(story: Story, ada):
-    await story.begin(ada)
-    await story.until(10)
-    before = story.campaigns[KEY]
-    await story.apply(lambda campaign: edits.removed(campaign, step="step-7"))
-    assert (await story.enrollment(ada)).status is Status.COMPLETED
-    await story.put_in_force(before)
-    going_on = await story.enrollment(ada)
-    counted = await story.ledger.client.hmget(keys.COUNTS, ["active", "completed"])
-    await story.until(12)
+async def test_a_new_step_whose_day_has_passed_is_sent_late_when_asked(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4.5)
+    await run.apply(edits.added, send_late=True)
+    await run.until(12)
+
+    assert {step for step, _ in run.sent(ada)} == {step for step, _ in ALL} | {"step-8"}
+
+
+async def test_going_back_brings_back_the_steps_whose_day_is_still_to_come(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(8)
+    before = run.campaigns[KEY]
+    await run.apply(edits.removed)
+    await run.until(8.5)
+    await run.put_in_force(before)
+    await run.until(12)
+
+    assert run.sent(ada) == ALL
+
+
+async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_without_it(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(10)
+    before = run.campaigns[KEY]
+    await run.apply(lambda campaign: edits.removed(campaign, step="step-7"))
+    assert (await run.enrollment(ada)).status is Status.COMPLETED
+    await run.put_in_force(before)
+    going_on = await run.enrollment(ada)
+    counted = await run.ledger.client.hmget(keys.COUNTS, ["active", "completed"])
+    await run.until(12)
 
     assert (going_on.status, counted) == (Status.ACTIVE, [b"1", b"0"])
-    assert story.sent(ada) == ALL
-    assert (await story.enrollment(ada)).status is Status.COMPLETED
+    assert run.sent(ada) == ALL
+    assert (await run.enrollment(ada)).status is Status.COMPLETED
 
 
-async def test_a_new_rule_moves_people_into_the_segment_that_it_names(story: Story):
+async def test_a_new_rule_moves_people_into_the_segment_that_it_names(run: CampaignRun):
     chen = Assessment(email="chen@example.org", first_name="Chen", assessment_score=55, red_systems=1)
-    await story.begin(chen)
-    await story.until(0.5)
-    assert (await story.enrollment(chen)).segment == "URGENT"
+    await run.begin(chen)
+    await run.until(0.5)
+    assert (await run.enrollment(chen)).segment == "URGENT"
 
-    await story.apply(edits.segment)
-    await story.until(12)
+    await run.apply(edits.segment)
+    await run.until(12)
 
-    assert (await story.enrollment(chen)).segment == "CRITICAL"
-    assert story.sent(chen) == ALL
+    assert (await run.enrollment(chen)).segment == "CRITICAL"
+    assert run.sent(chen) == ALL
 
 
-async def test_a_step_that_needs_another_one_from_now_on_is_skipped_and_planned_so(story: Story, ada):
+async def test_a_step_that_needs_another_one_from_now_on_is_skipped_and_planned_so(run: CampaignRun, ada):
     refused = Permanent("invalid_attachment", status=422)
-    story.simulation.mailer.failure = lambda mail: refused if mail.tags["step"] == "step-5" else None
-    await story.begin(ada)
-    await story.until(8)
-    plan = await story.plan(edits.needing)
+    run.simulation.mailer.failure = lambda mail: refused if mail.tags["step"] == "step-5" else None
+    await run.begin(ada)
+    await run.until(8)
+    plan = await run.plan(edits.needing)
     assert [(one.kind, one.step, one.people) for one in plan.changes] == [("removed", "step-6", 1)]
     assert plan.counts == {"step-7": {"CRITICAL": 1}}
     assert plan.settings == ("step-6 (name, column or needs)",)
 
-    await story.apply(edits.needing)
-    await story.until(12)
+    await run.apply(edits.needing)
+    await run.until(12)
 
-    assert [step for step, _ in story.sent(ada)] == ["step-1", "step-2", "step-3", "step-4", "step-7"]
-    skipped = (await story.enrollment(ada)).final_status_of(6)
+    assert [step for step, _ in run.sent(ada)] == ["step-1", "step-2", "step-3", "step-4", "step-7"]
+    skipped = (await run.enrollment(ada)).final_status_of(6)
     assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
 
 
-async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though_it_was_taken_out(story: Story, ada):
-    await story.begin(ada)
-    await story.until(8)
-    enrollment = await story.enrollment(ada)
-    claim = await story.ledger.deliveries.claim(
-        f"{enrollment.id}/step-6", worker=story.simulation.world.worker, now_ms=story.began_ms + 9 * DAY_MS
+async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though_it_was_taken_out(
+    run: CampaignRun, ada
+):
+    await run.begin(ada)
+    await run.until(8)
+    enrollment = await run.enrollment(ada)
+    claim = await run.ledger.deliveries.claim(
+        f"{enrollment.id}/step-6", worker=run.simulation.world.worker, now_ms=run.began_ms + 9 * DAY_MS
     )
-    await story.ledger.deliveries.freeze(
-        claim, '{"the": "bytes"}', now_ms=story.clock.now_ms(), version=story.campaigns[KEY].version
+    await run.ledger.deliveries.freeze(
+        claim, '{"the": "bytes"}', now_ms=run.clock.now_ms(), version=run.campaigns[KEY].version
     )
-    await story.ledger.deliveries.settle(claim, "retry", "503", now_ms=story.clock.now_ms(), due_ms=story.began_ms)
-    await story.apply(edits.removed)
-    await story.versions.refresh()
+    await run.ledger.deliveries.settle(claim, "retry", "503", now_ms=run.clock.now_ms(), due_ms=run.began_ms)
+    await run.apply(edits.removed)
+    await run.versions.refresh()
 
-    again = await story.ledger.deliveries.claim(
-        f"{enrollment.id}/step-6", worker="w", now_ms=story.began_ms + 9 * DAY_MS + HOUR_MS
+    again = await run.ledger.deliveries.claim(
+        f"{enrollment.id}/step-6", worker="w", now_ms=run.began_ms + 9 * DAY_MS + HOUR_MS
     )
 
     assert again.payload == '{"the": "bytes"}'
 
 
 async def test_nothing_of_the_campaign_is_sent_while_schedules_follow_and_a_worker_finishes_it(
-    story: Story, ada, campaign, settings, clock
+    run: CampaignRun, ada, campaign, settings, clock
 ):
-    await story.begin(ada)
-    await story.until(4)
-    target = story.target([edits.moved])
+    await run.begin(ada)
+    await run.until(4)
+    target = run.target([edits.moved])
     entry = LogEntry(version=target.version, source=campaign.version, action="apply", by="ada", at_ms=clock.now_ms())
-    await story.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())  # and the command is killed
-    await story.until(5 + 5 / 86_400)  # the refused step is claimed again each second
-    assert len(story.sent(ada)) == 3
+    await run.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())  # and the command is killed
+    await run.until(5 + 5 / 86_400)  # the refused step is claimed again each second
+    assert len(run.sent(ada)) == 3
 
-    await PlayedVersions(story.campaigns, story.ledger, settings, clock, replans=True).refresh()
-    await story.until(12)
+    await PlayedVersions(run.campaigns, run.ledger, settings, clock, replans=True).refresh()
+    await run.until(12)
 
-    assert [step for step, _ in story.sent(ada)] == [step for step, _ in ALL]
+    assert [step for step, _ in run.sent(ada)] == [step for step, _ in ALL]
 
 
-async def test_the_plan_of_one_person_says_when_each_step_is_due_before_and_after(story: Story, ada):
-    await story.begin(ada)
-    await story.until(4)
-    person = await person_of(story.ledger, enrollment_id(KEY, ada.email))
+async def test_the_plan_of_one_person_says_when_each_step_is_due_before_and_after(run: CampaignRun, ada):
+    await run.begin(ada)
+    await run.until(4)
+    person = await person_of(run.ledger, enrollment_id(KEY, ada.email))
     assert person is not None
-    target = story.target([edits.moved])
+    target = run.target([edits.moved])
 
-    outlook = Comparison(story.campaigns[KEY], target, story.pace, now_ms=story.clock.now_ms()).outlook(person)
-    plan = compare(story.campaigns[KEY], target, [person], pace=story.pace, now_ms=story.clock.now_ms())
+    outlook = Comparison(run.campaigns[KEY], target, run.pace, now_ms=run.clock.now_ms()).outlook(person)
+    plan = compare(run.campaigns[KEY], target, [person], pace=run.pace, now_ms=run.clock.now_ms())
 
-    due = {step_of(name): story.began_ms + day * DAY_MS for name, day in ALL[3:]}
+    due = {step_of(name): run.began_ms + day * DAY_MS for name, day in ALL[3:]}
     assert due == outlook.before
-    assert due | {step_of("step-4"): story.began_ms + 110 * HOUR_MS} == outlook.after
+    assert due | {step_of("step-4"): run.began_ms + 110 * HOUR_MS} == outlook.after
     assert [(one.kind, one.step, one.people) for one in plan.changes] == [("moved", "step-4", 1)]
     assert plan.counts == {step: {"CRITICAL": 1} for step in ("step-4", "step-5", "step-6", "step-7")}

@@ -7,11 +7,11 @@ import click
 from services.cli.campaign.plan import late_option
 from services.cli.campaign.versions import (
     OpenVersions,
-    changed_people,
     plan_of,
     print_plan,
     put_in_force,
     refuse_repeated,
+    replanning_result,
     with_versions,
 )
 from services.cli.shared import record_action
@@ -42,4 +42,4 @@ async def _apply(versions: OpenVersions, name: str | None, *, late: bool) -> Non
         changed = await put_in_force(versions, target, "apply", compiled=target.compiled.to_json(), send_late=late)
         before = versions.in_force[key].version if key in versions.in_force else None
         await record_action(versions.ledger, "apply", [key], before=before or "", after=target.version or "")
-        click.echo(f"{key}: version {target.version} is in force; {changed_people(changed)}")
+        click.echo(f"{key}: version {target.version} is in force; {replanning_result(changed)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.shared import json_option, print_json, print_table, settings_given
+from services.cli.shared import command_settings, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def command(name: str | None, as_json: bool) -> None:
     from common.campaigns.loader import load_campaign
     from common.campaigns.variables import email_variables
 
-    settings = settings_given()
+    settings = command_settings()
     campaign = load_campaign(name or settings.campaign_keys[0], directory=settings.campaigns_dir)
     letters = {variable: sorted(parts) for variable, parts in sorted(email_variables(campaign.compiled).items())}
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from services.cli.shared import json_option, print_json, settings_given
+from services.cli.shared import command_settings, json_option, print_json
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(names: tuple[str, ...], strict: bool, as_json: bool) -> int:
     """
     from common.campaigns.lint.lint import lint
 
-    settings = settings_given()
+    settings = command_settings()
     found = [
         finding
         for name in names or settings.campaign_keys

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.shared import json_option, print_json, print_table, settings_given
+from services.cli.shared import command_settings, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
@@ -23,7 +23,7 @@ def command(as_json: bool) -> int:
     from common.campaigns.errors import CampaignError
     from common.campaigns.loader import available_campaigns, load_campaign
 
-    settings = settings_given()
+    settings = command_settings()
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
     for key in available_campaigns(settings.campaigns_dir):

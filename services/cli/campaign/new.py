@@ -8,7 +8,7 @@ import click
 
 from common.path_errors import path_error_text
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import settings_given
+from services.cli.shared import command_settings
 
 _DEFAULT_FOLDER = Path("campaigns")
 
@@ -30,7 +30,7 @@ def command(name: str, into: Path | None, language: str | None) -> None:
     from common.campaigns.loader import load_campaign
     from common.campaigns.starter import create
 
-    settings = settings_given()
+    settings = command_settings()
     home = into or settings.campaigns_dir or _DEFAULT_FOLDER
     if language:
         _add_language(name, home, language)

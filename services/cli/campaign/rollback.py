@@ -7,10 +7,10 @@ import click
 from common.versions.in_force import campaign_before
 from services.cli.campaign.versions import (
     OpenVersions,
-    changed_people,
     plan_of,
     print_plan,
     put_in_force,
+    replanning_result,
     with_versions,
 )
 from services.cli.error_lines import CommandFailed
@@ -38,4 +38,4 @@ async def _roll_back(versions: OpenVersions, name: str) -> None:
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
     await record_action(ledger, "rollback", [name], before=current.version, after=target.version)
-    click.echo(f"{name}: version {target.version} is in force again; {changed_people(changed)}")
+    click.echo(f"{name}: version {target.version} is in force again; {replanning_result(changed)}")

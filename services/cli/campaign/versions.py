@@ -94,7 +94,7 @@ async def put_in_force(
     return await update_schedules(ledger, target, replanning, clock) if replanning else None
 
 
-def changed_people(changed: int | None) -> str:
+def replanning_result(changed: int | None) -> str:
     """Return the result of `put_in_force` in words."""
     return (
         "a worker changes the plans of those under way" if changed is None else f"the plans of {changed} people changed"

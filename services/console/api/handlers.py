@@ -18,7 +18,7 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dead_letters import decisions as dead_letter_decisions
 from services.console.dead_letters import groups as dead_letter_groups
 from services.console.mails.person_mail import shown_mails
-from services.console.mails.scheduled import find_scheduled, wanted_of
+from services.console.mails.scheduled import find_scheduled, read_schedule_filter
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
@@ -116,7 +116,7 @@ async def _decide_many(request: web.Request, verb: dead_letter_decisions.Verb) -
         raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
     chosen = dict.fromkeys(given.ids) if given.ids is not None else None
     decision = await dead_letter_decisions.decide_many(
-        request.app[CONTEXT], verb, reason=given.reason, chosen=chosen, is_waited_for=True
+        request.app[CONTEXT], verb, reason=given.reason, chosen=chosen, waits_for_end=True
     )
     return answer(models.DeadLetterResult(**dict(decision.done)))
 
@@ -155,7 +155,7 @@ async def schedule(request: web.Request) -> web.Response:
 
 async def scheduled_mails(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
-    wanted = wanted_of(request, now_ms=context.clock.now_ms())
+    wanted = read_schedule_filter(request, now_ms=context.clock.now_ms())
     found, total = await find_scheduled(context, wanted, first=first_of(request), number=limit_of(request))
     mails = [
         models.ScheduledMail(

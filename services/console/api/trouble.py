@@ -75,7 +75,7 @@ async def decide_failed_jobs(request: web.Request) -> web.Response:
         error=given.error,
         jobs={(one.queue, one.id) for one in given.jobs} if given.jobs is not None else None,
     )
-    decision = await decide_jobs(request.app[CONTEXT], verb, choice, is_waited_for=True)
+    decision = await decide_jobs(request.app[CONTEXT], verb, choice, waits_for_end=True)
     return answer(models.FailedJobResult(**dict(decision.done)))
 
 
@@ -109,7 +109,7 @@ async def decide_held_signups(request: web.Request) -> web.Response:
     if given.ids is not None:
         chosen = [EnrollmentId(id) for id in given.ids]
     else:
-        chosen = await held_signups_page.held_by(context.ledger, given.visitor or None)
+        chosen = await held_signups_page.held_signup_ids(context.ledger, given.visitor or None)
     return answer(models.HeldSignupResult(decided=await held_signups_page.decide(context, done, chosen)))
 
 

@@ -44,9 +44,9 @@ class EndedSessions:
         """End a session now, and record it in the store as soon as the store answers."""
         self._ended = self._current(self._ended)
         self._ended[session.id] = self._unsaved[session.id] = session
-        await self.has(session)
+        await self.is_ended(session)
 
-    async def has(self, session: Session) -> bool:
+    async def is_ended(self, session: Session) -> bool:
         """Whether a session counts as ended. One that does not is noted as in use."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):

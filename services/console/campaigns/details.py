@@ -64,9 +64,9 @@ class CampaignDetails:
     of_month: Mapping[str, Cell]
 
 
-def played_campaign(context: ConsoleContext, key: str) -> Campaign:
+def get_running_campaign(context: ConsoleContext, key: str) -> Campaign:
     """Raises Problem 404 for a campaign that does not run here."""
-    campaign = context.played(key)
+    campaign = context.running_campaign(key)
     if campaign is None:
         raise Problem(404, "The setting CAMPAIGNS names the campaigns that run here.", title="No such campaign")
     return campaign
@@ -80,13 +80,13 @@ async def read_all_details(context: ConsoleContext) -> list[CampaignDetails]:
 
 async def read_details(context: ConsoleContext, key: str) -> CampaignDetails:
     """Raises Problem 404 for a campaign that does not run here."""
-    played_campaign(context, key)
+    get_running_campaign(context, key)
     await context.people.refresh_if_read()
     return await _details(context, key)
 
 
 async def _details(context: ConsoleContext, key: str) -> CampaignDetails:
-    campaign, ledger, pace = played_campaign(context, key), context.ledger, context.settings.pace
+    campaign, ledger, pace = get_running_campaign(context, key), context.ledger, context.settings.pace
     log, month = [*reversed(await ledger.versions.log(key))], iso(context.clock.now_ms())[:7]
     current = (await ledger.versions.in_force()).get(key)
     since = next((entry for entry in log if current and entry.version == current.version), None)

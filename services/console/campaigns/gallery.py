@@ -12,7 +12,7 @@ from common.campaigns.gallery import READERS, Choice, contact_pages, mail_ids, p
 from common.campaigns.messages import Rendered
 from common.domain.enrollment import Enrollment
 from common.domain.ids import is_enrollment_id
-from services.console.campaigns.details import played_campaign
+from services.console.campaigns.details import get_running_campaign
 from services.console.context import ConsoleContext
 from services.web.problem import Problem
 
@@ -109,9 +109,9 @@ def choice_of(campaign: Campaign, given: Given) -> Choice:
 
 
 async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign:
-    played = played_campaign(context, key)
+    running = get_running_campaign(context, key)
     if version != FILES:
-        return played
+        return running
     try:
         return await context.campaign_files.read(key)
     except CampaignError as error:

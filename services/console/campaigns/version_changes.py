@@ -19,10 +19,10 @@ from common.versions.in_force import campaign_before, campaign_in_force, put_in_
 from common.versions.replan import update_schedules
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
-from services.console.campaigns.details import played_campaign
+from services.console.campaigns.details import get_running_campaign
 from services.console.context import ConsoleContext
 from services.console.decisions import Outcome
-from services.console.plan_counts import Count
+from services.console.plan_counts import PlanCount
 from services.web.problem import Problem
 
 VersionAction = Literal["apply", "rollback"]
@@ -53,7 +53,7 @@ class Proposal:
     source: Campaign
     target: Campaign | None
     send_late: bool = False
-    count: Count | None = None
+    count: PlanCount | None = None
     problem: str = ""
 
     @property
@@ -111,7 +111,7 @@ def _outcome(answer: str) -> Outcome:
 
 
 async def _in_force(context: ConsoleContext, key: str) -> Campaign:
-    played_campaign(context, key)
+    get_running_campaign(context, key)
     try:
         found = await campaign_in_force(context.ledger, key)
     except CampaignError as error:
@@ -145,7 +145,7 @@ async def _has_repeated(context: ConsoleContext, source: Campaign, target: Campa
     """
     if not Differences(source.compiled, target.compiled).copied:
         return False
-    count = await context.plan_counts.of(source, target, send_late=send_late, to_its_end=True)
+    count = await context.plan_counts.of(source, target, send_late=send_late, waits_for_end=True)
     return count.plan is None or bool(count.plan.repeated)
 
 

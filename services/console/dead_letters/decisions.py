@@ -27,13 +27,13 @@ async def decide_many(
     *,
     reason: str | None = None,
     chosen: Chosen | None = None,
-    is_waited_for: bool = False,
+    waits_for_end: bool = False,
 ) -> BulkDecision:
     """
     Replay or discard all of one reason, those of `chosen`, or all; count `replayed`, `asked`, `discarded` and `gone`.
 
     A dead letter that has changed meanwhile is left unchanged. After an error, deciding again continues with the rest.
-    Without `is_waited_for`, the request waits at most WAIT_S and a longer decision continues in the background.
+    Without `waits_for_end`, the request waits at most WAIT_S and a longer decision continues in the background.
     """
 
     async def decide(decision: BulkDecision) -> None:
@@ -42,7 +42,7 @@ async def decide_many(
         await _decide(context, verb, wanted, decision)
 
     decision = BulkDecision(what=verb, by=PRINCIPAL.get().name)
-    return await context.bulk_decisions.run(decision, decide, wait_s=None if is_waited_for else WAIT_S)
+    return await context.bulk_decisions.run(decision, decide, wait_s=None if waits_for_end else WAIT_S)
 
 
 async def _listed(context: ConsoleContext, reason: str | None) -> Chosen:

@@ -19,15 +19,15 @@ class Group:
     """
     The dead letters of one reason.
 
-    `anew`: how many a replay renders again; `same`: how many it sends unchanged under the same idempotency key;
-    `asked`: for how many it must first ask Resend.
+    `rendered`: how many a replay renders again; `same`: how many it sends unchanged under the same idempotency key;
+    `checked`: for how many it must first ask Resend.
     """
 
     reason: str
     number: int
-    anew: int
+    rendered: int
     same: int
-    asked: int
+    checked: int
 
     @property
     def id(self) -> str:
@@ -36,10 +36,10 @@ class Group:
     @property
     def replay_effect(self) -> str:
         parts = [
-            (self.anew, "rendered again and sent at once: Resend certainly never had them"),
+            (self.rendered, "rendered again and sent at once: Resend certainly never had them"),
             (self.same, "sent to Resend again, unchanged: Resend sends none of them twice"),
             (
-                self.asked,
+                self.checked,
                 "checked against Resend's list by a worker, and sent only if they certainly are not there",
             ),
         ]
@@ -57,9 +57,11 @@ def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
     unknown = Counter((one.reason, way_of(one, now_ms=now_ms)) for one in letters if one.outcome_unknown)
     found = []
     for reason in {*never_accepted, *(reason for reason, _ in unknown)}:
-        anew = never_accepted[reason] + unknown[reason, Way.RENDERED]
-        same, asked = unknown[reason, Way.SAME], unknown[reason, None]
-        found.append(Group(reason=reason, number=anew + same + asked, anew=anew, same=same, asked=asked))
+        rendered = never_accepted[reason] + unknown[reason, Way.RENDERED]
+        same, checked = unknown[reason, Way.SAME], unknown[reason, None]
+        found.append(
+            Group(reason=reason, number=rendered + same + checked, rendered=rendered, same=same, checked=checked)
+        )
     return sorted(found, key=lambda group: (-group.number, group.reason))
 
 

@@ -25,8 +25,8 @@ from common.readers import Reader, reader_of
 from common.shown_mails import UNSUBSCRIBE_URL, render_shown, subject_shown
 from services.console.context import ConsoleContext
 
-GONE = "The campaign's version in force no longer has this mail."
-NOT_PLAYED = "The campaign does not run here."
+NO_SUCH_MAIL = "The campaign's version in force no longer has this mail."
+NOT_RUNNING = "The campaign does not run here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,19 @@ async def campaign_of(context: ConsoleContext, key: str, version: str | None) ->
 
     If `version` is None or is not stored, return the version in force; None if the campaign does not run here.
     """
-    played = context.played(key)
-    if version is None or (played is not None and played.version == version):
-        return played
+    running = context.running_campaign(key)
+    if version is None or (running is not None and running.version == version):
+        return running
     text = await context.ledger.versions.text(key, version)
     try:
-        return stored_campaign(text, version) if text else played
+        return stored_campaign(text, version) if text else running
     except CampaignError:
-        return played
+        return running
 
 
 def person_time(context: ConsoleContext, person: ContactTimeline, at_ms: int) -> datetime:
     """Return a time in the person's time zone: from the signup, else from a call, else the campaign's."""
-    campaign, time = context.played(person.campaign), utc_datetime(at_ms)
+    campaign, time = context.running_campaign(person.campaign), utc_datetime(at_ms)
     signup = person.enrollment.assessment.timezone if person.enrollment else None
     return time.astimezone(campaign.zone_of(signup, *zones_of(person.calls))) if campaign else time
 
@@ -95,7 +95,7 @@ async def render(
     campaign = await campaign_of(context, mail.campaign, version)
     reader = _reader(campaign, person, mail, await _signups(context, person)) if campaign else None
     if campaign is None or reader is None:
-        raise NotShown(NOT_PLAYED)
+        raise NotShown(NOT_RUNNING)
     at_ms = mail.at_ms if version or mail.is_to_come else context.clock.now_ms()
     try:
         return render_shown(
@@ -104,7 +104,7 @@ async def render(
     except CampaignError as error:
         raise NotShown(str(error)) from None
     except (IndexError, KeyError):
-        raise NotShown(GONE) from None
+        raise NotShown(NO_SUCH_MAIL) from None
 
 
 def _subject(

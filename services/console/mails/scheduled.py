@@ -18,11 +18,11 @@ from common.ledger.reads.schedule import DAY_MS, FORESEEN_MS, REMINDERS
 from common.ledger.reads.scheduled_mails import reminders_between, steps_between
 from services.console.context import ConsoleContext
 from services.console.mails.person_mail import title_of
-from services.console.paging import instant_of
+from services.console.paging import timestamp_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ScheduleFilter:
     """
     Which scheduled mails: due from `from_ms` on and before `until_ms`.
 
@@ -34,7 +34,7 @@ class Wanted:
     from_ms: int
     until_ms: int
 
-    def is_of(self, campaign: str, segment: str) -> bool:
+    def matches(self, campaign: str, segment: str) -> bool:
         return self.campaign in ("", campaign) and self.segment in ("", segment)
 
 
@@ -57,24 +57,24 @@ class ScheduledMail:
     segment: str
 
 
-def wanted_of(request: web.Request, *, now_ms: int) -> Wanted:
+def read_schedule_filter(request: web.Request, *, now_ms: int) -> ScheduleFilter:
     """
     Read the wanted mails from a URL. The default is all mails of the next 24 hours.
 
     Times are limited to the days that the schedule shows.
     """
     query, end_ms = request.query, now_ms + FORESEEN_MS
-    from_ms = min(max(instant_of(query.get("due_from", "")) or now_ms, now_ms), end_ms)
-    return Wanted(
+    from_ms = min(max(timestamp_of(query.get("due_from", "")) or now_ms, now_ms), end_ms)
+    return ScheduleFilter(
         campaign=query.get("campaign", ""),
         segment=query.get("segment", ""),
         from_ms=from_ms,
-        until_ms=min(instant_of(query.get("due_until", "")) or from_ms + DAY_MS, end_ms),
+        until_ms=min(timestamp_of(query.get("due_until", "")) or from_ms + DAY_MS, end_ms),
     )
 
 
 async def find_scheduled(
-    context: ConsoleContext, wanted: Wanted, *, first: int, number: int
+    context: ConsoleContext, wanted: ScheduleFilter, *, first: int, number: int
 ) -> tuple[list[ScheduledMail], int]:
     """
     Return (mails from index `first`, soonest first; how many there are in all).
@@ -83,10 +83,10 @@ async def find_scheduled(
     """
     paused = (await context.ledger.pauses.active()).contacts
     span = wanted.from_ms, wanted.until_ms
-    reminders = await reminders_between(context.ledger, *span) if wanted.is_of("", REMINDERS) else []
-    steps = steps_between(context.people, cadences_of(context), *span, is_of=wanted.is_of, left_out=paused)
+    reminders = await reminders_between(context.ledger, *span) if wanted.matches("", REMINDERS) else []
+    steps = steps_between(context.people, cadences_of(context), *span, is_of=wanted.matches, left_out=paused)
     before = (await count_planned(context))(span)
-    numbers = [counts[span[1]] - counts[span[0]] for key, counts in before.items() if wanted.is_of(*key)]
+    numbers = [counts[span[1]] - counts[span[0]] for key, counts in before.items() if wanted.matches(*key)]
     total = len(reminders) + max(0, sum(numbers))
     # Stop at the last match: beyond it, the search could pass over all people of other segments.
     page = islice(merge(steps, reminders), min(first, total), min(first + number, total))
@@ -117,7 +117,7 @@ def _scheduled(context: ConsoleContext, at_ms: int, one: Recipient) -> Scheduled
         who=first_name or one.address,
         address=one.address,
         mail=mail_name(one.delivery),
-        title=title_of(context.played(one.campaign), one.delivery),
+        title=title_of(context.running_campaign(one.campaign), one.delivery),
         campaign=one.campaign,
         segment=owner.segment if isinstance(owner, Enrollment) else "",
     )

@@ -35,8 +35,8 @@ async def show(request: web.Request) -> web.Response:
         actions=found[:PAGE_SIZE],
         wanted=wanted,
         vias=VIAS,
-        newer=address_of(wanted, start=max(0, first - PAGE_SIZE)) if first else None,
-        older=address_of(wanted, start=first + PAGE_SIZE) if len(found) > PAGE_SIZE else None,
+        newer=actions_url(wanted, start=max(0, first - PAGE_SIZE)) if first else None,
+        older=actions_url(wanted, start=first + PAGE_SIZE) if len(found) > PAGE_SIZE else None,
         here="/actions",
     )
 
@@ -45,7 +45,7 @@ async def search(request: web.Request) -> web.Response:
     """Redirect to the page with the filters of the form; ids replace addresses."""
     context, wanted = request.app[CONTEXT], filter_of(await request.post())
     ids = [id for text in wanted.on for id in (await ids_of(context, text) if "@" in text else [text])]
-    return see_other(address_of(replace(wanted, on=tuple(dict.fromkeys(ids)))))
+    return see_other(actions_url(replace(wanted, on=tuple(dict.fromkeys(ids)))))
 
 
 async def ids_of(context: ConsoleContext, address: str) -> list[str]:
@@ -54,7 +54,7 @@ async def ids_of(context: ConsoleContext, address: str) -> list[str]:
     return [*known, *(enrollment_id(campaign, address) for campaign in context.ledger.campaigns)]
 
 
-def address_of(wanted: ActionFilter, *, start: int | None = None) -> str:
+def actions_url(wanted: ActionFilter, *, start: int | None = None) -> str:
     query: dict[str, Any] = {name: getattr(wanted, name) for name in ("by", "via", "what", "on")}
     query = {name: value for name, value in query.items() if value}
     query |= {"from": start} if start is not None else {}

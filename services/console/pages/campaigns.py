@@ -43,7 +43,7 @@ async def show(request: web.Request) -> web.Response:
         campaign=details.campaign,
         chart=cadence_chart,
         points=cadence_chart.points_of(details.steps),
-        people_at=lambda row, segment="", booked="": people_at(details, row, segment, booked),
+        people_url=lambda row, segment="", booked="": people_url(details, row, segment, booked),
         rates=await read_rates(context),
         unread=await unread_bookings(context),
         unmarked=await unmarked_calls(context),
@@ -68,7 +68,7 @@ async def unmarked_calls(context: ConsoleContext) -> int:
     return int(await context.ledger.client.scard(keys.UNMARKED))
 
 
-def people_at(details: CampaignDetails, row: Row | None, segment: str, booked: str) -> str:
+def people_url(details: CampaignDetails, row: Row | None, segment: str, booked: str) -> str:
     """
     Return the URL of the list of these people; "" if no filter can show them.
 

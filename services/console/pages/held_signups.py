@@ -63,7 +63,7 @@ async def decide(context: ConsoleContext, done: Done, chosen: Sequence[Enrollmen
     return number
 
 
-async def held_by(ledger: Ledger, visitor: str | None) -> list[EnrollmentId]:
+async def held_signup_ids(ledger: Ledger, visitor: str | None) -> list[EnrollmentId]:
     """Return the held signups of one visitor; None: of all visitors."""
     return [one.enrollment_id async for one in ledger.held_signups.read_all(visitor=visitor)]
 
@@ -80,7 +80,7 @@ async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[Enrollm
         return [EnrollmentId(enrollment)]
     if enrollment != "*" and not visitor:
         raise web.HTTPBadRequest
-    return await held_by(ledger, visitor or None)
+    return await held_signup_ids(ledger, visitor or None)
 
 
 def _message_of(request: web.Request) -> str:

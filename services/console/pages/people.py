@@ -22,7 +22,7 @@ from common.domain.suppression import Suppression
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
-from services.console.paging import first_of, index_of, instant_of
+from services.console.paging import first_of, index_of, timestamp_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
@@ -38,11 +38,11 @@ class Query:
     given: Mapping[str, str]
 
     @property
-    def may_stand_in_url(self) -> bool:
+    def may_be_in_url(self) -> bool:
         """Whether no field may contain an e-mail address."""
         return not any("@" in text for text in self.given.values())
 
-    def at(self, path: str, **more: Any) -> str:
+    def url(self, path: str, **more: Any) -> str:
         query = {name: text for name, text in self.given.items() if text} | more
         return f"{path}?{urlencode(query)}" if query else path
 
@@ -56,8 +56,8 @@ async def search(request: web.Request) -> web.Response:
     context, form = request.app[CONTEXT], await form_of(request)
     if "who" not in form:
         query = query_of(form)
-        if query.may_stand_in_url:
-            return see_other(query.at("/people"))
+        if query.may_be_in_url:
+            return see_other(query.url("/people"))
         return await _show(request, query, first=index_of(form))
     text = form["who"].strip()[:TEXT_LENGTH_MAX]
     if not text:
@@ -91,8 +91,8 @@ def query_of(given: Mapping[str, str]) -> Query:
         is_suppressed=given.get("suppressed") == "yes",
         from_ms=_day(given.get("since", "")),
         until_ms=until + 86_400_000 if until is not None else None,
-        due_from_ms=instant_of(given.get("due_from", "")),
-        due_until_ms=instant_of(given.get("due_until", "")),
+        due_from_ms=timestamp_of(given.get("due_from", "")),
+        due_until_ms=timestamp_of(given.get("due_until", "")),
         **texts,
     )
     names = (

@@ -16,7 +16,7 @@ from services.console.mails.frames import framed_mail, with_frames
 from services.console.mails.person_mail import NotShown, person_time, render, shown_mails
 from services.console.pages.person import read_person
 from services.console.replies import page
-from services.console.worker_jobs import sent_mail
+from services.console.worker_jobs import sent_mail_job
 from services.web.problem import Problem
 
 PROVIDER, VERSION, NOW = "resend", "version", "now"
@@ -66,7 +66,7 @@ async def show_body(request: web.Request) -> web.Response:
     context, source = request.app[CONTEXT], request.match_info["source"]
     person, mail = await _read_mail(context, request.match_info)
     if source == PROVIDER:
-        job = await sent_mail(context, mail)
+        job = await sent_mail_job(context, mail)
         html = job.result.get("html", "") if job else ""
     else:
         try:
@@ -82,7 +82,7 @@ async def _view(context: ConsoleContext, person: ContactTimeline, mail: PersonMa
 
     `is_now`: return it as it would be sent now.
     """
-    job = None if is_now else await sent_mail(context, mail)
+    job = None if is_now else await sent_mail_job(context, mail)
     if job is not None and job.is_done:
         subject, html, text = (job.result.get(part, "") for part in ("subject", "html", "text"))
         return View(source=PROVIDER, rendered=Rendered(subject, html, text), job=job)

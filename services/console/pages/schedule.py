@@ -75,7 +75,7 @@ async def show(request: web.Request) -> web.Response:
             ("The next 14 days", "days", schedule.days, *chart_of(schedule, schedule.days)),
         ],
         scopes=await _scopes(context),
-        mails_at=mails_at,
+        mails_url=mails_url,
         given=given,
         choices={name: context.people.values(name) for name in given},
         message=_MESSAGES.get(request.query.get("done", ""), ""),
@@ -132,8 +132,8 @@ async def _scope(context: ConsoleContext, name: str, label: str, pause: Pause | 
 
 
 def _name_of(context: ConsoleContext, key: str) -> str:
-    played = context.played(key)
-    return played.name if played else key
+    running = context.running_campaign(key)
+    return running.name if running else key
 
 
 def chart_of(schedule: Schedule, spans: Sequence[Span]) -> tuple[list[tuple[str, str]], list[Bar], int, int]:
@@ -152,7 +152,7 @@ def chart_of(schedule: Schedule, spans: Sequence[Span]) -> tuple[list[tuple[str,
     return series, bars, len(spans) * (BAR_WIDTH + BAR_GAP), highest
 
 
-def mails_at(span: Span, key: tuple[str, str]) -> str:
+def mails_url(span: Span, key: tuple[str, str]) -> str:
     """Return the URL of the page that lists these mails."""
     campaign, segment = key
     query = {"campaign": campaign, "segment": segment, "due_from": span.from_ms, "due_until": span.until_ms}

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from services.console.context import CONTEXT
-from services.console.mails.scheduled import find_scheduled, wanted_of
+from services.console.mails.scheduled import find_scheduled, read_schedule_filter
 from services.console.paging import first_of
 from services.console.replies import page
 
@@ -17,7 +17,7 @@ PAGE_SIZE = 50
 async def show(request: web.Request) -> web.Response:
     """Show the mails that `?campaign=`, `?segment=`, `?due_from=` and `?due_until=` (ms) select."""
     context, first = request.app[CONTEXT], first_of(request)
-    wanted = wanted_of(request, now_ms=context.clock.now_ms())
+    wanted = read_schedule_filter(request, now_ms=context.clock.now_ms())
     mails, total = await find_scheduled(context, wanted, first=first, number=PAGE_SIZE)
     query = {
         "campaign": wanted.campaign,

@@ -8,7 +8,7 @@ from common.domain.ids import is_enrollment_id
 from services.console.context import CONTEXT
 from services.console.paging import first_of
 from services.console.replies import page, see_other
-from services.console.unmarked_calls import mark_call, mark_named, show_calls
+from services.console.unmarked_calls import mark_call, parse_mark, show_calls
 
 PAGE_SIZE = 25
 _MESSAGES = {
@@ -44,7 +44,7 @@ async def mark(request: web.Request) -> web.Response:
     """Mark a call. The field `back` has the person's id if the form was on the person's page."""
     form = await request.post()
     guest, given, back = (str(form.get(name, "")) for name in ("call", "mark", "back"))
-    wanted = mark_named(given)
+    wanted = parse_mark(given)
     if not guest or wanted is None:
         raise web.HTTPBadRequest
     answer = await mark_call(request.app[CONTEXT], guest, wanted)

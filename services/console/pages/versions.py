@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from services.console.campaigns.details import played_campaign
+from services.console.campaigns.details import get_running_campaign
 from services.console.campaigns.version_changes import MESSAGES, VersionAction, change_version, propose
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
@@ -38,7 +38,7 @@ async def _show(request: web.Request, action: VersionAction) -> web.Response:
     response = page(
         request,
         "plan.html",
-        campaign=played_campaign(context, key),
+        campaign=get_running_campaign(context, key),
         proposal=proposal,
         plan=proposal.count.plan if proposal.count else None,
         directory=directory,

@@ -83,7 +83,7 @@ class Spool:
         """Return whether this event, or another of its owner, waits for replay. It must then be spooled too."""
         return event.id in self._receipts or event.enrollment_id in self._by_owner
 
-    async def keep(self, event: SpooledEvent) -> Receipt:
+    async def add(self, event: SpooledEvent) -> Receipt:
         """
         Write an event unless it is spooled already. It is on disk when this returns.
 

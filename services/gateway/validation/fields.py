@@ -121,7 +121,7 @@ def locale(value: Any) -> str:
     return tag
 
 
-def truth(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """Return true or false. Forms send the state of a checkbox as text."""
     known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
     found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
@@ -178,7 +178,7 @@ ConsentSource = Annotated[
     PlainValidator(partial(evidence, characters_max=SOURCE_CHARACTERS_MAX)),
     _text_schema(maxLength=SOURCE_CHARACTERS_MAX),
 ]
-SmsConsent = Annotated[bool | None, PlainValidator(truth), WithJsonSchema({"type": ["boolean", "null"]})]
+SmsConsent = Annotated[bool | None, PlainValidator(boolean), WithJsonSchema({"type": ["boolean", "null"]})]
 ConsentTime = Annotated[
     int | None,
     PlainValidator(timestamp_ms),

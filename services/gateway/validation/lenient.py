@@ -39,6 +39,6 @@ Zone = Annotated[str | None, PlainValidator(read_timezone), _TEXT]
 Locale = Annotated[str | None, PlainValidator(read_locale), _TEXT]
 WebAddress = Annotated[str | None, PlainValidator(web_address), _TEXT]
 Count = Annotated[int | None, PlainValidator(count), WithJsonSchema({"type": ["integer", "null"]})]
-Truth = Annotated[bool, PlainValidator(is_true), WithJsonSchema({"type": ["boolean", "null"]})]
+Boolean = Annotated[bool, PlainValidator(is_true), WithJsonSchema({"type": ["boolean", "null"]})]
 AnObject = BeforeValidator(object_or_empty)
 Objects = BeforeValidator(objects)

@@ -64,7 +64,7 @@ class Signup(BaseModel):
     sms_consent: SmsConsent = None
 
 
-_OF_EVERYBODY = (
+_COMMON_FIELDS = (
     "email",
     "first_name",
     "phone",
@@ -85,27 +85,27 @@ class SignupShape:
     The fields of one campaign's signups.
 
     `model`: reads a signup. `fields`: the names of all fields; `required`: the fields without which a signup is
-    refused. `is_usual`: every field of `Signup` is present and the same ones are required, so that the fast path may be
-    used (`ordinary_signup.py`).
+    refused. `allows_fast_path`: every field of `Signup` is present and the same ones are required, so that the fast
+    path may be used (`ordinary_signup.py`).
     """
 
     model: type[BaseModel]
     fields: frozenset[str]
     required: frozenset[str]
-    is_usual: bool
+    allows_fast_path: bool
 
 
 def _shape(model: type[BaseModel]) -> SignupShape:
     fields, required = frozenset(model.model_fields), _required(model)
-    is_usual = fields >= Signup.model_fields.keys() and required == _required(Signup)
-    return SignupShape(model, fields, required, is_usual)
+    allows_fast_path = fields >= Signup.model_fields.keys() and required == _required(Signup)
+    return SignupShape(model, fields, required, allows_fast_path)
 
 
 def _required(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for name, info in model.model_fields.items() if info.is_required())
 
 
-USUAL = _shape(Signup)
+DEFAULT_SHAPE = _shape(Signup)
 
 
 _shapes: dict[str, tuple[Sequence[Field], SignupShape]] = {}
@@ -119,16 +119,18 @@ def shape_of(key: str, declared: Sequence[Field]) -> SignupShape:
 
 
 def _build(key: str, declared: Sequence[Field]) -> SignupShape:
-    fields: dict[str, Any] = {name: _usual(name) for name in _OF_EVERYBODY}
+    fields: dict[str, Any] = {name: _default_field(name) for name in _COMMON_FIELDS}
     schemas = json_schema(declared)["properties"]
     for field in declared:
-        is_usual = field.name in Signup.model_fields and Signup.model_fields[field.name].is_required() == field.required
-        fields[field.name] = _usual(field.name) if is_usual else _declared(field, schemas[field.name])
+        is_default = (
+            field.name in Signup.model_fields and Signup.model_fields[field.name].is_required() == field.required
+        )
+        fields[field.name] = _default_field(field.name) if is_default else _declared(field, schemas[field.name])
     model = create_model(f"Signup_{key}", __config__=Signup.model_config, __doc__=Signup.__doc__, **fields)
     return _shape(model)
 
 
-def _usual(name: str) -> tuple[Any, Any]:
+def _default_field(name: str) -> tuple[Any, Any]:
     info = Signup.model_fields[name]
     return Annotated[(info.annotation, *info.metadata)], ... if info.is_required() else info.default
 

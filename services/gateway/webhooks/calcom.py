@@ -21,7 +21,7 @@ from services.gateway.http.body import JsonResponse, json_response, read_verifie
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
 from services.gateway.webhooks.calcom_notes import field_notes
-from services.gateway.webhooks.calcom_payload import TRIGGERS, SentEvent, event_of
+from services.gateway.webhooks.calcom_payload import TRIGGER_BY_KIND, ReceivedWebhook, event_of
 from services.web.problem import Problem
 
 log = get_logger(__name__)
@@ -49,7 +49,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     # The content type is not checked: Cal.com declares JSON as a form when its webhook has a template.
     body, _, received_ms = await read_verified(context, request, context.calcom)
     version = request.headers.get(VERSION_HEADER, "")
-    received, log_context = await _parse_or_keep(context, body, version, received_ms=received_ms), LOG_CONTEXT.get()
+    received, log_context = await _parse_or_store(context, body, version, received_ms=received_ms), LOG_CONTEXT.get()
     if isinstance(received, IgnoredEvent):
         log_context.outcome = "ignored"
         return json_response(200, received.body())
@@ -60,24 +60,24 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     return json_response(202, answer_body(answer))
 
 
-async def _parse_or_keep(
+async def _parse_or_store(
     context: GatewayContext, body: bytes, version: str, *, received_ms: int
 ) -> BookingReceived | IgnoredEvent:
     """Like `parse`, but store an event that cannot be used in full for a person: Cal.com does not send it again."""
     try:
         received = parse(context, body, received_ms=received_ms)
     except Problem as problem:
-        await _keep_unread(context, body, _reason(problem, version), received_ms=received_ms)
+        await _record_unread(context, body, _reason(problem, version), received_ms=received_ms)
         raise
     if isinstance(received, BookingReceived) and received.event.kind is BookingKind.LOST_MOVE:
-        await _keep_unread(context, body, "does not say to which booking it was moved", received_ms=received_ms)
+        await _record_unread(context, body, "does not say to which booking it was moved", received_ms=received_ms)
     return received
 
 
-async def _keep_unread(context: GatewayContext, body: bytes, reason: str, *, received_ms: int) -> None:
+async def _record_unread(context: GatewayContext, body: bytes, reason: str, *, received_ms: int) -> None:
     log.warning("booking_event_unread", reason=reason)
     raw = body.decode(errors="backslashreplace")
-    await context.intake.record_unread(UnreadBooking(raw=raw, reason=reason, received_ms=received_ms))
+    await context.intake.record_unread_booking(UnreadBooking(raw=raw, reason=reason, received_ms=received_ms))
 
 
 def _reason(problem: Problem, version: str) -> str:
@@ -89,14 +89,17 @@ def _reason(problem: Problem, version: str) -> str:
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
     """Return the event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
-    sent = SentEvent.of(read_shallow(body))
+    webhook = ReceivedWebhook.of(read_shallow(body))
     sms = context.campaigns.default.compiled.sms
     event = event_of(
-        sent, received_ms=received_ms, types=context.settings.calcom_types, sms_question=sms.question if sms else None
+        webhook,
+        received_ms=received_ms,
+        types=context.settings.calcom_types,
+        sms_question=sms.question if sms else None,
     )
     if isinstance(event, IgnoredEvent):
         return event
-    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(sent, event.kind))
+    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(webhook, event.kind))
 
 
 def webhook_id(event: BookingEvent, body: bytes) -> str:
@@ -109,7 +112,7 @@ def webhook_id(event: BookingEvent, body: bytes) -> str:
     """
     booking = booking_id(event.uid)
     owner = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
-    prefix = f"calcom:{TRIGGERS[event.kind]}:{owner}"
+    prefix = f"calcom:{TRIGGER_BY_KIND[event.kind]}:{owner}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
@@ -119,7 +122,7 @@ def answer_body(answer: BookingAnswer) -> dict[str, Any]:
     """Return the response body. It depends only on the recorded answer, so a repeated event gets the same bytes."""
     return {
         "status": "accepted",
-        "event": TRIGGERS[answer.kind],
+        "event": TRIGGER_BY_KIND[answer.kind],
         "booking_uid": None if answer.kind is BookingKind.LOST_MOVE else answer.booking_uid,
         "email": answer.email,
         "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),

@@ -9,30 +9,30 @@ from common.domain.booking import BookingKind
 from common.domain.note import Kept, Note, NoteKind
 from common.normalization.place import read_place
 from common.normalization.text import if_usable, name_if_usable
-from services.gateway.webhooks.calcom_payload import CALLED_OFF, Attendee, Booking, SentEvent, first_name_of
+from services.gateway.webhooks.calcom_payload import CANCELLED_KINDS, Attendee, Booking, ReceivedWebhook, first_name_of
 
 _REPAIRED = {"email": "was written in its usual form", "timezone": "was read as an IANA name"}
 _LEFT_OUT = "was left out: Cal.com sent it in a form that cannot be used"
-_NAMES_ATTENDEES = (*CALLED_OFF, BookingKind.NO_SHOW)
+_NAMES_ATTENDEES = (*CANCELLED_KINDS, BookingKind.NO_SHOW)
 
 Field = tuple[str, Any, Kept]
 """(the name in notes and metrics, the value as sent, the value in use or None)"""
 
 
-def field_notes(sent: SentEvent, kind: BookingKind) -> tuple[Note, ...]:
+def field_notes(webhook: ReceivedWebhook, kind: BookingKind) -> tuple[Note, ...]:
     """
     Return the notes about a parsed event. The guest's fields are those of the first attendee.
 
     A field of another attendee gets a note only if it was left out and the event uses these attendees, because the
     notes are shown with the first guest.
     """
-    attendees = sent.fields.get("attendees")
+    attendees = webhook.fields.get("attendees")
     listed = attendees if isinstance(attendees, list) else []
     given = [one for one in listed if isinstance(one, dict)]
-    pairs = list(zip(given, sent.booking.attendees, strict=True)) or [({}, Attendee())]
-    fields = [*_booking_fields(sent.fields, sent.booking), *_attendee_fields(*pairs[0])]
+    pairs = list(zip(given, webhook.booking.attendees, strict=True)) or [({}, Attendee())]
+    fields = [*_booking_fields(webhook.fields, webhook.booking), *_attendee_fields(*pairs[0])]
     found = [_note(*one) for one in fields]
-    if sent.booking.seats_per_time_slot or kind in _NAMES_ATTENDEES:
+    if webhook.booking.seats_per_time_slot or kind in _NAMES_ATTENDEES:
         found += [_dropped(*one) for pair in pairs[1:] for one in _attendee_fields(*pair)]
     if len(given) < len(listed) or (attendees is not None and attendees is not listed):
         found.append(_dropped("attendees", attendees, None))

@@ -25,19 +25,19 @@ from services.gateway.http.body import invalid_fields
 from services.gateway.validation.lenient import (
     Address,
     AnObject,
+    Boolean,
     Count,
     Locale,
     Objects,
     Timestamp,
     Token,
-    Truth,
     WebAddress,
     Words,
     Zone,
 )
 from services.web.problem import FieldError
 
-KINDS = {
+KIND_BY_TRIGGER = {
     "BOOKING_REQUESTED": BookingKind.REQUESTED,
     "BOOKING_CREATED": BookingKind.CREATED,
     "BOOKING_RESCHEDULED": BookingKind.RESCHEDULED,
@@ -48,9 +48,11 @@ KINDS = {
     "BOOKING_REASSIGNED": BookingKind.REASSIGNED,
     "BOOKING_LOCATION_UPDATED": BookingKind.RELOCATED,
 }
-TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()} | {BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"}
+TRIGGER_BY_KIND = {kind: trigger for trigger, kind in KIND_BY_TRIGGER.items()} | {
+    BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"
+}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
-CALLED_OFF = (BookingKind.CANCELLED, BookingKind.REJECTED)
+CANCELLED_KINDS = (BookingKind.CANCELLED, BookingKind.REJECTED)
 _NESTED = ("booking", "evt")
 
 
@@ -80,7 +82,7 @@ class Responses(_Camel):
     sms_reminder_number: Annotated[Words, BeforeValidator(_value), _RESPONSE] = None
 
 
-class Spoken(_Camel):
+class SpokenLanguage(_Camel):
     locale: Locale = None
 
 
@@ -92,20 +94,20 @@ class Attendee(_Camel):
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
     time_zone: Zone = None
     phone_number: Words = None
-    language: Annotated[Spoken, AnObject] = Spoken()
-    no_show: Truth = False
+    language: Annotated[SpokenLanguage, AnObject] = SpokenLanguage()
+    no_show: Boolean = False
 
     @property
     def address(self) -> str | None:
         return self.display_email or self.email or self.booking_fields_responses.email
 
 
-class Named(_Camel):
+class Host(_Camel):
     name: Words = None
     email: Address = None
 
 
-class Linked(_Camel):
+class VideoLinks(_Camel):
     url: WebAddress = None
     video_call_url: WebAddress = None
 
@@ -124,22 +126,22 @@ class Booking(_Camel):
     title: Words = None
     start_time: Timestamp = None
     end_time: Timestamp = None
-    request_reschedule: Truth = False
+    request_reschedule: Boolean = False
     location: Annotated[
         str | None, PlainValidator(location_address), WithJsonSchema({"type": ["string", "object", "null"]})
     ] = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
     booker_url: WebAddress = None
-    disable_rescheduling: Truth = False
-    disable_cancelling: Truth = False
+    disable_rescheduling: Boolean = False
+    disable_cancelling: Boolean = False
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
-    organizer: Annotated[Named, AnObject] = Named()
-    user: Annotated[Named, AnObject] = Named()
-    metadata: Annotated[Linked, AnObject] = Linked()
-    video_call_data: Annotated[Linked, AnObject] = Linked()
+    organizer: Annotated[Host, AnObject] = Host()
+    user: Annotated[Host, AnObject] = Host()
+    metadata: Annotated[VideoLinks, AnObject] = VideoLinks()
+    video_call_data: Annotated[VideoLinks, AnObject] = VideoLinks()
 
 
 class CalcomEvent(BaseModel):
@@ -151,27 +153,27 @@ class CalcomEvent(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class SentEvent:
+class ReceivedWebhook:
     """
     A webhook as it was sent, and the booking parsed from it.
 
-    `path`: where the booking's fields are in `sent`, such as `payload.booking.`; "" in the flat shape. `fields`: these
+    `path`: where the booking's fields are in `body`, such as `payload.booking.`; "" in the flat shape. `fields`: these
     fields.
     """
 
-    sent: dict[str, Any]
+    body: dict[str, Any]
     path: str
     fields: dict[str, Any]
     booking: Booking
 
     @classmethod
-    def of(cls, sent: dict[str, Any]) -> SentEvent:
-        path, fields = _booking_fields(sent)
-        return cls(sent, path, fields, Booking.model_validate(fields))
+    def of(cls, body: dict[str, Any]) -> ReceivedWebhook:
+        path, fields = _booking_fields(body)
+        return cls(body, path, fields, Booking.model_validate(fields))
 
 
 def event_of(
-    webhook: SentEvent, *, received_ms: int, types: Collection[str], sms_question: str | None = None
+    webhook: ReceivedWebhook, *, received_ms: int, types: Collection[str], sms_question: str | None = None
 ) -> BookingEvent | IgnoredEvent:
     """
     Return the event in a webhook.
@@ -182,11 +184,11 @@ def event_of(
     Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that requests,
     creates or moves a booking also an address and a start.
     """
-    sent, path, booking = webhook.sent, webhook.path, webhook.booking
-    trigger = lenient.words(sent.get("triggerEvent"), 100)
+    body, path, booking = webhook.body, webhook.path, webhook.booking
+    trigger = lenient.words(body.get("triggerEvent"), 100)
     if trigger is None:
         raise invalid_fields(FieldError("triggerEvent", "is required, such as BOOKING_CREATED"))
-    kind = KINDS.get(trigger)
+    kind = KIND_BY_TRIGGER.get(trigger)
     if kind is None:
         return IgnoredEvent(trigger, "This event has no effect here.")
     uid = booking.uid or booking.booking_uid
@@ -199,7 +201,7 @@ def event_of(
         kind, uid = BookingKind.LOST_MOVE, moved
     if not _is_processed_type(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
-    created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
+    created_ms = None if path == "" else read_timestamp_ms(body.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
     if errors := _missing(event, path):
         raise invalid_fields(*errors)
@@ -233,11 +235,11 @@ def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> s
     return lenient.words(answer, 40) if isinstance(answer, str) else None
 
 
-def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return (`path`, `fields`) of `SentEvent`. A field that the nested object lacks comes from the level above."""
-    payload = sent.get("payload")
+def _booking_fields(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return (`path`, `fields`) of `ReceivedWebhook`; fields missing in the nested object come from the level above."""
+    payload = body.get("payload")
     if not isinstance(payload, dict):
-        return "", sent
+        return "", body
     for name in _NESTED:
         if isinstance(inner := payload.get(name), dict):
             return f"payload.{name}.", {**payload, **{key: value for key, value in inner.items() if value is not None}}
@@ -281,7 +283,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         is_seated=is_seated,
         **({} if is_seated or kind not in _NEEDS_ALL else _change_urls(booking, uid)),
         # Without seats the others only accompany the first attendee; a cancellation may name any of them as gone.
-        others=tuple(named[1:]) if is_seated or kind in CALLED_OFF else (),
+        others=tuple(named[1:]) if is_seated or kind in CANCELLED_KINDS else (),
     )
 
 

@@ -19,10 +19,10 @@ from services.gateway.events import FeedbackReceived, IgnoredEvent
 from services.gateway.http.body import JsonResponse, json_response, read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
-from services.gateway.webhooks.resend_payload import EVENTS, KINDS, NOT_OURS, parse_event
+from services.gateway.webhooks.resend_payload import EVENT_BY_KIND, KIND_BY_EVENT, NOT_OURS, parse_event
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("resend")
-_COUNTED = frozenset(KINDS)
+_COUNTED = frozenset(KIND_BY_EVENT)
 log = get_logger(__name__)
 
 
@@ -38,7 +38,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     event = FeedbackReceived(webhook_id=webhook_id, feedback=feedback)
     answer, log_context.outcome = await context.intake.record_feedback(event)
     if answer.is_ignored:
-        return _ignore(IgnoredEvent(EVENTS[answer.kind], NOT_OURS))
+        return _ignore(IgnoredEvent(EVENT_BY_KIND[answer.kind], NOT_OURS))
     if answer.delivery_id is not None and not is_reminder(answer.delivery_id):
         log_context.enrollment_id = feedback.contact_id
     if not answer.repeated:
@@ -56,7 +56,7 @@ def answer_body(answer: FeedbackAnswer) -> dict[str, Any]:
     """Return the response body. It depends only on the recorded answer, so a repeated event gets the same bytes."""
     return {
         "status": "accepted",
-        "event": EVENTS[answer.kind],
+        "event": EVENT_BY_KIND[answer.kind],
         "delivery_id": answer.delivery_id,
         "timestamp": iso(answer.received_ms),
     }

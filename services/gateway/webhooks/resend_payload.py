@@ -27,7 +27,7 @@ from services.gateway.http.body import invalid_fields
 from services.gateway.validation.lenient import Address, AnObject, Reason, Timestamp, Token
 from services.web.problem import FieldError
 
-KINDS = {
+KIND_BY_EVENT = {
     "email.sent": FeedbackKind.SENT,
     "email.delivered": FeedbackKind.DELIVERED,
     "email.delivery_delayed": FeedbackKind.DELAYED,
@@ -38,7 +38,7 @@ KINDS = {
     "email.opened": FeedbackKind.OPENED,
     "email.clicked": FeedbackKind.CLICKED,
 }
-EVENTS = {kind: event for event, kind in KINDS.items()} | {
+EVENT_BY_KIND = {kind: event for event, kind in KIND_BY_EVENT.items()} | {
     FeedbackKind.SOFT_BOUNCED: "email.bounced",
     FeedbackKind.CONTENT_BOUNCED: "email.bounced",
 }
@@ -116,7 +116,7 @@ def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms
     event = lenient.words(sent.get("type"), 100)
     if event is None:
         raise invalid_fields(FieldError("type", "is required, such as email.delivered"))
-    kind = KINDS.get(event)
+    kind = KIND_BY_EVENT.get(event)
     if kind is None:
         return IgnoredEvent(event, "This event has no effect here.")
     mail = Mail.model_validate(lenient.object_or_empty(sent.get("data")))

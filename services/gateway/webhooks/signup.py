@@ -17,7 +17,7 @@ from services.gateway.events import SignupForm, SignupReceived, count_notes, cou
 from services.gateway.http.body import JsonResponse, json_response, read_verified, require_json
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.ordinary_signup import read_ordinary_signup
-from services.gateway.validation.signup_shape import USUAL, SignupShape
+from services.gateway.validation.signup_shape import DEFAULT_SHAPE, SignupShape
 from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
 
@@ -77,9 +77,9 @@ def _parse_counted(body: bytes, shape: SignupShape) -> SignupForm:
         raise
 
 
-def parse(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
+def parse(body: bytes, shape: SignupShape = DEFAULT_SHAPE) -> SignupForm:
     """Return the signup in `body`. Raises Problem as `read_signup` does."""
-    return (read_ordinary_signup(body) if shape.is_usual else None) or read_signup(body, shape)
+    return (read_ordinary_signup(body) if shape.allows_fast_path else None) or read_signup(body, shape)
 
 
 def answer(acceptance: Acceptance, *, campaign: str) -> JsonResponse:

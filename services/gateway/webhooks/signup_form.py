@@ -21,7 +21,7 @@ from common.normalization.numbers import fitted_counts
 from common.normalization.text import reason_name_unusable
 from services.gateway.events import SignupForm
 from services.gateway.http.body import invalid_fields
-from services.gateway.validation.signup_shape import USUAL, SignupShape
+from services.gateway.validation.signup_shape import DEFAULT_SHAPE, SignupShape
 from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
 from services.web.problem import FieldError
 
@@ -45,7 +45,7 @@ _REPAIRED = {
 }
 
 
-def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
+def read_signup(body: bytes, shape: SignupShape = DEFAULT_SHAPE) -> SignupForm:
     """
     Return the signup in `body`. `shape`: the fields of its campaign's signups.
 

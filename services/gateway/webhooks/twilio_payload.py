@@ -23,7 +23,7 @@ from services.gateway.events import SmsReceived
 Form = Mapping[str, list[str]]
 """Each field of a form with its values."""
 
-KINDS: Final[Mapping[str, FeedbackKind]] = {
+KIND_BY_STATUS: Final[Mapping[str, FeedbackKind]] = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), FeedbackKind.SENT),
     **dict.fromkeys(("delivered", "read"), FeedbackKind.DELIVERED),
     **dict.fromkeys(("undelivered", "failed", "canceled"), FeedbackKind.BOUNCED),
@@ -47,7 +47,8 @@ def status_of(texts: Mapping[str, str], query: Mapping[str, str], *, received_ms
 
     `query`: the query of the callback's URL, which names the delivery and its contact; it is signed like the form.
     """
-    kind, sid, delivery = KINDS.get(texts["MessageStatus"]), texts.get("MessageSid", ""), query.get("delivery", "")
+    kind = KIND_BY_STATUS.get(texts["MessageStatus"])
+    sid, delivery = texts.get("MessageSid", ""), query.get("delivery", "")
     contact, number = query.get("contact", ""), texts.get("To", "")
     if kind is None or not _SID.fullmatch(sid) or not _DELIVERY.fullmatch(delivery) or not is_enrollment_id(contact):
         return None

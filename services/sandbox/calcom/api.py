@@ -24,7 +24,7 @@ CREATED = {"accepted": "BOOKING_CREATED", "pending": "BOOKING_REQUESTED"}
 def calcom_app(sandbox: Sandbox) -> web.Application:
     """Return the application to mount under `/calcom`."""
     faults = fault_middleware(sandbox.faults, "calcom", fault_response)
-    app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
+    app = web.Application(middlewares=[response_middleware(sandbox), admission_middleware(sandbox), faults, delay])
     calendar = Calendar(sandbox)
     add = app.router.add_route
     add("GET", "/v2/bookings", calendar.list_bookings, name="bookings.list")
@@ -148,7 +148,7 @@ def _start_ms(body: Row) -> int:
         raise web.HTTPUnprocessableEntity(text=f"start must be a time such as {iso(0)}.") from None
 
 
-def responding(sandbox: Sandbox) -> Middleware:
+def response_middleware(sandbox: Sandbox) -> Middleware:
     """Return the outermost middleware, which counts requests and turns every CalcomProblem into a response."""
 
     @web.middleware
@@ -156,18 +156,18 @@ def responding(sandbox: Sandbox) -> Middleware:
         name = request.match_info.route.name
         if name is None:
             return await handler(request)  # A route of the sandbox itself, or an unknown one.
-        sandbox.tally.asked("calcom", name)
+        sandbox.tally.count_request("calcom", name)
         try:
             response = await handler(request)
         except CalcomProblem as problem:
             response = problem.response(request.path, sandbox.clock.now_ms())
-        sandbox.tally.answered("calcom", "dropped" if request.get(DROPPED) else str(response.status))
+        sandbox.tally.count_answer("calcom", "dropped" if request.get(DROPPED) else str(response.status))
         return response
 
     return respond
 
 
-def admitting(sandbox: Sandbox) -> Middleware:
+def admission_middleware(sandbox: Sandbox) -> Middleware:
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         name = request.match_info.route.name

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from services.sandbox.faults import delay, fault_middleware
-from services.sandbox.middleware import answering, counting
+from services.sandbox.middleware import counting_middleware, error_middleware
 from services.sandbox.notion.errors import NotionProblem, fault_response, invalid
 from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.pages import Pages
@@ -19,8 +19,10 @@ VERSIONS = ("2025-09-03", "2026-03-11")
 def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     """Return the application to mount under `/notion/v1`."""
     faults = fault_middleware(sandbox.faults, "notion", fault_response)
-    errors = answering(_known, NotionProblem(500, "internal_server_error"))
-    app = web.Application(middlewares=[counting(sandbox.tally, "notion"), errors, admitting(sandbox), faults, delay])
+    errors = error_middleware(_known, NotionProblem(500, "internal_server_error"))
+    app = web.Application(
+        middlewares=[counting_middleware(sandbox.tally, "notion"), errors, admission_middleware(sandbox), faults, delay]
+    )
     tables, pages = Tables(sandbox, store), Pages(sandbox, store)
     add = app.router.add_route
     add("GET", "/users/me", tables.me, name="users.me")
@@ -46,7 +48,7 @@ def _known(error: Exception) -> NotionProblem | None:
     return None
 
 
-def admitting(sandbox: Sandbox) -> Middleware:
+def admission_middleware(sandbox: Sandbox) -> Middleware:
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         token = _token(request, sandbox)

@@ -60,7 +60,7 @@ class Tables:
         source, body = self._source(request), await read_object(request)
         check_query(body)
         if not body.get("filter"):
-            self._sandbox.tally.suspect(
+            self._sandbox.tally.note_suspicious(
                 "query without a filter", data_source=source.title, page_size=body.get("page_size")
             )
         now_ms, dials = self._sandbox.clock.now_ms(), self._sandbox.dials

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from aiohttp import web
 
 from services.sandbox.faults import fault_middleware
-from services.sandbox.middleware import answering, counting
+from services.sandbox.middleware import counting_middleware, error_middleware
 from services.sandbox.resend.account import Account, Suppressions
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.errors import ResendProblem, fault_response
 from services.sandbox.resend.mails import Mails
-from services.sandbox.resend.middleware import admitting, holding_key, known_problem, limiting
+from services.sandbox.resend.middleware import (
+    admission_middleware,
+    idempotency_key_middleware,
+    known_problem,
+    rate_limit_middleware,
+)
 from services.sandbox.resend.reading import Reading
 from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.sending import Sending
@@ -36,12 +41,12 @@ class ResendApi:
         faults = fault_middleware(sandbox.faults, "resend", fault_response)
         app = web.Application(
             middlewares=[
-                counting(sandbox.tally, "resend"),
-                limiting(sandbox),
-                answering(known_problem, ResendProblem(500, "application_error")),
-                admitting(sandbox, self.mails),
+                counting_middleware(sandbox.tally, "resend"),
+                rate_limit_middleware(sandbox),
+                error_middleware(known_problem, ResendProblem(500, "application_error")),
+                admission_middleware(sandbox, self.mails),
                 faults,
-                holding_key(sandbox),
+                idempotency_key_middleware(sandbox),
             ]
         )
         self._add_routes(app.router.add_route)

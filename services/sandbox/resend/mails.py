@@ -74,12 +74,12 @@ class AcceptedMail:
         return self.payload.get("headers") or {}
 
     @property
-    def attachments(self) -> list[Attached]:
-        return [_attached(one) for one in self.payload.get("attachments") or []]
+    def attachments(self) -> list[Attachment]:
+        return [_attachment(one) for one in self.payload.get("attachments") or []]
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class Attachment:
     """An attachment. `text`: the content if it is text, or None; `size`: in bytes."""
 
     filename: str
@@ -88,7 +88,7 @@ class Attached:
     text: str | None
 
 
-def _attached(given: dict[str, Any]) -> Attached:
+def _attachment(given: dict[str, Any]) -> Attachment:
     """Read an attachment. Its size is 0 if Resend would fetch it (`path`), or if it is not base64 of UTF-8 text."""
     try:
         content = base64.b64decode(str(given.get("content") or ""), validate=True)
@@ -96,7 +96,7 @@ def _attached(given: dict[str, Any]) -> Attached:
     except ValueError:
         content, text = b"", None
     name, kind = str(given.get("filename") or "attachment"), str(given.get("content_type") or "")
-    return Attached(name, kind, len(content), text if kind.startswith("text/") else None)
+    return Attachment(name, kind, len(content), text if kind.startswith("text/") else None)
 
 
 class Mails:

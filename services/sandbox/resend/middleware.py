@@ -18,7 +18,7 @@ TEAM = "team"
 """The rate limit applies to a team, whatever the key. This account has one team."""
 
 
-def limiting(sandbox: Sandbox) -> Middleware:
+def rate_limit_middleware(sandbox: Sandbox) -> Middleware:
     """Return middleware that applies the rate limit. Headers of every response state what is left of it."""
 
     @web.middleware
@@ -47,7 +47,7 @@ def known_problem(error: Exception) -> ResendProblem | None:
     return None
 
 
-def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:
+def admission_middleware(sandbox: Sandbox, mails: Mails) -> Middleware:
     """Return middleware that checks the key's rights and the quotas."""
 
     @web.middleware
@@ -60,7 +60,7 @@ def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:
     return admit
 
 
-def holding_key(sandbox: Sandbox) -> Middleware:
+def idempotency_key_middleware(sandbox: Sandbox) -> Middleware:
     """Return middleware that reserves the idempotency key while a request is in progress, `slow` rules included."""
 
     @web.middleware

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from common.clock import utc_datetime
 from services.sandbox.faults import delay, fault_middleware
-from services.sandbox.middleware import answering, counting
+from services.sandbox.middleware import counting_middleware, error_middleware
 from services.sandbox.state import Sandbox
 from services.sandbox.twilio.callbacks import Callbacks
 from services.sandbox.twilio.errors import RECIPIENTS, SENDERS, TwilioProblem, fault_response, known_problem
@@ -41,9 +41,9 @@ class TwilioApi:
         faults = fault_middleware(sandbox.faults, "twilio", fault_response)
         app = web.Application(
             middlewares=[
-                counting(sandbox.tally, "twilio"),
-                answering(known_problem, TwilioProblem(20500)),
-                admitting(sandbox),
+                counting_middleware(sandbox.tally, "twilio"),
+                error_middleware(known_problem, TwilioProblem(20500)),
+                admission_middleware(sandbox),
                 faults,
                 delay,
             ]
@@ -145,7 +145,7 @@ def _matches(message: Message, query: Any) -> bool:
     )
 
 
-def admitting(sandbox: Sandbox) -> Middleware:
+def admission_middleware(sandbox: Sandbox) -> Middleware:
     """Return middleware that checks the account's SID, the token and the rate limit."""
 
     @web.middleware

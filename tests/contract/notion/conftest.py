@@ -12,7 +12,7 @@ from common.clock import VirtualClock
 from common.domain.projection import CampaignColumns
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
-from tests.contract.notion.people import Make, Patience
+from tests.contract.notion.people import MakeMirror, Patience
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
 
 
@@ -28,9 +28,9 @@ def budget() -> Patience:
 
 
 @pytest.fixture
-async def make(
+async def make_mirror(
     notion: FakeNotion, store: redis.asyncio.Redis, clock: VirtualClock, budget: Patience
-) -> AsyncIterator[Make]:
+) -> AsyncIterator[MakeMirror]:
     made: list[NotionMirror] = []
 
     def mirror(**options: Any) -> NotionMirror:
@@ -47,5 +47,5 @@ async def make(
 
 
 @pytest.fixture
-def mirror(make: Make) -> NotionMirror:
-    return make()
+def mirror(make_mirror: MakeMirror) -> NotionMirror:
+    return make_mirror()

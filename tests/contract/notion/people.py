@@ -46,7 +46,7 @@ class Patience(Unlimited):
         self.pushed.append(retry_after_ms)
 
 
-Make = Callable[..., NotionMirror]
+MakeMirror = Callable[..., NotionMirror]
 
 
 BORIS = UnenrolledContact(

@@ -14,7 +14,7 @@ from common.errors import Misconfigured
 from common.providers.notion.mirror import NotionMirror
 from common.providers.notion.schema import SEQUENCE, match
 from tests import columns
-from tests.contract.notion.people import ADA, Make, kept, sent
+from tests.contract.notion.people import ADA, MakeMirror, kept, sent
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
 
 CASES = Path(__file__).parents[2] / "fixtures" / "cases"
@@ -135,11 +135,13 @@ async def test_a_database_that_is_not_shared_names_the_cure(mirror: NotionMirror
     assert len(notion.rows("ds-sequence")) == 1
 
 
-async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(make: Make, notion: FakeNotion) -> None:
+async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
     long = "a" * 190 + "@salon.example"
     assessment = replace(ADA.assessment, first_name="😀" * 1_500, business_name="x" * 2_001, email=long)
 
-    await make(campaigns={"christmas_2025": CampaignColumns(name="Christmas, 2025")}).show(
+    await make_mirror(campaigns={"christmas_2025": CampaignColumns(name="Christmas, 2025")}).show(
         replace(ADA, assessment=assessment)
     )
 
@@ -148,11 +150,13 @@ async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(m
     assert (row["First Name"], row["Business Name"]) == ("😀" * 1_000, "x" * 2_000)
 
 
-async def test_an_address_too_long_for_notion_is_found_by_its_enrollment_id(make: Make, notion: FakeNotion) -> None:
+async def test_an_address_too_long_for_notion_is_found_by_its_enrollment_id(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
     notion.add_column("ds-sequence", "Enrollment ID", "rich_text")
     long = replace(ADA, assessment=replace(ADA.assessment, email="a" * 190 + "@salon.example"))
 
-    await make().show(long)
-    await make().show(long)
+    await make_mirror().show(long)
+    await make_mirror().show(long)
 
     assert len(notion.rows("ds-sequence")) == 1

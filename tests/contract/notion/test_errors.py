@@ -10,7 +10,7 @@ import pytest
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.cures import cure_of
 from common.providers.notion.mirror import NotionMirror
-from tests.contract.notion.people import ADA, Make, Patience, error, failure_of
+from tests.contract.notion.people import ADA, MakeMirror, Patience, error, failure_of
 from tests.contract.notion_fake import FakeNotion
 from tests.contract.scripted import Answer, hangs, hangs_up, nobody_listens, says
 
@@ -49,9 +49,9 @@ BOTH: list[tuple[Answer, type[Failure], type[Failure], str]] = [
 
 @pytest.mark.parametrize(("answer", "reading", "writing", "code"), BOTH)
 async def test_each_error_is_one_kind_of_failure(
-    answer: Answer, reading: type, writing: type, code: str, make: Make, notion: FakeNotion
+    answer: Answer, reading: type, writing: type, code: str, make_mirror: MakeMirror, notion: FakeNotion
 ) -> None:
-    mirror = make(contact_db=None)
+    mirror = make_mirror(contact_db=None)
     for pattern, kind in (("/query", reading), ("POST pages", writing)):
         notion.fails(pattern, answer)
         failure = await failure_of(mirror)
@@ -106,9 +106,9 @@ async def test_a_refusal_by_the_network_in_front_of_notion_is_no_matter_of_permi
     assert cure_of("notion", "network_edge (403)") == ""
 
 
-async def test_a_refused_connection_sent_nothing(make: Make) -> None:
+async def test_a_refused_connection_sent_nothing(make_mirror: MakeMirror) -> None:
     async with nobody_listens() as url:
-        failure = await failure_of(make(base_url=url))
+        failure = await failure_of(make_mirror(base_url=url))
 
     assert (type(failure), failure.code) == (Transient, "connect")
 

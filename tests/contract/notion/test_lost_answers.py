@@ -7,7 +7,7 @@ import pytest
 from common.clock import VirtualClock
 from common.errors import Ambiguous, Transient
 from common.providers.notion.mirror import NotionMirror
-from tests.contract.notion.people import ADA, Make, error, failure_of, kept, sent
+from tests.contract.notion.people import ADA, MakeMirror, error, failure_of, kept, sent
 from tests.contract.notion_fake import FakeNotion
 from tests.contract.scripted import Answer, hangs, hangs_up, says
 
@@ -39,26 +39,30 @@ async def test_a_create_that_was_lost_is_repeated_when_it_has_settled(
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_while_queries_lag_nothing_is_doubled(make: Make, notion: FakeNotion, clock: VirtualClock) -> None:
+async def test_while_queries_lag_nothing_is_doubled(
+    make_mirror: MakeMirror, notion: FakeNotion, clock: VirtualClock
+) -> None:
     notion.lagging = True
     notion.fails("POST pages", hangs_up(), committed=True)
-    assert type(await failure_of(make())) is Ambiguous
+    assert type(await failure_of(make_mirror())) is Ambiguous
     for _ in range(3):
         clock.advance(5_000)
-        assert (await failure_of(make())).code == "create_outcome_unknown"
+        assert (await failure_of(make_mirror())).code == "create_outcome_unknown"
 
     notion.hidden.clear()
-    await make().show(ADA)
+    await make_mirror().show(ADA)
 
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_a_second_worker_finds_the_page_of_the_first_although_queries_lag(make: Make, notion: FakeNotion) -> None:
+async def test_a_second_worker_finds_the_page_of_the_first_although_queries_lag(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
     notion.lagging = True
 
-    pages = await make().show(ADA)
+    pages = await make_mirror().show(ADA)
 
-    assert await make().show(ADA) == pages
+    assert await make_mirror().show(ADA) == pages
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 

@@ -9,12 +9,14 @@ import pytest
 from common.domain.contact import Segment
 from common.domain.projection import BOOKED, NotionBookingStatus
 from common.providers.notion.mirror import NotionMirror
-from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
+from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, MakeMirror, Patience, kept, sent
 from tests.contract.notion_fake import FakeNotion
 
 
-async def test_nothing_is_asked_of_notion_before_there_is_somebody_to_show(make: Make, notion: FakeNotion) -> None:
-    make()
+async def test_nothing_is_asked_of_notion_before_there_is_somebody_to_show(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
+    make_mirror()
 
     assert notion.asked == []
 
@@ -68,14 +70,16 @@ async def test_an_unchanged_person_costs_no_request_and_a_sent_step_costs_one(
     assert notion.rows("ds-sequence")[0]["Email 1 Sent"] == "2025-11-24T16:00:00.001+00:00"
 
 
-async def test_a_row_that_is_there_is_adopted_and_only_what_differs_is_written(make: Make, notion: FakeNotion) -> None:
-    ada = await make().show(ADA)
+async def test_a_row_that_is_there_is_adopted_and_only_what_differs_is_written(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
+    ada = await make_mirror().show(ADA)
     notion.requests()
 
-    assert await make().show(ADA) == ada
+    assert await make_mirror().show(ADA) == ada
     assert [line.split("/")[0] for line in notion.requests() if line.startswith(("POST pages", "PATCH"))] == []
 
-    await make().show(sent(ADA, 1))
+    await make_mirror().show(sent(ADA, 1))
     assert [list(body["properties"]) for body in notion.bodies if body and set(body) == {"properties"}] == [["s%3A12"]]
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
@@ -122,9 +126,11 @@ async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: Noti
     assert (row["Booking Status"], row["Diagnostic Call Date"]) == ("Not Booked", None)
 
 
-async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(make: Make, notion: FakeNotion) -> None:
+async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(
+    make_mirror: MakeMirror, notion: FakeNotion
+) -> None:
     call = NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)
-    pages = await make().show(BORIS, booking=call)
+    pages = await make_mirror().show(BORIS, booking=call)
     notion.requests()
 
     [row] = notion.rows("ds-contact")
@@ -133,9 +139,9 @@ async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(make
     assert "Boris" in row.values()
     assert notion.rows("ds-sequence") == []
     assert set(pages) == {"contact", "contact_digest"}
-    assert await make().show(replace(BORIS, pages=pages), booking=call) == pages
+    assert await make_mirror().show(replace(BORIS, pages=pages), booking=call) == pages
     assert not [asked for asked in notion.requests() if asked.startswith(("PATCH", "POST"))]
-    assert await make(contact_db=None).show(BORIS, booking=call) == {}
+    assert await make_mirror(contact_db=None).show(BORIS, booking=call) == {}
 
 
 async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, notion: FakeNotion) -> None:
@@ -148,8 +154,8 @@ async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, n
     assert (row["Name"], row["Booking Status"]) == ("Salon Boris", "Booked")
 
 
-async def test_only_the_database_that_is_configured_is_shown(make: Make, notion: FakeNotion) -> None:
-    pages = await make(contact_db=None).show(ADA)
+async def test_only_the_database_that_is_configured_is_shown(make_mirror: MakeMirror, notion: FakeNotion) -> None:
+    pages = await make_mirror(contact_db=None).show(ADA)
 
     assert set(pages) == {"sequence", "sequence_digest"}
     assert notion.rows("ds-contact") == []

@@ -20,7 +20,7 @@ from tests.rebuild.conftest import Installation
 STEPS = [f"step-{step}" for step in range(1, 8)]
 FASTER = 10
 
-Start = Callable[..., Awaitable[GenerationGuard]]
+StartWorker = Callable[..., Awaitable[GenerationGuard]]
 
 
 async def faster(seconds: float) -> None:
@@ -48,7 +48,7 @@ async def _database(store_url: str, number: int) -> AsyncIterator[redis.asyncio.
 
 
 @pytest.fixture
-async def starts(installation: Installation, tmp_path, copy, second_copy) -> AsyncIterator[Start]:
+async def start_worker(installation: Installation, tmp_path, copy, second_copy) -> AsyncIterator[StartWorker]:
     """
     A function that starts a worker's check of the store, which precedes its first job. Each `machine` has a DATA_DIR.
 
@@ -56,7 +56,7 @@ async def starts(installation: Installation, tmp_path, copy, second_copy) -> Asy
     """
     started: list[GenerationGuard] = []
 
-    async def starts(
+    async def start_worker(
         machine: str = "one", *, notion: bool = True, client: Any = None, sleep: Any = faster
     ) -> GenerationGuard:
         (tmp_path / machine).mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ async def starts(installation: Installation, tmp_path, copy, second_copy) -> Asy
             await guard._settling
         return guard
 
-    yield starts
+    yield start_worker
     for guard in started:
         await guard.stop()
 
@@ -114,9 +114,11 @@ def ledger_on(installation: Installation, client: redis.asyncio.Redis) -> Ledger
     return Ledger.of(client, terms, secret_key=installation.settings.secret)
 
 
-async def with_a_first_mail(installation: Installation, starts: Start, person: Assessment) -> GenerationGuard:
+async def with_a_first_mail(
+    installation: Installation, start_worker: StartWorker, person: Assessment
+) -> GenerationGuard:
     """Return the worker of a store in use, which all witnesses know."""
-    worker = await starts("one")
+    worker = await start_worker("one")
     await installation.simulation.sign_up(person)
     await installation.until(1)
     await worker.turn()

@@ -25,18 +25,18 @@ async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None
     await copy.delete(keys.GENERATION_KEEPER)
 
 
-async def test_a_start_without_any_witness_is_a_first_start(installation, starts, ada):
+async def test_a_start_without_any_witness_is_a_first_start(installation, start_worker, ada):
     await installation.simulation.sign_up(ada)
 
-    await starts()
+    await start_worker()
 
     assert await holds(installation) == set()
     await installation.until(1)
     assert await installation.inbox(ada) == ["step-1"]
 
 
-async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
-    first = await starts()
+async def test_an_ordinary_restart_changes_nothing(installation, start_worker, ada):
+    first = await start_worker()
     await installation.simulation.sign_up(ada)
     await first.turn()
     before = await installation.world.ledger.generations.current()
@@ -47,7 +47,7 @@ async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
     async def waiting(seconds: float) -> None:
         waits.append(seconds)
 
-    await starts(sleep=waiting)
+    await start_worker(sleep=waiting)
 
     after = await installation.world.ledger.generations.current()
     assert (after.id, after.ancestors) == (before.id, before.ancestors)
@@ -55,8 +55,8 @@ async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
     assert [seconds for seconds in waits if seconds > BEAT_S] == [], "since then no copy has written to a witness"
 
 
-async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, starts, ada, boris):
-    guard = await starts()
+async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, start_worker, ada, boris):
+    guard = await start_worker()
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await guard.turn()
@@ -64,7 +64,7 @@ async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation
     await installation.store.flushall()
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
 
-    again = await starts()
+    again = await start_worker()
     await installation.simulation.sign_up(boris)
     await installation.until(81)
 
@@ -81,8 +81,8 @@ async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation
     assert await installation.inbox(ada) == await installation.inbox(boris) == STEPS
 
 
-async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(installation, starts, ada):
-    guard = await starts()
+async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(installation, start_worker, ada):
+    guard = await start_worker()
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await guard.turn()
@@ -101,17 +101,17 @@ async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(instal
 
 
 async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a_claim(
-    installation, starts, ada, clock
+    installation, start_worker, ada, clock
 ):
     second = step_delivery_id(enrollment_id("christmas_2025", ada.email), 2)
-    keeper = await starts("one")
+    keeper = await start_worker("one")
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await keeper.turn()
     saved = await backup(installation)
     await installation.until(23)
     await keeper.turn()
-    other = await starts("two", client=installation.store)  # A separate process with its own ledger.
+    other = await start_worker("two", client=installation.store)  # A separate process with its own ledger.
     await other.turn()
     await restore(installation, saved)
     await keeper._keep_lease()
@@ -134,9 +134,9 @@ async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a
 
 
 async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
-    installation, starts, ada, copy
+    installation, start_worker, ada, copy
 ):
-    first = await with_a_first_mail(installation, starts, ada)
+    first = await with_a_first_mail(installation, start_worker, ada)
     await _copied(installation, copy)
 
     async def while_the_first_one_beats(seconds: float) -> None:
@@ -144,16 +144,16 @@ async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_onl
             await first.turn()
         await faster(seconds)
 
-    await starts("two", client=copy, sleep=while_the_first_one_beats)
+    await start_worker("two", client=copy, sleep=while_the_first_one_beats)
 
     assert await holds(installation) == set()
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
 async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
-    installation, starts, ada, copy, second_copy
+    installation, start_worker, ada, copy, second_copy
 ):
-    first = await with_a_first_mail(installation, starts, ada)
+    first = await with_a_first_mail(installation, start_worker, ada)
     await first.stop()
     await _copied(installation, copy)
     await _copied(installation, second_copy)
@@ -165,20 +165,20 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
         await faster(seconds)
 
     await asyncio.gather(
-        starts("two", client=copy, sleep=until_both_have_marked),
-        starts("three", client=second_copy, sleep=until_both_have_marked),
+        start_worker("two", client=copy, sleep=until_both_have_marked),
+        start_worker("three", client=second_copy, sleep=until_both_have_marked),
     )
 
     refusals = [{name.decode() for name in await each.hkeys(keys.HOLD_ALL)} for each in (copy, second_copy)]
     assert sorted(refusals, key=len) == [set(), {COPIED}]
 
 
-async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts, ada, tmp_path):
+async def test_what_only_a_gateway_remembers_is_waited_for(installation, start_worker, ada, tmp_path):
     """The workers have no lasting DATA_DIR and no Notion."""
     (tmp_path / "gateway").mkdir()
     settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
     await installation.simulation.sign_up(ada)
-    first = await starts("pod-1", notion=False)
+    first = await start_worker("pod-1", notion=False)
     await installation.until(1)
     await first.turn()
     saved = await backup(installation)
@@ -194,7 +194,7 @@ async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts,
             await gateway.turn()
         await faster(seconds)
 
-    await starts("pod-2", notion=False, sleep=while_the_gateway_publishes)
+    await start_worker("pod-2", notion=False, sleep=while_the_gateway_publishes)
     await installation.until(300)
 
     assert (await installation.world.ledger.generations.settlement()).found == 1
@@ -202,9 +202,9 @@ async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts,
 
 
 async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
-    installation, starts, ada, copy
+    installation, start_worker, ada, copy
 ):
-    first = await with_a_first_mail(installation, starts, ada)
+    first = await with_a_first_mail(installation, start_worker, ada)
     await _copied(installation, copy)
     waits = 0
 
@@ -222,14 +222,16 @@ async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_
                     await first.turn()
         await faster(seconds)
 
-    await starts("two", client=copy, sleep=while_notion_is_away_once)
+    await start_worker("two", client=copy, sleep=while_notion_is_away_once)
 
     assert waits == 2
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
-async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(installation, starts, ada, copy):
-    first = await with_a_first_mail(installation, starts, ada)
+async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(
+    installation, start_worker, ada, copy
+):
+    first = await with_a_first_mail(installation, start_worker, ada)
 
     async def while_the_first_one_beats(seconds: float) -> None:
         if seconds > BEAT_S:
@@ -238,9 +240,9 @@ async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it
         await faster(seconds)
 
     await first.stop()
-    second = await starts("one", client=copy)
+    second = await start_worker("one", client=copy)
     assert await copy.hkeys(keys.HOLD_ALL) == [EMPTIED.encode()]
-    first = await starts("one")
+    first = await start_worker("one")
     second._sleep = while_the_first_one_beats
     await copy.hdel(keys.HOLD_ALL, EMPTIED)
     await second.turn()
@@ -249,8 +251,8 @@ async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
-async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, starts, ada, tmp_path):
-    first = await starts(notion=False)
+async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, start_worker, ada, tmp_path):
+    first = await start_worker(notion=False)
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await first.turn()
@@ -262,6 +264,6 @@ async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, star
             file.write(replace(file.read(), token=""))
         await faster(seconds)
 
-    await starts(notion=False, sleep=while_a_gateway_writes)
+    await start_worker(notion=False, sleep=while_a_gateway_writes)
 
     assert await holds(installation) == set()

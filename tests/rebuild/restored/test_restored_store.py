@@ -8,17 +8,22 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.store_generation import UNSETTLED
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import Installation, twin
-from tests.rebuild.restored.conftest import STEPS, Start, backup, holds, people, restore
+from tests.rebuild.restored.conftest import STEPS, StartWorker, backup, holds, people, restore
 from tests.versions import edits
 
 
 async def _with_a_step_since_the_backup(
-    installation: Installation, starts: Start, some: list[Assessment], *, notion_sees_it: bool = True, **how: bool
+    installation: Installation,
+    start_worker: StartWorker,
+    some: list[Assessment],
+    *,
+    notion_sees_it: bool = True,
+    **how: bool,
 ) -> None:
     """Make a backup after everyone's first mail and restore it 30 hours later, after the second was sent."""
     for person in some:
         await installation.simulation.sign_up(person)
-    guard = await starts(**how)
+    guard = await start_worker(**how)
     await installation.until(1)
     await guard.turn()
     saved = await backup(installation)
@@ -31,39 +36,39 @@ async def _with_a_step_since_the_backup(
     await restore(installation, saved)
 
 
-async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installation, starts, audited):
+async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installation, start_worker, run_audit):
     some = people(12)
-    await _with_a_step_since_the_backup(installation, starts, some)
+    await _with_a_step_since_the_backup(installation, start_worker, some)
 
-    await starts()
+    await start_worker()
 
     settlement = await installation.world.ledger.generations.settlement()
     assert (settlement.merged, settlement.unknown, settlement.people) == (12, 0, ())
     assert await holds(installation) == set()
     await installation.until(300)
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
-    report = await audited()
+    report = await run_audit()
     assert report.findings == []
 
 
-async def test_without_notion_the_list_of_the_provider_is_enough(installation, starts):
+async def test_without_notion_the_list_of_the_provider_is_enough(installation, start_worker):
     some = people(3)
-    await _with_a_step_since_the_backup(installation, starts, some, notion=False)
+    await _with_a_step_since_the_backup(installation, start_worker, some, notion=False)
 
-    await starts(notion=False)
+    await start_worker(notion=False)
     await installation.until(300)
 
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
     assert (await installation.world.ledger.generations.settlement()).found == 3
 
 
-async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_listed(installation, starts):
+async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_listed(installation, start_worker):
     some = people(3)
-    await _with_a_step_since_the_backup(installation, starts, some, notion=False, notion_sees_it=False)
+    await _with_a_step_since_the_backup(installation, start_worker, some, notion=False, notion_sees_it=False)
     await installation.calm()
     may_only_send(installation)
 
-    await starts()
+    await start_worker()
 
     settlement = await installation.world.ledger.generations.settlement()
     assert settlement.unknown == 3
@@ -74,11 +79,13 @@ async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_li
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
 
 
-async def _with_the_third_step_since_the_backup(installation: Installation, starts: Start, person: Assessment) -> None:
+async def _with_the_third_step_since_the_backup(
+    installation: Installation, start_worker: StartWorker, person: Assessment
+) -> None:
     """Make a backup that contains the version in force, and restore it after the third mail was sent."""
     await installation.applies(installation.campaign.compiled)
     await installation.simulation.sign_up(person)
-    guard = await starts(notion=False)
+    guard = await start_worker(notion=False)
     await installation.until(31)
     await guard.turn()
     saved = await backup(installation)
@@ -88,9 +95,11 @@ async def _with_the_third_step_since_the_backup(installation: Installation, star
     await restore(installation, saved)
 
 
-async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not_sent_again(installation, starts, ada):
+async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not_sent_again(
+    installation, start_worker, ada
+):
     await installation.simulation.sign_up(ada)
-    guard = await starts(notion=False)
+    guard = await start_worker(notion=False)
     await installation.until(31)
     await guard.turn()
     saved = await backup(installation)
@@ -104,18 +113,18 @@ async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not
     await guard.stop()
     await restore(installation, saved)
 
-    await starts(notion=False)
+    await start_worker(notion=False)
     await installation.until(300)
 
     assert await installation.inbox(ada) == STEPS
     assert (await world.ledger.generations.settlement()).found == 1
 
 
-async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, starts, ada):
-    await _with_the_third_step_since_the_backup(installation, starts, ada)
+async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, start_worker, ada):
+    await _with_the_third_step_since_the_backup(installation, start_worker, ada)
     await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
 
-    await starts(notion=False)
+    await start_worker(notion=False)
     await installation.until(300)
 
     settlement = await installation.world.ledger.generations.settlement()
@@ -123,11 +132,13 @@ async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobody_again(installation, starts, ada):
-    await _with_the_third_step_since_the_backup(installation, starts, ada)
+async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobody_again(
+    installation, start_worker, ada
+):
+    await _with_the_third_step_since_the_backup(installation, start_worker, ada)
     await installation.applies(edits.exchanged(installation.campaign.compiled))
 
-    await starts(notion=False)
+    await start_worker(notion=False)
 
     settlement = await installation.world.ledger.generations.settlement()
     assert (settlement.found, settlement.unknown, settlement.people) == (0, 1, (ada.email,))
@@ -138,13 +149,13 @@ async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobod
 
 
 async def _in_two_campaigns_of_the_same_subjects(
-    installation: Installation, starts: Start, ada: Assessment, *, backup_h: float, restored_h: float
+    installation: Installation, start_worker: StartWorker, ada: Assessment, *, backup_h: float, restored_h: float
 ) -> None:
     second = twin(installation.campaign)
     installation.plays_too(second)
     for key in (installation.campaign.key, second.key):
         await installation.simulation.sign_up(ada, campaign=key)
-    guard = await starts(notion=False)
+    guard = await start_worker(notion=False)
     await installation.until(backup_h)
     await guard.turn()
     saved = await backup(installation)
@@ -153,11 +164,11 @@ async def _in_two_campaigns_of_the_same_subjects(
     await guard.turn()
     await guard.stop()
     await restore(installation, saved)
-    await starts(notion=False)
+    await start_worker(notion=False)
 
 
-async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_own(installation, starts, ada):
-    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=1, restored_h=13)
+async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_own(installation, start_worker, ada):
+    await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=1, restored_h=13)
 
     settlement = await installation.world.ledger.generations.settlement()
     assert (settlement.found, settlement.unknown) == (1, 0)
@@ -165,9 +176,11 @@ async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_
     assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
-async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_to_both(installation, starts, ada):
+async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_to_both(
+    installation, start_worker, ada
+):
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
-    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=0.01, restored_h=14)
+    await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=0.01, restored_h=14)
 
     settlement = await installation.world.ledger.generations.settlement()
     assert (settlement.found, settlement.unknown, settlement.people) == (0, 2, (ada.email,))
@@ -175,20 +188,20 @@ async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_
     assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
-async def test_a_mail_that_may_be_of_either_of_two_campaigns_is_found_for_neither(installation, starts, ada):
+async def test_a_mail_that_may_be_of_either_of_two_campaigns_is_found_for_neither(installation, start_worker, ada):
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
-    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=0.01, restored_h=8)
+    await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=0.01, restored_h=8)
     letters = await dead_letters_of(installation.world.ledger)
 
     assert len(await installation.inbox(ada)) == 1
     assert [(await plan(installation.world, letter)).way for letter in letters] == [Way.REFUSED] * 2
 
 
-async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
-    await _with_the_third_step_since_the_backup(installation, starts, ada)
+async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, start_worker, ada):
+    await _with_the_third_step_since_the_backup(installation, start_worker, ada)
     full = installation.settings
     may_only_send(installation)
-    await starts(notion=False)
+    await start_worker(notion=False)
     installation.settings = full
     await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
     [letter] = await dead_letters_of(installation.world.ledger)
@@ -200,12 +213,12 @@ async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(instal
     assert planned.found.id == third["id"]
 
 
-async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, starts):
+async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, start_worker):
     some = people(1)
-    await _with_a_step_since_the_backup(installation, starts, some, notion=False)
+    await _with_a_step_since_the_backup(installation, start_worker, some, notion=False)
     may_only_send(installation)
 
-    guard = await starts(notion=False)
+    guard = await start_worker(notion=False)
 
     assert await holds(installation) == {UNSETTLED}
     await installation.until(100)
@@ -216,9 +229,9 @@ async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent
     assert await installation.inbox(some[0]) == STEPS
 
 
-async def test_who_unsubscribed_after_the_backup_gets_no_mail(installation, starts, ada):
+async def test_who_unsubscribed_after_the_backup_gets_no_mail(installation, start_worker, ada):
     await installation.simulation.sign_up(ada)
-    guard = await starts()
+    guard = await start_worker()
     await installation.until(1)
     saved = await backup(installation)
     await installation.world.ledger.enrollments.unsubscribe(
@@ -231,7 +244,7 @@ async def test_who_unsubscribed_after_the_backup_gets_no_mail(installation, star
     await guard.stop()
     await restore(installation, saved)
 
-    await starts()
+    await start_worker()
     await installation.until(300)
 
     assert await installation.inbox(ada) == ["step-1"]

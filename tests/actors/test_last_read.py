@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from actors.upkeep.past import past_ms
+from actors.upkeep.last_read import last_read_ms
 
 NOW_MS = 1_764_000_000_000
 DAY_MS = 86_400_000
 
 
 @pytest.mark.parametrize(
-    ("kept_ms", "expected_ms"),
+    ("stored_ms", "expected_ms"),
     [(None, 0), (0, 0), (NOW_MS - DAY_MS, NOW_MS - DAY_MS), (NOW_MS + 30_000, NOW_MS + 30_000), (NOW_MS + DAY_MS, 0)],
 )
-def test_a_time_ahead_means_that_all_is_read_again(kept_ms, expected_ms) -> None:
-    assert past_ms(None if kept_ms is None else str(kept_ms), now_ms=NOW_MS) == expected_ms
+def test_a_time_ahead_means_that_all_is_read_again(stored_ms, expected_ms) -> None:
+    assert last_read_ms(None if stored_ms is None else str(stored_ms), now_ms=NOW_MS) == expected_ms

@@ -10,11 +10,11 @@ from common.observability import metrics
 log = structlog.get_logger(__name__)
 
 
-def past_ms(kept: str | None, *, now_ms: int) -> int:
+def last_read_ms(stored: str | None, *, now_ms: int) -> int:
     """Return that time; 0 when there is none or it lies in the future, so that everything is read again."""
-    kept_ms = int(kept or 0)
-    if kept_ms <= now_ms + JUMP_MS:
-        return kept_ms
+    stored_ms = int(stored or 0)
+    if stored_ms <= now_ms + JUMP_MS:
+        return stored_ms
     metrics.WAITS_IGNORED.labels("lookup").inc()
-    log.warning("waits_ignored", what="lookup", ahead_s=round((kept_ms - now_ms) / 1000))
+    log.warning("waits_ignored", what="lookup", ahead_s=round((stored_ms - now_ms) / 1000))
     return 0

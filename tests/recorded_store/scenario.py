@@ -49,7 +49,7 @@ def address(name: str) -> str:
     return f"{name}@resend.dev" if name in SENT_TO_TESTING_ADDRESSES else f"{name}@people.example"
 
 
-class Story:
+class Scenario:
     def __init__(self, place: RecordingPlace) -> None:
         self.place = place
         self.end_s = now_s() - START * STEP_S + 1
