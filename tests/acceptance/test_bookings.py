@@ -30,7 +30,7 @@ DAY_MS = 86_400_000
 
 
 @punctual
-def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: Place) -> None:
+def test_call_is_booked_moved_completed_and_marked_no_show_as_cal_com_reports_it(place: Place) -> None:
     place.serve_all()
     first_ms, second_ms = now_ms() + 9_000, now_ms() + 12_000
 
@@ -63,7 +63,7 @@ def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: 
 
 
 @punctual
-def test_a_call_that_is_cancelled_reminds_nobody(place: Place) -> None:
+def test_cancelled_call_sends_no_reminders_through_real_processes(place: Place) -> None:
     place.serve_all()
     start_ms = now_ms() + 9_000
     post(place, reported("booking_created", start_ms=start_ms))
@@ -79,7 +79,7 @@ def test_a_call_that_is_cancelled_reminds_nobody(place: Place) -> None:
 
 
 @punctual
-def test_what_no_webhook_reported_is_repaired(place: Place) -> None:
+def test_booking_changes_without_a_webhook_are_repaired(place: Place) -> None:
     place.serve_all()
     start_ms = now_ms() + 18_000
     people = {name: f"{name}@people.example" for name in ("boris", "chen", "dunya")}
@@ -103,7 +103,7 @@ def test_what_no_webhook_reported_is_repaired(place: Place) -> None:
     assert sorted(repaired) == ["cancelled", "created", "rescheduled"]
 
 
-def test_a_calendar_that_cannot_be_read_is_said_in_status_and_delays_no_mail(place: Place) -> None:
+def test_unreadable_calendar_is_shown_in_status_and_delays_no_mail(place: Place) -> None:
     place.own_store().start()
     place.serve("sandbox")
     place.sandbox.set_faults({"provider": "calcom", "kind": "status", "status": 401})
@@ -121,7 +121,7 @@ def test_a_calendar_that_cannot_be_read_is_said_in_status_and_delays_no_mail(pla
 
 @pytest.mark.timeout(600)
 @punctual
-def test_behind_ten_thousand_bookings_the_reminder_that_is_due_in_five_seconds_starts_at_its_second(
+def test_due_reminder_starts_on_time_behind_ten_thousand_bookings(
     place: Place,
 ) -> None:
     place.serve_all()

@@ -93,7 +93,7 @@ def everybody_is_on_time(place: Place, name: str, received_s: float, right_s: fl
 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("wrong", ["store", "worker"])
-def test_nobody_is_early_while_the_clock_of_store_or_worker_is_wrong_and_everybody_is_on_time_afterwards(
+def test_wrong_clock_of_store_or_worker_makes_no_mail_early_nor_late_once_it_is_right(
     place: Place, wrong: str, jump: str
 ) -> None:
     clock = WrongClock(place.folder / "clock")
@@ -123,9 +123,7 @@ def test_nobody_is_early_while_the_clock_of_store_or_worker_is_wrong_and_everybo
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_a_gateway_whose_clock_is_wrong_refuses_signatures_until_it_is_right_and_makes_nobody_early(
-    place: Place, jump: str
-) -> None:
+def test_gateway_with_a_wrong_clock_refuses_signatures_and_makes_no_mail_early(place: Place, jump: str) -> None:
     clock = WrongClock(place.folder / "clock")
     serve(place, "gateway", clock)
     ada = place.website.post(person("Ada"), "msg_1")
@@ -146,7 +144,7 @@ def test_a_gateway_whose_clock_is_wrong_refuses_signatures_until_it_is_right_and
     everybody_is_on_time(place, "Zoe", received_s(zoe), right_s)
 
 
-def test_a_person_confirms_a_clock_that_was_set_and_stays(place: Place) -> None:
+def test_operator_can_confirm_a_store_clock_that_was_set(place: Place) -> None:
     clock = WrongClock(place.folder / "clock")
     serve(place, "store", clock)
     place.website.post(person("Ada"), "msg_1")

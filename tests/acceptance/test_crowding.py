@@ -22,7 +22,7 @@ MALLORY = person("Mallory")["email"]
 
 
 @punctual
-def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_nobody_else(place: Place) -> None:
+def test_refused_and_unanswered_addresses_delay_no_other_mail(place: Place) -> None:
     silent = person("Silent")["email"]
     place.serve_all(RETRY_DELAY_SECONDS="0.5", **UNLIMITED)
     place.sandbox.lift_rate_limits()

@@ -15,7 +15,7 @@ from tests.acceptance.website import person
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-def test_who_bounces_or_complains_gets_no_second_mail_and_everybody_sees_why(place: Place) -> None:
+def test_contact_who_bounces_or_complains_gets_no_second_mail_and_the_reason_is_shown(place: Place) -> None:
     place.up(CAMPAIGN_SPEED="20")
     final_statuses = {"bounced": "bounced", "complained": "complained", "suppressed": "bounced", "delivered": None}
     for name in final_statuses:
@@ -43,7 +43,7 @@ def test_who_bounces_or_complains_gets_no_second_mail_and_everybody_sees_why(pla
     assert (status["exited"], status["completed"], status["dead_letters"]) == (3, 1, 0)
 
 
-def test_events_that_come_twice_and_in_the_wrong_order_end_alike(place: Place) -> None:
+def test_repeated_and_reordered_feedback_events_give_the_same_result(place: Place) -> None:
     place.up()
     place.sandbox.turn(webhook_copies=3, webhook_shuffled=True)
     place.website.post(person("bounced", email="bounced@resend.dev"), "msg_1")
@@ -64,7 +64,9 @@ def test_events_that_come_twice_and_in_the_wrong_order_end_alike(place: Place) -
         ("resend", "resend_delivered.json", {"status": "ignored", "event": "email.delivered"}),
     ],
 )
-def test_the_printed_command_is_accepted(place: Place, kind: str, file: str, answer: dict[str, str]) -> None:
+def test_gateway_accepts_the_command_that_advent_sign_prints(
+    place: Place, kind: str, file: str, answer: dict[str, str]
+) -> None:
     place.own_store().start()
     place.serve("gateway")
     body = place.folder / file

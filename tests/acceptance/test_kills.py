@@ -27,7 +27,7 @@ TAKEN_OVER_S = 5.0
 
 
 @punctual
-def test_a_worker_killed_before_it_heard_the_answer_is_replaced_by_another_within_five_seconds(place: Place) -> None:
+def test_worker_killed_before_the_answer_is_replaced_by_another_within_five_seconds(place: Place) -> None:
     _, _, first = place.serve_all()
     place.sandbox.set_faults(ANSWER_LOST)
     place.website.post(person("Ada"), "msg_1")
@@ -42,7 +42,7 @@ def test_a_worker_killed_before_it_heard_the_answer_is_replaced_by_another_withi
 
 
 @punctual
-def test_a_single_worker_killed_before_it_heard_the_answer_is_started_again_and_asks_again(place: Place) -> None:
+def test_single_worker_killed_before_the_answer_is_restarted_and_repeats_the_request(place: Place) -> None:
     place.up()
     place.sandbox.set_faults(ANSWER_LOST)
     place.website.post(person("Ada"), "msg_1")
@@ -54,23 +54,23 @@ def test_a_single_worker_killed_before_it_heard_the_answer_is_started_again_and_
     _each_of_seven_mails_was_accepted_once(place)
 
 
-def test_a_gateway_killed_under_load_loses_and_doubles_nobody(place: Place) -> None:
+def test_gateway_killed_under_load_loses_no_signup_and_doubles_no_mail(place: Place) -> None:
     _under_load(place, lambda: _kill(place, "gateway"))
 
 
-def test_a_sandbox_killed_under_load_costs_nobody_a_mail(place: Place) -> None:
+def test_sandbox_killed_under_load_loses_no_mail(place: Place) -> None:
     _under_load(place, lambda: _kill(place, "sandbox"))
 
 
-def test_a_worker_killed_under_load_loses_and_doubles_nobody(place: Place) -> None:
+def test_worker_killed_under_load_loses_and_doubles_no_mail(place: Place) -> None:
     _under_load(place, lambda: _kill(place, "worker"))
 
 
-def test_a_store_killed_under_load_loses_and_doubles_nobody(place: Place) -> None:
+def test_store_killed_under_load_loses_and_doubles_no_mail(place: Place) -> None:
     _under_load(place, lambda: _kill(place, "store"))
 
 
-def test_everything_killed_at_once_goes_on_where_it_was(place: Place) -> None:
+def test_work_continues_after_all_processes_are_killed_at_once(place: Place) -> None:
     def kill_all_and_start_again() -> None:
         place.processes[0].kill()
         place.up(RETRY_DELAY_SECONDS="0.5", **UNLIMITED)

@@ -11,7 +11,7 @@ ADA = person("Adalovelace", phone="+14165550123", weakest_system_1="A very perso
 STRANGERS_SECRET = "whsec_bm90IG91cnMsIG5vdCBvdXJz"
 
 
-def test_each_line_is_json_and_one_id_leads_through_all_processes_and_no_line_names_a_person(place: Place) -> None:
+def test_log_lines_are_json_share_one_id_across_processes_and_have_no_personal_data(place: Place) -> None:
     processes = place.serve_all(NOTION_REQUESTS_PER_MINUTE="100000")
     place.sandbox.lift_rate_limits()
     place.sandbox.set_faults(
@@ -37,7 +37,7 @@ def test_each_line_is_json_and_one_id_leads_through_all_processes_and_no_line_na
         assert secret.lower() not in said
 
 
-def test_what_a_stranger_does_wrong_is_not_our_error(place: Place) -> None:
+def test_bad_requests_of_strangers_are_not_logged_as_errors(place: Place) -> None:
     _, gateway, _ = place.serve_all()
 
     statuses = _knock_wrongly(place)

@@ -11,7 +11,7 @@ SENT = [f"Email {step} Sent" for step in range(1, 8)]
 
 
 @punctual
-def test_from_an_empty_folder_to_seven_mails_each_at_its_second_and_a_complete_row(place: Place) -> None:
+def test_empty_folder_leads_to_seven_mails_on_time_and_a_complete_row(place: Place) -> None:
     place.settings = {name: text for name, text in place.settings.items() if name.endswith("_PORT")}
     place.up(**FAST)
 
@@ -30,7 +30,7 @@ def test_from_an_empty_folder_to_seven_mails_each_at_its_second_and_a_complete_r
 
 
 @punctual
-def test_the_first_mail_comes_within_five_seconds_of_the_first_signup_at_newcomers_pace(place: Place) -> None:
+def test_first_mail_arrives_within_five_seconds_of_the_first_signup_at_newcomers_pace(place: Place) -> None:
     ports = {name: text for name, text in place.settings.items() if name.endswith("_PORT")}
     place.settings = {}  # The commands below run as in a second terminal, without the settings of `advent up`.
     place.up(**ports, TESTING_MODE="true", CAMPAIGN_SPEED="10")

@@ -11,12 +11,12 @@ from tests.acceptance.website import person
 
 
 @punctual
-def test_notion_down_at_the_very_first_start_delays_no_mail_and_shows_everything_later(place: Place) -> None:
+def test_notion_outage_at_the_first_start_delays_no_mail_and_all_rows_appear_later(place: Place) -> None:
     _with_notion(place, {"provider": "notion", "kind": "status", "status": 503})
 
 
 @punctual
-def test_notion_that_never_answers_at_the_very_first_start_delays_no_mail_either(place: Place) -> None:
+def test_notion_that_never_answers_at_the_first_start_delays_no_mail(place: Place) -> None:
     _with_notion(place, {"provider": "notion", "kind": "hang", "seconds": 60})
 
 

@@ -9,7 +9,7 @@ from tests.acceptance.website import person
 TIMES = 60
 
 
-def test_sixty_webhooks_of_one_person_at_a_cold_start_are_one_enrollment_one_row_and_seven_mails(place: Place) -> None:
+def test_sixty_signups_of_one_contact_at_a_cold_start_make_one_enrollment_and_seven_mails(place: Place) -> None:
     place.start("up")
 
     # The port is not open yet: the first of the sixty webhooks to get through reaches a gateway that has just started.
@@ -36,7 +36,7 @@ def test_one_webhook_id_sent_sixty_times_is_answered_with_the_same_bytes_sixty_t
     assert place.ask("status")["enrolled"] == 1
 
 
-def test_an_answer_is_remembered_over_a_restart_of_everything(place: Place) -> None:
+def test_webhook_answer_is_remembered_after_a_full_restart(place: Place) -> None:
     up = place.up()
     before = place.website.post(person("Emeka"), "msg_1")
 

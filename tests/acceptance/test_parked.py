@@ -18,7 +18,7 @@ DAY_MS = 86_400_000
 
 
 @punctual
-def test_behind_nine_thousand_parked_deliveries_the_one_that_is_due_in_five_seconds_starts_at_its_second(
+def test_due_delivery_starts_on_time_behind_nine_thousand_scheduled_ones(
     place: Place,
 ) -> None:
     place.serve_all()

@@ -18,7 +18,7 @@ INSTALLATION = Path(__file__).parents[2]
 BYSTANDERS = 15
 
 
-def test_a_mail_that_kills_its_worker_is_set_aside_after_three_deaths_and_everybody_else_gets_theirs(
+def test_mail_that_kills_three_workers_is_quarantined_and_all_other_mail_is_sent(
     place: Place,
 ) -> None:
     place.settings |= UNLIMITED

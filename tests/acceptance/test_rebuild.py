@@ -36,7 +36,7 @@ def test_a_store_wiped_after_three_of_seven_mails_is_rebuilt_and_the_other_four_
     assert (counts["people"], counts["sent"], counts["mails"]) == (1, 7, 7)
 
 
-def test_at_production_pace_a_worker_over_an_empty_store_rebuilds_it_by_itself(place: Place) -> None:
+def test_worker_rebuilds_an_empty_store_automatically_at_production_pace(place: Place) -> None:
     production = {"TESTING_MODE": "false", "CAMPAIGN_SPEED": "1"}
     up = place.up(**production)
     place.website.post(person("Ada"), "msg_1")

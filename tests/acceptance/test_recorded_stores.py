@@ -34,7 +34,7 @@ EXITED = {"0.1.0": len(LEFT), "0.2.0": len(LEFT) + 1}
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
-def test_a_recorded_store_is_played_to_its_end_and_nobody_is_lost_or_doubled(place: Place, version: str) -> None:
+def test_store_of_an_earlier_version_finishes_without_lost_or_doubled_mail(place: Place, version: str) -> None:
     recording.load_data_dir(version, place.data_dir)
     before = _accepted(place)
     place.settings = {

@@ -18,7 +18,7 @@ SLOW = {**UNLIMITED, "CAMPAIGN_SPEED": "3"}
 
 
 @pytest.mark.timeout(600)
-def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail_twice(place: Place) -> None:
+def test_store_restored_from_before_the_second_mail_sends_no_mail_twice(place: Place) -> None:
     up = place.up(**SLOW)
     place.sandbox.lift_rate_limits()
     assert place.run("pause", **SLOW).wait() == 0
@@ -51,7 +51,7 @@ def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail
     assert (counts["missing"], counts["doubled"], counts["unexplained"]) == (0, 0, 0)
 
 
-def test_a_store_of_before_the_first_mail_is_restored_after_the_last_and_nobody_gets_any_mail_twice(
+def test_store_restored_from_before_the_first_mail_sends_no_mail_twice(
     place: Place,
 ) -> None:
     three = ["Ada", "Boris", "Chen"]
@@ -93,7 +93,7 @@ def _holds(place: Place) -> set[str]:
     return set(found)
 
 
-def test_of_two_copies_started_at_once_one_refuses_to_send(place: Place) -> None:
+def test_one_of_two_store_copies_started_at_once_refuses_to_send(place: Place) -> None:
     _, gateway, worker = place.serve_all()
     place.website.post(person("Ada"), "msg_1")
     eventually(lambda: len(place.sandbox.inbox()) == 7, "all mails to Ada")

@@ -40,7 +40,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
         assert text not in "".join(process.stdout + process.stderr for process in refused)
 
 
-def test_a_store_that_does_not_answer_is_waited_for_while_the_gateway_listens(place: Place) -> None:
+def test_worker_waits_for_the_store_while_the_gateway_accepts_signups(place: Place) -> None:
     store = place.own_store()
     place.serve("sandbox")
     place.serve("gateway")

@@ -14,7 +14,7 @@ MEANWHILE = [f"Meanwhile{number}" for number in range(2 * ROUNDS)]
 
 
 @punctual
-def test_a_flood_through_real_processes_delays_nobody(place: Place) -> None:
+def test_signup_flood_through_real_processes_delays_no_mail(place: Place) -> None:
     place.serve_all(SIGNUPS_PER_HOUR="100", SIGNUPS_PER_SOURCE_PER_HOUR=str(PER_SOURCE), **UNLIMITED)
     place.sandbox.lift_rate_limits()
     real = {

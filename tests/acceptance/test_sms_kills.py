@@ -35,7 +35,7 @@ HANGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("callbacks", [True, False], ids=["its callback tells", "only its list tells"])
-def test_a_worker_killed_after_the_acceptance_leaves_one_sms_that_is_accepted(place: Place, callbacks: bool) -> None:
+def test_worker_killed_after_the_acceptance_of_an_sms_leaves_one_accepted_sms(place: Place, callbacks: bool) -> None:
     place.up(**_sms_on(place))
     place.sandbox.turn(webhooks=callbacks)
     place.sandbox.set_faults({**HANGS, "after_commit": True})
@@ -51,7 +51,7 @@ def test_a_worker_killed_after_the_acceptance_leaves_one_sms_that_is_accepted(pl
     assert place.ask("dead", "list") == []
 
 
-def test_a_worker_killed_before_the_acceptance_leaves_a_dead_letter_and_a_person_sends_it_once(place: Place) -> None:
+def test_worker_killed_before_the_acceptance_of_an_sms_leaves_a_dead_letter_to_replay(place: Place) -> None:
     place.up(**_sms_on(place))
     place.sandbox.set_faults(HANGS)
     _book(place)
@@ -69,9 +69,7 @@ def test_a_worker_killed_before_the_acceptance_leaves_a_dead_letter_and_a_person
 
 
 @pytest.mark.parametrize("victim", ["worker", "store"])
-def test_whatever_is_killed_while_many_sms_go_out_none_is_doubled_and_none_is_lost_silently(
-    place: Place, victim: str
-) -> None:
+def test_kill_while_many_sms_are_sent_doubles_none_and_loses_none_silently(place: Place, victim: str) -> None:
     settings = {"TWILIO_REQUESTS_PER_SECOND": "15", "RETRY_DELAY_SECONDS": "0.5", **UNLIMITED}
     place.up(**_sms_on(place), **settings)
     place.sandbox.lift_rate_limits()

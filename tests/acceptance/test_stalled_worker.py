@@ -22,7 +22,7 @@ ANSWER_LOST = {**STILL_WORKING, "kind": "hang", "seconds": 60, "after_commit": T
 
 
 @pytest.mark.parametrize("trouble", [STILL_WORKING, ANSWER_LOST], ids=["provider still working", "answer lost"])
-def test_a_worker_that_stood_still_for_half_a_minute_in_the_middle_of_a_send_sends_nothing_twice(
+def test_worker_that_stalls_for_half_a_minute_during_a_send_sends_nothing_twice(
     place: Place, trouble: dict[str, object]
 ) -> None:
     _, _, first = place.serve_all(RETRY_DELAY_SECONDS="1")

@@ -14,7 +14,7 @@ from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
 
-def test_ctrl_c_ends_everything_well_and_the_next_start_goes_on_with_the_sequences(place: Place) -> None:
+def test_ctrl_c_stops_all_processes_and_the_next_start_continues_the_sequences(place: Place) -> None:
     up = place.up()
     children = [place.child(name) for name in ("gateway", "worker", "sandbox", "store")]
     place.website.post(person("Ada"), "msg_1")
@@ -31,7 +31,7 @@ def test_ctrl_c_ends_everything_well_and_the_next_start_goes_on_with_the_sequenc
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_each_process_by_itself_ends_with_zero_when_it_is_asked_to(place: Place, number: signal.Signals) -> None:
+def test_each_process_exits_with_zero_on_a_stop_signal(place: Place, number: signal.Signals) -> None:
     processes = place.serve_all()
     place.website.post(person("Ada"), "msg_1")
 
@@ -53,7 +53,7 @@ def test_a_worker_that_is_stopped_in_the_middle_of_a_request_waits_for_its_answe
     assert place.ask("status")["sent"] == 1
 
 
-def test_a_worker_whose_lines_nobody_reads_ends_well_all_the_same(place: Place) -> None:
+def test_worker_with_a_closed_log_pipe_exits_with_zero(place: Place) -> None:
     place.own_store().start()
     place.serve("sandbox")
     worker = subprocess.Popen(

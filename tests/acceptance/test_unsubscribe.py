@@ -13,7 +13,7 @@ ONE_CLICK = b"List-Unsubscribe=One-Click"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def test_dunya_leaves_by_the_link_in_her_mail_and_gets_no_more(place: Place) -> None:
+def test_unsubscribe_link_in_a_mail_ends_the_sequence_of_its_contact(place: Place) -> None:
     place.up(CAMPAIGN_SPEED="15")
     place.website.post(person("Dunya"), "msg_1")
     mail = eventually(lambda: place.sandbox.inbox("dunya@people.example"), "her first mail")[0]

@@ -20,7 +20,7 @@ CALM = {"CAMPAIGN_SPEED": "9"}
 """All seven mails are due within 40 s, so that each contact is in mid-sequence when the campaign changes."""
 
 
-def test_apply_and_rollback_under_kills_of_workers_and_store_lose_and_double_nobody(place: Place) -> None:
+def test_campaign_apply_and_rollback_under_kills_lose_and_double_no_mail(place: Place) -> None:
     files = _files(place)
     place.up(RETRY_DELAY_SECONDS="0.5", CAMPAIGNS_DIR=str(files), **CALM, **UNLIMITED)
     place.sandbox.lift_rate_limits()

@@ -10,7 +10,7 @@ from tests.acceptance.website import person
 PEOPLE = 20
 
 
-def test_a_second_worker_with_the_same_settings_finds_a_port_of_its_own_and_says_which(place: Place) -> None:
+def test_second_worker_with_the_same_settings_uses_a_free_port_and_logs_it(place: Place) -> None:
     _, _, first = place.serve_all(**UNLIMITED)
     place.sandbox.lift_rate_limits()
 

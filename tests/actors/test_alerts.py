@@ -13,7 +13,7 @@ def gauge(name, **labels):
     return REGISTRY.get_sample_value(name, labels)
 
 
-async def test_trouble_and_pause_are_shown_by_every_worker(simulation, clock):
+async def test_every_worker_shows_open_circuits_and_a_pause(simulation, clock):
     now = clock.now_ms()
     await simulation.ledger.circuits.report_failure(MAIL, id="a", reason="connect", provider_wide=True, now_ms=now)
     await simulation.ledger.pauses.start(None, Pause(since_ms=now, by="zoë", reason=""))

@@ -51,7 +51,7 @@ def attached(run: Simulation) -> dict[str, tuple[Attachment, ...]]:
     return {mail.tags["reminder"]: mail.attachments for mail in run.mailer.inbox_of(BORIS)}
 
 
-async def test_the_file_is_the_call_of_cal_com_and_only_where_the_campaign_asks_for_it(run):
+async def test_calendar_file_is_the_calcom_call_and_only_where_the_campaign_asks_for_it(run):
     start_ms = run.clock.now_ms() + 5 * DAY_MS
     await run.book(BORIS, start_ms, uid="A", ical_uid="A@Cal.com", organizer="Zoë")
     await run.run()
@@ -67,7 +67,7 @@ async def test_the_file_is_the_call_of_cal_com_and_only_where_the_campaign_asks_
     assert (other.uid.value, other.dtstart.value) == ("A@Cal.com", start)
 
 
-async def test_after_a_move_the_same_entry_comes_with_the_new_hour_and_a_higher_sequence(run):
+async def test_moved_call_updates_the_same_calendar_entry_with_a_higher_sequence(run):
     start_ms = run.clock.now_ms() + 5 * DAY_MS
     await run.book(BORIS, start_ms, uid="A", ical_uid="A@Cal.com")
     await run.run(until_ms=start_ms - DAY_MS + 1_000)
@@ -82,7 +82,7 @@ async def test_after_a_move_the_same_entry_comes_with_the_new_hour_and_a_higher_
     assert now.decoded("dtstart") - was.decoded("dtstart") == timedelta(days=3)
 
 
-async def test_a_mail_that_is_tried_again_carries_the_same_bytes(run):
+async def test_retried_mail_with_a_calendar_file_has_the_same_bytes(run):
     left = [Ambiguous("read_timeout")]
     run.mailer.failure = lambda mail: left.pop() if left and mail.attachments else None
     await run.book(BORIS, run.clock.now_ms() + 2 * DAY_MS, uid="A", ical_uid="A@Cal.com")
@@ -92,7 +92,7 @@ async def test_a_mail_that_is_tried_again_carries_the_same_bytes(run):
     assert left == []
 
 
-async def test_a_mail_that_names_an_hour_carries_no_file_with_another(run):
+async def test_reminder_attaches_no_calendar_file_with_another_hour(run):
     start_ms = run.clock.now_ms() + 2 * DAY_MS
     await run.book(BORIS, start_ms, uid="A", ical_uid="A@Cal.com")
     await run.run(until_ms=start_ms - DAY_MS - 1)
@@ -106,7 +106,7 @@ async def test_a_mail_that_names_an_hour_carries_no_file_with_another(run):
     assert (await render(run.world, claim)).attachments == ()
 
 
-async def test_what_an_older_version_froze_is_sent_as_it_was(store, campaign, attaching, clock):
+async def test_mail_frozen_by_an_older_campaign_version_is_sent_unchanged(store, campaign, attaching, clock):
     run = build_simulation(store, campaign, clock)
     run.mailer.failure = lambda _mail: Ambiguous("read_timeout") if left else None
     left = [True]
@@ -121,7 +121,7 @@ async def test_what_an_older_version_froze_is_sent_as_it_was(store, campaign, at
     assert attached(run)["24h"] == ()
 
 
-def test_a_frozen_mail_comes_back_with_its_files() -> None:
+def test_frozen_mail_is_thawed_with_its_attachments() -> None:
     file = Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content="BEGIN:VCALENDAR\r\né")
     mail = Mail(
         sender="a@b.example", to="c@d.example", subject="s", html="h", text="t", reply_to=None, headers={}, tags={},
@@ -131,7 +131,7 @@ def test_a_frozen_mail_comes_back_with_its_files() -> None:
     assert Mail.thawed(replace(mail, attachments=()).frozen()) == replace(mail, attachments=())
 
 
-def test_the_version_of_a_campaign_that_attaches_nothing_keeps_its_name(campaign, attaching):
+def test_campaign_that_attaches_nothing_keeps_its_version(campaign, attaching):
     assert '"attach"' not in campaign.compiled.to_json()
     assert attaching.compiled.version != campaign.compiled.version
 

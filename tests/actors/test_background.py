@@ -28,7 +28,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     return captured
 
 
-async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
+async def test_background_task_that_swallows_its_first_cancellation_is_ended() -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def stubborn() -> None:
@@ -51,7 +51,7 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
     assert ended.is_set()
 
 
-async def test_what_has_failed_keeps_nobody_from_ending() -> None:
+async def test_failed_background_task_does_not_block_stopping() -> None:
     async def fails() -> None:
         raise ValueError("of no consequence")
 
@@ -62,7 +62,7 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
     await tasks.stop()
 
 
-async def test_a_task_that_a_bug_ended_is_logged_with_its_name(log: CapturingLogger) -> None:
+async def test_background_task_ended_by_a_bug_is_logged_with_its_name(log: CapturingLogger) -> None:
     async def fails() -> None:
         raise ValueError("a bug")
 
@@ -80,7 +80,7 @@ class Ended(Exception):
     """Ends the loop of the test."""
 
 
-async def test_what_is_repeated_goes_on_whatever_happened_to_it(log: CapturingLogger) -> None:
+async def test_repeated_background_task_continues_after_every_error(log: CapturingLogger) -> None:
     outcomes: list[Exception | None] = [redis.ConnectionError("away"), ValueError("a bug"), None, Ended()]
     waited: list[float] = []
 
@@ -101,7 +101,7 @@ async def test_what_is_repeated_goes_on_whatever_happened_to_it(log: CapturingLo
     ]
 
 
-async def test_an_error_while_versions_are_read_does_not_leave_a_process_on_an_old_one(
+async def test_error_while_reading_versions_does_not_leave_a_process_on_an_old_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outcomes = [redis.TimeoutError(), OSError("reset"), KeyError("a bug"), VersionUndecided(), CampaignError("unread")]
@@ -118,7 +118,7 @@ async def test_an_error_while_versions_are_read_does_not_leave_a_process_on_an_o
     assert outcomes == []
 
 
-async def test_a_store_that_goes_away_while_a_worker_starts_is_waited_for() -> None:
+async def test_starting_worker_waits_through_a_store_outage() -> None:
     outcomes: list[Exception | None] = [redis.ConnectionError("away"), redis.BusyLoadingError("loading"), None, None]
     carried_out: list[str] = []
 
@@ -158,7 +158,7 @@ class Part:
         (None, redis.ConnectionError("away"), ["warning"]),
     ],
 )
-async def test_a_worker_that_cannot_end_its_background_tasks_says_so_and_ends(
+async def test_worker_that_cannot_stop_its_background_tasks_logs_it_and_ends(
     monkeypatch: pytest.MonkeyPatch,
     background_ends: Exception | None,
     bootstrap_ends: Exception | None,

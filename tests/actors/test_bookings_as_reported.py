@@ -41,7 +41,7 @@ async def post(simulation: Simulation, body: dict[str, Any]) -> None:
     await simulation.receive(parse_event(body, received_ms=simulation.clock.now_ms(), types=()))
 
 
-async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
+async def test_call_booked_moved_and_missed_as_reported_by_calcom(store, campaign):
     simulation = playing(store, campaign, "2026-11-25T15:00:01Z")
     await post(simulation, reported("booking_created"))
     await simulation.run(until_ms=ms("2026-11-26T15:00:01Z"))
@@ -89,7 +89,7 @@ async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, camp
     assert [utc_datetime(at).second for at, _ in simulation.mailer.accepted_mails] == [4, 7, 9]
 
 
-async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, campaign):
+async def test_every_order_of_the_calcom_fixtures_ends_in_the_same_state(store, campaign):
     names = ("booking_created", "booking_rescheduled", "booking_cancelled", "meeting_ended_flat", "no_show_updated")
     ends = set()
     for order in [*permutations(names)][::5]:

@@ -49,7 +49,7 @@ def current(known: set[str]) -> set[str]:
     return found
 
 
-async def test_no_order_of_a_calls_events_reminds_of_an_old_hour_or_after_the_call_began(
+async def test_no_reminder_names_an_old_hour_or_follows_the_start_in_any_order_of_events(
     store: redis.asyncio.Redis, campaign: Campaign
 ) -> None:
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))

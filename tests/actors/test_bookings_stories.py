@@ -70,7 +70,7 @@ def reported(simulation: Simulation, clock: VirtualClock) -> list[BookingEvent]:
     return [created, moved, again, cancelled]
 
 
-async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_knows_him(simulation, clock):
+async def test_contact_who_only_booked_gets_three_reminders_and_a_notion_row(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A", first_name="Boris")
     await simulation.run()
@@ -83,7 +83,7 @@ async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_know
     assert f"christmas_2025/{booking_id('A')}/{start_ms}/24h" in keys_used
 
 
-async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_in_the_mail(store, campaign):
+async def test_reminders_name_the_local_hour_across_a_clock_change(store, campaign):
     clock = VirtualClock(round(datetime.fromisoformat("2025-10-28T16:00Z").timestamp() * 1000))
     simulation = Simulation(
         store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
@@ -102,7 +102,7 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
         assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
 
 
-async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_cal_com(simulation, clock):
+async def test_each_reminder_links_to_the_calendar_file_and_to_the_booking_at_calcom(simulation, clock):
     links = {"reschedule_url": "https://cal.com/reschedule/A", "cancel_url": "https://cal.com/booking/A?cancel=true"}
     await simulation.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", locale="fr", **links)
     await simulation.run()
@@ -115,7 +115,7 @@ async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_c
         assert links["reschedule_url"] in mail.text
 
 
-async def test_a_link_to_change_the_booking_at_an_unknown_host_is_left_out(simulation, clock):
+async def test_link_to_change_a_booking_at_an_unknown_host_is_left_out(simulation, clock):
     await simulation.book(
         BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", reschedule_url="https://evil.example/reschedule/A"
     )
@@ -134,7 +134,7 @@ async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to
     assert await final_statuses(simulation) == {"A": {("accepted", ""), ("skipped", "its hour had passed")}}
 
 
-async def test_a_call_in_an_hour_gets_none(simulation, clock):
+async def test_call_in_an_hour_gets_no_reminder(simulation, clock):
     await simulation.book(BORIS, clock.now_ms() + HOUR_MS, uid="A")
     await simulation.run()
 
@@ -142,7 +142,7 @@ async def test_a_call_in_an_hour_gets_none(simulation, clock):
     assert await final_statuses(simulation) == {"A": {("skipped", "short notice")}}
 
 
-async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_long_it_waited(simulation, clock):
+async def test_reminder_times_count_from_the_arrival_of_the_event_not_from_its_processing(simulation, clock):
     start_ms = clock.now_ms() + 25 * HOUR_MS
     await simulation.book(BORIS, start_ms, uid="A")
     clock.advance(2 * HOUR_MS)
@@ -151,7 +151,7 @@ async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_lon
     assert reminders(simulation) == [(start_ms - 23 * HOUR_MS, "24h"), (start_ms - 2 * HOUR_MS, "2h")]
 
 
-async def test_testing_mode_and_speed_divide_all_of_it(store, campaign, clock):
+async def test_testing_mode_and_speed_shorten_reminder_times_and_the_minimum_notice(store, campaign, clock):
     settings = Settings(
         secret_key="k" * 32, testing_mode=True, campaign_speed=60, sandboxed=frozenset({"resend", "notion"})
     )
@@ -165,7 +165,7 @@ async def test_testing_mode_and_speed_divide_all_of_it(store, campaign, clock):
     assert reminders(simulation, "ada@example.org") == []
 
 
-async def test_a_moved_call_is_reminded_of_at_its_new_time_only(simulation, clock):
+async def test_moved_call_gets_reminders_for_its_new_time_only(simulation, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
@@ -181,7 +181,7 @@ async def test_a_moved_call_is_reminded_of_at_its_new_time_only(simulation, cloc
     assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Unmarked", meeting_ms=later)
 
 
-async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_say_whose_it_was(simulation, clock):
+async def test_cancelled_call_gets_no_more_reminders_though_the_event_names_no_guest(simulation, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
@@ -221,7 +221,7 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
     assert ends == {(str(expected), str(NotionBookingStatus(status="Not Booked")), 0)}
 
 
-async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds_once_confirmed(simulation, clock):
+async def test_unconfirmed_move_stops_old_reminders_and_sends_new_ones_once_confirmed(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     later = start_ms + DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
@@ -245,7 +245,7 @@ async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds
     }
 
 
-async def test_a_series_that_changes_hands_writes_to_the_new_address_only(simulation, clock):
+async def test_series_with_a_new_guest_reminds_the_new_address_only(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
@@ -257,7 +257,7 @@ async def test_a_series_that_changes_hands_writes_to_the_new_address_only(simula
     assert simulation.mirror.bookings[WHO] == NotionBookingStatus(status="Not Booked")
 
 
-async def test_one_uid_that_changes_hands_leaves_the_first_person_free(simulation, clock):
+async def test_uid_booked_again_with_another_address_leaves_the_first_guest_not_booked(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
@@ -279,7 +279,7 @@ async def test_a_phone_only_booking_gets_no_mail(simulation, clock):
     }
 
 
-async def test_how_the_meeting_went_is_shown_and_reported(simulation, clock):
+async def test_outcome_of_a_call_is_shown_in_notion_and_in_the_timeline(simulation, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms + HOUR_MS)
@@ -302,7 +302,7 @@ async def test_how_the_meeting_went_is_shown_and_reported(simulation, clock):
     ]
 
 
-async def test_who_signed_up_and_booked_is_one_person_in_notion_with_both_kinds_of_mail(simulation, boris, clock):
+async def test_contact_who_signed_up_and_booked_is_one_in_notion_and_gets_both_kinds_of_mail(simulation, boris, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.sign_up(boris)
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
@@ -314,7 +314,7 @@ async def test_who_signed_up_and_booked_is_one_person_in_notion_with_both_kinds_
     assert simulation.mirror.bookings[WHO].status == "Unmarked"
 
 
-async def test_who_books_first_and_signs_up_then_keeps_the_page_and_the_standing(simulation, boris, clock):
+async def test_contact_who_booked_before_signing_up_keeps_the_page_and_the_booking_status(simulation, boris, clock):
     await simulation.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A")
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
     await simulation.sign_up(boris)
@@ -324,7 +324,7 @@ async def test_who_books_first_and_signs_up_then_keeps_the_page_and_the_standing
     assert simulation.mirror.bookings[WHO].status == "Booked"
 
 
-async def test_who_left_gets_no_reminder_either(simulation, clock):
+async def test_unsubscribed_contact_gets_no_more_reminders(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - 48 * HOUR_MS)
@@ -338,9 +338,7 @@ async def test_who_left_gets_no_reminder_either(simulation, clock):
     assert await simulation.ledger.enrollments.get(WHO) is None
 
 
-async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_in_trouble_is_tried_again(
-    simulation, clock
-):
+async def test_reminder_expires_at_the_start_of_its_call_and_is_retried_until_then(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     tries: list[int] = []
 
@@ -394,7 +392,7 @@ async def test_a_repeated_webhook_gets_the_answer_of_the_first(simulation, clock
     assert (first.booking_uid, first.email, first.meeting_time_ms) == ("A", BORIS, event.start_ms)
 
 
-async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(simulation, clock):
+async def test_sweeper_reschedules_a_lost_booking_job_and_a_lost_reminder(simulation, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")

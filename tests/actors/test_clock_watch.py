@@ -74,7 +74,9 @@ async def test_while_the_stores_clock_is_wrong_all_sending_is_held(store: redis.
     assert worker.clock.offset_ms == 0
 
 
-async def test_a_worker_whose_machine_was_set_leaves_the_mail_to_others(store: redis.asyncio.Redis) -> None:
+async def test_worker_on_a_machine_with_a_changed_clock_leaves_the_mail_to_other_workers(
+    store: redis.asyncio.Redis,
+) -> None:
     worker = Watched(store)
     await worker.holds()
 
@@ -86,7 +88,7 @@ async def test_a_worker_whose_machine_was_set_leaves_the_mail_to_others(store: r
     assert worker.is_stopped == [False, True, False]
 
 
-async def test_a_person_who_confirms_ends_the_hold(store: redis.asyncio.Redis) -> None:
+async def test_confirming_the_clock_ends_the_hold(store: redis.asyncio.Redis) -> None:
     worker = Watched(store)
     await worker.holds()
     worker.clock.passed_ms = worker.clock.machine_ahead_ms = -25 * HOUR_MS
@@ -98,7 +100,7 @@ async def test_a_person_who_confirms_ends_the_hold(store: redis.asyncio.Redis) -
     assert abs(worker.clock.offset_ms - 25 * HOUR_MS) < 5_000
 
 
-async def test_another_worker_that_starts_meanwhile_knows_that_the_store_is_wrong(store: redis.asyncio.Redis) -> None:
+async def test_worker_that_starts_later_knows_that_the_store_clock_is_wrong(store: redis.asyncio.Redis) -> None:
     first, second = Watched(store), Watched(store, "w2")
     await first.holds()
     for worker in (first, second):
@@ -108,7 +110,7 @@ async def test_another_worker_that_starts_meanwhile_knows_that_the_store_is_wron
     assert await second.holds() == {"clock": "the data store's clock is 25 h ahead"}
 
 
-async def test_what_was_ignored_is_reported_once(store: redis.asyncio.Redis) -> None:
+async def test_ignored_waits_are_counted_once(store: redis.asyncio.Redis) -> None:
     worker = Watched(store)
     await store.hset(keys.IGNORED, "circuit", 2)
     counter = metrics.WAITS_IGNORED.labels("circuit")._value

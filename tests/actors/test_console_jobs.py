@@ -49,18 +49,18 @@ async def test_a_test_mail_is_marked_and_leaves_no_trace_in_the_ledger(simulatio
     assert await simulation.ledger.client.exists(keys.COUNTS, keys.OPEN, keys.UNDER_WAY) == 0
 
 
-async def test_language_and_segment_are_those_asked_for(simulation):
+async def test_requested_language_and_segment_decide_the_test_mail(simulation):
     french = await answer_to(simulation, SAMPLE | {"mail": "step-2", "language": "fr-CA", "segment": "URGENT"})
     default = await answer_to(simulation, SAMPLE | {"mail": "step-2"})
 
     assert french.result["subject"] != default.result["subject"]
 
 
-async def test_a_reminder_is_sent_for_a_made_up_call(simulation):
+async def test_reminder_can_be_tested_with_an_invented_call(simulation):
     assert (await answer_to(simulation, SAMPLE | {"mail": "24h"})).is_done
 
 
-async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_theirs(simulation, ada):
+async def test_contacts_own_mail_is_tested_with_their_data_and_their_enrollment_is_unchanged(simulation, ada):
     await simulation.sign_up(ada)
     await soon(simulation)
     before = await simulation.ledger.client.hgetall(keys.enrollment(ADA))
@@ -84,7 +84,9 @@ async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_t
         ({"delivery": f"{ADA}/step-1", "to": SARAH}, "its recipient is not known"),
     ],
 )
-async def test_what_there_is_not_is_refused_with_the_reason(simulation, arguments, why):
+async def test_test_mail_of_an_unknown_step_language_segment_or_contact_fails_with_the_reason(
+    simulation, arguments, why
+):
     failed = await answer_to(simulation, arguments)
 
     assert why in failed.failure
@@ -104,7 +106,7 @@ async def test_a_suppressed_address_gets_no_test_mail(simulation, ada):
     assert len(simulation.mailer.inbox_of(ada.email)) == 1, "her own first mail"
 
 
-async def test_in_test_mode_only_testing_recipients_get_one(simulation):
+async def test_testing_mode_sends_test_mails_to_testing_recipients_only(simulation):
     settings = Settings(
         secret_key="k" * 32, testing_mode=True, resend_api_key="re_key", testing_recipients=frozenset({SARAH})
     )
@@ -117,7 +119,7 @@ async def test_in_test_mode_only_testing_recipients_get_one(simulation):
     )
 
 
-async def test_a_refused_key_says_what_to_do(simulation):
+async def test_refused_api_key_fails_the_console_job_with_the_cure(simulation):
     refused = Misconfigured("invalid_api_key", "API key is invalid.", status=403)
     refused.provider = "resend"
     simulation.mailer.failure = lambda _mail: refused
@@ -128,7 +130,7 @@ async def test_a_refused_key_says_what_to_do(simulation):
 
 
 @pytest.mark.parametrize("trouble", [Throttled("rate_limit_exceeded", retry_after_ms=1), Ambiguous("timeout")])
-async def test_an_answer_that_is_lost_or_late_sends_one_mail(simulation, trouble, monkeypatch):
+async def test_lost_or_throttled_answer_sends_one_test_mail(simulation, trouble, monkeypatch):
     monkeypatch.setattr("common.providers.patience.PAUSE_S", 0.001)
     answers = [trouble]
     simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
@@ -137,7 +139,7 @@ async def test_an_answer_that_is_lost_or_late_sends_one_mail(simulation, trouble
     assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_a_job_that_another_worker_takes_over_sends_one_mail(simulation):
+async def test_console_job_repeated_by_another_worker_sends_one_mail(simulation):
     job = await ask(simulation, SAMPLE)
     known = await simulation.ledger.client.hgetall(keys.console_job(job))
     await console_job(simulation.world, job)
@@ -149,7 +151,7 @@ async def test_a_job_that_another_worker_takes_over_sends_one_mail(simulation):
     assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_who_sends_the_form_twice_gets_one_mail(simulation):
+async def test_form_submitted_twice_sends_one_test_mail(simulation):
     job = await ask(simulation, SAMPLE)
     await ask(simulation, SAMPLE, job)
     await soon(simulation)
@@ -157,7 +159,7 @@ async def test_who_sends_the_form_twice_gets_one_mail(simulation):
     assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_a_job_that_is_forgotten_is_not_done(simulation):
+async def test_deleted_console_job_is_not_run(simulation):
     job = await ask(simulation, SAMPLE)
     await simulation.ledger.client.delete(keys.console_job(job))
     await soon(simulation)
@@ -165,7 +167,7 @@ async def test_a_job_that_is_forgotten_is_not_done(simulation):
     assert simulation.mailer.accepted_mails == []
 
 
-async def test_nothing_of_a_job_outlives_minutes(simulation):
+async def test_test_mail_job_and_its_result_expire_within_minutes(simulation):
     job = await ask(simulation, SAMPLE)
     waiting_ms = await simulation.ledger.client.pttl(keys.console_job(job))
     await soon(simulation)
@@ -182,14 +184,14 @@ async def test_a_result_that_is_too_large_is_a_failure(simulation):
     assert (await simulation.ledger.console_jobs.get(job)).failure == TOO_LARGE
 
 
-async def test_a_job_ends_once(simulation):
+async def test_console_job_ends_once(simulation):
     job = await ask(simulation, SAMPLE)
     ended = [await simulation.ledger.console_jobs.fail(job, why, now_ms=1) for why in ("first", "second")]
 
     assert (ended, (await simulation.ledger.console_jobs.get(job)).failure) == ([True, False], "first")
 
 
-async def test_logs_have_no_address(simulation, monkeypatch):
+async def test_console_job_logs_contain_no_address(simulation, monkeypatch):
     logged = CapturingLogger()
     monkeypatch.setattr("actors.console_jobs.log", logged)
 

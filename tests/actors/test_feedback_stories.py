@@ -40,7 +40,7 @@ def subjects(simulation, address="chen@example.org") -> int:
     return len(simulation.mailer.inbox_of(address))
 
 
-async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_which_it_happened(simulation, chen):
+async def test_bounce_in_the_same_millisecond_is_shown_after_the_acceptance(simulation, chen):
     await simulation.sign_up(chen)
     await simulation.run(until_ms=simulation.clock.now_ms())
     await reported(simulation, FeedbackKind.BOUNCED, step_delivery_id(CHEN, 1))
@@ -57,7 +57,7 @@ async def test_a_bounce_within_the_same_millisecond_is_shown_in_the_order_in_whi
         (FeedbackKind.SUPPRESSED, ExitReason.BOUNCED),
     ],
 )
-async def test_chen_bounces_and_is_written_to_no_more(simulation, chen, kind, reason):
+async def test_bounce_or_complaint_ends_all_mail_to_the_contact(simulation, chen, kind, reason):
     await simulation.sign_up(chen)
     await until_h(simulation, 30)
     await reported(simulation, kind, step_delivery_id(CHEN, 2))
@@ -77,7 +77,7 @@ async def test_chen_bounces_and_is_written_to_no_more(simulation, chen, kind, re
     assert subjects(simulation) == 2
 
 
-async def test_a_mailbox_that_is_full_gets_the_next_one(simulation, chen):
+async def test_soft_bounce_does_not_stop_the_next_mails(simulation, chen):
     await simulation.sign_up(chen)
     await until_h(simulation, 1)
     await reported(simulation, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
@@ -87,7 +87,7 @@ async def test_a_mailbox_that_is_full_gets_the_next_one(simulation, chen):
     assert simulation.mirror.rows[CHEN].status is Status.COMPLETED
 
 
-async def test_who_opens_everything_gets_what_everybody_gets(simulation, ada, chen):
+async def test_opens_and_clicks_do_not_change_what_is_sent(simulation, ada, chen):
     ada_id = enrollment_id("christmas_2025", ada.email)
     await simulation.sign_up(ada)
     await simulation.sign_up(chen)
@@ -102,7 +102,7 @@ async def test_who_opens_everything_gets_what_everybody_gets(simulation, ada, ch
     assert subjects(simulation, ada.email) == subjects(simulation, chen.email) == 7
 
 
-async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_again(simulation, chen, clock):
+async def test_webhook_settles_a_lost_answer_without_another_request(simulation, chen, clock):
     asked = []
 
     def trouble(mail):
@@ -120,7 +120,7 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
     assert await dead_letters_of(simulation.ledger) == []
 
 
-async def test_a_reminder_that_bounces_is_the_last(simulation, clock):
+async def test_bounced_reminder_is_the_last_one(simulation, clock):
     start_ms = clock.now_ms() + 100 * HOUR_MS
     await simulation.book("chen@example.org", start_ms, uid="uid-1")
     await until_h(simulation, 50)
@@ -151,7 +151,7 @@ class QuickWebhook:
         raise Ambiguous("read_timeout")
 
 
-async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(simulation, chen):
+async def test_webhook_that_precedes_a_lost_answer_prevents_the_retry(simulation, chen):
     real, quick = simulation.world, QuickWebhook(simulation)
     simulation.world = replace(real, mailer=quick)
     await simulation.sign_up(chen)

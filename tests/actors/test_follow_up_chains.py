@@ -43,7 +43,7 @@ def follow_ups(simulation: Simulation) -> list[str]:
     return [mail.tags["follow_up"] for mail in simulation.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
 
 
-async def test_who_was_thanked_and_misses_the_call_it_was_moved_to_gets_no_other(simulation, clock):
+async def test_contact_thanked_for_a_call_gets_no_follow_up_for_missing_the_moved_one(simulation, clock):
     start_ms, later_ms = clock.now_ms() + 4 * DAY_MS, clock.now_ms() + 8 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms + MEETING_MS)
@@ -56,7 +56,7 @@ async def test_who_was_thanked_and_misses_the_call_it_was_moved_to_gets_no_other
     assert follow_ups(simulation) == ["after-call"]
 
 
-async def test_the_second_of_two_for_one_reason_is_sent_though_the_call_is_looked_at_again(simulation, clock):
+async def test_second_follow_up_for_one_reason_is_sent_though_the_call_changes_in_between(simulation, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
     await simulation.book(BORIS, start_ms, uid="A")
     await miss(simulation, "A", start_ms)

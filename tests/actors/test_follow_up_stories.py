@@ -91,7 +91,7 @@ async def met(simulation: Simulation, start_ms: int, *, uid: str = "A", **fields
     await simulation.change_booking(BookingKind.ENDED, uid, start_ms=start_ms)
 
 
-async def test_after_a_call_boris_is_thanked_once_when_nobody_was_marked_for_two_hours(simulation, start_ms, end_ms):
+async def test_contact_is_thanked_once_two_hours_after_a_call_without_a_no_show_mark(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     await simulation.run()
 
@@ -103,7 +103,7 @@ async def test_after_a_call_boris_is_thanked_once_when_nobody_was_marked_for_two
     assert "follow-up after-call accepted" in [entry.what for entry in await timeline_of(simulation.ledger, WHO)]
 
 
-async def test_who_missed_a_call_is_written_to_two_hours_after_the_mark(simulation, start_ms, end_ms):
+async def test_missed_call_is_followed_up_two_hours_after_the_mark(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     await simulation.run(until_ms=end_ms + HOUR_MS)
     await mark(simulation, (BORIS, True))
@@ -115,7 +115,7 @@ async def test_who_missed_a_call_is_written_to_two_hours_after_the_mark(simulati
     assert simulation.world.settings.identity.booking_url in mail.text
 
 
-async def test_a_mark_that_is_taken_back_in_time_calls_the_mail_off_and_thanks_go_out(simulation, start_ms, end_ms):
+async def test_no_show_mark_taken_back_in_time_cancels_its_mail_and_sends_thanks(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     await simulation.run(until_ms=end_ms + HOUR_MS)
     await mark(simulation, (BORIS, True))
@@ -127,7 +127,7 @@ async def test_a_mark_that_is_taken_back_in_time_calls_the_mail_off_and_thanks_g
     assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(simulation)
 
 
-async def test_a_mark_that_is_set_again_counts_from_then(simulation, start_ms, end_ms):
+async def test_no_show_mark_set_again_counts_from_the_last_time(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     for after_ms, is_absent in ((0, True), (HOUR_MS, False), (HOUR_MS + 1, True)):
         await simulation.run(until_ms=end_ms + after_ms)
@@ -137,7 +137,7 @@ async def test_a_mark_that_is_set_again_counts_from_then(simulation, start_ms, e
     assert [(end_ms + 3 * HOUR_MS + 1, "missed")] == follow_ups(simulation)
 
 
-async def test_when_the_host_was_absent_nobody_is_blamed_or_thanked(simulation, start_ms):
+async def test_host_marked_absent_sends_no_follow_up(simulation, start_ms):
     await met(simulation, start_ms)
     await mark(simulation, (HOST, True))
     await simulation.run()
@@ -146,7 +146,7 @@ async def test_when_the_host_was_absent_nobody_is_blamed_or_thanked(simulation, 
     assert await reason(simulation, "completed", "after-call") == "somebody was marked absent"
 
 
-async def test_a_mark_after_the_thanks_sends_nothing_more(simulation, start_ms, end_ms):
+async def test_no_show_mark_after_the_thanks_sends_nothing(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     await simulation.run(until_ms=end_ms + 5 * HOUR_MS)
     await mark(simulation, (BORIS, True))
@@ -156,7 +156,7 @@ async def test_a_mark_after_the_thanks_sends_nothing_more(simulation, start_ms, 
     assert await reason(simulation, "no_show", "missed") == "another follow-up of this call was sent"
 
 
-async def test_a_mark_after_a_cancellation_sends_nothing(simulation, start_ms):
+async def test_no_show_mark_after_a_cancellation_sends_no_missed_call_mail(simulation, start_ms):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - HOUR_MS)
     await simulation.cancel("A")
@@ -167,7 +167,7 @@ async def test_a_mark_after_a_cancellation_sends_nothing(simulation, start_ms):
     assert await reason(simulation, "no_show", "missed") == "cancelled"
 
 
-async def test_a_cancelled_call_is_followed_up_after_two_days_without_a_new_one(simulation, start_ms):
+async def test_cancelled_call_is_followed_up_after_two_days_without_a_new_booking(simulation, start_ms):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - DAY_MS)
     await simulation.cancel("A")
@@ -177,7 +177,7 @@ async def test_a_cancelled_call_is_followed_up_after_two_days_without_a_new_one(
 
 
 @pytest.mark.parametrize("takes_place", [True, False])
-async def test_a_new_booking_calls_the_follow_up_off(simulation, start_ms, takes_place):
+async def test_new_booking_cancels_the_follow_up_of_a_cancelled_call(simulation, start_ms, takes_place):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=start_ms - DAY_MS)
     await simulation.cancel("A")
@@ -188,7 +188,7 @@ async def test_a_new_booking_calls_the_follow_up_off(simulation, start_ms, takes
     assert follow_ups(simulation) == []
 
 
-async def test_a_new_booking_after_a_missed_call_calls_the_follow_up_off(simulation, start_ms, end_ms):
+async def test_new_booking_cancels_the_follow_up_of_a_missed_call(simulation, start_ms, end_ms):
     await met(simulation, start_ms)
     await mark(simulation, (BORIS, True))
     await simulation.book(BORIS, start_ms + 5 * DAY_MS, uid="B")
@@ -223,7 +223,7 @@ async def test_a_chain_of_moved_bookings_is_followed_up_once(simulation, start_m
     assert await reason(simulation, "no_show", "missed", "B") == "another follow-up of this call was sent"
 
 
-async def test_who_leaves_gets_no_follow_up(simulation, boris, start_ms, end_ms):
+async def test_unsubscribed_contact_gets_no_follow_up(simulation, boris, start_ms, end_ms):
     await simulation.sign_up(boris)
     await met(simulation, start_ms)
     hashed = address_hash("k" * 32, BORIS)
@@ -234,7 +234,7 @@ async def test_who_leaves_gets_no_follow_up(simulation, boris, start_ms, end_ms)
     assert await reason(simulation, "completed", "after-call") == "unsubscribed"
 
 
-async def test_who_left_the_series_only_gets_no_follow_up_either(simulation, boris, start_ms):
+async def test_contact_who_left_only_this_campaign_gets_no_follow_up(simulation, boris, start_ms):
     await simulation.sign_up(boris)
     await met(simulation, start_ms)
     await simulation.ledger.enrollments.unsubscribe(WHO, address_hash=None, now_ms=simulation.clock.now_ms())
@@ -255,7 +255,7 @@ async def test_a_follow_up_waits_for_the_sending_window(store, campaign, clock):
     assert (name, ms % DAY_MS) == ("after-call", 9 * HOUR_MS)
 
 
-async def test_testing_mode_and_speed_shorten_them(store, campaign, clock):
+async def test_testing_mode_and_speed_shorten_follow_up_times(store, campaign, clock):
     simulation = build_simulation(store, campaign, clock, testing_mode=True, campaign_speed=10.0)
     start_ms = clock.now_ms() + 60_000
     await met(simulation, start_ms)
@@ -264,7 +264,7 @@ async def test_testing_mode_and_speed_shorten_them(store, campaign, clock):
     assert [(start_ms + MEETING_MS + 6_000, "after-call")] == follow_ups(simulation)
 
 
-async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(simulation, start_ms, end_ms):
+async def test_call_end_reported_a_day_late_sends_no_thanks(simulation, start_ms, end_ms):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=end_ms + DAY_MS)
     await simulation.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
@@ -283,7 +283,7 @@ async def unmarked(simulation: Simulation) -> list[str]:
     return [call.booking.email for call in listed if call.booking.email]
 
 
-async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_no_mail(simulation, start_ms, end_ms):
+async def test_call_without_a_reported_end_becomes_a_task_for_the_team_and_sends_no_mail(simulation, start_ms, end_ms):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run(until_ms=end_ms + DAY_MS - 1)
     assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Booked", [])
@@ -294,7 +294,7 @@ async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_
     assert follow_ups(simulation) == []
 
 
-async def test_nobody_is_asked_about_a_call_of_whom_no_address_is_known(simulation, start_ms, end_ms):
+async def test_call_without_an_address_is_not_listed_as_unmarked(simulation, start_ms, end_ms):
     await simulation.change_booking(BookingKind.CREATED, "A", start_ms=start_ms, end_ms=end_ms)
     await simulation.run(until_ms=end_ms + 3 * DAY_MS)
 
@@ -304,7 +304,7 @@ async def test_nobody_is_asked_about_a_call_of_whom_no_address_is_known(simulati
 @pytest.mark.parametrize(
     ("mark", "status", "mails"), [("no-show", "No-Show", ["missed"]), ("completed", "Completed", [])]
 )
-async def test_a_person_says_how_an_unmarked_call_went(simulation, start_ms, mark, status, mails):
+async def test_team_marks_how_an_unmarked_call_went(simulation, start_ms, mark, status, mails):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run()
     [call] = await simulation.ledger.unmarked_calls.read_all()
@@ -326,7 +326,9 @@ async def test_a_person_says_how_an_unmarked_call_went(simulation, start_ms, mar
     ],
     ids=["absent", "not absent after all", "the host absent", "ended", "cancelled"],
 )
-async def test_what_cal_com_reports_later_settles_an_unmarked_call(simulation, start_ms, reported, status, mails):
+async def test_later_calcom_report_decides_the_status_of_an_unmarked_call(
+    simulation, start_ms, reported, status, mails
+):
     await simulation.book(BORIS, start_ms, uid="A", organizer_email=HOST)
     await simulation.run()
     await simulation.change_booking(reported["kind"], "A", **{"no_shows": reported.get("no_shows", ())})
@@ -338,7 +340,7 @@ async def test_what_cal_com_reports_later_settles_an_unmarked_call(simulation, s
 
 
 @pytest.mark.parametrize("end_is_known", [True, False])
-async def test_a_call_that_was_moved_is_unmarked_at_its_new_time_only(simulation, start_ms, end_is_known):
+async def test_moved_call_becomes_unmarked_after_its_new_time_only(simulation, start_ms, end_is_known):
     later_ms = start_ms + 5 * DAY_MS
     fields = {} if end_is_known else {"end_ms": None}
     await simulation.book(BORIS, start_ms, uid="A", **fields)
@@ -351,7 +353,7 @@ async def test_a_call_that_was_moved_is_unmarked_at_its_new_time_only(simulation
     assert (simulation.mirror.bookings[WHO].status, await unmarked(simulation)) == ("Unmarked", [BORIS])
 
 
-async def test_of_who_is_forgotten_no_task_is_left(simulation, start_ms):
+async def test_forgotten_contact_leaves_no_unmarked_call(simulation, start_ms):
     await simulation.book(BORIS, start_ms, uid="A")
     await simulation.run()
     assert await unmarked(simulation) == [BORIS]
@@ -362,7 +364,7 @@ async def test_of_who_is_forgotten_no_task_is_left(simulation, start_ms):
     assert await unmarked(simulation) == []
 
 
-async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked(simulation, start_ms, end_ms):
+async def test_guests_of_a_call_with_seats_are_followed_up_separately(simulation, start_ms, end_ms):
     both = {"is_seated": True, "others": ()}
     await simulation.book(BORIS, start_ms, uid="A", **both)
     await simulation.book("ada@example.org", start_ms, uid="A", **both)
@@ -375,7 +377,7 @@ async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked
     assert [name for _, name in follow_ups(simulation, "ada@example.org")] == ["after-call"]
 
 
-async def test_who_takes_a_seat_again_and_gives_it_up_again_is_followed_up(simulation, start_ms):
+async def test_seat_given_up_a_second_time_is_followed_up(simulation, start_ms):
     seat = {"is_seated": True, "others": ()}
     await simulation.book(BORIS, start_ms, uid="A", **seat)
     await simulation.run(until_ms=start_ms - 3 * DAY_MS)
@@ -408,7 +410,7 @@ async def test_a_follow_up_that_another_version_removed_is_skipped(store, follow
     assert "removed" in await reason(simulation, "cancelled", "come-back")
 
 
-async def test_in_every_order_of_the_events_the_same_follow_up_is_sent(store, following, clock):
+async def test_same_follow_up_is_sent_in_every_order_of_events(store, following, clock):
     start_ms = clock.now_ms() - HOUR_MS
     booked = BookingEvent(
         kind=BookingKind.CREATED,
@@ -437,7 +439,7 @@ async def test_in_every_order_of_the_events_the_same_follow_up_is_sent(store, fo
     assert {((clock.now_ms() + 2 * HOUR_MS, "missed"),)} == sent
 
 
-def test_the_packaged_campaign_has_two_in_both_languages(campaign):
+def test_packaged_campaign_has_two_follow_ups_in_both_languages(campaign):
     assert [(one.name, one.on) for one in campaign.follow_ups] == [
         ("missed", Trigger.NO_SHOW),
         ("after-call", Trigger.COMPLETED),

@@ -104,7 +104,7 @@ def reported(delivery, now_ms: int) -> Feedback:
     )
 
 
-async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as_they_were(known, boris):
+async def test_nothing_in_the_store_names_a_forgotten_contact_and_others_are_unchanged(known, boris):
     store = known.ledger.client
     families = {key.split(":")[1] for key in await naming(store)}
     assert families == {
@@ -133,7 +133,7 @@ async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as
     assert set(after) - set(before) == {keys.SUPPRESSED, keys.FORGOTTEN}
 
 
-async def test_what_is_counted_is_what_is_left(known):
+async def test_counts_after_forgetting_match_what_is_left(known):
     await erased(known)
 
     counted = await read_store_stats(known.ledger, now_ms=known.clock.now_ms())
@@ -142,7 +142,7 @@ async def test_what_is_counted_is_what_is_left(known):
     assert (counted.dead_letters, counted.suppressed, counted.paused_contacts) == (0, 1, 0)
 
 
-async def test_twice_is_once(known):
+async def test_forgetting_twice_changes_nothing_more(known):
     await erased(known)
     before = await content(known.ledger.client)
     known.clock.advance(1_000)
@@ -152,7 +152,7 @@ async def test_twice_is_once(known):
     assert await content(known.ledger.client) == before
 
 
-async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(known, dunya, boris):
+async def test_forgotten_contact_gets_no_more_mail_and_others_get_all_of_their_steps(known, dunya, boris):
     await erased(known)
     sent = len(known.mailer.inbox_of(DUNYA))
     await known.sign_up(dunya)
@@ -164,7 +164,7 @@ async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(kno
 
 
 @pytest.mark.parametrize("when", ["before the freeze", "after the freeze"])
-async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(simulation, dunya, when):
+async def test_mail_being_processed_for_a_forgotten_contact_loses_its_claim(simulation, dunya, when):
     now_ms, ledger = simulation.clock.now_ms(), simulation.ledger
     await simulation.sign_up(dunya)
     await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
@@ -180,7 +180,7 @@ async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(simulation,
     assert await naming(ledger.client) == {}
 
 
-async def test_a_page_that_is_written_just_then_brings_nobody_back(known):
+async def test_notion_page_written_during_the_erasure_brings_no_data_back(known):
     now_ms = known.clock.now_ms()
     await known.ledger.mirror.request(due_ms=now_ms, now_ms=now_ms, again=WHO)
     taken = await known.ledger.mirror.take(worker="w", now_ms=now_ms)
@@ -193,7 +193,7 @@ async def test_a_page_that_is_written_just_then_brings_nobody_back(known):
     assert await naming(known.ledger.client) == {}
 
 
-async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
+async def test_later_events_about_a_forgotten_contact_are_answered_and_not_stored(known):
     await erased(known)
     later = {"title": "Call with Dunya", "start_ms": known.clock.now_ms() + 9 * HOUR_MS}
     answers = [
@@ -209,7 +209,7 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
     assert await naming(known.ledger.client) == {}
 
 
-async def test_a_later_event_that_names_somebody_else_too_is_kept_for_the_other(known, boris):
+async def test_later_event_that_also_names_another_guest_is_stored_for_that_guest(known, boris):
     await erased(known)
     now_ms = known.clock.now_ms()
     both = BookingEvent(
@@ -237,7 +237,7 @@ def without_days(content):
 
 @pytest.mark.parametrize("where", ["christmas_2025", "spring_2026"])
 @pytest.mark.parametrize("answer", [None, "accepted"], ids=["at the endpoint", "from a spool"])
-async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(known, dunya, answer, where):
+async def test_later_signup_of_a_forgotten_contact_is_answered_and_not_stored(known, dunya, answer, where):
     await erased(known)
     before = await content(known.ledger.client)
     ledger = Ledger(known.ledger.client, campaign=where, cadence=known.ledger.cadence, secret_key="k" * 32)
@@ -257,7 +257,7 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     assert without_days(after) == without_days(before)
 
 
-async def test_of_two_who_sign_up_together_only_the_forgotten_one_is_refused(known, dunya, boris):
+async def test_only_the_forgotten_contact_is_refused_in_two_concurrent_signups(known, dunya, boris):
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
     await known.ledger.enrollments.unsubscribe(
@@ -272,7 +272,7 @@ async def test_of_two_who_sign_up_together_only_the_forgotten_one_is_refused(kno
     assert await naming(known.ledger.client) == {}
 
 
-async def test_they_are_erased_from_every_campaign_of_the_store(simulation, dunya):
+async def test_forgotten_contact_is_erased_from_every_campaign_of_the_store(simulation, dunya):
     for campaign in ("christmas_2025", "spring_2026"):
         ledger = Ledger(
             simulation.ledger.client, campaign=campaign, cadence=simulation.ledger.cadence, secret_key="k" * 32
@@ -286,7 +286,7 @@ async def test_they_are_erased_from_every_campaign_of_the_store(simulation, duny
 
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
-async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(simulation, store, written):
+async def test_unread_booking_events_that_name_a_forgotten_contact_are_erased(simulation, store, written):
     """The address is found however the body writes it; events that name others stay."""
     kept = simulation.ledger.unread_bookings
     for raw in (
@@ -300,7 +300,7 @@ async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(si
     assert ["boris@example.org" in event.raw for event in await kept.read_all()] == [True]
 
 
-async def test_their_consent_and_the_notes_about_their_fields_are_erased(simulation, store, dunya):
+async def test_consent_and_field_notes_of_a_forgotten_contact_are_erased(simulation, store, dunya):
     note = Note(kind=NoteKind.REPAIRED, field="phone", what="was kept as text", kept="14165550123")
     consenting = replace(dunya, consent=Consent(text="Dunya agrees"))
     await simulation.ledger.signups.accept(
@@ -312,7 +312,7 @@ async def test_their_consent_and_the_notes_about_their_fields_are_erased(simulat
     assert await naming(store) == {}
 
 
-async def test_nothing_is_looked_through_to_find_one_person(known, store):
+async def test_finding_a_contacts_traces_scans_no_keys(known, store):
     await store.config_resetstat()
 
     traces = await known.ledger.contacts.find_traces(DUNYA)

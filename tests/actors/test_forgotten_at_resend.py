@@ -88,7 +88,7 @@ def fails_with(simulation: Simulation, *failures: Exception) -> None:
     simulation.world = replace(simulation.world, suppression_list=Failing())
 
 
-async def test_their_address_is_on_resends_list_and_nowhere_in_the_store(with_list, resend):
+async def test_forgotten_address_is_on_resends_list_and_nowhere_in_the_store(with_list, resend):
     job_id = await forget(with_list)
     await soon(with_list)
 
@@ -100,7 +100,7 @@ async def test_their_address_is_on_resends_list_and_nowhere_in_the_store(with_li
     assert action.on[0].startswith("enr_")
 
 
-async def test_each_spelling_that_mail_went_to_is_listed(with_list, resend):
+async def test_every_known_spelling_of_a_forgotten_address_is_listed_at_resend(with_list, resend):
     await forget(with_list, DOTTED)
     await soon(with_list)
 
@@ -128,7 +128,7 @@ async def test_a_spelling_that_arrives_during_the_erasure_is_listed_too(with_lis
     assert [one in stored for one in (ADA, DOTTED)] == [False, False]
 
 
-async def test_a_worker_that_dies_after_resend_has_the_address_is_followed_by_one_that_ends_the_job(with_list, resend):
+async def test_forget_job_of_a_worker_that_died_after_listing_the_address_is_ended_by_another(with_list, resend):
     job_id = await forget(with_list)
     waiting = await with_list.ledger.client.hgetall(keys.console_job(job_id))
     await console_job(with_list.world, job_id)
@@ -151,7 +151,7 @@ async def test_a_worker_that_dies_after_resend_has_the_address_is_followed_by_on
         (Throttled("rate_limit_exceeded", retry_after_ms=5 * MINUTE_MS), 5 * MINUTE_MS),
     ],
 )
-async def test_while_resend_is_away_a_worker_tries_again(with_list, resend, failure, after_ms):
+async def test_forget_job_is_retried_while_resend_is_away(with_list, resend, failure, after_ms):
     fails_with(with_list, failure)
     job_id, asked_ms = await forget(with_list), with_list.clock.now_ms()
     await with_list.run(until_ms=asked_ms + after_ms - 1)
@@ -163,7 +163,7 @@ async def test_while_resend_is_away_a_worker_tries_again(with_list, resend, fail
     assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA}, True)
 
 
-async def test_while_the_store_is_away_a_worker_tries_again(with_list, resend):
+async def test_forget_job_is_retried_after_a_store_outage(with_list, resend):
     fails_with(with_list, redis.ConnectionError("reset"))
     job_id = await forget(with_list)
     await soon(with_list)
@@ -175,7 +175,7 @@ async def test_while_the_store_is_away_a_worker_tries_again(with_list, resend):
     assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA}, True)
 
 
-async def test_what_takes_too_long_is_tried_again(with_list, resend):
+async def test_forget_job_that_takes_too_long_is_retried(with_list, resend):
     fails_with(with_list, TimeoutError())
     job_id = await forget(with_list)
     await soon(with_list)
@@ -187,7 +187,7 @@ async def test_what_takes_too_long_is_tried_again(with_list, resend):
     assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA}, True)
 
 
-async def test_several_spellings_come_to_an_end_while_mail_takes_nearly_every_turn(with_list, resend, clock):
+async def test_all_spellings_are_listed_while_mail_uses_nearly_all_of_the_budget(with_list, resend, clock):
     budget = StoreBudget(with_list.ledger.client, "resend", capacity=1, window_ms=MINUTE_MS, clock=clock)
     of = ResendSuppressionList(API_KEY, resend.resend_url, budget=budget)
     with_list.world = replace(with_list.world, suppression_list=of)
@@ -203,7 +203,7 @@ async def test_several_spellings_come_to_an_end_while_mail_takes_nearly_every_tu
     assert (await listed(resend), (await job_of(with_list, job_id)).is_done) == ({ADA, DOTTED}, True)
 
 
-async def test_a_spelling_that_resend_refuses_keeps_no_other_off_its_list(with_list, resend):
+async def test_refused_spelling_does_not_keep_the_others_off_resends_list(with_list, resend):
     fails_with(with_list, Permanent("validation_error", status=422))
     job_id = await forget(with_list, DOTTED)
     await soon(with_list)
@@ -213,7 +213,7 @@ async def test_a_spelling_that_resend_refuses_keeps_no_other_off_its_list(with_l
     assert await said(with_list) == [("mia", "console", "forget", words)]
 
 
-async def test_a_spelling_that_resend_refuses_takes_no_turn_from_the_others(with_list, resend):
+async def test_refused_spelling_is_tried_after_the_other_spellings(with_list, resend):
     busy = Throttled("budget", retry_after_ms=MINUTE_MS)
     fails_with(with_list, Permanent("validation_error", status=422), busy)
     job_id = await forget(with_list, DOTTED)
@@ -224,7 +224,7 @@ async def test_a_spelling_that_resend_refuses_takes_no_turn_from_the_others(with
     assert await listed(resend) == {ADA, DOTTED}
 
 
-async def test_what_was_listed_at_an_earlier_try_counts_at_the_end(with_list, resend):
+async def test_forget_job_fails_in_part_when_an_earlier_attempt_listed_a_spelling(with_list, resend):
     of = with_list.world.suppression_list
 
     class Half:
@@ -241,7 +241,7 @@ async def test_what_was_listed_at_an_earlier_try_counts_at_the_end(with_list, re
     assert (await listed(resend), (await job_of(with_list, job_id)).failure) == ({DOTTED}, words)
 
 
-async def test_a_job_that_goes_while_it_is_done_is_not_said_to_be_tried_again(with_list, monkeypatch):
+async def test_forget_job_deleted_while_it_runs_is_not_logged_as_a_retry(with_list, monkeypatch):
     logged = CapturingLogger()
     monkeypatch.setattr("actors.console_jobs.log", logged)
     job_id = await forget(with_list)
@@ -256,7 +256,7 @@ async def test_a_job_that_goes_while_it_is_done_is_not_said_to_be_tried_again(wi
     assert [line.args for line in logged.calls] == [("console_job_not_done",)]
 
 
-async def test_who_comes_back_while_resend_is_away_is_not_listed_afterwards(with_list, resend):
+async def test_contact_unsuppressed_while_resend_is_away_is_not_listed_afterwards(with_list, resend):
     fails_with(with_list, Transient("connect"))
     job_id = await forget(with_list)
     await soon(with_list)
@@ -269,7 +269,7 @@ async def test_who_comes_back_while_resend_is_away_is_not_listed_afterwards(with
     assert ended.result["note"].endswith("(mail may go to this address again)")
 
 
-async def test_a_resend_that_is_away_for_a_day_is_for_a_person_to_tell(with_list):
+async def test_forget_job_needs_a_person_after_resend_was_away_for_a_day(with_list):
     fails_with(with_list, *[Transient("connect")] * 2_000)
     job_id, asked_ms = await forget(with_list), with_list.clock.now_ms()
     await with_list.run(until_ms=asked_ms + FORGET_LIFE_MS)
@@ -282,7 +282,7 @@ async def test_a_resend_that_is_away_for_a_day_is_for_a_person_to_tell(with_list
     assert await said(with_list) == [("mia", "console", "forget", words)]
 
 
-async def test_a_key_that_is_refused_says_what_to_mend_and_what_to_do(with_list, resend):
+async def test_refused_resend_key_fails_the_forget_job_with_the_cure(with_list, resend):
     of = ResendSuppressionList(SENDING_KEY, resend.resend_url, budget=Unlimited())
     with_list.world = replace(with_list.world, suppression_list=of)
     job_id = await forget(with_list)
@@ -296,7 +296,7 @@ async def test_a_key_that_is_refused_says_what_to_mend_and_what_to_do(with_list,
     assert ADA not in str(await content(with_list.ledger.client))
 
 
-async def test_an_internal_error_says_what_to_do_too(with_list):
+async def test_internal_error_fails_the_forget_job_with_what_to_do(with_list):
     fails_with(with_list, KeyError("a bug"))
     job_id = await forget(with_list)
     with pytest.raises(KeyError):
@@ -306,7 +306,7 @@ async def test_an_internal_error_says_what_to_do_too(with_list):
     assert ADA not in str(await content(with_list.ledger.client))
 
 
-async def test_a_rehearsal_leaves_the_list_of_a_real_resend_alone(with_list, resend):
+async def test_testing_mode_does_not_change_the_list_of_a_real_resend(with_list, resend):
     settings = Settings(secret_key="k" * 32, testing_mode=True, resend_api_key="re_key")
     job_id = await forget(with_list)
 

@@ -58,7 +58,7 @@ async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_a
     assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Unmarked"}
 
 
-async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
+async def test_cancelled_seat_ends_the_reminders_of_its_guest_only(guests):
     ada, bob = case("c17")
     await post(guests, ada, bob, cancelled(bob, "2026-12-01T10:00:00.000Z"))
     await guests.run()
@@ -68,7 +68,7 @@ async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(g
     assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
 
 
-async def test_a_cancellation_that_names_nobody_ends_the_reminders_of_all(guests):
+async def test_cancellation_without_a_guest_ends_the_reminders_of_all_guests(guests):
     ada, bob = case("c17")
     await post(guests, ada, bob, cancelled(ada, "2026-12-01T10:00:00.000Z", attendees=[]))
     await guests.run()
@@ -77,7 +77,7 @@ async def test_a_cancellation_that_names_nobody_ends_the_reminders_of_all(guests
 
 
 @pytest.mark.timeout(60)
-async def test_in_every_order_the_seats_end_the_same(guests, store):
+async def test_seats_end_in_the_same_state_in_every_order_of_events(guests, store):
     ada, bob = case("c17")
     moved_payload = {**bob["payload"], "uid": "seat2", "rescheduleUid": "seat1", "startTime": "2026-12-05T18:00:00Z"}
     moved = {"triggerEvent": "BOOKING_RESCHEDULED", "createdAt": "2026-11-29T10:03:00.000Z", "payload": moved_payload}
@@ -116,7 +116,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
     }
 
 
-async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_for_the_guest(guests):
+async def test_absence_of_the_host_is_shown_as_such_and_changes_nothing_for_the_guest(guests):
     await post(guests, *case("c21"))
     await guests.run()
 
@@ -126,7 +126,7 @@ async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_
     assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
-async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
+async def test_new_host_and_link_are_in_later_reminders_and_none_is_repeated(guests):
     created, reassigned = case("c26")
     await post(guests, created, reassigned | {"createdAt": "2026-12-01T10:00:00.000Z"})
     await guests.run()
@@ -148,7 +148,7 @@ async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(g
     assert mails(guests, ADA) == []
 
 
-async def test_a_guest_without_a_zone_reads_the_hour_in_the_zone_of_their_signup_else_in_utc(guests):
+async def test_guest_without_a_time_zone_gets_the_hour_in_the_signups_zone_or_in_utc(guests):
     for address in (ADA, BOB):
         await guests.book(address, START_MS, uid=address)
     assessment = Assessment(email=ADA, first_name="Ada", assessment_score=50, timezone="America/Vancouver")
@@ -195,7 +195,7 @@ def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
     ]
 
 
-async def test_seats_that_no_webhook_reported_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
+async def test_listed_seats_without_a_webhook_are_found_and_a_seat_gone_from_the_list_is_cancelled(guests):
     [listed] = case("n95")
     await compared(guests, row())
     await guests.run(until_ms=ms("2026-12-01T10:00:00Z"))
@@ -211,7 +211,7 @@ async def test_seats_that_no_webhook_reported_are_found_in_the_list_and_one_that
     assert len(cancellations) == 1
 
 
-async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
+async def test_list_without_attendees_cancels_no_seat(guests):
     await post(guests, *case("c17"))
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
     await compared(guests, row(uid="seat1", attendees=[]))
@@ -225,7 +225,7 @@ async def forgets(simulation: Simulation, address: str) -> None:
     await contacts.forget(await contacts.find_traces(address), now_ms=simulation.clock.now_ms())
 
 
-async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):
+async def test_forgetting_one_guest_keeps_the_other_guest_and_the_events_about_both(guests, store):
     ada, bob = case("c17")
     everybody = [*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
     both = cancelled(ada, "2026-11-29T10:05:00.000Z", attendees=everybody)
@@ -246,7 +246,7 @@ async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(gue
 
 
 @pytest.mark.parametrize("marked", [(ADA,), (ADA, BOB)], ids=["alone", "with another guest"])
-async def test_a_mark_that_a_forgotten_guest_did_not_come_does_not_name_them_again(guests, store, marked):
+async def test_no_show_mark_of_a_forgotten_guest_is_stored_without_their_address(guests, store, marked):
     ada, bob = case("c17")
     await post(guests, ada, bob)
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
@@ -261,7 +261,7 @@ async def test_a_mark_that_a_forgotten_guest_did_not_come_does_not_name_them_aga
     assert (BOB in marked) == any("no_show" in str(event) for event in kept)
 
 
-async def test_forgetting_one_guest_ends_their_reminders_and_not_those_of_the_other(guests):
+async def test_forgetting_one_guest_ends_the_reminders_of_that_guest_only(guests):
     await post(guests, *case("c17"))
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
     await forgets(guests, ADA)
@@ -281,7 +281,7 @@ async def test_forgetting_the_only_guest_with_a_seat_leaves_nothing_of_the_booki
 
 
 @pytest.mark.parametrize("first", ["ada", "bob"])
-async def test_a_person_says_of_each_seat_how_the_call_went(guests, first):
+async def test_team_marks_each_seat_of_a_call_separately(guests, first):
     await post(guests, *case("c17"))
     await guests.run(until_ms=START_MS + 2 * DAY_MS)
     marks = {ADA: "completed", BOB: "no-show"}

@@ -39,7 +39,7 @@ def handed_over(made_by: str = "BOOKING_CREATED") -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
-async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(guests, made_by):
+async def test_call_given_to_another_host_under_a_new_uid_gets_its_reminders_once(guests, made_by):
     await post(guests, *handed_over(made_by))
     await guests.run()
 
@@ -52,7 +52,7 @@ async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(
     }
 
 
-async def test_of_a_call_given_to_another_host_without_a_cancellation_only_the_new_booking_counts(guests):
+async def test_only_the_new_booking_counts_after_a_handover_without_a_cancellation(guests):
     created, _, reassigned = handed_over("BOOKING_REASSIGNED")
     await post(guests, created, reassigned)
     await guests.run()
@@ -62,7 +62,7 @@ async def test_of_a_call_given_to_another_host_without_a_cancellation_only_the_n
 
 
 @pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
-async def test_in_every_order_a_call_given_to_another_host_is_one_chain(store, guests, made_by):
+async def test_handover_is_one_chain_in_every_order_of_events(store, guests, made_by):
     ends = set()
     events = handed_over(made_by)
     for order in permutations(range(3)):
@@ -89,7 +89,7 @@ async def test_in_every_order_a_call_given_to_another_host_is_one_chain(store, g
         ({"requestReschedule": True}, "the host asks for another time"),
     ],
 )
-async def test_a_cancelled_call_and_another_one_stay_two(guests, changes, why):
+async def test_cancelled_call_and_an_unrelated_booking_stay_two_calls(guests, changes, why):
     created, called_off, made = handed_over()
     made["payload"] |= {name: value for name, value in changes.items() if name in ("startTime", "attendees")}
     made["createdAt"] = changes.get("createdAt", made["createdAt"])
@@ -112,7 +112,7 @@ def stopping(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
 
 @pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
-async def test_in_no_order_does_a_handover_end_a_campaign_that_a_cancellation_ends(stopping, order, made_by):
+async def test_handover_never_ends_a_campaign_that_a_cancellation_ends_whatever_the_order(stopping, order, made_by):
     events, anchor_ms = handed_over(made_by), stopping.clock.now_ms()
     await stopping.sign_up(Assessment(email=ADA, first_name="Ada", assessment_score=50))
     await stopping.run(until_ms=ms("2026-12-01T10:00:03Z"))

@@ -42,7 +42,7 @@ async def signs_up(simulation: Simulation, who: Assessment) -> str:
     return accepted.enrollment_id
 
 
-async def test_ada_is_announced(reported: Reported, ada: Assessment) -> None:
+async def test_hot_lead_is_announced(reported: Reported, ada: Assessment) -> None:
     async with scripted(says(204, "")) as channel:
         simulation = reported(channel.url)
         await announce(simulation.world, await signs_up(simulation, ada))
@@ -60,7 +60,7 @@ async def test_ada_is_announced(reported: Reported, ada: Assessment) -> None:
         (says(404, {"code": 10015}), "unknown_webhook", None),
     ],
 )
-async def test_a_channel_that_refuses_is_asked_again(
+async def test_refused_announcement_is_retried(
     reported: Reported, ada: Assessment, log: CapturingLogger, answer: Answer, code: str, delay_ms: int | None
 ) -> None:
     async with scripted(answer) as channel:
@@ -75,7 +75,7 @@ async def test_a_channel_that_refuses_is_asked_again(
 
 
 @pytest.mark.parametrize(("exception", "events"), [(Retry("http_503"), []), (KeyError("x"), [("job_failed",)])])
-def test_only_our_own_mistake_is_called_one(
+def test_only_an_internal_error_is_logged_as_a_failed_job(
     log: CapturingLogger, exception: Exception, events: list[tuple[str]]
 ) -> None:
     job = SimpleNamespace(actor_name="announce", message_id="enr_x")

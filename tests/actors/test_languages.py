@@ -21,9 +21,7 @@ def languages(simulation: Simulation, address: str) -> list[str]:
     return [mail.html.partition('lang="')[2].partition('"')[0] for mail in simulation.mailer.inbox_of(address)]
 
 
-async def test_chen_is_written_to_in_the_french_that_his_browser_asked_for(
-    simulation: Simulation, chen: Assessment
-) -> None:
+async def test_contact_with_a_french_locale_gets_every_mail_in_french(simulation: Simulation, chen: Assessment) -> None:
     await simulation.sign_up(replace(chen, locale="fr-FR"))
     await simulation.run()
 
@@ -33,7 +31,7 @@ async def test_chen_is_written_to_in_the_french_that_his_browser_asked_for(
     assert simulation.mirror.rows[enrollment_id("christmas_2025", chen.email)].language == "fr-CA"  # type: ignore[union-attr]
 
 
-async def test_who_names_no_known_language_gets_the_default_one(simulation: Simulation, ada: Assessment) -> None:
+async def test_unknown_locale_gets_the_default_language(simulation: Simulation, ada: Assessment) -> None:
     await simulation.sign_up(replace(ada, locale="de"))
     await simulation.run()
 
@@ -52,7 +50,7 @@ async def test_a_later_signup_in_another_language_changes_the_mails_to_come(
     assert languages(simulation, ada.email) == ["fr-CA", "fr-CA", *["en-CA"] * 5]
 
 
-async def test_a_later_signup_that_names_no_language_changes_none(
+async def test_later_signup_without_a_language_changes_no_language(
     simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await simulation.sign_up(replace(ada, locale="fr-CA"))
@@ -63,9 +61,7 @@ async def test_a_later_signup_that_names_no_language_changes_none(
     assert languages(simulation, ada.email) == ["fr-CA"] * 7
 
 
-async def test_a_mail_that_is_frozen_keeps_its_language(
-    simulation: Simulation, clock: VirtualClock, ada: Assessment
-) -> None:
+async def test_frozen_mail_keeps_its_language(simulation: Simulation, clock: VirtualClock, ada: Assessment) -> None:
     simulation.mailer.failure = lambda _mail: Transient("rate_limit_exceeded", status=500)
     await simulation.sign_up(replace(ada, locale="fr-CA"))
     await simulation.run(until_ms=clock.now_ms() + 1)
@@ -76,7 +72,7 @@ async def test_a_mail_that_is_frozen_keeps_its_language(
     assert languages(simulation, ada.email) == ["fr-CA", *["en-CA"] * 6]
 
 
-async def test_somebody_who_only_booked_is_reminded_in_the_language_of_the_booking(
+async def test_contact_who_only_booked_is_reminded_in_the_language_of_the_booking(
     simulation: Simulation, clock: VirtualClock
 ) -> None:
     await simulation.book("emeka@example.org", clock.now_ms() + 5 * DAY_MS, uid="E", locale="fr")
@@ -85,7 +81,7 @@ async def test_somebody_who_only_booked_is_reminded_in_the_language_of_the_booki
     assert languages(simulation, "emeka@example.org") == ["fr-CA"] * 3
 
 
-async def test_the_language_of_the_signup_goes_before_that_of_the_booking(
+async def test_language_of_the_signup_takes_precedence_over_the_bookings(
     simulation: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await simulation.sign_up(replace(ada, locale="en"))

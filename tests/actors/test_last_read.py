@@ -14,5 +14,5 @@ DAY_MS = 86_400_000
     ("stored_ms", "expected_ms"),
     [(None, 0), (0, 0), (NOW_MS - DAY_MS, NOW_MS - DAY_MS), (NOW_MS + 30_000, NOW_MS + 30_000), (NOW_MS + DAY_MS, 0)],
 )
-def test_a_time_ahead_means_that_all_is_read_again(stored_ms, expected_ms) -> None:
+def test_stored_reading_time_in_the_future_restarts_the_reading(stored_ms, expected_ms) -> None:
     assert last_read_ms(None if stored_ms is None else str(stored_ms), now_ms=NOW_MS) == expected_ms

@@ -40,7 +40,7 @@ async def planned(simulation: Simulation) -> list[tuple[str, str, int]]:
     return [(emails[mail.who], mail.name, mail.at_ms) for mail in late]
 
 
-async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(simulation, ada, boris, clock):
+async def test_pause_of_five_days_loses_no_mail_and_keeps_the_gap_as_planned(simulation, ada, boris, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -67,7 +67,7 @@ async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(si
     assert all(len(mails) == 1 for mails in simulation.mailer.accepted_by_key.values())
 
 
-async def test_while_all_are_paused_nothing_runs_in_vain(simulation, ada, clock):
+async def test_no_job_runs_needlessly_while_all_mail_is_paused(simulation, ada, clock):
     await simulation.ledger.pauses.start(None, said(simulation))
     for number in range(50):
         await simulation.sign_up(replace(ada, email=f"person{number}@example.org"))
@@ -77,7 +77,7 @@ async def test_while_all_are_paused_nothing_runs_in_vain(simulation, ada, clock)
     assert await simulation.ledger.client.zcard(keys.delayed("send")) == 50
 
 
-async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(simulation, ada, boris, clock):
+async def test_pausing_one_contact_does_not_affect_the_others(simulation, ada, boris, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.sign_up(boris)
@@ -91,7 +91,7 @@ async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(si
     assert hours_of(simulation, boris.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
 
 
-async def test_who_leaves_during_a_pause_gets_nothing_after_it(simulation, ada, clock):
+async def test_contact_who_unsubscribes_during_a_pause_gets_no_mail_after_it(simulation, ada, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + HOUR_MS)
@@ -107,7 +107,7 @@ async def test_who_leaves_during_a_pause_gets_nothing_after_it(simulation, ada, 
     assert hours_of(simulation, ada.email, anchor) == [0]
 
 
-async def test_a_pause_outlasts_trouble_that_ends_meanwhile(simulation, ada, boris, clock):
+async def test_pause_continues_after_a_provider_failure_within_it(simulation, ada, boris, clock):
     anchor = clock.now_ms()
     simulation.mailer.failure = lambda _mail: (
         Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + HOUR_MS else None
@@ -124,9 +124,7 @@ async def test_a_pause_outlasts_trouble_that_ends_meanwhile(simulation, ada, bor
 
 
 @pytest.mark.parametrize(("people", "hours"), [(1, 3), (12, 8)])
-async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_asked(
-    simulation, ada, clock, people, hours
-):
+async def test_unreachable_provider_causes_no_dead_letters_and_few_requests(simulation, ada, clock, people, hours):
     anchor = clock.now_ms()
     asked = 0
 
@@ -150,7 +148,7 @@ async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_
         assert all(later - earlier >= 12 for earlier, later in pairwise(sent))
 
 
-async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(simulation, ada, clock):
+async def test_a_few_mails_that_always_fail_do_not_delay_the_others(simulation, ada, clock):
     anchor = clock.now_ms()
     bad = {f"bad{number}@example.org" for number in range(4)}
     simulation.mailer.failure = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
@@ -169,9 +167,7 @@ async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(simulation
     assert len(simulation.mailer.inbox_of(more.email)) == 1
 
 
-async def test_an_outage_that_leaves_every_outcome_unknown_for_longer_than_keys_are_known_costs_nobody_a_mail(
-    simulation, ada, boris, chen, clock
-):
+async def test_outage_longer_than_idempotency_keys_are_remembered_loses_no_mail(simulation, ada, boris, chen, clock):
     """A gateway's 502 does not say what became of a mail; after 23 hours the provider's list does."""
     anchor = clock.now_ms()
     simulation.world = replace(simulation.world, mailer=Unreachable(simulation.mailer, until_ms=anchor + 24 * HOUR_MS))
@@ -186,7 +182,7 @@ async def test_an_outage_that_leaves_every_outcome_unknown_for_longer_than_keys_
     assert simulation.world.mailer.asked < 2 * 130
 
 
-async def test_tries_that_an_outage_took_are_not_missing_afterwards(simulation, ada, boris, chen, clock):
+async def test_attempts_during_an_outage_do_not_count_as_failures(simulation, ada, boris, chen, clock):
     anchor = clock.now_ms()
     mailer = Unreachable(simulation.mailer, until_ms=anchor + 10 * 60_000)
     simulation.world = replace(simulation.world, mailer=mailer)

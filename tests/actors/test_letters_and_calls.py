@@ -42,7 +42,7 @@ def letters_h(simulation: Simulation, anchor_ms: int) -> list[float]:
     ]
 
 
-async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_reminds(playing, boris, clock):
+async def test_campaign_that_stops_for_a_call_ends_its_steps_at_the_booking_and_still_reminds(playing, boris, clock):
     simulation, anchor = playing("stop"), clock.now_ms()
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -54,7 +54,7 @@ async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_r
     assert simulation.mirror.rows[WHO].exit_reason == "stopped"
 
 
-async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_reports_its_end(playing, boris, clock):
+async def test_campaign_paused_for_a_call_continues_without_a_webhook_for_the_end_of_the_call(playing, boris, clock):
     simulation, anchor = playing("pause"), clock.now_ms()
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -65,7 +65,7 @@ async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_r
     assert simulation.mirror.rows[WHO].status is Status.COMPLETED
 
 
-async def test_a_cancellation_resumes_at_once_what_a_booking_paused(playing, boris, clock):
+async def test_cancellation_resumes_at_once_the_steps_that_a_booking_paused(playing, boris, clock):
     simulation, anchor = playing("pause"), clock.now_ms()
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -77,7 +77,7 @@ async def test_a_cancellation_resumes_at_once_what_a_booking_paused(playing, bor
     assert letters_h(simulation, anchor) == [0, 24, 90, 120, 168, 216, 264]
 
 
-async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_host_asks_for_another_time(
+async def test_cancellation_that_does_not_resume_ends_the_steps_unless_the_host_asks_to_reschedule(
     playing, boris, clock
 ):
     simulation, anchor = playing("pause", resumes=False), clock.now_ms()
@@ -96,9 +96,7 @@ async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_h
     assert len(simulation.mailer.inbox_of("ada@example.org")) == 7
 
 
-async def test_no_letter_goes_between_a_cancellation_and_the_end_that_it_brings_though_another_call_is_marked(
-    playing, boris, clock
-):
+async def test_no_step_is_sent_before_a_cancellation_takes_effect_though_another_call_is_marked(playing, boris, clock):
     simulation, anchor = playing("pause", resumes=False), clock.now_ms()
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -118,7 +116,7 @@ async def test_no_letter_goes_between_a_cancellation_and_the_end_that_it_brings_
     assert letters_h(simulation, anchor) == [0, 24]
 
 
-async def test_letters_that_a_call_from_before_the_signup_held_last_go_on_after_it(playing, boris, clock):
+async def test_steps_paused_by_a_call_from_before_the_signup_continue_after_it(playing, boris, clock):
     simulation, anchor = playing("pause"), clock.now_ms()
     await simulation.book(BORIS, anchor + 50 * HOUR_MS, uid="B")
     await simulation.run(until_ms=anchor + 1)

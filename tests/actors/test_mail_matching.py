@@ -12,7 +12,7 @@ THIRD = "The December bookings somebody turned away"
 FOURTH = "Your calendar for the rush, week by week"
 
 
-def test_a_subject_of_an_earlier_version_is_its_steps(campaign, ada):
+def test_subject_of_an_earlier_version_matches_its_step(campaign, ada):
     renamed = campaign_of(edits.subject(campaign.compiled, body="emails/3-turned-away.md"))
     subjects = Subjects([renamed, campaign], SETTINGS)
 
@@ -20,13 +20,13 @@ def test_a_subject_of_an_earlier_version_is_its_steps(campaign, ada):
     assert Subjects([renamed], SETTINGS).steps_of(THIRD, ada) == []
 
 
-def test_a_subject_of_a_step_that_was_removed_is_still_that_steps(campaign, ada):
+def test_subject_of_a_removed_step_still_matches_that_step(campaign, ada):
     shorter = campaign_of(edits.removed(campaign.compiled, step="step-4"))
 
     assert Subjects([shorter, campaign], SETTINGS).steps_of(FOURTH, ada) == [4]
 
 
-def test_a_subject_that_moved_to_another_step_may_be_both(campaign, ada):
+def test_subject_that_moved_to_another_step_matches_both_steps(campaign, ada):
     exchanged = campaign_of(edits.exchanged(campaign.compiled))
 
     assert Subjects([exchanged, campaign], SETTINGS).steps_of(THIRD, ada) == [4, 3]

@@ -57,7 +57,7 @@ async def letter(simulation):
     return await simulation.ledger.dead_letters.get(FIRST)
 
 
-async def test_what_the_list_shows_once_was_accepted_and_at_its_own_time(simulation, lost):
+async def test_mail_listed_once_is_settled_as_accepted_at_its_own_time(simulation, lost):
     anchor_ms = await lost(accepted=True)
 
     assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
@@ -66,7 +66,7 @@ async def test_what_the_list_shows_once_was_accepted_and_at_its_own_time(simulat
     assert len(firsts(simulation)) == 1
 
 
-async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(simulation, lost):
+async def test_unlisted_mail_waits_for_a_person_and_can_be_replayed(simulation, lost):
     await lost(accepted=False)
 
     assert (await record(simulation)).detail == (
@@ -81,7 +81,7 @@ async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(
     assert len(firsts(simulation)) == 1
 
 
-async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(simulation, ada, lost):
+async def test_listed_mail_of_another_delivery_does_not_settle_a_lost_one(simulation, ada, lost):
     await lost(accepted=False, until_h=24.01)
     subject = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"]).subject
     second = (await simulation.ledger.enrollments.get(ADA)).records[2]
@@ -104,7 +104,7 @@ async def _two_calls_one_reminder_unknown(simulation, began_ms) -> dict[str, int
     return starts
 
 
-async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(simulation, clock):
+async def test_listed_reminder_of_another_call_does_not_settle_a_lost_one(simulation, clock):
     """The two calls' reminders have the same words, and the outcome of the first one is unknown."""
     began_ms = clock.now_ms()
     starts = await _two_calls_one_reminder_unknown(simulation, began_ms)
@@ -121,7 +121,7 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(simulation
     assert final_statuses[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
-async def test_a_reminder_that_the_list_shows_among_others_was_accepted(simulation, clock):
+async def test_listed_reminder_is_settled_as_accepted_among_those_of_other_calls(simulation, clock):
     began_ms = clock.now_ms()
     starts = await _two_calls_one_reminder_unknown(simulation, began_ms)
     lost = reminder_delivery_id(booking_id("A"), start_ms=starts["A"], name="72h")
@@ -138,7 +138,7 @@ async def test_a_reminder_that_the_list_shows_among_others_was_accepted(simulati
     assert len(simulation.mailer.inbox_of("boris@example.org")) == 2
 
 
-async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(simulation, lost):
+async def test_several_matching_mails_settle_nothing_and_nothing_is_sent(simulation, lost):
     await lost(accepted=False)
     mail = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
     simulation.mailer.accepted_mails += [(simulation.clock.now_ms() - HOUR_MS, mail)] * 2
@@ -150,7 +150,7 @@ async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(simu
     assert not await replay(simulation.world, planned)
 
 
-async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_do(simulation, lost):
+async def test_sending_only_key_leaves_an_unknown_outcome_to_a_person_with_the_cure(simulation, lost):
     simulation.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
@@ -173,7 +173,7 @@ async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_d
         Misconfigured("invalid_api_key", status=403),
     ],
 )
-async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothing(simulation, lost, clock, trouble):
+async def test_unavailable_list_is_requested_again_and_counts_no_attempt(simulation, lost, clock, trouble):
     simulation.mailer.list_failure = trouble
     await lost(accepted=True)
 
@@ -186,7 +186,7 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
     assert len(firsts(simulation)) == 1
 
 
-async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_lettered(simulation, ada, clock):
+async def test_idempotency_conflict_is_looked_up_instead_of_dead_lettered(simulation, ada, clock):
     """This follows the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
     anchor_ms = clock.now_ms()
     await simulation.sign_up(ada)
@@ -201,7 +201,7 @@ async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_le
     assert (await record(simulation)).detail == "sim_0"
 
 
-async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(simulation, ada, clock):
+async def test_conflicting_idempotency_key_is_never_reused_while_the_list_is_unavailable(simulation, ada, clock):
     anchor_ms = clock.now_ms()
     simulation.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
     simulation.mailer.list_failure = Transient("bad_gateway", status=502)
@@ -215,7 +215,7 @@ async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(simul
     assert firsts(simulation) == []
 
 
-async def test_what_was_certainly_refused_is_rendered_anew(simulation, ada):
+async def test_replay_of_a_refused_mail_renders_it_again(simulation, ada):
     refused = [Permanent("validation_error", status=422)]
     simulation.mailer.failure = lambda _mail: refused.pop() if refused else None
     await simulation.sign_up(ada)
@@ -224,7 +224,7 @@ async def test_what_was_certainly_refused_is_rendered_anew(simulation, ada):
     assert (await plan(simulation.world, await letter(simulation))).way is Way.RENDERED
 
 
-async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(simulation, ada, clock):
+async def test_replay_while_the_key_is_remembered_sends_the_same_bytes_once(simulation, ada, clock):
     anchor_ms = clock.now_ms()
     answers = [Ambiguous("read_timeout")] * 4
     simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
@@ -239,7 +239,7 @@ async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(
     assert len(firsts(simulation)) == 1
 
 
-async def test_two_who_replay_at_once_are_one_replay(simulation, lost):
+async def test_concurrent_replays_send_one_mail(simulation, lost):
     await lost(accepted=False)
     plans = [await plan(simulation.world, await letter(simulation)) for _ in range(8)]
 
@@ -250,9 +250,7 @@ async def test_two_who_replay_at_once_are_one_replay(simulation, lost):
     assert len(firsts(simulation)) == 1
 
 
-async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_again_is_worth_nothing(
-    simulation, lost, clock
-):
+async def test_replay_plan_from_before_another_replay_is_refused(simulation, lost, clock):
     await lost(accepted=False)
     old = await plan(simulation.world, await letter(simulation))
     await replay(simulation.world, await plan(simulation.world, await letter(simulation)))
@@ -265,7 +263,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_agai
     assert len(firsts(simulation)) == 1
 
 
-async def test_a_replay_whose_original_arrives_late_is_one_mail(simulation, lost):
+async def test_replay_and_its_late_original_are_one_mail(simulation, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
     mail = Mail.thawed((await simulation.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])

@@ -143,7 +143,7 @@ async def test_a_lost_move_moves_the_reminders_and_a_lost_cancellation_ends_them
     assert stand(simulation) == "Not Booked"
 
 
-async def test_a_stale_row_never_brings_back_what_a_webhook_ended(simulation: Simulation, diary: Diary):
+async def test_stale_row_does_not_revive_a_booking_that_a_webhook_ended(simulation: Simulation, diary: Diary):
     start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
     await simulation.book(BORIS, start_ms, uid="A")
@@ -158,7 +158,7 @@ async def test_a_stale_row_never_brings_back_what_a_webhook_ended(simulation: Si
     assert stand(simulation) == "Not Booked"
 
 
-async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancellation(
+async def test_request_to_reschedule_is_not_recorded_again_as_a_plain_cancellation(
     simulation: Simulation, diary: Diary
 ):
     start_ms = simulation.clock.now_ms() + 5 * DAY_MS
@@ -173,7 +173,7 @@ async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancell
     assert before == await simulation.ledger.client.hgetall(keys.contact(WHO))
 
 
-async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(simulation: Simulation, diary: Diary):
+async def test_changes_are_requested_each_turn_and_the_whole_window_once_an_hour(simulation: Simulation, diary: Diary):
     began_ms = simulation.clock.now_ms()
     await schedule_next(simulation.world)
     await simulation.run(until_ms=began_ms + 24 * EVERY_MS)
@@ -194,7 +194,7 @@ async def test_any_number_of_workers_compare_once_a_turn(simulation: Simulation,
     assert len(diary.asked) == 2
 
 
-async def test_a_job_that_was_lost_is_arranged_again(simulation: Simulation, diary: Diary):
+async def test_lost_comparison_job_is_scheduled_again(simulation: Simulation, diary: Diary):
     await schedule_next(simulation.world)
     await simulation.ledger.client.delete(keys.delayed("reconcile_bookings"))
     await schedule_next(simulation.world)
@@ -203,7 +203,7 @@ async def test_a_job_that_was_lost_is_arranged_again(simulation: Simulation, dia
     assert len(diary.asked) == 2
 
 
-async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
+async def test_no_comparison_is_scheduled_without_a_calcom_key(store, campaign, clock):
     simulation = playing(store, campaign, clock, None)
 
     await schedule_next(simulation.world)
@@ -212,7 +212,9 @@ async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
     assert await store.keys("*reconcile_bookings*") == []
 
 
-async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(simulation: Simulation, diary: Diary):
+async def test_calcom_failure_is_shown_delays_no_mail_and_clears_with_the_next_answer(
+    simulation: Simulation, diary: Diary
+):
     start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
     diary.trouble = Transient("http_503", status=503)
@@ -230,9 +232,7 @@ async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(si
     assert (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits == {}
 
 
-async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_from_where_it_was(
-    simulation: Simulation, diary: Diary
-):
+async def test_wrong_calcom_key_is_shown_at_once_and_a_throttled_turn_is_repeated(simulation: Simulation, diary: Diary):
     diary.trouble = Misconfigured("http_401", status=401)
     await compare(simulation)
     assert "calcom" in (await read_store_stats(simulation.ledger, now_ms=simulation.clock.now_ms())).circuits
@@ -242,7 +242,7 @@ async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_fro
     assert await simulation.ledger.client.hgetall(keys.calendar("christmas_2025")) == {}
 
 
-async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clock, diary):
+async def test_listed_bookings_of_other_event_types_are_ignored(store, campaign, clock, diary):
     simulation = playing(store, campaign, clock, diary, calcom_event_types="strategy-call")
     start_ms = clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms, event_types=("7", "coffee"))
@@ -254,7 +254,7 @@ async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clo
     assert stand(simulation) == "Booked"
 
 
-async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, diary):
+async def test_comparisons_follow_the_campaign_speed(store, campaign, clock, diary):
     simulation = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
 
     await schedule_next(simulation.world)
@@ -263,7 +263,7 @@ async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, d
     assert len([asked for asked in diary.asked if len(asked) == 1]) == 10
 
 
-async def test_the_kinds_of_events_are_those_of_webhooks(simulation: Simulation, diary: Diary):
+async def test_listed_pending_booking_is_booked_once_a_webhook_confirms_it(simulation: Simulation, diary: Diary):
     start_ms = simulation.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms, status="pending")
     await compare(simulation)
@@ -274,7 +274,7 @@ async def test_the_kinds_of_events_are_those_of_webhooks(simulation: Simulation,
     assert stand(simulation) == "Booked"
 
 
-async def test_a_store_that_goes_away_in_the_middle_is_waited_for(
+async def test_comparison_waits_through_a_store_outage(
     simulation: Simulation, diary: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, hset = simulation.ledger.client, simulation.ledger.client.hset

@@ -43,7 +43,7 @@ async def soon(simulation):
     await simulation.run(until_ms=simulation.clock.now_ms() + 2_000)
 
 
-async def test_what_the_provider_does_not_list_is_sent_again(simulation, dead_lettered, ada):
+async def test_requested_replay_sends_a_mail_that_the_provider_does_not_list(simulation, dead_lettered, ada):
     letter = await dead_lettered()
 
     assert await ask(simulation, letter)
@@ -54,7 +54,7 @@ async def test_what_the_provider_does_not_list_is_sent_again(simulation, dead_le
     assert len(simulation.mailer.inbox_of(ada.email)) == 1
 
 
-async def test_who_asks_twice_asks_once(simulation, dead_lettered, ada):
+async def test_replay_requested_twice_sends_one_mail(simulation, dead_lettered, ada):
     letter = await dead_lettered()
 
     assert [await ask(simulation, letter), await ask(simulation, letter)] == [True, True]
@@ -63,9 +63,7 @@ async def test_who_asks_twice_asks_once(simulation, dead_lettered, ada):
     assert len(simulation.mailer.inbox_of(ada.email)) == 1
 
 
-async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in_the_timeline(
-    simulation, dead_lettered
-):
+async def test_refused_replay_request_says_why_in_the_dead_letter_and_in_the_timeline(simulation, dead_lettered):
     letter = await dead_lettered()
     simulation.mailer.list_failure = Permanent("not_found", status=404)
 
@@ -78,7 +76,7 @@ async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in
     assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await timeline_of(simulation.ledger, ADA)]
 
 
-async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(simulation, dead_lettered):
+async def test_replay_request_for_a_discarded_dead_letter_changes_nothing(simulation, dead_lettered):
     letter = await dead_lettered()
     await ask(simulation, letter)
     await simulation.ledger.dead_letters.discard(FIRST, now_ms=simulation.clock.now_ms())
@@ -90,7 +88,7 @@ async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_
     assert await simulation.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 
-async def test_a_letter_dead_lettered_again_since_must_be_asked_for_again(simulation, dead_lettered):
+async def test_replay_request_is_refused_after_the_delivery_was_dead_lettered_again(simulation, dead_lettered):
     letter = await dead_lettered()
     refused = [Permanent("validation_error", status=422)]
     simulation.mailer.failure = lambda _mail: refused.pop() if refused else None

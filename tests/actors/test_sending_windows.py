@@ -57,7 +57,7 @@ def _local(at_ms: int, zone: str) -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
 
 
-async def test_a_mail_of_friday_night_waits_for_monday_and_later_ones_keep_their_days(store, campaigns, clock, ada):
+async def test_mail_due_on_friday_night_waits_for_monday_and_later_mails_keep_their_days(store, campaigns, clock, ada):
     run = started(store, campaigns, clock)
     at(clock, "2025-11-28T21:00")
     await run.sign_up(replace(ada, timezone=None))
@@ -71,7 +71,7 @@ async def test_a_mail_of_friday_night_waits_for_monday_and_later_ones_keep_their
 
 
 @pytest.mark.parametrize("zone", ["America/Vancouver", "Europe/Berlin", "Asia/Kolkata"])
-async def test_the_hours_are_those_of_the_persons_own_zone(store, campaigns, clock, ada: Assessment, zone: str):
+async def test_sending_window_follows_the_contacts_time_zone(store, campaigns, clock, ada: Assessment, zone: str):
     run = started(store, campaigns, clock)
     at(clock, "2025-12-10T06:30", zone)
     await run.sign_up(replace(ada, timezone=zone))
@@ -84,7 +84,7 @@ async def test_the_hours_are_those_of_the_persons_own_zone(store, campaigns, clo
     ]
 
 
-async def test_the_zone_of_a_call_counts_where_the_signup_named_none(store, campaigns, clock, ada):
+async def test_time_zone_of_a_call_counts_when_the_signup_has_none(store, campaigns, clock, ada):
     run = started(store, campaigns, clock)
     at(clock, "2025-12-10T06:30", "Europe/Berlin")
     await run.book(ada.email, clock.now_ms() - HOUR_MS, uid="A", timezone="Europe/Berlin")
@@ -96,7 +96,7 @@ async def test_the_zone_of_a_call_counts_where_the_signup_named_none(store, camp
 
 
 @pytest.mark.parametrize(("testing_mode", "reads_a_mail"), [(False, 1), (True, 0)])
-async def test_a_mail_reads_the_calls_of_its_reader_only_for_the_window(
+async def test_calls_are_read_for_a_mail_only_to_find_the_sending_window(
     store, campaigns, clock, ada, monkeypatch, testing_mode, reads_a_mail
 ):
     """No text of this campaign names a week, and in testing mode there is no window either."""
@@ -116,7 +116,7 @@ async def test_a_mail_reads_the_calls_of_its_reader_only_for_the_window(
     assert len(reads) == reads_a_mail
 
 
-async def test_two_that_waited_for_one_opening_keep_their_gap(store, campaigns, clock, ada):
+async def test_two_mails_that_waited_for_one_opening_keep_the_minimum_gap(store, campaigns, clock, ada):
     run = started(store, campaigns, clock)
     at(clock, "2025-12-24T19:30")
     await run.sign_up(replace(ada, timezone=None))
@@ -125,7 +125,7 @@ async def test_two_that_waited_for_one_opening_keep_their_gap(store, campaigns, 
     assert sent(run)[:2] == [("step-1", "Mon 2025-12-29 08:00"), ("step-2", "Tue 2025-12-30 08:00")]
 
 
-async def test_a_mail_that_may_be_out_does_not_wait_for_monday(store, campaigns, clock, ada):
+async def test_mail_of_unknown_outcome_does_not_wait_for_the_sending_window(store, campaigns, clock, ada):
     fails = iter([Ambiguous("timeout")])
     run = started(store, campaigns, clock)
     run.mailer.failure = lambda _mail: next(fails, None)
@@ -137,7 +137,7 @@ async def test_a_mail_that_may_be_out_does_not_wait_for_monday(store, campaigns,
     assert [name for name, _ in sent(run)] == ["step-1"]
 
 
-async def test_in_testing_mode_mail_goes_at_night_and_that_is_said(store, campaigns, clock, ada):
+async def test_testing_mode_ignores_the_sending_window_and_reports_it(store, campaigns, clock, ada):
     run = started(store, campaigns, clock, testing_mode=True)
     at(clock, "2025-11-28T21:00")
     await run.sign_up(replace(ada, timezone=None))
@@ -147,7 +147,7 @@ async def test_in_testing_mode_mail_goes_at_night_and_that_is_said(store, campai
     assert campaigns.windows_ignored(run.world.settings.pace) == ["new_year_2026"]
 
 
-async def test_a_reminder_of_a_monday_call_goes_on_friday(store, campaigns, clock, ada):
+async def test_reminder_of_a_monday_call_is_sent_on_friday(store, campaigns, clock, ada):
     run = started(store, campaigns, clock)
     at(clock, "2025-12-03T10:00")
     await run.book(ada.email, ms("2025-12-08T09:00"), uid="A", timezone="America/Toronto")
@@ -157,9 +157,7 @@ async def test_a_reminder_of_a_monday_call_goes_on_friday(store, campaigns, cloc
     assert sent(run) == [("2h", "Fri 2025-12-05 18:59")]
 
 
-async def test_for_a_call_that_is_booked_on_sunday_the_last_reminder_goes_at_the_opening_before_it(
-    store, campaigns, clock, ada
-):
+async def test_last_reminder_of_a_call_booked_on_sunday_is_sent_at_the_next_opening(store, campaigns, clock, ada):
     run = started(store, campaigns, clock)
     at(clock, "2025-12-07T15:00")
     await run.book(ada.email, ms("2025-12-08T09:00"), uid="A", timezone="America/Toronto")

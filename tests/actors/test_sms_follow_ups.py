@@ -68,7 +68,7 @@ async def outcome(run: Simulation, uid: str = "A") -> tuple[str, str]:
     return str(record.final_status), "" if record.sent_ms else record.detail
 
 
-async def test_who_missed_a_call_and_agreed_to_sms_gets_one_with_the_mail(run):
+async def test_contact_who_missed_a_call_and_agreed_to_sms_gets_sms_and_mail(run):
     await miss(run)
     await run.run()
     assert texted(run) == ["2026-03-12T16:30"]
@@ -78,13 +78,13 @@ async def test_who_missed_a_call_and_agreed_to_sms_gets_one_with_the_mail(run):
     assert "follow-up missed by SMS accepted" in [one.what for one in await timeline_of(run.ledger, WHO)]
 
 
-async def test_it_is_written_in_the_readers_language(run):
+async def test_follow_up_sms_is_in_the_contacts_language(run):
     await miss(run, locale="fr-CA")
     await run.run()
     assert "Choisissez un autre moment" in run.texter.phone_of(NUMBER)[-1]
 
 
-async def test_a_campaign_that_does_not_turn_sms_on_sends_none(store, campaign, clock):
+async def test_campaign_without_sms_sends_no_follow_up_sms(store, campaign, clock):
     clock.move_to(at("2026-03-10T10:00"))
     run = Simulation(store, campaign, Settings(secret_key="k" * 32), clock=clock)
     await miss(run)
@@ -101,7 +101,7 @@ async def test_a_campaign_that_does_not_turn_sms_on_sends_none(store, campaign, 
         (None, False, "no consent to SMS"),
     ],
 )
-async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, reason):
+async def test_phone_number_without_consent_gets_no_sms(run, boris, consent, sent, reason):
     await run.sign_up(replace(boris, phone=NUMBER, sms_consent=consent))
     await miss(run, sms_number=None)
     await run.run()
@@ -118,20 +118,20 @@ async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, r
         ("2026-03-07T19:00", "2026-03-08T09:00"),  # the night of the change to daylight saving time
     ],
 )
-async def test_quiet_hours_move_it_later_to_the_next_morning(run, start, expected):
+async def test_quiet_hours_move_a_follow_up_sms_to_the_next_morning(run, start, expected):
     await miss(run, start)
     await run.run()
     assert texted(run) == [expected]
 
 
-async def test_without_a_zone_of_the_call_that_of_the_signup_counts(run, boris):
+async def test_follow_up_sms_uses_the_signups_time_zone_when_the_call_has_none(run, boris):
     await run.sign_up(replace(boris, timezone="America/Vancouver"))
     await miss(run, "2026-03-12T20:00", timezone=None)
     await run.run()
     assert texted(run) == ["2026-03-12T22:30"]
 
 
-async def test_one_that_failed_in_the_evening_goes_the_next_morning_as_it_was_frozen(run):
+async def test_follow_up_sms_that_failed_in_the_evening_is_sent_the_next_morning(run):
     run.texter.failure = lambda _text: (
         Transient("connect") if at("2026-03-12T16:30") <= run.clock.now_ms() < at("2026-03-12T21:00") else None
     )
@@ -142,7 +142,7 @@ async def test_one_that_failed_in_the_evening_goes_the_next_morning_as_it_was_fr
     assert text.valid_until_ms <= at("2026-03-13T20:00")
 
 
-async def test_what_is_stuck_at_the_provider_dies_before_quiet_hours(run):
+async def test_follow_up_sms_expires_at_the_provider_before_quiet_hours(run):
     await miss(run)
     await run.run()
     assert [text.valid_until_ms for _, text in run.texter.accepted_texts if "missed" in text.body] == [
@@ -150,7 +150,7 @@ async def test_what_is_stuck_at_the_provider_dies_before_quiet_hours(run):
     ]
 
 
-async def test_a_mark_that_is_taken_back_in_the_night_calls_it_off(run):
+async def test_no_show_mark_taken_back_at_night_cancels_the_follow_up_sms(run):
     await miss(run, EVENING)
     await run.run(until_ms=at("2026-03-12T22:00"))
     await mark(run, is_absent=False)
@@ -159,7 +159,7 @@ async def test_a_mark_that_is_taken_back_in_the_night_calls_it_off(run):
     assert await outcome(run) == ("skipped", "the mark was taken back")
 
 
-async def test_a_new_booking_in_the_night_calls_it_off(run):
+async def test_new_booking_at_night_cancels_the_follow_up_sms(run):
     await miss(run, EVENING)
     await run.run(until_ms=at("2026-03-12T22:00"))
     await run.book(BORIS, at("2026-03-20T14:00"), uid="B", timezone="America/Toronto")
@@ -168,7 +168,7 @@ async def test_a_new_booking_in_the_night_calls_it_off(run):
     assert await outcome(run) == ("skipped", "booked again")
 
 
-async def test_a_host_who_did_not_come_sends_none(run):
+async def test_host_marked_absent_sends_no_follow_up_sms(run):
     known = {"timezone": "America/Toronto", "sms_number": NUMBER, "organizer_email": HOST}
     await run.book(BORIS, at(AFTERNOON), uid="A", **known)
     await run.run(until_ms=at(AFTERNOON) + HOUR_MS // 2)
@@ -177,7 +177,7 @@ async def test_a_host_who_did_not_come_sends_none(run):
     assert texted(run) == []
 
 
-async def test_a_chain_of_moved_bookings_is_texted_once(run):
+async def test_chain_of_moved_bookings_gets_one_follow_up_sms(run):
     await miss(run)
     await run.run(until_ms=at("2026-03-13T12:00"))
     later = "2026-03-17T14:00"
@@ -189,7 +189,7 @@ async def test_a_chain_of_moved_bookings_is_texted_once(run):
     assert await outcome(run, "B") == ("skipped", "another follow-up of this call was sent")
 
 
-async def test_stop_ends_it_and_the_mail_goes_on(run):
+async def test_stop_ends_the_follow_up_sms_and_not_the_mail(run):
     await miss(run)
     await run.ledger.texts.receive(NUMBER, "stop", "STOP", webhook_id="twilio:SM1", now_ms=run.clock.now_ms())
     await run.run()
@@ -198,7 +198,7 @@ async def test_stop_ends_it_and_the_mail_goes_on(run):
     assert "missed" in [mail.tags.get("follow_up") for mail in run.mailer.inbox_of(BORIS)]
 
 
-async def test_who_gave_only_a_phone_gets_the_sms_and_no_mail(run):
+async def test_contact_with_only_a_phone_gets_the_sms_and_no_mail(run):
     phone_only = "+14165550123@sms.cal.com"
     await run.book(phone_only, at(AFTERNOON), uid="A", timezone="America/Toronto", sms_number=NUMBER)
     await run.run(until_ms=at(AFTERNOON) + HOUR_MS // 2)
@@ -208,7 +208,7 @@ async def test_who_gave_only_a_phone_gets_the_sms_and_no_mail(run):
     assert run.mailer.inbox_of(phone_only) == []
 
 
-async def test_an_answer_that_was_lost_is_looked_for_and_never_repeated(run):
+async def test_follow_up_sms_with_a_lost_answer_is_looked_up_and_never_repeated(run):
     left = [Ambiguous("read_timeout")]
     run.texter.failure = lambda text: left.pop() if left and "missed" in text.body else None
     await miss(run)
@@ -220,7 +220,7 @@ async def test_an_answer_that_was_lost_is_looked_for_and_never_repeated(run):
 @pytest.mark.parametrize(
     ("trouble", "reached_min"), [("30 % of faults", 3), ("503 for 36 hours", 0), ("unreachable for 12 hours", 6)]
 )
-async def test_in_trouble_each_is_accepted_once_or_explained_and_none_in_quiet_hours(run, trouble, reached_min):
+async def test_follow_up_sms_despite_failures_is_sent_once_or_explained_outside_quiet_hours(run, trouble, reached_min):
     chance = random.Random(11)
     kinds = (Ambiguous("read_timeout"), Transient("connect_reset"), Throttled("twilio_20429"))
     away = (at("2026-03-12T15:00"), at("2026-03-14T03:00" if "36" in trouble else "2026-03-13T03:00"))
@@ -251,7 +251,7 @@ async def test_in_trouble_each_is_accepted_once_or_explained_and_none_in_quiet_h
     assert len(reached) >= reached_min
 
 
-async def test_in_testing_mode_and_at_speed_it_comes_after_seconds(store, texting, clock):
+async def test_testing_mode_and_speed_shorten_the_wait_for_a_follow_up_sms(store, texting, clock):
     settings = Settings(
         secret_key="k" * 32, testing_mode=True, campaign_speed=10.0, sandboxed=frozenset({"resend", "notion", "twilio"})
     )

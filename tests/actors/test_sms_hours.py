@@ -46,7 +46,7 @@ def at(local: str) -> int:
     return round(datetime.fromisoformat(local).replace(tzinfo=TORONTO).timestamp() * 1000)
 
 
-async def test_each_is_dropped_by_the_provider_when_the_hours_end_or_the_call_begins(run):
+async def test_sms_expires_at_the_provider_at_quiet_hours_or_at_the_start_of_the_call(run):
     await run.run()
 
     valid = [datetime.fromtimestamp(text.valid_until_ms / 1000, TORONTO) for _, text in run.texter.accepted_texts]
@@ -55,7 +55,7 @@ async def test_each_is_dropped_by_the_provider_when_the_hours_end_or_the_call_be
 
 
 @pytest.mark.parametrize("now", ["2026-03-11T19:59:40", "2026-03-11T21:00"])
-async def test_one_that_was_held_until_quiet_hours_is_not_rendered_any_more(run, now):
+async def test_sms_delayed_into_quiet_hours_is_not_rendered(run, now):
     await run.run(until_ms=at("2026-03-11T13:59"))
     run.clock.move_to(at(now))
     sms = reminder_delivery_id(booking_id("A"), start_ms=at("2026-03-12T14:00"), name="24h.sms")
@@ -66,7 +66,7 @@ async def test_one_that_was_held_until_quiet_hours_is_not_rendered_any_more(run,
         await render_sms(run.world, claim)
 
 
-async def test_a_guest_without_a_zone_is_texted_by_the_clock_of_their_signup(run, ada):
+async def test_reminder_sms_uses_the_signups_time_zone_when_the_booking_has_none(run, ada):
     await run.sign_up(replace(ada, timezone="America/Vancouver"))
     await run.book(ada.email, at("2026-03-20T11:00"), uid="B", sms_number="+16045550123")
     await run.run()

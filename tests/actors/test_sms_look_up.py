@@ -48,7 +48,7 @@ async def outcome(run: Simulation, name: str) -> tuple[str, str]:
     return str(record.final_status), record.detail
 
 
-async def test_the_last_attempt_is_looked_for_too(run):
+async def test_last_attempt_of_an_sms_is_looked_up_too(run):
     run.texter.failure = lambda _text: Ambiguous("read_timeout") if not run.texter.accepted_texts else None
     await book(run, "ada")
     await run.run()
@@ -56,7 +56,7 @@ async def test_the_last_attempt_is_looked_for_too(run):
     assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
 
 
-async def test_the_sms_of_another_call_with_the_same_text_is_not_taken_for_it(run):
+async def test_lost_sms_is_not_matched_with_the_same_text_of_another_call(run):
     await book(run, "ada")
     await run.run(until_ms=START_MS - 24 * HOUR_MS)
     run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
@@ -69,7 +69,7 @@ async def test_the_sms_of_another_call_with_the_same_text_is_not_taken_for_it(ru
     assert "not found among what Twilio lists" in reason
 
 
-async def test_the_same_text_to_another_number_is_not_taken_for_it(run):
+async def test_lost_sms_is_not_matched_with_the_same_text_to_another_number(run):
     await book(run, "ada", "+14165550199")
     await run.run(until_ms=START_MS - 24 * HOUR_MS)
     run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
@@ -79,7 +79,7 @@ async def test_the_same_text_to_another_number_is_not_taken_for_it(run):
     assert (await outcome(run, "boris"))[0] == "dead"
 
 
-async def test_what_somebody_wrote_by_hand_is_not_taken_for_it(run):
+async def test_lost_sms_is_not_matched_with_a_text_written_by_hand(run):
     run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
     await book(run, "ada")
     await run.run(until_ms=START_MS - 25 * HOUR_MS)
@@ -90,7 +90,7 @@ async def test_what_somebody_wrote_by_hand_is_not_taken_for_it(run):
     assert (await outcome(run, "ada"))[0] == "dead"
 
 
-async def test_it_is_looked_for_as_it_was_sent_also_in_quiet_hours(run):
+async def test_lost_sms_is_looked_up_as_it_was_sent_even_in_quiet_hours(run):
     run.texter.failure = lambda _text: Ambiguous("read_timeout") if not run.texter.accepted_texts else None
     run.texter.list_failure = Transient("connect")
     await book(run, "ada")
@@ -101,7 +101,7 @@ async def test_it_is_looked_for_as_it_was_sent_also_in_quiet_hours(run):
     assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
 
 
-async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
+async def test_sms_attempted_during_a_twilio_outage_is_not_sent_again(run):
     tried: set[str] = set()
 
     def fail_for_an_hour(text: Sms) -> Ambiguous | None:
@@ -120,7 +120,7 @@ async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
 
 
 @pytest.mark.parametrize(("sent", "status"), [(False, "planned"), (True, "dead")])
-async def test_of_a_restored_store_an_sms_that_a_person_sent_before_its_time_waits_for_a_person(run, sent, status):
+async def test_sms_that_may_have_been_sent_after_the_backup_waits_for_a_person_after_a_restore(run, sent, status):
     await book(run, "ada")
     await run.run(until_ms=START_MS - 60 * HOUR_MS)
     backup_ms = run.clock.now_ms()
@@ -134,7 +134,7 @@ async def test_of_a_restored_store_an_sms_that_a_person_sent_before_its_time_wai
 
 
 @pytest.mark.parametrize("failure", [Permanent("list_too_long"), Misconfigured("http_401", status=401)])
-async def test_a_list_of_sms_that_cannot_be_read_does_not_hold_a_restored_store(run, monkeypatch, failure):
+async def test_unreadable_sms_list_does_not_hold_a_restored_store(run, monkeypatch, failure):
     async def refuses(*_: object, **__: object) -> list[object]:
         raise failure
 

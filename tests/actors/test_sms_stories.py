@@ -74,7 +74,7 @@ def first(start: str = "2026-03-12T14:00") -> DeliveryId:
     return DeliveryId(f"{booking_id('A')}/{at(start)}/24h.sms")
 
 
-async def test_whoever_gave_a_number_for_reminders_gets_the_sms_with_the_mail(run):
+async def test_contact_who_gave_a_number_for_reminders_gets_sms_and_mail(run):
     await book(run)
     await run.run()
     assert texted(run) == [(NUMBER, "2026-03-11T14:00")]
@@ -85,7 +85,7 @@ async def test_whoever_gave_a_number_for_reminders_gets_the_sms_with_the_mail(ru
     assert [mail.tags["reminder"] for mail in run.mailer.inbox_of(BORIS)] == ["72h", "24h", "2h"]
 
 
-async def test_a_campaign_that_does_not_turn_it_on_sends_none(store, campaign, clock):
+async def test_campaign_without_sms_sends_no_reminder_sms(store, campaign, clock):
     run = Simulation(store, campaign, Settings(secret_key="k" * 32), clock=clock)
     await run.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", sms_number=NUMBER)
     await run.run()
@@ -102,7 +102,7 @@ async def test_a_campaign_that_does_not_turn_it_on_sends_none(store, campaign, c
         (SmsConsent(is_given=True, number="12"), [], "no mobile number"),
     ],
 )
-async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, reason):
+async def test_phone_number_without_consent_gets_no_sms(run, boris, consent, sent, reason):
     await run.sign_up(replace(boris, phone="(416) 555-0123", sms_consent=consent))
     await book(run, sms_number=None)
     await run.run()
@@ -110,7 +110,7 @@ async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, r
     assert {detail for _, detail in (await sms_statuses(run)).values()} == {reason}
 
 
-async def test_the_consent_of_an_earlier_signup_stays_with_source_and_time(run, boris):
+async def test_sms_consent_of_an_earlier_signup_is_kept_with_source_and_time(run, boris):
     consent = SmsConsent(is_given=True, number=NUMBER, source="quiz")
     await run.sign_up(replace(boris, sms_consent=consent))
     asked_ms = run.clock.now_ms()
@@ -136,7 +136,7 @@ async def test_quiet_hours_move_a_reminder_earlier(run, start, expected):
     assert texted(run) == [(NUMBER, expected)]
 
 
-async def test_quiet_hours_that_leave_no_earlier_time_drop_it_with_that_reason(run):
+async def test_sms_without_a_time_before_quiet_hours_is_skipped_with_that_reason(run):
     run.clock.move_to(at("2026-03-11T21:00"))
     await book(run, "2026-03-12T22:30")
     await run.run()
@@ -144,7 +144,7 @@ async def test_quiet_hours_that_leave_no_earlier_time_drop_it_with_that_reason(r
     assert await sms_statuses(run) == {"A 24h.sms 2026-03-12T22:30": ("skipped", "quiet hours")}
 
 
-async def test_one_that_trouble_made_late_is_not_sent_in_quiet_hours(run):
+async def test_delayed_sms_is_not_sent_in_quiet_hours(run):
     run.texter.failure = lambda _text: Transient("connect") if run.clock.now_ms() < at("2026-03-11T21:00") else None
     await book(run)
     await run.run()
@@ -152,14 +152,14 @@ async def test_one_that_trouble_made_late_is_not_sent_in_quiet_hours(run):
     assert await sms_statuses(run) == {"A 24h.sms 2026-03-12T14:00": ("skipped", "late: quiet hours have begun")}
 
 
-async def test_what_is_stuck_at_the_provider_dies_before_the_call_and_before_quiet_hours(run):
+async def test_reminder_sms_expires_at_the_provider_before_the_call_and_quiet_hours(run):
     await book(run, "2026-03-12T10:00")
     await run.run()
     assert [local(text.valid_until_ms) for _, text in run.texter.accepted_texts] == ["2026-03-11T20:00"]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
-async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, order):
+async def test_move_and_cancellation_end_mail_and_sms_in_any_order(run, order):
     now_ms = run.clock.now_ms()
     start_ms, moved_ms = at("2026-03-12T14:00"), at("2026-03-13T15:00")
     who = {"email": BORIS, "timezone": "America/Toronto", "sms_number": NUMBER}
@@ -184,7 +184,7 @@ async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, ord
 
 
 @pytest.mark.parametrize("ends", [BookingKind.REASSIGNED, BookingKind.CANCELLED])
-async def test_in_every_order_and_twice_the_last_hour_is_sent_once_or_none_is(store, texting, clock, ends):
+async def test_last_hour_sms_is_sent_at_most_once_in_every_order_of_events(store, texting, clock, ends):
     """A call is created, moved twice, and given to another host or cancelled; SMS and mail behave alike."""
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
     now_ms = at("2026-03-02T10:00")
@@ -210,7 +210,7 @@ async def test_in_every_order_and_twice_the_last_hour_is_sent_once_or_none_is(st
     assert outcomes == {expected if ends is BookingKind.REASSIGNED else ((), ())}
 
 
-async def test_after_a_move_only_the_new_hour_is_texted(run):
+async def test_moved_call_gets_an_sms_for_its_new_hour_only(run):
     await book(run)
     await run.run(until_ms=run.clock.now_ms() + 1_000)
     await run.reschedule(
@@ -221,7 +221,7 @@ async def test_after_a_move_only_the_new_hour_is_texted(run):
     assert "March 13 at 3:00" in run.texter.phone_of(NUMBER)[0]
 
 
-async def test_an_answer_that_was_lost_is_looked_for_and_found(run):
+async def test_sms_with_a_lost_answer_is_looked_up_and_found(run):
     run.texter.failure = _once(Ambiguous("read_timeout"))
     await book(run)
     await run.run()
@@ -229,7 +229,7 @@ async def test_an_answer_that_was_lost_is_looked_for_and_found(run):
     assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
-async def test_one_that_was_never_accepted_is_not_repeated_blindly(run):
+async def test_sms_that_was_never_accepted_is_not_repeated_blindly(run):
     run.texter.failure, run.texter.loses = _once(Ambiguous("read_timeout")), lambda _text: True
     await book(run)
     await run.run()
@@ -240,7 +240,7 @@ async def test_one_that_was_never_accepted_is_not_repeated_blindly(run):
     assert planned.way is Way.AGAIN
 
 
-async def test_where_the_list_is_refused_a_person_decides(run):
+async def test_person_decides_when_the_sms_list_is_refused(run):
     run.texter.failure, run.texter.list_failure = _once(Ambiguous("read_timeout")), Permanent("list_too_long")
     await book(run)
     await run.run()
@@ -249,7 +249,7 @@ async def test_where_the_list_is_refused_a_person_decides(run):
     assert (await plan(run.world, letter)).way is Way.REFUSED
 
 
-async def test_a_replay_before_the_call_sends_it_once(run):
+async def test_replay_before_the_call_sends_the_sms_once(run):
     run.texter.failure, run.texter.loses = _once(Ambiguous("read_timeout")), lambda _text: True
     await book(run)
     await run.run(until_ms=at("2026-03-11T14:30"))
@@ -259,7 +259,7 @@ async def test_a_replay_before_the_call_sends_it_once(run):
     assert texted(run) == [(NUMBER, "2026-03-11T14:30")]
 
 
-async def test_two_that_may_be_it_are_a_persons_to_tell_apart(run):
+async def test_two_matching_sms_are_left_for_a_person_to_decide(run):
     run.texter.failure = _once(Ambiguous("read_timeout"))
     await book(run)
     await run.run(until_ms=at("2026-03-11T14:00"))
@@ -269,7 +269,7 @@ async def test_two_that_may_be_it_are_a_persons_to_tell_apart(run):
     assert "2 of the SMS that Twilio lists may be it" in letter.reason
 
 
-async def test_while_the_list_is_away_it_waits_and_is_found_later(run):
+async def test_sms_waits_while_the_list_is_away_and_is_found_later(run):
     run.texter.failure, run.texter.list_failure = _once(Ambiguous("read_timeout")), Transient("connect")
     await book(run)
     await run.run(until_ms=at("2026-03-11T18:00"))
@@ -279,7 +279,7 @@ async def test_while_the_list_is_away_it_waits_and_is_found_later(run):
     assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
-async def test_of_two_people_with_one_phone_and_the_same_text_nobody_can_say_whose_is_whose(run):
+async def test_identical_sms_to_a_shared_phone_cannot_be_attributed(run):
     run.texter.failure = _each(Ambiguous("read_timeout"))
     await book(run)
     await run.book("ada@example.org", at("2026-03-12T14:00"), uid="Z", timezone="America/Toronto", sms_number=NUMBER)
@@ -344,7 +344,7 @@ async def test_trouble_with_sms_delays_no_mail(run, boris):
     assert len(run.mailer.inbox_of(BORIS)) >= 3
 
 
-async def test_a_number_that_can_take_none_is_not_tried_again_and_mail_goes_on(run):
+async def test_number_that_cannot_receive_sms_is_not_retried_and_mail_continues(run):
     run.texter.failure = lambda _text: Permanent("twilio_21614", status=400, is_recipient=True)
     await book(run)
     await run.run()
@@ -357,7 +357,7 @@ async def test_a_number_that_can_take_none_is_not_tried_again_and_mail_goes_on(r
     assert texted(run) == []
 
 
-async def test_stop_between_claim_and_send_is_obeyed_and_start_takes_it_up_again(run):
+async def test_stop_is_obeyed_and_start_resumes_sms(run):
     await run.ledger.texts.receive(NUMBER, "stop", "STOP", webhook_id="twilio:SM1", now_ms=run.clock.now_ms())
     await book(run)
     await run.run(until_ms=at("2026-03-11T15:00"))
@@ -372,7 +372,7 @@ async def test_stop_between_claim_and_send_is_obeyed_and_start_takes_it_up_again
     assert len(run.mailer.inbox_of(BORIS)) > 3
 
 
-async def test_stop_after_the_claim_is_obeyed_before_the_provider_is_asked(run):
+async def test_stop_after_the_claim_is_obeyed_before_the_request(run):
     await book(run)
     await run.run(until_ms=at("2026-03-11T13:59"))
     claim = await run.ledger.deliveries.claim(first(), worker="other", now_ms=at("2026-03-11T14:00"))
@@ -382,7 +382,7 @@ async def test_stop_after_the_claim_is_obeyed_before_the_provider_is_asked(run):
     assert refused == ClaimRefused("exited", "unsubscribed")
 
 
-async def test_one_whose_turn_comes_after_the_call_began_is_not_handed_over(run):
+async def test_sms_due_again_after_the_call_began_is_not_sent(run):
     run.texter.failure = lambda _text: Throttled("twilio_20429", retry_after_ms=30 * HOUR_MS)
     await book(run)
     await run.run(until_ms=at("2026-03-12T13:00"))
@@ -407,7 +407,7 @@ async def test_a_worker_that_died_after_the_acceptance_leaves_one_sms_and_one_ac
     assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
-async def test_who_left_the_mail_gets_no_sms_either(run, boris):
+async def test_contact_who_unsubscribed_from_mail_gets_no_sms(run, boris):
     await run.sign_up(boris)
     await book(run)
     await run.run(until_ms=run.clock.now_ms() + HOUR_MS)
@@ -418,7 +418,7 @@ async def test_who_left_the_mail_gets_no_sms_either(run, boris):
     assert texted(run) == []
 
 
-async def test_an_answer_reaches_the_timeline_of_who_was_written_to(run):
+async def test_sms_answer_reaches_the_contacts_timeline_and_notion(run):
     await book(run)
     await run.run()
     now_ms = run.clock.now_ms()

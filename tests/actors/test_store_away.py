@@ -24,7 +24,7 @@ class Interrupted:
         return await self._mirror.show(person, booking=booking)
 
 
-async def test_a_row_is_written_when_the_store_is_back(simulation, ada, clock):
+async def test_notion_row_is_written_when_the_store_is_back(simulation, ada, clock):
     await simulation.sign_up(ada)
     await simulation.run(until_ms=clock.now_ms())
     mirror = Interrupted(simulation.mirror)

@@ -47,7 +47,7 @@ async def test_sixty_clicks_are_one_enrollment(simulation, ada):
     assert len(simulation.mailer.inbox_of(ada.email)) == 7
 
 
-async def test_a_lost_answer_is_asked_again_with_the_same_key_and_bytes(simulation, ada, clock):
+async def test_lost_answer_is_retried_with_the_same_key_and_bytes(simulation, ada, clock):
     lost = iter([Ambiguous("timeout"), None])
     simulation.mailer.failure = lambda _mail: next(lost, None)
     await simulation.sign_up(ada)
@@ -57,7 +57,7 @@ async def test_a_lost_answer_is_asked_again_with_the_same_key_and_bytes(simulati
     assert all(len(mails) == 1 for mails in simulation.mailer.accepted_by_key.values())
 
 
-async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on(simulation, ada, boris, clock):
+async def test_four_failed_attempts_make_a_dead_letter_and_other_mails_continue(simulation, ada, boris, clock):
     anchor = clock.now_ms()
     tries: list[int] = []
 
@@ -96,7 +96,7 @@ async def test_a_replayed_dead_letter_goes_out_once(simulation, ada):
     assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
-async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(simulation, ada):
+async def test_refusal_after_a_lost_answer_says_that_the_mail_may_have_been_accepted(simulation, ada):
     said = [Permanent("validation_error", "Invalid `to` field", status=422), Ambiguous("timeout")]
     simulation.mailer.failure = lambda _mail: said.pop() if said else None
     await simulation.sign_up(ada)
@@ -119,7 +119,7 @@ async def test_retry_after_is_honoured_and_costs_no_attempt(simulation, ada, clo
 
 
 @pytest.mark.timeout(180)  # Simulates many days.
-async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(simulation, ada, boris, chen, clock):
+async def test_outage_of_36_hours_causes_no_dead_letter(simulation, ada, boris, chen, clock):
     anchor = clock.now_ms()
     simulation.mailer.failure = lambda _mail: (
         Transient("bad_gateway", status=502) if clock.now_ms() < anchor + 36 * HOUR_MS else None
@@ -138,7 +138,7 @@ async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(simulation, ada,
         assert steps == sorted(steps)
 
 
-async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(simulation, ada, boris, clock):
+async def test_refused_key_holds_all_mail_and_sending_resumes_automatically(simulation, ada, boris, clock):
     anchor = clock.now_ms()
     asked = 0
 
@@ -157,7 +157,7 @@ async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(sim
     assert (await read_store_stats(simulation.ledger, now_ms=clock.now_ms())).dead_letters == 0
 
 
-async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(simulation, ada, clock):
+async def test_unknown_outcome_is_never_sent_blindly_after_23_hours(simulation, ada, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     claim_lost = [Ambiguous("timeout")]
@@ -186,7 +186,7 @@ async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(simulatio
 
 
 @pytest.mark.timeout(180)  # Simulates many days.
-async def test_a_row_that_notion_refuses_holds_nobody_elses_back(simulation, ada, boris, clock):
+async def test_row_that_notion_refuses_does_not_delay_other_rows(simulation, ada, boris, clock):
     simulation.mirror.failure = lambda enrollment: (
         Permanent("validation_error", status=400) if enrollment.id == ADA else None
     )
@@ -198,7 +198,7 @@ async def test_a_row_that_notion_refuses_holds_nobody_elses_back(simulation, ada
     assert boris_row.status is Status.COMPLETED
 
 
-async def test_who_unsubscribes_after_the_second_mail_gets_no_third(simulation, ada, clock):
+async def test_contact_who_unsubscribes_after_the_second_mail_gets_no_third(simulation, ada, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
@@ -211,7 +211,7 @@ async def test_who_unsubscribes_after_the_second_mail_gets_no_third(simulation, 
     assert simulation.mirror.rows[ADA].exit_reason == "unsubscribed"
 
 
-async def test_a_signup_again_changes_what_is_not_yet_sent_and_not_the_schedule(simulation, ada, clock):
+async def test_repeated_signup_changes_unsent_mails_and_not_the_schedule(simulation, ada, clock):
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + HOUR_MS)
@@ -222,7 +222,7 @@ async def test_a_signup_again_changes_what_is_not_yet_sent_and_not_the_schedule(
     assert simulation.mirror.rows[ADA].segment == "OPTIMIZE"
 
 
-async def test_every_mail_can_be_left_with_one_click(simulation, ada):
+async def test_every_mail_has_a_one_click_unsubscribe_link(simulation, ada):
     await simulation.sign_up(ada)
     await simulation.run()
 

@@ -62,7 +62,7 @@ async def leave(simulation: Simulation, now_ms: int) -> None:
     await simulation.ledger.enrollments.unsubscribe(CHEN, address_hash=hashed, now_ms=now_ms)
 
 
-async def test_a_complaint_whose_webhook_was_lost_ends_the_sequence_within_the_hour(synced, resend, chen, clock):
+async def test_complaint_with_a_lost_webhook_ends_the_sequence_within_the_hour(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await sync_when_free(synced.world)
     await complains(resend, "chen@example.org")
@@ -78,7 +78,7 @@ async def test_a_complaint_whose_webhook_was_lost_ends_the_sequence_within_the_h
     assert synced.mailer.inbox_of("chen@example.org") == []
 
 
-async def test_more_than_a_page_is_read_and_later_only_what_is_new(synced, resend, clock):
+async def test_all_pages_of_the_list_are_read_and_later_only_new_entries(synced, resend, clock):
     for number in range(250):
         await resend.resend("POST", "/suppressions", {"email": f"p{number}@example.org"})
     clock.advance(HOUR_MS)
@@ -106,7 +106,7 @@ async def test_a_contact_who_leaves_all_mail_is_listed_at_resend(synced, resend,
     assert known.reason is ExitReason.UNSUBSCRIBED, "our own entry says nothing new"
 
 
-async def test_whom_the_console_lets_back_is_taken_off_both_lists(synced, resend, chen, clock):
+async def test_contact_unsuppressed_at_the_console_is_removed_from_both_lists(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await leave(synced, clock.now_ms())
     await sync_when_free(synced.world)
@@ -120,7 +120,7 @@ async def test_whom_the_console_lets_back_is_taken_off_both_lists(synced, resend
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
 
-async def test_nobody_who_complained_is_let_back_from_the_console(synced, resend, chen, clock):
+async def test_contact_who_complained_at_resend_cannot_be_unsuppressed_at_the_console(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await complains(resend, "chen@example.org")
 
@@ -148,7 +148,7 @@ async def why_not(synced: Simulation) -> list[str]:
     return [entry.detail for entry in await timeline_of(synced.ledger, CHEN) if entry.what == "still suppressed"]
 
 
-async def test_who_complained_as_only_we_know_stays_on_both_lists(synced, resend, chen, log, clock):
+async def test_complaint_known_only_to_the_ledger_keeps_the_contact_on_both_lists(synced, resend, chen, log, clock):
     await synced.sign_up(chen)
     suppress = synced.ledger.suppressions.suppress
     await suppress(
@@ -168,7 +168,7 @@ async def test_who_complained_as_only_we_know_stays_on_both_lists(synced, resend
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
 
-async def test_who_was_forgotten_is_not_said_to_have_complained(synced, log):
+async def test_unsuppress_request_for_a_forgotten_contact_is_refused_as_forgotten(synced, log):
     await synced.ledger.suppressions.request_unsuppress(CHEN, detail="by phone")
     await sync_when_free(synced.world)
 
@@ -178,7 +178,7 @@ async def test_who_was_forgotten_is_not_said_to_have_complained(synced, log):
 
 
 @pytest.mark.parametrize("request_name", ["origin_of", "remove"])
-async def test_an_address_that_the_list_refuses_keeps_nobody_else_away(
+async def test_address_that_the_list_refuses_does_not_block_the_others(
     synced, resend, chen, boris, log, clock, monkeypatch, request_name
 ):
     for person in (chen, boris):
@@ -208,7 +208,7 @@ async def test_an_address_that_the_list_refuses_keeps_nobody_else_away(
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
 
-async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock):
+async def test_no_suppression_is_lost_while_resend_is_away(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await leave(synced, clock.now_ms())
     async with resend.http.post(f"{resend.url}/faults", json={"kind": "unavailable", "provider": "resend", "count": 1}):
@@ -221,7 +221,7 @@ async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock)
     assert await listed(resend) == {"chen@example.org": "manual"}
 
 
-async def test_a_key_that_may_only_send_changes_nothing(simulation, resend, chen):
+async def test_sending_only_key_changes_no_suppression(simulation, resend, chen):
     of = ResendSuppressionList(SENDING_KEY, resend.resend_url, budget=Unlimited())
     simulation.world = replace(simulation.world, suppression_list=of)
     await sync_when_free(simulation.world)
@@ -230,7 +230,7 @@ async def test_a_key_that_may_only_send_changes_nothing(simulation, resend, chen
     assert await simulation.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
 
 
-async def test_in_a_rehearsal_nothing_is_left_at_a_real_resend(synced, resend, chen, clock):
+async def test_testing_mode_adds_nothing_to_the_list_of_a_real_resend(synced, resend, chen, clock):
     settings = synced.world.settings.model_copy(
         update={"testing_mode": True, "resend_api_key": API_KEY, "sandboxed": frozenset()}
     )
@@ -242,14 +242,14 @@ async def test_in_a_rehearsal_nothing_is_left_at_a_real_resend(synced, resend, c
     assert await listed(resend) == {}
 
 
-async def test_one_worker_at_a_time_has_the_list(synced, resend):
+async def test_one_worker_at_a_time_synchronizes_the_suppression_list(synced, resend):
     await synced.ledger.client.set(keys.SUPPRESSION_LIST_WORKER, "another")
     await sync_when_free(synced.world)
 
     assert await synced.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
 
 
-async def test_a_worker_that_took_too_long_leaves_the_list_to_the_next_one(synced, monkeypatch):
+async def test_worker_that_took_too_long_does_not_release_the_next_workers_lock(synced, monkeypatch):
     async def reads_for_ten_minutes(*_: object) -> int:
         return int(await synced.ledger.client.set(keys.SUPPRESSION_LIST_WORKER, "another"))
 

@@ -20,7 +20,9 @@ NUMBER = "+14165550123"
     ("recipients", "mailed", "texted"),
     [("", 0, 0), ("boris@example.org", 10, 0), (f"boris@example.org,{NUMBER}", 10, 1)],
 )
-async def test_only_who_is_listed_is_written_to(store, clock, boris, tmp_path, recipients, mailed, texted):
+async def test_testing_mode_sends_mail_and_sms_to_listed_recipients_only(
+    store, clock, boris, tmp_path, recipients, mailed, texted
+):
     settings = Settings(
         secret_key="k" * 32,
         testing_mode=True,

@@ -56,7 +56,7 @@ def steps(both: Simulation, address: str, campaign: str) -> list[str]:
     return [step for key, _, step in found if key == campaign]
 
 
-async def test_two_first_mails_are_never_closer_than_the_larger_gap(both: Simulation, ada: Assessment) -> None:
+async def test_mails_of_two_campaigns_are_never_closer_than_the_larger_gap(both: Simulation, ada: Assessment) -> None:
     await both.sign_up(ada, campaign=NEW_YEAR)
     await both.sign_up(ada, campaign=CHRISTMAS)
     await both.run()
@@ -69,7 +69,7 @@ async def test_two_first_mails_are_never_closer_than_the_larger_gap(both: Simula
             assert later_ms - earlier_ms >= GAP_MS
 
 
-async def test_a_first_campaign_s_mail_that_a_wrong_clock_put_off_for_days_still_goes_first(
+async def test_first_campaigns_mail_deferred_for_days_by_a_wrong_clock_is_still_sent_first(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -106,7 +106,7 @@ async def test_a_held_enrollment_of_the_first_campaign_delays_no_mail_of_the_sec
     assert isinstance(claim, ClaimGranted)
 
 
-async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(
+async def test_mail_of_unknown_outcome_holds_back_mail_of_another_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     fails = iter([Ambiguous("timeout")])
@@ -123,7 +123,9 @@ async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(
     assert [name for _, name in sent(both, ada.email)] == ["christmas_2025/step-1"]
 
 
-async def test_people_of_one_campaign_are_not_kept_back(both: Simulation, ada: Assessment, boris: Assessment) -> None:
+async def test_contacts_of_one_campaign_only_are_not_held_back(
+    both: Simulation, ada: Assessment, boris: Assessment
+) -> None:
     await both.sign_up(ada, campaign=NEW_YEAR)
     await both.sign_up(boris, campaign=CHRISTMAS)
     await both.run()
@@ -149,7 +151,7 @@ async def test_a_booking_acts_on_each_campaign_by_its_own_policy(
     assert [step for step in steps(both, ada.email, CHRISTMAS) if not step.startswith("step")] == ["72h", "24h", "2h"]
 
 
-async def test_somebody_of_the_second_campaign_alone_is_reminded_once_and_not_written_to_further(
+async def test_contact_of_the_second_campaign_only_is_reminded_once_and_gets_no_further_steps(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(replace(ada, locale="fr"), campaign=NEW_YEAR)
@@ -164,7 +166,7 @@ async def test_somebody_of_the_second_campaign_alone_is_reminded_once_and_not_wr
     assert booking.status == "Unmarked"
 
 
-async def test_a_pause_of_one_campaign_leaves_the_other_alone(
+async def test_pause_of_one_campaign_does_not_affect_the_other(
     both: Simulation, clock: VirtualClock, ada: Assessment, boris: Assessment
 ) -> None:
     pauses = both.ledger.pauses
@@ -189,7 +191,7 @@ async def late(both: Simulation, clock: VirtualClock, campaign: str | None) -> l
     return [(mail.name, mail.at_ms) for mail in mails]
 
 
-async def test_the_plan_to_resume_one_campaign_tells_its_steps_and_reminders_and_no_other_ones(
+async def test_resume_plan_of_one_campaign_lists_only_its_steps_and_reminders(
     both: Simulation, clock: VirtualClock, ada: Assessment, boris: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -210,7 +212,7 @@ async def test_the_plan_to_resume_one_campaign_tells_its_steps_and_reminders_and
     assert names == ["24h", "step-1", "step-2"]
 
 
-async def test_the_plan_to_catch_up_waits_for_the_sending_window(
+async def test_catch_up_plan_respects_the_sending_window(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     began_ms, who = clock.now_ms(), enrollment_id(NEW_YEAR, ada.email)
@@ -228,7 +230,7 @@ async def test_the_plan_to_catch_up_waits_for_the_sending_window(
     assert person.opening_ms(began_ms + 10 * HOUR_MS) == began_ms + 15 * HOUR_MS
 
 
-async def test_who_is_forgotten_is_forgotten_in_every_campaign(
+async def test_forgetting_a_contact_erases_the_enrollments_in_every_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -246,7 +248,7 @@ async def exit_reasons(both: Simulation, address: str) -> list[ExitReason | None
     return [enrollment.exit_reason if enrollment else None for enrollment in found]
 
 
-async def test_a_suppressed_person_leaves_every_campaign_at_once(
+async def test_suppressed_contact_exits_every_campaign_at_once(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -265,7 +267,7 @@ async def test_a_suppressed_person_leaves_every_campaign_at_once(
     [(None, [ExitReason.BOUNCED] * 2), (2, [ExitReason.BOUNCED, None])],
     ids=["new", "of before"],
 )
-async def test_a_bounce_in_one_campaign_ends_the_others_unless_they_came_back_since(
+async def test_bounce_in_one_campaign_ends_the_others_unless_unsuppressed_since(
     both: Simulation, clock: VirtualClock, ada: Assessment, came_back_ms: int | None, left: list[ExitReason | None]
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -290,7 +292,7 @@ async def test_a_bounce_in_one_campaign_ends_the_others_unless_they_came_back_si
     assert await exit_reasons(both, ada.email) == left
 
 
-async def test_a_campaign_that_is_no_longer_played_waits(
+async def test_mails_of_a_campaign_that_is_no_longer_played_wait(
     both: Simulation, store: redis.asyncio.Redis, campaigns: Campaigns, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=NEW_YEAR)

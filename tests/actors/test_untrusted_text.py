@@ -51,7 +51,7 @@ def reminders(simulation: Simulation) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("s01_*")))
-async def test_an_advertisement_that_was_stored_earlier_is_in_no_mail(simulation: Simulation, name: str) -> None:
+async def test_advertisement_stored_before_filtering_is_in_no_mail(simulation: Simulation, name: str) -> None:
     [fields] = case(name)
     await simulation.sign_up(Assessment(**fields))
     await simulation.run()
@@ -64,7 +64,7 @@ async def test_an_advertisement_that_was_stored_earlier_is_in_no_mail(simulation
         assert not [advert for advert in ADVERTS if advert in mail.subject + mail.text + mail.html]
 
 
-async def test_a_placeholder_that_was_stored_earlier_is_no_name(simulation: Simulation) -> None:
+async def test_placeholder_stored_before_filtering_is_not_used_as_a_name(simulation: Simulation) -> None:
     for fields in case("s81_name_placeholder"):
         await simulation.sign_up(Assessment(**fields))
     await simulation.run()
@@ -74,7 +74,7 @@ async def test_a_placeholder_that_was_stored_earlier_is_no_name(simulation: Simu
     assert all(mail.text.startswith("Hello,") and mail.subject[0].isupper() for mail in mails)
 
 
-async def test_no_mail_carries_what_a_hostile_signup_said_when_it_was_stored_earlier(simulation: Simulation) -> None:
+async def test_hostile_signup_stored_before_filtering_reaches_no_mail(simulation: Simulation) -> None:
     for fields in case("hostile")[0]["signups"]:
         await simulation.sign_up(Assessment(**fields))
     await simulation.run()
@@ -86,7 +86,7 @@ async def test_no_mail_carries_what_a_hostile_signup_said_when_it_was_stored_ear
         assert not [word for word in (*ADVERTS, "fraud.example", "bit.ly", "0100", "<script", "alert") if word in shown]
 
 
-async def test_no_reminder_carries_what_a_hostile_booking_said(simulation: Simulation) -> None:
+async def test_hostile_booking_text_reaches_no_reminder(simulation: Simulation) -> None:
     bookings = case("hostile")[0]["bookings (location, attendee, name, title of a BOOKING_CREATED)"]
     [body] = case("c78_advert_in_title")
     for number, given in enumerate(bookings):
@@ -102,7 +102,7 @@ async def test_no_reminder_carries_what_a_hostile_booking_said(simulation: Simul
         assert not [advert for advert in ADVERTS if advert in mail.subject + mail.text + mail.html]
 
 
-async def test_a_revenue_leak_that_is_hardly_true_is_left_out(simulation: Simulation) -> None:
+async def test_implausible_revenue_leak_is_left_out(simulation: Simulation) -> None:
     fields = {"first_name": "Ada", "assessment_score": 50}
     for email, leak in (("true@example.com", 5_000_000), ("false@example.com", 5_000_001)):
         await simulation.sign_up(Assessment(email=email, revenue_leak_total=leak, **fields))
@@ -112,7 +112,7 @@ async def test_a_revenue_leak_that_is_hardly_true_is_left_out(simulation: Simula
     assert "$" not in simulation.mailer.inbox_of("false@example.com")[0].text
 
 
-async def test_an_advertisement_in_a_title_is_in_no_reminder(simulation: Simulation) -> None:
+async def test_advertisement_in_a_booking_title_is_in_no_reminder(simulation: Simulation) -> None:
     await enroll(simulation)
     [body] = case("c78_advert_in_title")
     await book(simulation, body)
@@ -126,7 +126,7 @@ async def test_an_advertisement_in_a_title_is_in_no_reminder(simulation: Simulat
 
 
 @pytest.mark.parametrize("is_enrolled", [True, False])
-async def test_only_a_guest_who_is_enrolled_reads_the_title(simulation: Simulation, is_enrolled: bool) -> None:
+async def test_booking_title_is_shown_to_enrolled_guests_only(simulation: Simulation, is_enrolled: bool) -> None:
     if is_enrolled:
         await enroll(simulation)
     [body] = case("c78_advert_in_title")
@@ -169,7 +169,7 @@ async def test_a_link_to_a_known_host_is_behind_the_button(simulation: Simulatio
     assert "Join the call: https://app.example.com/video/ad2" in reminders(simulation)[-1].text
 
 
-async def test_a_moved_call_has_other_subjects_and_every_mail_its_own_reference(simulation: Simulation) -> None:
+async def test_moved_call_changes_the_subjects_and_every_mail_has_its_own_reference(simulation: Simulation) -> None:
     await enroll(simulation)
     for body in case("c31_moved_call_same_subject"):
         await simulation.run(until_ms=max(simulation.clock.now_ms(), read_timestamp_ms(body["createdAt"]) or 0))

@@ -31,7 +31,7 @@ def dead(log: CapturingLogger) -> list[Any]:
 @pytest.mark.parametrize(
     "failure", [Permanent("validation_error", "ada@example.org is invalid", status=422), Ambiguous("read_timeout")]
 )
-async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(simulation: Simulation, ada, log, failure: Failure):
+async def test_dead_letter_log_line_names_the_failure_code(simulation: Simulation, ada, log, failure: Failure):
     simulation.mailer.failure = lambda _mail: failure
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 600_000)
@@ -40,7 +40,7 @@ async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(simulation: Si
     assert not any("example.org" in str(line) for line in log.calls)
 
 
-async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(simulation: Simulation, ada, log):
+async def test_mail_that_killed_three_workers_is_logged_as_dead(simulation: Simulation, ada, log):
     now_ms = simulation.clock.now_ms()
     await simulation.sign_up(ada)
     enrollment = await simulation.ledger.enrollments.get(ADA)

@@ -20,7 +20,7 @@ from tests.ledger_reads import sweep
 from tests.rebuild.conftest import Installation, twin
 
 
-async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris, run_audit):
+async def test_audit_of_a_whole_sequence_has_no_findings(installation: Installation, ada, boris, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     for hours in (1, 80, 300):
@@ -54,7 +54,7 @@ async def audits(installation: Installation, *campaigns: Campaign) -> list[Repor
     return found
 
 
-async def test_two_campaigns_with_the_same_subjects_are_0_0_0(installation: Installation, ada):
+async def test_audit_of_two_campaigns_with_the_same_subjects_has_no_findings(installation: Installation, ada):
     second = twin(installation.campaign)
     installation.plays_too(second)
     await installation.simulation.sign_up(ada)
@@ -78,7 +78,7 @@ async def test_a_mail_that_two_campaigns_may_have_sent_is_a_finding_of_both(inst
         assert {(one.kind, one.step) for one in report.findings} == {("doubled", 1)}
 
 
-async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(
+async def test_later_signup_of_a_forgotten_contact_leaves_the_audit_clean(
     installation: Installation, ada, boris, run_audit
 ):
     ledger = installation.world.ledger
@@ -92,7 +92,7 @@ async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(
     assert (report.people, report.rows) == (1, 1)
 
 
-async def test_after_a_rebuild_it_is_0_0_0_again(installation: Installation, ada, run_audit):
+async def test_audit_has_no_findings_after_a_rebuild(installation: Installation, ada, run_audit):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -105,7 +105,7 @@ async def test_after_a_rebuild_it_is_0_0_0_again(installation: Installation, ada
     assert (await run_audit()).findings == []
 
 
-async def test_a_mail_sent_behind_the_ledgers_back_is_found(installation: Installation, ada, run_audit):
+async def test_audit_finds_a_mail_that_the_ledger_does_not_know(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
@@ -124,7 +124,7 @@ async def test_a_mail_that_vanished_from_the_provider_is_missing(installation: I
     assert (finding.kind, finding.step) == ("missing", 1)
 
 
-async def test_a_job_that_is_lost_and_never_healed_is_missing(installation: Installation, ada, run_audit):
+async def test_lost_job_that_is_never_rescheduled_is_a_missing_mail(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     owner = enrollment_id("christmas_2025", ada.email)
@@ -135,7 +135,7 @@ async def test_a_job_that_is_lost_and_never_healed_is_missing(installation: Inst
     assert (finding.kind, finding.step, finding.what) == ("missing", 2, "due, and nothing waits to send it")
 
 
-async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installation: Installation, ada, run_audit):
+async def test_sent_date_removed_from_notion_is_unexplained(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [row] = await installation.rows()
@@ -160,7 +160,7 @@ async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Instal
     assert (await run_audit()).findings == []
 
 
-async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(installation: Installation, ada, run_audit):
+async def test_audit_with_a_sending_only_key_raises_misconfigured(installation: Installation, ada, run_audit):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     mailer = ResendMailer(SENDING_KEY, f"{installation.url}/resend")
@@ -172,7 +172,9 @@ async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(insta
         await mailer.close()
 
 
-async def test_people_who_were_erased_after_their_end_leave_an_audit_clean(installation: Installation, ada, run_audit):
+async def test_contacts_erased_after_their_campaign_ended_leave_the_audit_clean(
+    installation: Installation, ada, run_audit
+):
     await installation.simulation.sign_up(ada)
     await installation.until(300)
     ledger, now_ms = installation.world.ledger, installation.world.clock.now_ms()

@@ -23,7 +23,7 @@ async def missed(installation: Installation) -> Installation:
     return installation
 
 
-async def test_a_call_with_its_follow_up_is_0_0_0(missed: Installation, run_audit):
+async def test_audit_of_a_call_with_its_follow_up_has_no_findings(missed: Installation, run_audit):
     for hours in (98, 100):
         await missed.until(hours)
         report = await run_audit()

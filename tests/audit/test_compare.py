@@ -89,7 +89,7 @@ def found(one: Audited | None = None, *, mails=LISTED, rows=ROWS, terms=TERMS):
     return {(f.kind, f.step, f.what) for f in findings}
 
 
-def test_three_accounts_that_agree_leave_nothing_to_say():
+def test_three_agreeing_accounts_have_no_findings():
     assert found() == set()
 
 
@@ -110,7 +110,7 @@ def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_do
     }
 
 
-def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strange_mail_came_before_it():
+def test_listed_mail_of_a_skipped_step_is_unexplained_even_after_a_strange_mail():
     skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: sent(1), 2: skipped}), mails=[mail(1), mail(1, "x", subject="Hello"), mail(2)]) == {
         ("unexplained", 0, "the provider lists x (Hello)"),
@@ -119,31 +119,31 @@ def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strang
     }
 
 
-def test_a_mail_whose_subject_two_steps_have_is_that_of_the_one_that_may_still_be_it():
+def test_mail_with_a_subject_of_two_steps_matches_the_step_still_without_a_mail():
     shared = [mail(1), mail(2, subject="step-2/3"), mail(3, subject="step-2/3", created_ms=NOW_MS)]
 
     assert found(mails=shared) == {("unexplained", 3, "the provider lists m3, and the ledger says planned")}
     assert found(ada(under_way=frozenset({3})), mails=shared) == set()
 
 
-def test_a_mail_whose_answer_is_on_its_way_is_no_finding():
+def test_mail_of_a_delivery_under_way_is_no_finding():
     assert found(ada(under_way=frozenset({3})), mails=[mail(1), mail(2), mail(3)]) == set()
 
 
-def test_a_mail_of_ours_with_a_strange_subject_is_unexplained_and_one_of_another_program_is_not():
+def test_strange_subject_is_unexplained_from_our_sender_and_ignored_from_others():
     strange = mail(1, "x", subject="Hello")
     assert found(mails=[mail(1), mail(2), strange]) == {("unexplained", 0, "the provider lists x (Hello)")}
     assert found(mails=[mail(1), mail(2), replace(strange, sender="somebody else")]) == set()
 
 
 @pytest.mark.parametrize("subject", ["step-2", "of answers that changed"])
-def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_time(subject):
+def test_rebuilt_record_without_an_id_is_matched_by_subject_or_time(subject):
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     assert found(restored, mails=[mail(1), mail(2, "other", subject=subject)]) == set()
     assert {kind for kind, _, _ in found(restored, mails=[mail(1)])} == {"missing"}
 
 
-def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_time():
+def test_subject_counts_more_than_time_for_a_rebuilt_record():
     """A date that a person writes into Notion by hand is a whole day."""
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     by_hand = mail(2, "other", created_ms=SIGNUP_MS + 40 * HOUR_MS)
@@ -152,7 +152,7 @@ def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_time():
     assert found(restored, mails=[mail(1), strange, by_hand]) == {("unexplained", 0, "the provider lists x (Hello)")}
 
 
-def test_a_time_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_mails():
+def test_time_of_a_rebuilt_record_may_differ_from_its_mail_by_two_minutes():
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     at_ms = SIGNUP_MS + 24 * HOUR_MS
 
@@ -163,17 +163,17 @@ def test_a_time_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_mails(
         assert {kind for kind, _, _ in found(restored, mails=[mail(1), other])} == {"missing", "unexplained"}
 
 
-def test_a_step_that_was_skipped_is_in_no_list_and_hides_nothing_of_the_next_one():
+def test_skipped_step_needs_no_listed_mail_and_does_not_hide_the_next_step():
     skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: skipped, 2: sent(2)}), mails=[mail(2)], rows=[row(2)]) == set()
 
 
 @pytest.mark.parametrize("final_status", [DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED])
-def test_whatever_became_of_it_it_was_accepted(final_status):
+def test_delivered_bounced_or_complained_mail_counts_as_accepted(final_status):
     assert found(ada(records={1: sent(1), 2: replace(sent(2), final_status=final_status)})) == set()
 
 
-def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes():
+def test_due_mail_without_a_job_is_missing_after_ten_minutes():
     lost = ada(records={1: sent(1)}, next_step=2, waits={})
     due_ms = SIGNUP_MS + 24 * HOUR_MS
 
@@ -187,7 +187,7 @@ def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes():
 @pytest.mark.parametrize(
     ("next_step", "missing"), [(1, {1}), (2, {1, 2}), (None, {1, 2, 3})], ids=["first", "one before", "nobody says"]
 )
-def test_every_step_up_to_the_next_one_has_to_be_sent_or_to_wait(next_step, missing):
+def test_every_step_up_to_the_next_one_must_be_sent_or_scheduled(next_step, missing):
     lost = ada(records={}, next_step=next_step, waits={})
     terms = replace(TERMS, now_ms=SIGNUP_MS + 100 * HOUR_MS)
 
@@ -196,7 +196,7 @@ def test_every_step_up_to_the_next_one_has_to_be_sent_or_to_wait(next_step, miss
 
 
 @pytest.mark.parametrize("put_off_ms", [-HOUR_MS, 0, HOUR_MS])
-def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_everybody_waits(put_off_ms):
+def test_delivery_overdue_for_more_than_a_day_is_missing_unless_all_sending_waits(put_off_ms):
     due_ms = SIGNUP_MS + 24 * HOUR_MS
     late = ada(records={1: sent(1)}, next_step=2, waits={2: due_ms + put_off_ms})
 
@@ -217,12 +217,12 @@ def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_eve
         {"status": Status.COMPLETED, "next_step": None},
     ],
 )
-def test_nothing_is_due_of_who_is_held_or_has_left(given):
+def test_nothing_is_due_for_a_held_or_ended_enrollment(given):
     late = ada(records={1: sent(1)}, **{"next_step": 2, "waits": {}, **given})
     assert found(late, mails=[mail(1)], rows=[row(1)], terms=replace(TERMS, now_ms=NOW_MS * 2)) == set()
 
 
-def test_a_signup_that_nobody_classifies_is_missing_after_ten_minutes():
+def test_unclassified_signup_is_missing_after_ten_minutes():
     new = ada(status=Status.ACCEPTED, records={}, next_step=None, waits={})
 
     def at(ms, **given):
@@ -238,7 +238,7 @@ def test_a_date_that_the_ledger_does_not_know_is_unexplained():
     assert found(rows=[row(1, 2, 3)]) == {("unexplained", 3, "Notion shows it as sent, and the ledger does not")}
 
 
-def test_a_date_that_notion_lacks_is_unexplained_once_it_says_that_it_shows_everything():
+def test_date_missing_in_notion_is_unexplained_once_the_row_is_current_or_a_day_passed():
     said = ("unexplained", 2, "the ledger says sent, and Notion does not show it")
     assert found(rows=[row(1)]) == {said}
     assert found(ada(mirrored_revision=3), rows=[row(1)]) == set()
@@ -248,7 +248,7 @@ def test_a_date_that_notion_lacks_is_unexplained_once_it_says_that_it_shows_ever
     assert found(ada(mirrored_revision=3), rows=[row(1)], terms=later) == {said}
 
 
-def test_a_row_that_notion_lacks_is_unexplained_once_it_was_written_or_a_day_after_the_signup():
+def test_row_missing_in_notion_is_unexplained_once_written_or_a_day_after_the_signup():
     said = ("unexplained", 0, "Notion has no row")
     a_day_later = replace(TERMS, now_ms=SIGNUP_MS + 24 * HOUR_MS)
     assert found(rows=[], terms=a_day_later) == {said}
@@ -256,7 +256,7 @@ def test_a_row_that_notion_lacks_is_unexplained_once_it_was_written_or_a_day_aft
     assert found(ada(mirrored_revision=3), rows=[], terms=replace(TERMS, now_ms=a_day_later.now_ms + 1)) == {said}
 
 
-def test_a_column_that_the_database_lacks_can_show_nothing():
+def test_missing_notion_column_is_no_finding():
     assert found(rows=[row(1, columns=(1, 3))]) == set()
 
 

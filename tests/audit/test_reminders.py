@@ -52,7 +52,7 @@ async def subject_of(installation: Installation, name: str) -> str:
     return next(mail["subject"] for mail in mails if mail["tags"].get("reminder") == name)
 
 
-async def test_calls_with_all_their_reminders_are_0_0_0(booked: Installation, run_audit):
+async def test_audit_of_calls_with_all_their_reminders_has_no_findings(booked: Installation, run_audit):
     for hours in (1, 25, 80, 97):
         await booked.until(hours)
         report = await run_audit()
@@ -60,7 +60,7 @@ async def test_calls_with_all_their_reminders_are_0_0_0(booked: Installation, ru
     assert (report.people, report.sent, report.reminders, report.mails) == (1, 3 + 6, 6, 9)
 
 
-async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: Installation, run_audit, start_ms):
+async def test_audit_of_moved_cancelled_or_late_calls_has_no_findings(booked: Installation, run_audit, start_ms):
     await booked.until(30)
     await booked.simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
     await booked.simulation.cancel("ada")
@@ -93,7 +93,7 @@ async def test_a_reminder_without_a_record_in_the_ledger_is_missing(booked: Inst
     assert found(await run_audit(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
 
 
-async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unless_they_are_paused(
+async def test_reminder_not_sent_before_its_call_began_is_missing_unless_paused(
     booked: Installation, run_audit, start_ms
 ):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="2h")
@@ -121,7 +121,7 @@ async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Ins
     assert found(await run_audit(), start_ms) == [("missing", BORIS, "72h", what)]
 
 
-async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: Installation, ada, run_audit, start_ms):
+async def test_second_reminder_that_the_ledger_does_not_know_is_doubled(booked: Installation, ada, run_audit, start_ms):
     await booked.until(25)
     await send(booked, ada.email, await subject_of(booked, "72h"))
 
@@ -130,9 +130,7 @@ async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: Instal
     assert what.endswith(" too")
 
 
-async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_unexplained(
-    booked: Installation, run_audit, start_ms
-):
+async def test_listed_reminder_of_a_cancelled_call_is_unexplained(booked: Installation, run_audit, start_ms):
     await booked.simulation.book("chen@salon.example", start_ms, uid="C")
     await booked.until(1)
     await booked.simulation.cancel("C")
@@ -145,7 +143,7 @@ async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_u
     assert finding.what.endswith("and the ledger says skipped")
 
 
-async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: Installation, run_audit):
+async def test_mail_that_is_no_reminder_is_unexplained_for_a_contact_who_only_booked(booked: Installation, run_audit):
     await booked.until(1)
     await send(booked, BORIS, "Hello")
 
@@ -176,7 +174,7 @@ async def test_a_reminder_in_flight_during_an_audit_is_no_finding(booked: Instal
     assert (await run_audit()).findings == []
 
 
-async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_reported_again(
+async def test_reminders_of_an_earlier_store_are_no_finding_once_the_call_is_reported_again(
     booked: Installation, run_audit, start_ms
 ):
     await booked.until(25)
@@ -187,7 +185,7 @@ async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_
     assert {finding.email for finding in (await run_audit()).findings} == {"ada@salon.example"}
 
 
-def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):
+def test_text_and_json_output_distinguish_reminders_from_mails(monkeypatch, capsys):
     steps = [Finding("missing", "ada@salon.example", 2, "due")]
     reminders = [replace(steps[0], step=0, reminder="1763974800000/24h")]
     report = Report(findings=[*reminders, *steps], people=3, sent=12, reminders=4, mails=12, rows=3)

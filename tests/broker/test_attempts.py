@@ -50,7 +50,7 @@ def test_a_message_is_tried_again_until_it_succeeds_and_leaves_nothing(broker, a
     assert [key for key in broker.client.keys("*") if b"default" in key] == []
 
 
-def test_a_retry_in_the_same_millisecond_is_not_taken_for_the_attempt_it_follows(broker, attempts, clock):
+def test_retry_in_the_same_millisecond_is_not_mistaken_for_the_attempt_it_follows(broker, attempts, clock):
     broker.clock = clock  # It moves only by `advance`: a retry begins at the time of its attempt.
 
     @dramatiq.actor(broker=broker)
@@ -86,7 +86,7 @@ def test_the_end_of_an_old_attempt_does_not_delete_the_promoted_next_one(broker,
     assert new.options["redis_message_id"] == f"dlv_1@{clock.now_ms()}"
 
 
-def test_a_retry_and_the_end_of_its_attempt_are_one_step(broker, clock):
+def test_retry_and_the_end_of_its_attempt_are_atomic(broker, clock):
     broker.clock = clock
     broker.declare_queue("default")
     broker.schedule(job("dlv_1", due_ms=clock.now_ms()))
@@ -100,7 +100,7 @@ def test_a_retry_and_the_end_of_its_attempt_are_one_step(broker, clock):
     assert not broker.client.exists("dramatiq:default.msgs")
 
 
-def test_a_retry_at_once_outlives_the_late_end_of_its_attempt_in_the_same_process(broker, clock):
+def test_immediate_retry_survives_a_late_acknowledgement_of_its_attempt(broker, clock):
     broker.clock = clock
     broker.declare_queue("default")
     consumer = broker.consume("default", prefetch=2, timeout=10)
@@ -118,7 +118,7 @@ def test_a_retry_at_once_outlives_the_late_end_of_its_attempt_in_the_same_proces
     assert held(broker) == {new.options["redis_message_id"]}
 
 
-def test_a_cancelled_retry_is_cancelled(broker, attempts):
+def test_waiting_retry_can_be_cancelled(broker, attempts):
     @dramatiq.actor(broker=broker, min_backoff=60_000)
     def send():
         attempts.append(1)
@@ -145,7 +145,7 @@ def test_a_dead_letter_keeps_the_reason_of_its_first_and_only_attempt(broker):
     assert letter.options["redis_message_id"] == message.options["redis_message_id"]
 
 
-def test_a_message_for_nobody_is_a_dead_letter_that_says_so(broker):
+def test_message_for_an_unknown_actor_is_a_dead_letter_with_that_reason(broker):
     broker.schedule(job("dlv_1", due_ms=broker.clock.now_ms()))
     broker.declare_queue("default")
 
@@ -155,7 +155,7 @@ def test_a_message_for_nobody_is_a_dead_letter_that_says_so(broker):
     assert "ActorNotFound" in letter.options["traceback"]
 
 
-def test_a_dead_letter_stays_until_somebody_takes_it_out(broker):
+def test_dead_message_stays_unless_a_time_to_live_is_set(broker):
     broker.declare_queue("default")
     broker.do_enqueue("default", "rid", b"{}")
     broker.do_fetch("default", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.broker.looking import held, job
 
 
-def test_a_job_that_comes_back_while_its_message_is_being_acknowledged_is_not_left_lying(broker, clock):
+def test_job_scheduled_again_during_its_acknowledgement_is_fetched_again(broker, clock):
     broker.clock = clock
     broker.declare_queue("default")
     consumer = broker.consume("default", prefetch=3, timeout=0)

@@ -25,7 +25,7 @@ def put(broker, *job_ids):
         broker.do_enqueue("default", job_id, job(job_id, due_ms=1).message())
 
 
-def test_it_has_the_id_of_the_store_and_no_eta_so_that_the_worker_does_not_park_it(broker, consumer, clock):
+def test_fetched_message_has_the_id_of_the_store_and_no_eta(broker, consumer, clock):
     broker.schedule(job("dlv_1", due_ms=clock.now_ms()))
     broker.promote()
 
@@ -35,17 +35,17 @@ def test_it_has_the_id_of_the_store_and_no_eta_so_that_the_worker_does_not_park_
     assert (message.queue_name, message.args) == ("default", ("dlv_1",))
 
 
-def test_it_comes_from_the_queue_it_was_fetched_from_whatever_its_body_says(broker, consumer):
+def test_fetched_message_belongs_to_its_queue_whatever_its_body_says(broker, consumer):
     broker.do_enqueue("default", "1", job("1", due_ms=1, queue="default.DQ").message())
 
     assert next(consumer).queue_name == "default"
 
 
-def test_nothing_to_do_is_none_after_the_timeout(consumer):
+def test_empty_queue_returns_none_after_the_timeout(consumer):
     assert next(consumer) is None
 
 
-def test_a_process_holds_no_more_of_a_queue_than_it_may(broker, consumer):
+def test_process_holds_no_more_messages_of_a_queue_than_its_limit(broker, consumer):
     broker.in_flight.limits["default"] = 2
     put(broker, "1", "2", "3", "4")
 
@@ -59,7 +59,7 @@ def test_a_process_holds_no_more_of_a_queue_than_it_may(broker, consumer):
     assert first.message_id == "1"
 
 
-def test_without_a_limit_it_takes_what_the_worker_prefetches(broker, consumer):
+def test_consumer_without_a_limit_fetches_as_many_as_the_worker_prefetches(broker, consumer):
     put(broker, "1", "2", "3", "4")
     next(consumer)
 
@@ -67,7 +67,7 @@ def test_without_a_limit_it_takes_what_the_worker_prefetches(broker, consumer):
     assert ready(broker) == ["4"]
 
 
-def test_the_limit_holds_over_a_consumer_that_starts_anew(broker, consumer):
+def test_limit_of_a_queue_also_applies_to_a_new_consumer(broker, consumer):
     put(broker, "1", "2", "3", "4")
     for _ in range(3):
         next(consumer)
@@ -97,7 +97,7 @@ def test_a_slow_queue_leaves_threads_for_the_others(broker):
         broker.join("slow", interval=5, timeout=60_000)
 
 
-def test_a_message_without_a_body_is_passed_over(broker, consumer):
+def test_message_without_a_body_is_skipped(broker, consumer):
     put(broker, "1", "2")
     broker.client.hdel("dramatiq:default.msgs", "1")
 
@@ -105,7 +105,7 @@ def test_a_message_without_a_body_is_passed_over(broker, consumer):
     assert held(broker) == {"2"}
 
 
-def test_a_body_that_nobody_can_read_is_a_dead_letter_and_stops_nobody(broker, consumer):
+def test_unreadable_message_is_a_dead_letter_and_blocks_no_other(broker, consumer):
     broker.do_enqueue("default", "garbled", b"\x00")
     put(broker, "1")
 
@@ -114,7 +114,7 @@ def test_a_body_that_nobody_can_read_is_a_dead_letter_and_stops_nobody(broker, c
     assert held(broker) == {"1"}
 
 
-def test_a_body_that_cannot_be_written_anew_is_dead_lettered_as_it_was(broker, consumer):
+def test_message_that_cannot_be_encoded_again_is_dead_lettered_unchanged(broker, consumer):
     put(broker, "1")
     message = next(consumer)
     message.options["who"] = object()
@@ -124,7 +124,7 @@ def test_a_body_that_cannot_be_written_anew_is_dead_lettered_as_it_was(broker, c
     assert [letter.message_id for letter in dead(broker)] == ["1"]
 
 
-def test_answering_twice_or_for_a_stranger_changes_nothing(broker, consumer):
+def test_second_acknowledgement_or_one_of_an_unknown_message_changes_nothing(broker, consumer):
     put(broker, "1", "2")
     message = next(consumer)
     consumer.ack(message)
@@ -136,7 +136,7 @@ def test_answering_twice_or_for_a_stranger_changes_nothing(broker, consumer):
     assert next(consumer).message_id == "2"
 
 
-def test_what_is_handed_back_is_next_again_in_its_order(broker, consumer):
+def test_requeued_messages_are_next_again_in_their_order(broker, consumer):
     put(broker, "1", "2", "3", "4")
     messages = [next(consumer) for _ in range(3)]
 
@@ -147,7 +147,7 @@ def test_what_is_handed_back_is_next_again_in_its_order(broker, consumer):
     assert consumer.outstanding_message_count == 0
 
 
-def test_a_consumer_that_closes_hands_back_what_nobody_read(broker, consumer):
+def test_closing_consumer_requeues_unread_messages(broker, consumer):
     put(broker, "1", "2", "3")
     assert next(consumer).message_id == "1"
 
@@ -156,7 +156,7 @@ def test_a_consumer_that_closes_hands_back_what_nobody_read(broker, consumer):
     assert ready(broker) == ["2", "3"]
 
 
-def test_a_fetch_whose_answer_was_lost_loses_nothing(broker, consumer, monkeypatch):
+def test_fetch_with_a_lost_answer_loses_no_message(broker, consumer, monkeypatch):
     put(broker, "1", "2")
     fetch = broker.do_fetch
 
@@ -172,7 +172,7 @@ def test_a_fetch_whose_answer_was_lost_loses_nothing(broker, consumer, monkeypat
     assert {next(consumer).message_id, next(consumer).message_id} == {"1", "2"}
 
 
-def test_a_message_that_is_answered_but_not_yet_noted_is_not_fetched_again(broker, consumer, monkeypatch):
+def test_message_with_a_failed_acknowledgement_is_not_fetched_again(broker, consumer, monkeypatch):
     """A message has run already when its acknowledgement could not reach the store."""
     put(broker, "1", "2")
     message = next(consumer)
@@ -188,7 +188,7 @@ def test_a_message_that_is_answered_but_not_yet_noted_is_not_fetched_again(broke
     assert held(broker) == {"2"}
 
 
-def test_who_only_sends_is_not_among_the_workers(broker, new_broker):
+def test_producer_is_not_listed_as_a_worker(broker, new_broker):
     producer = new_broker()
     put(producer, "1")
     producer.schedule(job("2", due_ms=1))

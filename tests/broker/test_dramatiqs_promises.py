@@ -24,7 +24,7 @@ def calls():
     return []
 
 
-def test_a_hundred_messages_are_a_hundred_calls(broker, calls):
+def test_one_hundred_messages_are_one_hundred_calls(broker, calls):
     @dramatiq.actor(broker=broker)
     def note(n, *, word):
         calls.append((n, word))
@@ -38,7 +38,7 @@ def test_a_hundred_messages_are_a_hundred_calls(broker, calls):
     assert sorted(calls) == [(n, "ünïcödé") for n in range(100)]
 
 
-def test_one_thread_takes_them_in_the_order_sent(broker, calls):
+def test_one_thread_runs_messages_in_the_order_they_were_sent(broker, calls):
     @dramatiq.actor(broker=broker)
     def note(n):
         calls.append(n)
@@ -51,7 +51,7 @@ def test_one_thread_takes_them_in_the_order_sent(broker, calls):
     assert calls == list(range(50))
 
 
-def test_the_same_message_sent_twice_without_delay_is_two(broker, calls):
+def test_message_sent_twice_without_a_delay_runs_twice(broker, calls):
     @dramatiq.actor(broker=broker)
     def note():
         calls.append(1)
@@ -75,7 +75,7 @@ def test_actors_may_be_declared_while_the_worker_runs(broker, calls):
         eventually(lambda: calls)
 
 
-def test_declaring_a_queue_is_announced_once_and_no_delay_queue_is(broker):
+def test_middleware_sees_each_declared_queue_once_and_no_delay_queue(broker):
     heard = []
 
     class Listener(Middleware):
@@ -97,7 +97,7 @@ def test_declaring_a_queue_is_announced_once_and_no_delay_queue_is(broker):
     assert broker.get_declared_delay_queues() == set()
 
 
-def test_sending_is_announced_before_and_after_and_may_be_changed_before(broker):
+def test_middleware_sees_a_message_before_and_after_it_is_sent_and_may_change_it(broker):
     heard = []
 
     class Listener(Middleware):
@@ -121,7 +121,7 @@ def test_sending_is_announced_before_and_after_and_may_be_changed_before(broker)
     assert b'"request_id":"req_1"' in broker.client.hget("dramatiq:default.DQ.msgs", "dlv_1")
 
 
-def test_a_queue_can_be_joined_with_a_limit_and_counts_what_waits(broker):
+def test_joining_a_queue_times_out_while_a_job_waits(broker):
     @dramatiq.actor(broker=broker)
     def note():
         pass
@@ -131,7 +131,7 @@ def test_a_queue_can_be_joined_with_a_limit_and_counts_what_waits(broker):
         broker.join("default", interval=5, timeout=20)
 
 
-def test_sizes_count_what_waits_and_what_is_in_flight_in_one_step(broker, calls):
+def test_queue_size_counts_scheduled_ready_and_in_flight_messages_at_once(broker, calls):
     @dramatiq.actor(broker=broker)
     def note(again):
         if again:
@@ -145,7 +145,7 @@ def test_sizes_count_what_waits_and_what_is_in_flight_in_one_step(broker, calls)
     assert calls == [4, 4, 2, 2]
 
 
-def test_flushing_drops_what_is_ready_waits_and_is_dead(broker):
+def test_flush_removes_ready_scheduled_and_dead_messages(broker):
     @dramatiq.actor(broker=broker)
     def note():
         pass
@@ -159,7 +159,7 @@ def test_flushing_drops_what_is_ready_waits_and_is_dead(broker):
     assert broker.client.keys("*") == []
 
 
-def test_stopping_hands_back_what_was_not_begun_and_leaves_the_workers(broker, calls):
+def test_stopping_worker_requeues_messages_it_did_not_start_and_deregisters(broker, calls):
     begun, go_on = threading.Event(), threading.Event()
 
     @dramatiq.actor(broker=broker)
@@ -180,7 +180,7 @@ def test_stopping_hands_back_what_was_not_begun_and_leaves_the_workers(broker, c
     assert broker.client.keys("dramatiq:__*") == []
 
 
-def test_what_waits_still_waits_after_the_worker_has_stopped(broker):
+def test_scheduled_job_still_waits_after_its_worker_has_stopped(broker):
     @dramatiq.actor(broker=broker)
     def note():
         pass
@@ -192,7 +192,7 @@ def test_what_waits_still_waits_after_the_worker_has_stopped(broker):
     assert waiting(broker).keys() == {message.options["redis_message_id"]}
 
 
-def test_a_worker_that_is_paused_takes_nothing(broker, calls):
+def test_paused_worker_runs_no_message(broker, calls):
     @dramatiq.actor(broker=broker)
     def note():
         calls.append(1)
@@ -219,7 +219,7 @@ def test_a_worker_can_start_again_with_the_same_broker(broker, calls):
             eventually(lambda n=n: calls[-1:] == [n])
 
 
-def test_a_worker_listens_only_on_the_queues_it_was_given(broker, calls):
+def test_worker_consumes_only_the_queues_it_was_given(broker, calls):
     @dramatiq.actor(broker=broker, queue_name="mail")
     def mail():
         calls.append("mail")
@@ -237,7 +237,7 @@ def test_a_worker_listens_only_on_the_queues_it_was_given(broker, calls):
     assert len(ready(broker, "mirror")) == 1
 
 
-def test_a_pipeline_hands_results_on_also_with_a_delay(broker, calls):
+def test_pipeline_passes_results_on_also_with_a_delay(broker, calls):
     @dramatiq.actor(broker=broker)
     def double(n):
         return 2 * n
@@ -251,7 +251,7 @@ def test_a_pipeline_hands_results_on_also_with_a_delay(broker, calls):
         eventually(lambda: calls == [4])
 
 
-def test_callbacks_age_and_time_limits_and_throws_mean_what_they_mean(broker, calls):
+def test_callbacks_age_limits_and_throws_work_as_in_dramatiq(broker, calls):
     @dramatiq.actor(broker=broker)
     def note(message, result):
         calls.append(result)
@@ -285,7 +285,7 @@ def test_callbacks_age_and_time_limits_and_throws_mean_what_they_mean(broker, ca
     assert {"refuse", "endless", "stale"} == {message.actor_name for message in dead(broker)}
 
 
-def test_async_actors_run_and_know_their_message(new_broker, calls):
+def test_async_actor_runs_and_can_read_its_current_message(new_broker, calls):
     broker = new_broker(middleware=[AsyncIO(), CurrentMessage()])
 
     @dramatiq.actor(broker=broker)
@@ -302,7 +302,7 @@ def test_a_broker_has_the_middleware_it_was_given_and_no_other(new_broker):
     assert isinstance(new_broker().middleware[0], AgeLimit)
 
 
-def test_a_broker_takes_a_url_or_a_client(store_url):
+def test_broker_accepts_a_url_or_a_client(store_url):
     by_url = DurableRedisBroker(url=store_url)
     assert by_url.client.ping()
     by_url.close()
@@ -314,14 +314,14 @@ def test_a_broker_takes_a_url_or_a_client(store_url):
         assert client.ping()
 
 
-def test_an_attribute_it_does_not_have_is_an_attribute_error(broker):
+def test_missing_attribute_of_the_broker_raises_attribute_error(broker):
     with pytest.raises(AttributeError, match="idontexist"):
         _ = broker.idontexist
     with pytest.raises(AttributeError, match="do_dance"):
         _ = broker.do_dance
 
 
-def test_sending_to_a_store_that_is_not_there_fails_at_once(tmp_path):
+def test_sending_to_an_absent_store_fails_at_once(tmp_path):
     broker = DurableRedisBroker(url=f"unix://{tmp_path}/nobody.sock")
 
     @dramatiq.actor(broker=broker)

@@ -132,7 +132,7 @@ class Queue(RuleBasedStateMachine):
         assert bodies == {*self.ready, *self.flies}
 
 
-def test_any_order_of_everything_ends_where_the_model_ends(store_url):
+def test_queue_equals_its_model_after_any_order_of_operations(store_url):
     Queue.url = store_url
     test = Queue.TestCase
     test.settings = settings(

@@ -55,7 +55,7 @@ def send(broker: DurableRedisBroker, actor: str, *args: Any) -> None:
     broker.enqueue(Message("default", actor, args, {}, {}))
 
 
-def test_a_killed_workers_message_runs_elsewhere_within_five_seconds(broker, hire):
+def test_message_of_a_killed_worker_runs_elsewhere_within_five_seconds(broker, hire):
     send(broker, "work", "ada", 60_000)
     send(broker, "work", "boris", 0)
     victim = hire(silence_ms=3_000)
@@ -71,7 +71,7 @@ def test_a_killed_workers_message_runs_elsewhere_within_five_seconds(broker, hir
     eventually(lambda: said(broker, "ended", "boris") == [rescuer.pid])
 
 
-def test_a_worker_that_replaces_the_only_one_finds_what_it_left(broker, hire):
+def test_worker_that_replaces_a_killed_one_runs_its_message(broker, hire):
     send(broker, "work", "ada", 60_000)
     victim = hire()
     eventually(lambda: said(broker, "began", "ada"))
@@ -82,7 +82,7 @@ def test_a_worker_that_replaces_the_only_one_finds_what_it_left(broker, hire):
     eventually(lambda: successor.pid in said(broker, "began", "ada"))
 
 
-def test_a_busy_worker_is_never_taken_for_dead(broker, hire):
+def test_busy_worker_is_never_considered_dead(broker, hire):
     for whom in ("ada", "boris", "chen", "dunya"):
         send(broker, "work", whom, 2_000)
     busy = hire(threads=2)
@@ -95,7 +95,7 @@ def test_a_busy_worker_is_never_taken_for_dead(broker, hire):
     assert said(broker, "ended").count(busy.pid) >= 2
 
 
-def test_a_stopped_worker_is_taken_over_and_does_no_harm_when_it_continues(broker, hire):
+def test_messages_of_a_suspended_worker_run_elsewhere_and_only_once_after_it_continues(broker, hire):
     send(broker, "work", "ada", 200)
     send(broker, "work", "boris", 0)
     sleeper = hire()
@@ -118,7 +118,7 @@ def test_a_stopped_worker_is_taken_over_and_does_no_harm_when_it_continues(broke
     assert dead(broker) == []
 
 
-def test_a_message_that_kills_three_workers_is_dead_lettered_and_the_bystander_runs(broker, hire):
+def test_message_that_kills_three_workers_is_dead_lettered_and_the_next_one_runs(broker, hire):
     send(broker, "poison", "emeka")
     send(broker, "work", "ada", 0)
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_a_message_that_kills_three_workers_is_dead_lettered_and_the_bystander_r
     assert len(said(broker, "began", "emeka")) == 3
 
 
-def test_a_worker_asked_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
+def test_terminated_worker_finishes_its_message_and_requeues_the_others(broker, hire):
     send(broker, "work", "ada", 300)
     send(broker, "work", "boris", 0)
     worker = hire()
@@ -156,7 +156,7 @@ def own_store() -> Iterator[EmbeddedStore]:
         store.stop()
 
 
-def test_the_store_goes_away_and_comes_back_and_everything_goes_on(own_store):
+def test_messages_and_retries_survive_a_restart_of_the_store(own_store):
     broker = DurableRedisBroker(url=own_store.url, heartbeat_timeout=400)
     calls, away = [], []
 
@@ -190,7 +190,7 @@ def test_the_store_goes_away_and_comes_back_and_everything_goes_on(own_store):
     broker.close()
 
 
-def test_two_workers_that_lost_the_store_together_do_not_take_each_other_for_dead(own_store):
+def test_two_workers_that_lost_the_store_do_not_consider_each_other_dead(own_store):
     brokers = [DurableRedisBroker(url=own_store.url, heartbeat_timeout=1_000) for _ in range(2)]
     calls = []
     for broker in brokers:

@@ -22,7 +22,7 @@ def due_now(broker, job_id="dlv_1"):
     broker.promote()
 
 
-def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, new_broker):
+def test_acknowledged_message_is_not_counted_as_started(broker, consumer, new_broker):
     for _ in range(4):
         due_now(broker)
         message = next(consumer)
@@ -39,7 +39,7 @@ def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, new_broker
     assert broker.client.hlen("dramatiq:__takeovers__.default") == 0
 
 
-def test_only_who_has_a_message_can_amend_it(broker, consumer, new_broker):
+def test_only_the_worker_that_holds_a_message_can_replace_it(broker, consumer, new_broker):
     due_now(broker)
     ready_id = next(consumer).options["redis_message_id"]
     before = broker.client.hget(f"{Q}.msgs", ready_id)
@@ -49,7 +49,7 @@ def test_only_who_has_a_message_can_amend_it(broker, consumer, new_broker):
     assert broker.do_replace("default", ready_id, b"{}") == 1
 
 
-def test_a_dead_lettered_message_is_in_the_queue_no_longer(broker, consumer):
+def test_dead_lettered_message_is_no_longer_in_the_queue(broker, consumer):
     due_now(broker)
     consumer.nack(next(consumer))
 
@@ -57,12 +57,12 @@ def test_a_dead_lettered_message_is_in_the_queue_no_longer(broker, consumer):
     assert broker.client.hlen(f"{Q}.msgs") == 0
 
 
-def test_what_is_no_dead_letter_any_longer_gets_no_note(broker):
+def test_removed_dead_message_cannot_be_replaced(broker):
     assert broker.do_replace_dead("default", "gone", b"{}") == 0
     assert broker.client.hlen(f"{Q}.XQ.msgs") == 0
 
 
-def test_dead_letters_older_than_asked_for_are_dropped_and_younger_ones_stay(broker, consumer, clock):
+def test_only_dead_messages_older_than_the_given_age_are_removed(broker, consumer, clock):
     for job_id in ("old", "young"):
         due_now(broker, job_id)
         consumer.nack(next(consumer))
@@ -74,7 +74,7 @@ def test_dead_letters_older_than_asked_for_are_dropped_and_younger_ones_stay(bro
     assert broker.client.hlen(f"{Q}.XQ.msgs") == 1
 
 
-def test_a_message_that_somebody_deleted_is_passed_over(broker, consumer):
+def test_fetch_skips_a_deleted_message(broker, consumer):
     for job_id in ("dlv_1", "dlv_2"):
         due_now(broker, job_id)
     deleted, other = ready(broker)
@@ -86,7 +86,7 @@ def test_a_message_that_somebody_deleted_is_passed_over(broker, consumer):
     assert {ready_id.partition("@")[0] for ready_id in held(broker)} == {"dlv_2"}
 
 
-def test_only_what_waits_can_be_moved_and_only_as_it_was_when_it_was_looked_at(broker, clock):
+def test_only_a_waiting_unchanged_job_can_be_moved(broker, clock):
     broker.declare_queue("default")
     broker.schedule(job("dlv_1", due_ms=clock.now_ms()))
     body = broker.client.hget(f"{Q}.DQ.msgs", "dlv_1")
@@ -98,7 +98,7 @@ def test_only_what_waits_can_be_moved_and_only_as_it_was_when_it_was_looked_at(b
     assert broker.client.zcard(f"{Q}.DQ") == 0
 
 
-def test_what_a_worker_knows_of_is_left_with_it_and_what_is_gone_is_not_brought_back(broker, consumer):
+def test_recovery_requeues_only_unknown_messages_that_still_have_a_body(broker, consumer):
     for job_id in ("known", "forgotten", "gone"):
         due_now(broker, job_id)
     known, forgotten, gone = (next(consumer).options["redis_message_id"] for _ in range(3))

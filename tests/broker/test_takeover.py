@@ -29,7 +29,7 @@ def takes(broker, *job_ids, queue="default"):
     return [next(consumer) for _ in job_ids]
 
 
-def test_what_the_dead_held_is_next_again_and_the_dead_is_forgotten(broker, gone):
+def test_rescue_requeues_messages_of_a_dead_worker_first_and_removes_the_worker(broker, gone):
     takes(gone, "1", "2")
     takes(gone, "m", queue="mirror")
     gone.do_enqueue("default", "3", job("3", due_ms=1).message())
@@ -44,7 +44,7 @@ def test_what_the_dead_held_is_next_again_and_the_dead_is_forgotten(broker, gone
     assert RESCUED.labels("default")._value.get() == before + 2
 
 
-def test_the_oldest_is_first_however_many_there_are(broker, gone, clock):
+def test_rescued_messages_keep_their_order_however_many_there_are(broker, gone, clock):
     for n in range(400):
         gone.schedule(job(f"{(n * 7919) % 400:03}", due_ms=clock.now_ms() - 400 + n))
     gone.promote()
@@ -57,7 +57,7 @@ def test_the_oldest_is_first_however_many_there_are(broker, gone, clock):
     assert ready(broker) == order
 
 
-def test_nobody_who_was_heard_lately_is_taken_over(broker, gone):
+def test_worker_with_a_recent_heartbeat_keeps_its_messages(broker, gone):
     takes(gone, "1")
     gone.do_heartbeat("")
 
@@ -65,7 +65,7 @@ def test_nobody_who_was_heard_lately_is_taken_over(broker, gone):
     assert held(gone) == {"1"}
 
 
-def test_nobody_takes_over_from_himself(broker):
+def test_worker_does_not_rescue_its_own_messages(broker):
     takes(broker, "1")
     fall_silent(broker)
 
@@ -73,7 +73,7 @@ def test_nobody_takes_over_from_himself(broker):
     assert held(broker) == {"1"}
 
 
-def test_a_deleted_message_is_not_brought_back(broker, gone):
+def test_rescue_does_not_restore_a_deleted_message(broker, gone):
     takes(gone, "1", "2")
     gone.client.hdel("dramatiq:default.msgs", "1")
     fall_silent(gone)
@@ -83,7 +83,7 @@ def test_a_deleted_message_is_not_brought_back(broker, gone):
     assert ready(broker) == ["2"]
 
 
-def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why(broker, new_broker):
+def test_message_running_at_three_worker_deaths_is_a_dead_letter_with_its_reason(broker, new_broker):
     broker.do_enqueue("default", "1", job("1", due_ms=1).message())
     for death in range(CRASHES_MAX):
         assert dead(broker) == [], death
@@ -100,7 +100,7 @@ def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why
     assert [key for key in broker.client.keys("*") if b"XQ" not in key] == []
 
 
-def test_a_bystander_is_never_blamed(broker, new_broker):
+def test_fetched_message_that_was_not_started_is_never_blamed(broker, new_broker):
     broker.do_enqueue("default", "bystander", job("bystander", due_ms=1).message())
     for _ in range(2 * CRASHES_MAX):
         victim = new_broker()
@@ -112,7 +112,7 @@ def test_a_bystander_is_never_blamed(broker, new_broker):
     assert dead(broker) == []
 
 
-def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, new_broker, gone):
+def test_acknowledged_message_has_no_more_worker_deaths_counted(broker, new_broker, gone):
     [message] = takes(gone, "1")
     gone._start_message(message)
     fall_silent(gone)
@@ -127,7 +127,7 @@ def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, new_broker, go
     assert not broker.client.exists("dramatiq:__takeovers__.default")
 
 
-def test_a_worker_that_wakes_after_a_takeover_changes_nothing(broker, gone):
+def test_stalled_worker_changes_nothing_after_its_messages_were_rescued(broker, gone):
     done, failed, again, unread = takes(gone, "1", "2", "3", "4")
     for message in (done, failed, again):
         gone._start_message(message)
@@ -148,7 +148,7 @@ def test_a_worker_that_wakes_after_a_takeover_changes_nothing(broker, gone):
     assert (ready(broker), waiting(broker), dead(broker)) == ([], {}, [])
 
 
-def test_a_worker_that_wakes_does_not_start_a_message_that_was_taken_over(broker, gone):
+def test_stalled_worker_does_not_start_a_message_that_was_rescued(broker, gone):
     [message] = takes(gone, "1")
     fall_silent(gone)
     rescue(broker, TIMEOUT_MS)
@@ -157,7 +157,7 @@ def test_a_worker_that_wakes_does_not_start_a_message_that_was_taken_over(broker
         gone._start_message(message)
 
 
-def test_a_worker_that_wakes_and_fetches_its_message_again_has_it_once(broker, gone):
+def test_stalled_worker_that_fetches_its_rescued_message_again_has_it_once(broker, gone):
     consumer = gone.consume("default", prefetch=5, timeout=10)
     gone.do_enqueue("default", "1", job("1", due_ms=1).message())
     message = next(consumer)
@@ -171,7 +171,7 @@ def test_a_worker_that_wakes_and_fetches_its_message_again_has_it_once(broker, g
     assert (held(gone), ready(gone)) == (set(), [])
 
 
-def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker, gone):
+def test_message_rescued_during_its_acknowledgement_is_fetched_again(broker, gone):
     consumer = gone.consume("default", prefetch=5, timeout=10)
     gone.do_enqueue("default", "1", job("1", due_ms=1).message())
     message = next(consumer)
@@ -191,7 +191,7 @@ def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker
     assert next(consumer).message_id == "1"
 
 
-def test_who_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gone):
+def test_fetch_registers_a_worker_again_after_a_rescue(broker, gone):
     takes(gone, "1")
     fall_silent(gone)
     rescue(broker, TIMEOUT_MS)
@@ -202,7 +202,7 @@ def test_who_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gon
     assert workers(broker) == {gone.broker_id}
 
 
-def test_a_worker_that_leaves_hands_everything_back_and_blames_nobody(broker, gone):
+def test_deregistering_worker_requeues_its_messages_and_blames_none(broker, gone):
     for message in takes(gone, "1", "2"):
         gone._start_message(message)
 
@@ -212,7 +212,7 @@ def test_a_worker_that_leaves_hands_everything_back_and_blames_nobody(broker, go
     assert broker.client.keys("dramatiq:__*") == []
 
 
-def test_a_gap_in_the_judges_own_heartbeat_forbids_judging(broker, gone, monkeypatch):
+def test_worker_with_a_gap_in_its_own_heartbeat_rescues_nothing(broker, gone, monkeypatch):
     """While the store is away, all workers are silent, and none of them is dead."""
     monkeypatch.setattr(broker.heartbeat, "_store_is_up_for", lambda _ms: True)
     takes(gone, "1")
@@ -229,7 +229,7 @@ def test_a_gap_in_the_judges_own_heartbeat_forbids_judging(broker, gone, monkeyp
     eventually(lambda: broker.heartbeat.run_once() and held(gone) == set())
 
 
-def test_a_store_that_has_just_started_forbids_judging(broker, gone, monkeypatch):
+def test_worker_rescues_nothing_while_the_store_has_just_started(broker, gone, monkeypatch):
     monkeypatch.setattr(broker.heartbeat, "_store_is_up_for", lambda _ms: False)
     takes(gone, "1")
     fall_silent(gone)
@@ -247,7 +247,7 @@ def test_a_worker_that_finds_itself_removed_registers_again(broker, new_broker):
         eventually(lambda: broker.broker_id in workers(broker))
 
 
-def test_who_died_before_the_stores_clock_was_set_back_is_taken_over_all_the_same(broker, gone):
+def test_messages_of_a_worker_with_a_heartbeat_in_the_future_are_rescued(broker, gone):
     takes(gone, "1")
     seconds, _ = broker.client.time()
     broker.client.zadd(broker.layout.heartbeats(), {gone.broker_id: (seconds + 90_000) * 1_000})

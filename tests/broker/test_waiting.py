@@ -36,7 +36,7 @@ def send(broker):
     return send
 
 
-def test_the_last_email_waits_264_hours_and_can_be_seen(virtual, clock, send):
+def test_job_that_waits_264_hours_is_visible_in_the_store(virtual, clock, send):
     send.send_with_options(args=("ada",), delay=264 * HOUR_MS, job_id="dlv_ada_7")
     virtual.promote()
 
@@ -46,7 +46,7 @@ def test_the_last_email_waits_264_hours_and_can_be_seen(virtual, clock, send):
     assert clock.now_ms() + 264 * HOUR_MS == body.options["eta"]
 
 
-def test_it_is_ready_at_its_due_time_and_not_a_millisecond_before(virtual, clock):
+def test_job_is_ready_at_its_due_time_and_not_a_millisecond_before(virtual, clock):
     virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 1_000))
     clock.advance(999)
     virtual.promote()
@@ -59,7 +59,7 @@ def test_it_is_ready_at_its_due_time_and_not_a_millisecond_before(virtual, clock
     assert waiting(virtual) == {}
 
 
-def test_scheduling_an_id_twice_is_scheduling_it_once_with_the_newest_due_time(virtual, clock, send):
+def test_job_scheduled_twice_waits_once_with_the_newest_due_time(virtual, clock, send):
     send.send_with_options(args=("ada",), delay=5_000, job_id="dlv_1")
     send.send_with_options(args=("ada, corrected",), delay=9_000, job_id="dlv_1")
 
@@ -68,20 +68,20 @@ def test_scheduling_an_id_twice_is_scheduling_it_once_with_the_newest_due_time(v
     assert body.args == ("ada, corrected",)
 
 
-def test_one_without_a_chosen_id_waits_under_its_own(virtual, send):
+def test_job_without_a_chosen_id_waits_under_its_message_id(virtual, send):
     first, second = (send.send_with_options(args=("ada",), delay=5_000) for _ in range(2))
 
     assert waiting(virtual).keys() == {first.message_id, second.message_id}
 
 
-def test_a_chosen_id_without_a_delay_is_due_at_once_and_still_once(virtual, clock, send):
+def test_job_with_a_chosen_id_and_no_delay_is_due_at_once_and_waits_once(virtual, clock, send):
     for _ in range(3):
         send.send_with_options(args=("ada",), job_id="dlv_1")
 
     assert waiting(virtual) == {"dlv_1": clock.now_ms()}
 
 
-def test_the_same_job_for_the_same_due_time_is_one_also_while_it_is_queued_or_runs(virtual, clock):
+def test_job_with_the_same_due_time_is_not_duplicated_while_ready_or_in_flight(virtual, clock):
     for _ in range(2):
         virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
         virtual.promote()
@@ -95,7 +95,7 @@ def test_the_same_job_for_the_same_due_time_is_one_also_while_it_is_queued_or_ru
     assert ready(virtual) == []
 
 
-def test_what_is_cancelled_never_becomes_ready(virtual, clock):
+def test_cancelled_job_never_becomes_ready(virtual, clock):
     virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 10))
 
     assert virtual.cancel("default", "dlv_1") is True
@@ -106,7 +106,7 @@ def test_what_is_cancelled_never_becomes_ready(virtual, clock):
     assert waiting(virtual) == {}
 
 
-def test_what_is_moved_is_due_then_and_its_body_says_so(virtual, clock):
+def test_moved_job_is_due_at_its_new_time_and_has_it_in_its_body(virtual, clock):
     virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 10))
 
     assert virtual.move("default", "dlv_1", clock.now_ms() + 20) is True
@@ -120,7 +120,7 @@ def test_what_is_moved_is_due_then_and_its_body_says_so(virtual, clock):
     assert ready(virtual) == [f"dlv_1@{clock.now_ms()}"]
 
 
-def test_what_does_not_wait_cannot_be_moved(virtual, clock):
+def test_job_that_does_not_wait_cannot_be_moved(virtual, clock):
     assert virtual.move("default", "dlv_1", clock.now_ms()) is False
     virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
     virtual.promote()
@@ -129,7 +129,7 @@ def test_what_does_not_wait_cannot_be_moved(virtual, clock):
     assert waiting(virtual) == {}
 
 
-def test_ids_are_of_their_queue(virtual, clock):
+def test_job_ids_are_separate_for_each_queue(virtual, clock):
     virtual.declare_queue("mirror")
     virtual.schedule(job("1", due_ms=clock.now_ms()))
     virtual.schedule(job("1", due_ms=clock.now_ms() + 1, queue="mirror"))
@@ -138,7 +138,7 @@ def test_ids_are_of_their_queue(virtual, clock):
     assert waiting(virtual) == {"1": clock.now_ms()}
 
 
-def test_promotion_says_what_it_did_and_what_comes_next(virtual, clock):
+def test_promotion_returns_moved_and_ready_counts_and_the_next_due_time(virtual, clock):
     virtual.declare_queue("mirror")
     virtual.schedule(job("1", due_ms=clock.now_ms()))
     virtual.schedule(job("2", due_ms=clock.now_ms() + 7))
@@ -149,7 +149,7 @@ def test_promotion_says_what_it_did_and_what_comes_next(virtual, clock):
     assert (mirror.queue, mirror.moved, mirror.ready, mirror.next_due_ms) == ("mirror", 0, 0, None)
 
 
-def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_due_times(virtual, clock):
+def test_many_due_jobs_are_promoted_in_batches_in_the_order_of_due_times(virtual, clock):
     for n in range(1_200):
         virtual.schedule(job(f"{n:04}", due_ms=clock.now_ms() - 1_200 + n))
 
@@ -157,7 +157,7 @@ def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_due_times(virtual, cl
     assert [f"{n:04}" for n in range(1_200)] == [ready_id.partition("@")[0] for ready_id in ready(virtual)]
 
 
-def test_a_plain_job_gets_the_body_it_would_have_been_given(virtual, clock):
+def test_job_without_a_body_gets_its_standard_body_at_its_promotion(virtual, clock):
     virtual.client.zadd("dramatiq:default.DQ", {"dlv_1": clock.now_ms()})
 
     virtual.promote()
@@ -167,7 +167,7 @@ def test_a_plain_job_gets_the_body_it_would_have_been_given(virtual, clock):
     assert virtual.client.hget("dramatiq:default.msgs", ready_id) == plain.message().encode()
 
 
-def test_a_plain_job_can_be_moved(virtual, clock):
+def test_job_without_a_body_can_be_moved(virtual, clock):
     virtual.client.zadd("dramatiq:default.DQ", {"dlv_1": clock.now_ms()})
 
     assert virtual.move("default", "dlv_1", clock.now_ms() + 20) is True
@@ -176,7 +176,7 @@ def test_a_plain_job_can_be_moved(virtual, clock):
     assert virtual.client.exists("dramatiq:default.DQ.msgs") == 0
 
 
-def test_another_process_may_write_the_sorted_set_itself(broker):
+def test_job_added_directly_to_the_sorted_set_runs(broker):
     """The ledger's scripts do so: they add a score and no body."""
     calls = []
 
@@ -192,7 +192,7 @@ def test_another_process_may_write_the_sorted_set_itself(broker):
         broker.join("default", interval=5, timeout=60_000)
 
 
-def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, new_broker):
+def test_nine_thousand_jobs_due_later_do_not_delay_a_near_one(broker, new_broker):
     started = []
 
     @dramatiq.actor(broker=broker, actor_name="send")
@@ -217,7 +217,7 @@ def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, new_broker)
     assert len(waiting(broker)) == 9_000
 
 
-def test_the_nearer_of_two_runs_first_whatever_was_sent_first(broker, send):
+def test_job_with_the_earlier_due_time_runs_first(broker, send):
     send.send_with_options(args=("later",), delay=1_000)
     send.send_with_options(args=("sooner",), delay=20)
 
@@ -227,7 +227,7 @@ def test_the_nearer_of_two_runs_first_whatever_was_sent_first(broker, send):
     assert send.calls == ["sooner", "later"]
 
 
-def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, new_broker, send):
+def test_idle_worker_starts_a_message_long_before_its_timeout(broker, new_broker, send):
     with working(broker, worker_timeout=3_000) as worker:
         eventually(lambda: worker.consumers["default"].consumer)
         time.sleep(0.3)  # Idle for long enough that stock dramatiq would sleep for seconds now.
@@ -237,7 +237,7 @@ def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, new_b
         assert time.monotonic() - sent < 1
 
 
-def test_a_clock_that_does_not_move_holds_everything_back(broker, send):
+def test_no_delayed_job_runs_while_the_clock_stands(broker, send):
     broker.clock = VirtualClock()
     send.send_with_options(args=("ada",), delay=50)
 

@@ -71,16 +71,14 @@ def browse(chromium: Any, team: Place) -> Iterator[Browse]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_every_page_of_campaigns_is_accessible_and_as_wide_as_the_screen(
-    browse: Browse, width: int, scheme: str
-) -> None:
+def test_campaign_pages_are_accessible_and_fit_the_screen(browse: Browse, width: int, scheme: str) -> None:
     # Axe is injected as a script, which the page's content security policy would refuse.
     page = browse("mia", viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
 
     assert [fault for path in PAGES for fault in faults_of(page, path)] == []
 
 
-def test_a_user_who_may_only_look_sees_everything_and_no_button(browse: Browse) -> None:
+def test_read_only_user_sees_campaign_pages_without_buttons(browse: Browse) -> None:
     page = browse("ron")
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Campaigns").click()
     page.get_by_role("link", name="Christmas 2025").click()
@@ -94,7 +92,7 @@ def test_a_user_who_may_only_look_sees_everything_and_no_button(browse: Browse) 
     expect(page.frame_locator("iframe.desktop").locator("body")).to_contain_text("Ada")
 
 
-def test_a_test_of_a_mail_is_sent_from_the_gallery(browse: Browse) -> None:
+def test_test_mail_is_sent_from_the_gallery_in_a_browser(browse: Browse) -> None:
     page = browse("mia")
     page.goto(f"{PAGE}/gallery?mail=step-2")
     page.get_by_text("Send a test …").click()
@@ -106,7 +104,7 @@ def test_a_test_of_a_mail_is_sent_from_the_gallery(browse: Browse) -> None:
     expect(page).to_have_url(re.compile(rf"{PAGE}/gallery\?mail=step-2"))
 
 
-def test_a_user_who_may_act_applies_the_files_and_rolls_back(browse: Browse, team: Place) -> None:
+def test_user_with_the_full_role_applies_the_files_and_rolls_back(browse: Browse, team: Place) -> None:
     page = browse("mia")
     page.goto(f"{PAGE}/plan")
     first = page.locator(".lead code").first.inner_text()

@@ -29,7 +29,7 @@ WIDTHS = {"phone": 360, "desktop": 1280}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_page_is_accessible_and_as_wide_as_the_screen(
+def test_console_pages_are_accessible_and_fit_the_screen(
     chromium: Any, place: Place, page: Any, width: str, scheme: str
 ) -> None:
     # Axe is injected as a script, which the page's content security policy would refuse.
@@ -46,7 +46,7 @@ def test_every_page_is_accessible_and_as_wide_as_the_screen(
     context.close()
 
 
-def test_logging_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place) -> None:
+def test_login_works_by_keyboard_and_logout_by_a_button(chromium: Any, place: Place) -> None:
     context = chromium.new_context(base_url=place.console_url)
     page = context.new_page()
     page.goto("/dead-letters")
@@ -66,7 +66,7 @@ def test_logging_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place)
     context.close()
 
 
-def test_a_phone_has_one_row_of_navigation_that_a_keyboard_opens_without_scripts(
+def test_phone_navigation_is_one_row_and_opens_by_keyboard_without_scripts(
     chromium: Any, place: Place, page: Any
 ) -> None:
     context = chromium.new_context(
@@ -135,7 +135,7 @@ def test_a_contact_is_found_by_address_with_the_timeline(page: Any) -> None:
     expect(page.locator(".timeline .planned").first).to_be_visible()
 
 
-def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> None:
+def test_dashboard_has_its_own_style_and_a_link_back_to_the_console(page: Any) -> None:
     page.get_by_role("link", name="Queues").click()
     page.get_by_role("link", name=re.compile("Dramatiq dashboard")).click()
 
@@ -151,7 +151,7 @@ def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> N
 
 
 @pytest.mark.parametrize("path", ["", "queues/send", "queues/send/delayed", "queues/send/failed"])
-def test_the_queues_are_as_wide_as_a_phone(page: Any, path: str) -> None:
+def test_dashboard_pages_fit_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": WIDTHS["phone"], "height": 800})
     page.goto(f"/dramatiq/{path}")
 
@@ -172,7 +172,7 @@ def test_a_console_that_stops_answering_is_reported(chromium: Any, place: Place,
     context.close()
 
 
-def test_without_scripts_everything_is_there_too(chromium: Any, place: Place, page: Any) -> None:
+def test_dead_letter_can_be_replayed_without_scripts(chromium: Any, place: Place, page: Any) -> None:
     context = chromium.new_context(
         base_url=place.console_url, storage_state=page.context.storage_state(), java_script_enabled=False
     )
@@ -196,7 +196,7 @@ def test_a_dead_letter_is_replayed_by_two_clicks(page: Any, place: Place) -> Non
     expect(page).to_have_title(re.compile("^All is well"))
 
 
-def test_somebody_is_found_by_half_a_name_and_their_mail_is_read_and_skipped(page: Any, place: Place) -> None:
+def test_person_is_found_by_name_and_their_mail_is_read_and_skipped(page: Any, place: Place) -> None:
     page.get_by_label("A name, business, address").fill("ada")
     page.get_by_role("button", name="Find").click()
     page.get_by_role("link", name="Ada", exact=True).click()
@@ -215,7 +215,7 @@ def test_somebody_is_found_by_half_a_name_and_their_mail_is_read_and_skipped(pag
     expect(page.get_by_role("table")).to_contain_text("console-token")
 
 
-def test_everybody_is_paused_and_resumed_with_the_plan_in_between(page: Any, place: Place) -> None:
+def test_all_mail_is_paused_and_resumed_with_the_plan_in_between(page: Any, place: Place) -> None:
     page.goto("/schedule")
     everybody = page.locator(".dead-letters > li", has_text="Everybody")
     everybody.get_by_text("Pause …").click()

@@ -45,7 +45,7 @@ def missed(console: VirtualConsole) -> None:
 
 
 @pytest.mark.usefixtures("missed")
-def test_two_calls_are_marked_from_the_overview_on(page: Any, console: VirtualConsole) -> None:
+def test_two_unmarked_calls_are_marked_starting_from_the_overview(page: Any, console: VirtualConsole) -> None:
     page.goto("/")
     page.get_by_role("link", name="Unmarked calls").click()
     noor, olga = (page.locator(".dead-letters > li", has_text=name) for name in ("Noor", "Olga"))
@@ -86,7 +86,7 @@ def failed(console: VirtualConsole) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("failed")
-def test_failed_jobs_of_one_error_are_deleted_by_two_clicks_and_counted(page: Any) -> None:
+def test_failed_jobs_with_one_error_are_counted_and_deleted_by_two_clicks(page: Any) -> None:
     page.goto("/queues")
     group = page.locator(".dead-letters > li", has_text="KeyError: 'step'").first
     expect(group.locator(".count")).to_have_text("3")
@@ -101,7 +101,7 @@ def test_failed_jobs_of_one_error_are_deleted_by_two_clicks_and_counted(page: An
 @pytest.mark.usefixtures("failed", "missed")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_pages_that_have_something_to_decide_are_accessible(
+def test_pages_with_pending_decisions_are_accessible(
     chromium: Any, console: VirtualConsole, width: int, scheme: str
 ) -> None:
     # Axe is injected as a script, which the page's content security policy would refuse.

@@ -78,7 +78,7 @@ def find(page: Any, words: str, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
-def test_who_may_only_look_reads_what_was_sent_and_finds_no_button(users: Any) -> None:
+def test_read_only_user_reads_a_sent_mail_and_finds_no_button(users: Any) -> None:
     page = users(RONS_TOKEN)
     find(page, "ad", "Ada")
     page.locator(".timeline .what a").first.click()
@@ -95,7 +95,7 @@ def test_who_may_only_look_reads_what_was_sent_and_finds_no_button(users: Any) -
     expect(page).to_have_url(re.compile("/login$"))
 
 
-def test_who_may_act_reads_the_next_mail_skips_it_and_sends_a_reminder_now(users: Any, place: Place) -> None:
+def test_full_user_reads_and_skips_a_mail_and_sends_a_reminder_now(users: Any, place: Place) -> None:
     page = users(MIAS_TOKEN)
     find(page, "ad", "Ada")
     second = page.locator(".timeline .planned").first
@@ -116,7 +116,7 @@ def test_who_may_act_reads_the_next_mail_skips_it_and_sends_a_reminder_now(users
     expect(page.get_by_role("table")).to_contain_text("mia")
 
 
-def test_a_test_of_a_mail_is_asked_for_and_arrives(users: Any, place: Place) -> None:
+def test_test_mail_is_requested_in_a_browser_and_arrives(users: Any, place: Place) -> None:
     page = users(MIAS_TOKEN)
     page.goto(f"/people/{ADA}/mails/step-3")
     page.get_by_text("Send a test …").click()
@@ -140,7 +140,7 @@ def test_a_bar_of_the_schedule_opens_its_mails(users: Any) -> None:
     expect(page.locator("iframe.mail")).to_be_visible()
 
 
-def test_everybody_is_paused_and_the_plan_is_on_the_page_before_they_are_resumed(users: Any, place: Place) -> None:
+def test_resume_plan_is_on_the_page_before_all_mail_is_resumed(users: Any, place: Place) -> None:
     page = users(MIAS_TOKEN)
     page.goto("/schedule")
     everybody = page.locator(".dead-letters > li", has_text="Everybody")
@@ -158,7 +158,7 @@ def test_everybody_is_paused_and_the_plan_is_on_the_page_before_they_are_resumed
     eventually(lambda: len(place.sandbox.inbox("chen@people.example")) == 1, "the first mail of Chen")
 
 
-def test_somebody_is_suppressed_and_forgotten_and_whoever_did_it_logs_out(users: Any) -> None:
+def test_person_is_suppressed_and_forgotten_and_the_user_logs_out(users: Any) -> None:
     page = users(MIAS_TOKEN)
     find(page, "bor", "Boris")
     page.get_by_text("Suppress …").click()
@@ -177,7 +177,9 @@ def test_somebody_is_suppressed_and_forgotten_and_whoever_did_it_logs_out(users:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_their_pages_are_accessible_and_as_wide_as_the_screen(users: Any, width: int, scheme: str) -> None:
+def test_pages_of_a_person_and_the_schedule_are_accessible_and_fit_the_screen(
+    users: Any, width: int, scheme: str
+) -> None:
     # Axe is injected as a script, which the page's content security policy would refuse.
     page = users(MIAS_TOKEN, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
     page.goto(f"/people/{ADA}")

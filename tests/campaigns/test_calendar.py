@@ -81,7 +81,7 @@ def test_a_calendar_reads_the_call(read: Any) -> None:
 
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("day", [datetime(2026, 10, 31, 9), datetime(2026, 11, 2, 9)])  # noqa: DTZ001 -- of a wall clock
-def test_the_hour_is_right_on_both_sides_of_the_clock_change(read: Any, day: datetime) -> None:
+def test_calendar_hour_is_right_on_both_sides_of_a_clock_change(read: Any, day: datetime) -> None:
     start = day.replace(tzinfo=ZoneInfo("America/Toronto"))
 
     found = read(replace(ENTRY, start=start, end=start + timedelta(minutes=30)).to_ics(now=NOW))
@@ -89,7 +89,7 @@ def test_the_hour_is_right_on_both_sides_of_the_clock_change(read: Any, day: dat
     assert day == found["start"].astimezone(ZoneInfo("America/Toronto")).replace(tzinfo=None)
 
 
-def test_the_file_asks_nothing_and_rings_a_quarter_of_an_hour_before() -> None:
+def test_calendar_file_invites_nobody_and_has_an_alarm_15_minutes_before() -> None:
     calendar = icalendar.Calendar.from_ical(ENTRY.to_ics(now=NOW))
     [event], [alarm] = calendar.walk("VEVENT"), calendar.walk("VALARM")
 
@@ -107,7 +107,7 @@ def test_a_call_that_awaits_confirmation_is_tentative() -> None:
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("field", ["summary", "uid", "organizer"])
-def test_a_hostile_text_stays_a_text(read: Any, field: str, text: str) -> None:
+def test_hostile_text_in_a_calendar_entry_stays_text(read: Any, field: str, text: str) -> None:
     value: Any = (text, "sarah@businessx.example") if field == "organizer" else text
 
     file = replace(ENTRY, **{field: value}).to_ics(now=NOW)
@@ -123,7 +123,7 @@ def test_a_hostile_text_stays_a_text(read: Any, field: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_title_stays_one_value_of_a_link(text: str) -> None:
+def test_hostile_title_stays_one_parameter_of_a_calendar_link(text: str) -> None:
     call: Any = {"summary": text, "start": START, "end": START, "location": None}
 
     google, outlook = (urlsplit(page(**call)) for page in (google_url, outlook_url))

@@ -19,7 +19,7 @@ from common.domain.contact import Segment
 from tests.campaigns import people
 
 
-def test_what_json_gave_back_is_the_same_campaign(campaign: Campaign) -> None:
+def test_campaign_survives_json_unchanged(campaign: Campaign) -> None:
     back = from_json(campaign.compiled.to_json())
 
     assert campaign.compiled == back
@@ -61,7 +61,7 @@ def test_a_version_that_cannot_be_read_is_refused_in_one_line(spoiled: str, comp
     assert "\n" not in str(refused.value)
 
 
-def test_a_version_with_a_part_missing_names_it(campaign: Campaign) -> None:
+def test_error_of_an_incomplete_version_names_the_missing_part(campaign: Campaign) -> None:
     data = json.loads(campaign.compiled.to_json())
     del data["campaign"]["steps"][2]["after"]
 
@@ -77,7 +77,7 @@ def test_the_seven_steps_keep_their_ids_and_their_columns(campaign: Campaign) ->
     assert campaign.compiled.status_column == "Christmas Campaign Status"
 
 
-def test_a_step_is_found_by_its_id_as_by_its_place(campaign: Campaign) -> None:
+def test_step_is_found_by_its_id_and_by_its_position(campaign: Campaign) -> None:
     ada = people.fullest(Segment.URGENT)
 
     def mail(step: int | str) -> object:
@@ -90,7 +90,7 @@ def test_a_step_is_found_by_its_id_as_by_its_place(campaign: Campaign) -> None:
         mail("step-8")
 
 
-def test_the_rules_find_the_segment_that_the_code_found() -> None:
+def test_segment_rules_match_the_former_code_for_every_combination_of_counts() -> None:
     campaign = campaign_of(compile_campaign(Path(samples.__file__).parent / "christmas_2025"))
 
     for red in range(9):
@@ -100,7 +100,7 @@ def test_the_rules_find_the_segment_that_the_code_found() -> None:
     assert campaign.segment_of({}) == "OPTIMIZE"
 
 
-def test_a_person_may_be_reported_by_field_names_alone(campaign: Campaign) -> None:
+def test_mail_is_the_same_for_a_contact_given_as_a_mapping_of_field_names(campaign: Campaign) -> None:
     ada = people.fullest(Segment.CRITICAL)
     fields = {field.name: reported(ada, field.name) for field in campaign.compiled.fields}
 
@@ -116,7 +116,7 @@ def test_a_person_may_be_reported_by_field_names_alone(campaign: Campaign) -> No
     assert mail(ada) == mail(fields)
 
 
-def test_what_is_no_longer_of_its_fields_type_counts_as_unreported(campaign: Campaign) -> None:
+def test_value_that_no_longer_has_its_fields_type_counts_as_missing(campaign: Campaign) -> None:
     person = {"first_name": "Ada", "assessment_score": 50, "revenue_leak_total": "much", "business_name": 7}
 
     mail = campaign.messages.render(

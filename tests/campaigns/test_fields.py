@@ -29,11 +29,11 @@ FIELDS = (
         (FIELDS[3], "perhaps", None),
     ],
 )
-def test_what_cannot_be_used_is_not_kept(field: Field, value: object, read: object) -> None:
+def test_unusable_field_value_is_dropped(field: Field, value: object, read: object) -> None:
     assert read == usable(field, value)
 
 
-def test_a_refusal_says_what_would_do() -> None:
+def test_refused_value_is_reported_with_what_is_expected() -> None:
     assert expected(FIELDS[2]) == "one of earn_more, work_less"
 
 
@@ -41,7 +41,7 @@ def test_a_refusal_says_what_would_do() -> None:
     ("value", "read"),
     [(1, 1), ("500", 500), (2.0, 2), (0, None), (501, None), (1.5, None), (True, None), ("two", None), ([1], None)],
 )
-def test_a_number_keeps_to_its_bounds(value: object, read: int | None) -> None:
+def test_number_outside_its_bounds_or_of_another_type_is_unusable(value: object, read: int | None) -> None:
     assert read == usable(TEAM, value)
 
 
@@ -56,11 +56,11 @@ def test_a_number_keeps_to_its_bounds(value: object, read: int | None) -> None:
         ({str(number): 1 for number in range(41)}, None),
     ],
 )
-def test_scores_are_whole_or_unusable(value: object, read: object) -> None:
+def test_scores_are_usable_only_if_every_score_is(value: object, read: object) -> None:
     assert read == usable(FIELDS[4], value)
 
 
-def test_the_endpoint_describes_the_fields(campaign: Campaign) -> None:
+def test_json_schema_describes_the_fields(campaign: Campaign) -> None:
     schema = json_schema(FIELDS)
 
     assert schema["required"] == ["first_name"]

@@ -134,7 +134,7 @@ OPTIONAL = st.none() | st.just("") | ORDINARY
     language=st.sampled_from(["en-CA", "fr-CA"]),
     today=st.none() | st.dates(date(2025, 10, 1), date(2026, 1, 31)),
 )
-def test_no_combination_of_reported_and_unreported_leaves_a_blank(
+def test_no_combination_of_missing_values_leaves_a_blank_in_a_mail(
     campaign: Campaign, person: Assessment, language: str, today: date | None
 ) -> None:
     typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)
@@ -161,7 +161,7 @@ def test_no_combination_of_reported_and_unreported_leaves_a_blank(
 
 
 @given(VALUES)
-def test_literal_markdown_reads_as_what_was_typed(value: str) -> None:
+def test_escaped_markdown_reads_as_it_was_typed(value: str) -> None:
     value = clean(value)
     assume(value)
 

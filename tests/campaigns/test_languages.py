@@ -80,9 +80,7 @@ def test_a_locale_finds_its_language_or_the_default(campaign: Campaign, locale: 
         ("sr-Latn", ("en-CA", "sr-RS"), "en-CA"),
     ],
 )
-def test_a_language_of_another_script_is_another_language(
-    locale: str, languages: tuple[str, ...], language: str
-) -> None:
+def test_languages_in_different_scripts_do_not_match(locale: str, languages: tuple[str, ...], language: str) -> None:
     assert language == language_or_default(locale, languages)
 
 
@@ -100,7 +98,7 @@ def test_a_french_mail_is_french_from_the_subject_to_the_small_print(campaign: C
     assert f"gratuit{NB}: https://" in mail.text
 
 
-def test_no_paragraph_stands_in_two_languages(campaign: Campaign) -> None:
+def test_no_paragraph_is_shared_by_two_languages(campaign: Campaign) -> None:
     paragraphs: dict[str, set[str]] = {}
     for language in campaign.languages:
         found = paragraphs.setdefault(language, set())
@@ -128,7 +126,7 @@ def test_a_french_text_keeps_the_typography_of_quebec(file: Path) -> None:
     assert [line for line in words if _UNTYPOGRAPHIC.search(line)] == []
 
 
-def test_a_screen_reader_hears_no_escapes_where_french_sets_a_no_break_space(campaign: Campaign) -> None:
+def test_aria_label_of_a_french_mail_has_no_escaped_no_break_space(campaign: Campaign) -> None:
     mail = render(campaign, 1, people.fullest(Segment.CRITICAL), "fr-CA")
 
     assert 'aria-label="Ada, vos résultats : 38 sur 100"' in mail.html
@@ -138,7 +136,7 @@ def test_a_screen_reader_hears_no_escapes_where_french_sets_a_no_break_space(cam
     ("value", "words"),
     [(0, "aucun système"), (1, "un système"), (2, "deux systèmes"), (11, "11 systèmes")],
 )
-def test_french_counts_nought_as_one(french: Language, value: int, words: str) -> None:
+def test_french_zero_takes_the_singular(french: Language, value: int, words: str) -> None:
     assert words == french.counted(value, one="système", other="systèmes")
 
 
@@ -157,7 +155,7 @@ def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, z
     assert words == french.time(datetime.fromisoformat(instant), zone)
 
 
-def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) -> None:
+def test_reminder_is_in_the_requested_language(campaign: Campaign) -> None:
     call = replace(samples.MEETINGS["sparse"], first_name="Ada", timezone="America/Toronto")
 
     subject = campaign.messages.call_mail_subject("24h", call, samples.IDENTITY, "fr-CA")
@@ -167,13 +165,13 @@ def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) ->
     assert "Votre appel" in Page(mail.html).words
 
 
-def test_who_reads_a_language_that_is_gone_gets_a_whole_mail_in_the_default(campaign: Campaign) -> None:
+def test_reader_of_a_removed_language_gets_the_whole_mail_in_the_default_language(campaign: Campaign) -> None:
     ada = people.fullest(Segment.CRITICAL)
 
     assert render(campaign, 1, ada, "en-CA") == render(campaign, 1, ada, "de")
 
 
-def test_a_french_mail_comes_from_a_skeleton_as_an_english_one_does(
+def test_french_mail_is_rendered_from_a_skeleton_like_an_english_one(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = people.fullest(Segment.CRITICAL)
@@ -206,7 +204,7 @@ def test_a_french_mail_comes_from_a_skeleton_as_an_english_one_does(
         (None, ("Six semaines avant.", "La semaine elle-même."), ("Semaine du",)),
     ],
 )
-def test_the_calendar_begins_with_the_week_its_reader_is_in(
+def test_calendar_in_the_mail_starts_with_the_current_week(
     campaign: Campaign, today: date | None, shown: tuple[str, ...], hidden: tuple[str, ...]
 ) -> None:
     mail = render(campaign, 4, people.fullest(Segment.CRITICAL), "fr-CA", today)
@@ -224,7 +222,7 @@ def test_the_calendar_begins_with_the_week_its_reader_is_in(
         (None, None),
     ],
 )
-def test_the_red_systems_are_named_where_no_tie_leaves_them_open(
+def test_red_systems_are_named_unless_a_tie_leaves_them_open(
     campaign: Campaign, scores: object, named: str | None
 ) -> None:
     ada = replace(people.fullest(Segment.CRITICAL), extra={"system_scores": scores})
@@ -235,7 +233,7 @@ def test_the_red_systems_are_named_where_no_tie_leaves_them_open(
     assert named is None or named in mail.text
 
 
-def test_a_list_to_tick_has_boxes_and_no_bullets(campaign: Campaign) -> None:
+def test_checklist_has_boxes_and_no_bullets(campaign: Campaign) -> None:
     mail = render(campaign, 6, people.fullest(Segment.CRITICAL), "fr-CA")
 
     assert mail.text.count("- [ ] ") == mail.html.count("\u2610&nbsp;") == mail.html.count("list-style: none") == 12
@@ -282,7 +280,7 @@ def test_a_call_in_arabic_says_the_day(arabic: Campaign) -> None:
         ("strings.toml", r"fr-CA/strings\.toml: cannot be read"),
     ],
 )
-def test_a_language_that_is_not_complete_is_refused(home: Path, file: str, complaint: str) -> None:
+def test_incomplete_language_is_refused(home: Path, file: str, complaint: str) -> None:
     (home / "christmas_2025" / "fr-CA" / file).unlink()
 
     with pytest.raises(CampaignError, match=complaint):
@@ -308,7 +306,7 @@ def test_a_language_that_is_not_complete_is_refused(home: Path, file: str, compl
         ),
     ],
 )
-def test_a_language_is_held_to_what_the_others_are(
+def test_mistake_in_an_additional_language_is_refused(
     home: Path, spoil: Callable[[str, str, str], None], file: str, passage: str, by: str, complaint: str
 ) -> None:
     spoil(file, passage, by)
@@ -318,7 +316,7 @@ def test_a_language_is_held_to_what_the_others_are(
 
 
 @pytest.mark.parametrize("place", ["unsubscribe_page.ask_all_note", "calendar.gone_text", "footer.follow_ups"])
-def test_a_language_without_shared_strings_has_to_bring_all_of_them(tmp_path: Path, place: str) -> None:
+def test_language_without_shared_strings_must_define_all_of_them(tmp_path: Path, place: str) -> None:
     shutil.copytree(ARABIC / "diwan", tmp_path / "diwan")
     file = tmp_path / "diwan" / "ar" / "strings.toml"
     text, name = file.read_text(encoding="utf-8"), place.partition(".")[2]

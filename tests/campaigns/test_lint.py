@@ -22,7 +22,7 @@ SUBJECT = "subject: Your calendar for the rush, week by week"
 
 
 @pytest.mark.parametrize("key", available_campaigns())
-def test_the_packaged_campaigns_have_nothing_to_correct(key: str) -> None:
+def test_packaged_campaigns_have_no_lint_findings(key: str) -> None:
     assert lint(key, IDENTITY) == []
 
 
@@ -70,7 +70,7 @@ def test_the_packaged_campaigns_have_nothing_to_correct(key: str) -> None:
         ("layout/mail.txt", "{{ postal_address }}", "", "load", "christmas_2025", "the law requires it"),
     ],
 )
-def test_each_mistake_is_found(
+def test_lint_finds_each_mistake(
     home: Path, spoil: Spoil, file: str, passage: str, by: str, rule: str, where: str, problem: str
 ) -> None:
     spoil(file, passage, by)
@@ -82,7 +82,7 @@ def test_each_mistake_is_found(
     assert problem in found[0].problem
 
 
-def test_a_paragraph_that_was_not_translated_is_found_in_any_language(home: Path, spoil: Spoil) -> None:
+def test_lint_finds_an_untranslated_paragraph_in_any_language(home: Path, spoil: Spoil) -> None:
     spoil(RESULTS, "Talk soon", "Ein Absatz in einer Sprache, die niemand sonst hier schreibt")
     spoil(RESULTS_FR, "À bientôt", "Ein Absatz in einer Sprache, die niemand sonst hier schreibt")
 
@@ -91,18 +91,18 @@ def test_a_paragraph_that_was_not_translated_is_found_in_any_language(home: Path
     assert [where.partition(":")[0] for where in found] == [f"christmas_2025/{RESULTS}", f"christmas_2025/{RESULTS_FR}"]
 
 
-def test_a_long_mail_is_advice_before_it_is_clipped(home: Path, spoil: Spoil) -> None:
+def test_lint_advises_against_a_long_mail_before_gmail_clips_it(home: Path, spoil: Spoil) -> None:
     spoil("layout/mail.mjml", "{{ series }}", "{{ series }}" + "x" * 78_000)
 
     assert {"size"} == {one.rule for one in lint("christmas_2025", IDENTITY, directory=home)}
 
 
-def test_contrast_is_that_of_wcag() -> None:
+def test_contrast_is_computed_as_wcag_defines_it() -> None:
     assert contrast("#000000", "#fff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
-def test_colours_are_handed_down_and_large_text_may_have_less() -> None:
+def test_contrast_check_inherits_colours_and_allows_less_for_large_text() -> None:
     small, large = '<p style="color:#999999">small</p>', '<h1 style="color:#999;font-size:24px">large</h1>'
     html = f'<div style="background: #333">{small}{large}</div>'
 

@@ -43,7 +43,7 @@ def test_speed_divides_everything(campaign: Campaign) -> None:
     assert [follow_up.after.at(fast) for follow_up in campaign.follow_ups] == [1_000, 1_000]
 
 
-def test_a_day_in_one_word_is_a_minute_in_testing_mode(home: Path, spoil: Spoil) -> None:
+def test_delay_given_once_counts_a_minute_per_day_in_testing_mode(home: Path, spoil: Spoil) -> None:
     spoil(TOML, 'name = "missed"\nbody = "missed.md"\nafter = { production = "2h", testing = "1min" }', "")
     spoil(TOML, 'on = "no_show"\n', 'on = "no_show"\nbody = "missed.md"\nafter = "48h"\n')
 
@@ -61,7 +61,7 @@ def test_a_speed_at_which_steps_collide_is_refused(campaign: Campaign) -> None:
         campaign.cadence(Pace(testing=True, speed=1e9))
 
 
-def test_the_version_changes_with_what_is_sent_and_only_then(home: Path, spoil: Spoil, campaign: Campaign) -> None:
+def test_campaign_version_changes_only_with_what_is_sent(home: Path, spoil: Spoil, campaign: Campaign) -> None:
     before = load_campaign("christmas_2025", directory=home).version
     assert before == campaign.version
 
@@ -71,12 +71,12 @@ def test_the_version_changes_with_what_is_sent_and_only_then(home: Path, spoil: 
 
 
 @pytest.mark.parametrize("key", ["easter", "", "..", "../campaigns/christmas_2025", "christmas_2025/emails"])
-def test_an_unknown_campaign_is_refused_with_the_known_ones(key: str) -> None:
+def test_error_of_an_unknown_campaign_lists_the_known_ones(key: str) -> None:
     with pytest.raises(CampaignError, match="there are: christmas_2025"):
         load_campaign(key)
 
 
-def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
+def test_error_of_a_missing_campaigns_folder_names_its_setting(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match=r"CAMPAIGNS_DIR=.*nowhere: no such folder; set "):
         load_campaign("christmas_2025", directory=tmp_path / "nowhere")
 
@@ -247,7 +247,7 @@ STATUS = 'status_column = "Christmas Campaign Status"'
         ("layout/mail.mjml", "{{ series }}", "{{ series }}" + "x" * 102_000, r"Gmail clips"),
     ],
 )
-def test_a_mistake_is_refused_by_name(
+def test_each_mistake_in_a_campaign_is_refused_by_name(
     home: Path, spoil: Spoil, file: str, passage: str, by: str, complaint: str
 ) -> None:
     spoil(file, passage, by)
@@ -257,7 +257,7 @@ def test_a_mistake_is_refused_by_name(
     assert "\n" not in str(refused.value)
 
 
-def test_a_body_that_was_saved_on_windows_is_read(home: Path) -> None:
+def test_body_with_windows_line_ends_is_read(home: Path) -> None:
     file = home / "christmas_2025" / RESULTS
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
 
@@ -271,7 +271,7 @@ def test_a_body_that_is_not_utf8_is_refused(home: Path) -> None:
         load_campaign("christmas_2025", directory=home)
 
 
-def test_a_process_that_is_started_again_plays_what_its_parent_had_checked(
+def test_restarted_process_plays_the_campaign_that_its_parent_checked(
     home: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.campaigns.campaigns._preloaded", {})

@@ -48,7 +48,9 @@ CALENDAR = [
         ("2025-12-04T14:00Z", "../etc/passwd", "2:00 p.m. on Thursday, December 4 (UTC)"),
     ],
 )
-def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str | None, words: str) -> None:
+def test_reminder_hour_is_in_the_contacts_time_zone(
+    campaign: Campaign, instant: str, zone: str | None, words: str
+) -> None:
     assert words == campaign.translations["en-CA"].language.time(datetime.fromisoformat(instant), zone)
 
 
@@ -63,7 +65,7 @@ def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str
         *(("fr-CA", reader, "14 h 30") for reader in (None, "fr", "fr-CA", "fr-FR", "en-US", "en-GB")),
     ],
 )
-def test_an_hour_is_written_as_its_reader_writes_it(
+def test_reminder_hour_is_written_in_the_contacts_locale(
     campaign: Campaign, language: str, reader: str | None, hour: str
 ) -> None:
     meeting = replace(CALL, start=datetime.fromisoformat("2025-12-04T19:30Z"), locale=reader)
@@ -73,13 +75,13 @@ def test_an_hour_is_written_as_its_reader_writes_it(
     assert f"{hour} " in mail.text.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_a_time_without_a_zone_is_a_bug(campaign: Campaign) -> None:
+def test_time_without_a_zone_raises_value_error(campaign: Campaign) -> None:
     with pytest.raises(ValueError, match="time zone"):
         campaign.translations["en-CA"].language.time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("name", ["72h", "24h", "2h"])
-def test_each_reminder_says_when_and_who_writes_and_how_to_leave(campaign: Campaign, name: str) -> None:
+def test_each_reminder_has_the_hour_the_postal_address_and_the_unsubscribe_link(campaign: Campaign, name: str) -> None:
     mail = campaign.messages.render_call_mail(name, CALL, IDENTITY, UNSUBSCRIBE)
 
     for part in (mail.text, Page(mail.html).words):
@@ -102,7 +104,7 @@ def test_each_reminder_has_the_links_to_add_its_call_to_a_calendar(key: str, lan
 
 @pytest.mark.parametrize("language", ["en-CA", "fr-CA"])
 @pytest.mark.parametrize("name", ["72h", "24h", "2h"])
-def test_a_guest_changes_the_booking_by_a_link_where_cal_com_allows_that(
+def test_reminder_links_to_change_the_booking_where_calcom_allows_it(
     campaign: Campaign, name: str, language: str
 ) -> None:
     def links(meeting: Meeting) -> list[str]:
@@ -138,7 +140,7 @@ def test_the_three_reminders_have_three_subjects(campaign: Campaign) -> None:
     assert len(subjects) == 3
 
 
-def test_the_last_reminder_has_the_link(campaign: Campaign) -> None:
+def test_last_reminder_has_the_link_to_join_the_call(campaign: Campaign) -> None:
     mail = campaign.messages.render_call_mail("2h", CALL, IDENTITY, UNSUBSCRIBE)
 
     assert f"Join the call: {CALL.join_url}" in mail.text
@@ -146,7 +148,7 @@ def test_the_last_reminder_has_the_link(campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize("place", [None, "", "integrations:daily", "100 Queen St W", "javascript:alert(1)"])
-def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place: str | None) -> None:
+def test_place_that_is_not_a_web_address_is_not_linked(campaign: Campaign, place: str | None) -> None:
     mail = campaign.messages.render_call_mail("2h", replace(CALL, join_url=place), IDENTITY, UNSUBSCRIBE)
 
     without_place = [link.partition("&location=")[0] for link in CALENDAR]
@@ -177,13 +179,13 @@ def test_a_call_without_a_link_says_how_it_takes_place(
     assert mail.subject.endswith(subject)
 
 
-def test_a_link_says_more_than_how_a_call_takes_place(campaign: Campaign) -> None:
+def test_link_to_join_takes_precedence_over_the_kind_of_place(campaign: Campaign) -> None:
     with_both = campaign.messages.render_call_mail("2h", replace(CALL, place="host_calls"), IDENTITY, UNSUBSCRIBE)
 
     assert with_both == campaign.messages.render_call_mail("2h", CALL, IDENTITY, UNSUBSCRIBE)
 
 
-def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> None:
+def test_reminder_without_a_name_has_a_plain_greeting(campaign: Campaign) -> None:
     meeting = replace(samples.MEETINGS["sparse"], first_name=" ")
 
     mail = campaign.messages.render_call_mail("72h", meeting, IDENTITY, UNSUBSCRIBE)
@@ -191,6 +193,6 @@ def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> 
     assert mail.text.startswith("Hello,\n")
 
 
-def test_an_unknown_reminder_is_a_mistake_of_ours(campaign: Campaign) -> None:
+def test_unknown_reminder_raises_key_error(campaign: Campaign) -> None:
     with pytest.raises(KeyError):
         campaign.messages.render_call_mail("1h", CALL, IDENTITY, UNSUBSCRIBE)

@@ -25,7 +25,7 @@ def render(campaign: Campaign, step: int, person: Assessment, identity: Identity
     )
 
 
-def test_ada_finds_her_own_assessment_in_the_first_letter(campaign: Campaign) -> None:
+def test_first_mail_shows_the_contacts_own_assessment(campaign: Campaign) -> None:
     mail = render(campaign, 1, ADA)
 
     assert mail.subject == "Ada, your assessment results: 38 out of 100"
@@ -43,7 +43,7 @@ def test_ada_finds_her_own_assessment_in_the_first_letter(campaign: Campaign) ->
     assert all(f"{colour}: {n} " in mail.text for colour, n in [("Red", 3), ("Orange", 2), ("Yellow", 2), ("Green", 1)])
 
 
-def test_every_mail_shows_who_writes_and_how_to_leave_and_where_to_book(campaign: Campaign) -> None:
+def test_every_mail_shows_the_sender_the_unsubscribe_link_and_the_booking_link(campaign: Campaign) -> None:
     for step in range(1, 8):
         mail = render(campaign, step, BORIS)
         page = Page(mail.html)
@@ -55,7 +55,7 @@ def test_every_mail_shows_who_writes_and_how_to_leave_and_where_to_book(campaign
         assert [IDENTITY.booking_url, UNSUBSCRIBE] == page.links
 
 
-def test_seven_letters_to_one_person_have_seven_subjects_of_readable_length(campaign: Campaign) -> None:
+def test_seven_mails_to_one_contact_have_seven_subjects_of_readable_length(campaign: Campaign) -> None:
     for kind in people.PEOPLE:
         for segment in Segment:
             person = people.PEOPLE[kind](segment)
@@ -65,7 +65,7 @@ def test_seven_letters_to_one_person_have_seven_subjects_of_readable_length(camp
             assert max(map(len, subjects)) <= 60
 
 
-def test_the_second_and_the_last_letter_differ_by_segment_and_the_others_do_not(campaign: Campaign) -> None:
+def test_only_the_second_and_the_last_mail_differ_by_segment(campaign: Campaign) -> None:
     bodies = [len({*step.bodies.values()}) for step in campaign.steps]
 
     assert bodies == [1, 3, 1, 1, 1, 1, 3]
@@ -75,9 +75,7 @@ def test_the_second_and_the_last_letter_differ_by_segment_and_the_others_do_not(
     "system", ["GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT", "front desk"]
 )
 @pytest.mark.parametrize("segment", list(Segment))
-def test_letters_are_long_enough_to_help_and_short_enough_to_read(
-    campaign: Campaign, system: str, segment: Segment
-) -> None:
+def test_mail_bodies_have_120_to_360_words(campaign: Campaign, system: str, segment: Segment) -> None:
     person = replace(
         people.fullest(segment), weakest_system_1=system, weakest_system_2="cash flow", strongest_system="cockpit"
     )
@@ -100,7 +98,7 @@ def test_each_system_has_advice_of_its_own(campaign: Campaign) -> None:
 @pytest.mark.parametrize(
     "spelling", ["FUEL", "fuel", " Fuel ", "FUEL system", "Fuel (money / cash flow)", "Cash flow", "FUEL - money"]
 )
-def test_a_system_is_known_however_it_is_spelt(campaign: Campaign, spelling: str) -> None:
+def test_system_is_recognised_in_every_spelling(campaign: Campaign, spelling: str) -> None:
     system = campaign.translations["en-CA"].systems.named(spelling)
 
     assert system is not None
@@ -108,7 +106,7 @@ def test_a_system_is_known_however_it_is_spelt(campaign: Campaign, spelling: str
 
 
 @pytest.mark.parametrize("words", ["front desk", "search engine ranking", "the crew room", "fuelling"])
-def test_a_system_in_their_own_words_is_left_in_their_own_words(campaign: Campaign, words: str) -> None:
+def test_unknown_system_keeps_the_contacts_own_words(campaign: Campaign, words: str) -> None:
     mail = render(campaign, 2, replace(ADA, weakest_system_1=words))
 
     assert f"Fix this first: {words}" == mail.subject
@@ -131,7 +129,7 @@ def test_a_system_in_their_own_words_is_left_in_their_own_words(campaign: Campai
         {"assessment_score": 62.25},
     ],
 )
-def test_whatever_was_not_reported_leaves_no_gap(campaign: Campaign, reported: dict[str, object]) -> None:
+def test_missing_values_leave_no_gap_in_a_mail(campaign: Campaign, reported: dict[str, object]) -> None:
     for step in range(1, 8):
         for segment in Segment:
             person = replace(people.fullest(segment), **reported)  # type: ignore[arg-type]
@@ -158,7 +156,7 @@ def test_a_line_break_in_a_name_does_not_reach_a_header(campaign: Campaign) -> N
     assert mail.subject == "Ada Bcc: x, your assessment results: 38 out of 100"
 
 
-def test_a_long_name_is_greeted_and_kept_out_of_the_subject(campaign: Campaign) -> None:
+def test_long_name_is_in_the_greeting_and_not_in_the_subject(campaign: Campaign) -> None:
     name = "Maria Magdalena de la Villanueva"
 
     mail = render(campaign, 1, replace(ADA, first_name=name))
@@ -167,13 +165,13 @@ def test_a_long_name_is_greeted_and_kept_out_of_the_subject(campaign: Campaign) 
     assert f"Hi {name}," in mail.text
 
 
-def test_the_same_person_gets_the_same_bytes(campaign: Campaign) -> None:
+def test_rendering_a_mail_twice_gives_the_same_bytes(campaign: Campaign) -> None:
     assert [render(campaign, step, ADA) for step in range(1, 8)] == [
         render(campaign, step, ADA) for step in range(1, 8)
     ]
 
 
-def test_html_holds_in_gmail_and_for_a_screen_reader(campaign: Campaign) -> None:
+def test_html_suits_gmail_and_screen_readers(campaign: Campaign) -> None:
     for kind in people.PEOPLE:
         cast = {str(segment): people.PEOPLE[kind](segment) for segment in Segment}
         for sample in samples.mails(campaign, IDENTITY, kind=kind, people=cast):
@@ -197,7 +195,7 @@ def test_html_holds_in_gmail_and_for_a_screen_reader(campaign: Campaign) -> None
         ("booking_url", "https://cal.com/a b", "BOOKING_URL"),
     ],
 )
-def test_an_identity_with_a_blank_stops_the_mail(campaign: Campaign, field: str, value: str, setting: str) -> None:
+def test_sender_identity_with_a_blank_stops_the_mail(campaign: Campaign, field: str, value: str, setting: str) -> None:
     with pytest.raises(CampaignError, match=setting):
         render(campaign, 1, ADA, replace(IDENTITY, **{field: value}))
 
@@ -223,7 +221,7 @@ def test_without_a_reply_address_people_write_to_the_sender(campaign: Campaign) 
 
 
 @pytest.mark.parametrize("step", [0, 8, -1])
-def test_there_are_seven_steps(campaign: Campaign, step: int) -> None:
+def test_step_outside_one_to_seven_raises_index_error(campaign: Campaign, step: int) -> None:
     with pytest.raises(IndexError):
         render(campaign, step, ADA)
 

@@ -47,7 +47,7 @@ FIELDS = {
         ("revenue > 1", {"revenue": "much"}, False),
     ],
 )
-def test_a_rule_holds_only_when_it_is_known_to(rule: str, reported: dict[str, object], holds: bool) -> None:
+def test_rule_holds_only_when_the_known_values_satisfy_it(rule: str, reported: dict[str, object], holds: bool) -> None:
     assert holds == read_rule(rule, FIELDS).holds(reported)
 
 
@@ -81,7 +81,7 @@ def test_a_rule_holds_only_when_it_is_known_to(rule: str, reported: dict[str, ob
         ("not " * 120 + "team == 1", None),
     ],
 )
-def test_whatever_else_python_can_do_is_refused(rule: str, complaint: str | None) -> None:
+def test_rule_with_any_other_python_is_refused(rule: str, complaint: str | None) -> None:
     if complaint is None:
         read_rule(rule, FIELDS)
         return

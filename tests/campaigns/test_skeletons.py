@@ -90,7 +90,7 @@ def test_a_mail_has_the_same_bytes_from_a_skeleton_and_from_the_beginning(
 
 @MANY
 @given(title=NAMES, name=NAMES, organizer=NAMES, url=VALUES, kind=st.sampled_from(["24h", "2h", "72h"]))
-def test_a_reminder_has_the_same_bytes_too(
+def test_reminder_has_the_same_bytes_from_a_skeleton_and_from_the_beginning(
     campaign: Campaign, plain: Campaign, title: str, name: str, organizer: str, url: str, kind: str
 ) -> None:
     meeting = replace(
@@ -107,7 +107,9 @@ def test_a_reminder_has_the_same_bytes_too(
         assert expected == campaign.messages.render_call_mail(kind, meeting, samples.IDENTITY, found)
 
 
-def test_the_second_person_costs_no_second_parsing(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_contacts_mail_is_not_rendered_from_the_beginning(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
     segment = Segment.CRITICAL
     ada = people.fullest(segment)
     mail(campaign, 1, ada, segment)
@@ -168,7 +170,7 @@ NAMED = ["Ada", "J.", "(a)", "a", "lt", "12", "https://b.example/", "b & <c> \"d
         ),
     ],
 )
-def test_whatever_an_author_does_with_a_value_the_bytes_are_the_same(
+def test_skeleton_gives_the_same_bytes_for_every_use_of_a_value(
     home: Path, spoil: Callable[[str, str, str], None], file: str, passage: str, by: str
 ) -> None:
     spoil(file, passage, f"{by}\n\n{passage}" if "emails" in file else by)
@@ -182,7 +184,7 @@ def test_whatever_an_author_does_with_a_value_the_bytes_are_the_same(
             assert mail(plain, step, person, segment, name) == mail(campaign, step, person, segment, name)
 
 
-def test_a_skeleton_of_a_person_with_a_name_greets_nobody_without_one(campaign: Campaign) -> None:
+def test_contact_without_a_name_is_not_greeted_from_the_skeleton_of_a_named_one(campaign: Campaign) -> None:
     segment = Segment.CRITICAL
     plain = replace(campaign, renderer=campaign.renderer.without_skeletons())
     nameless = replace(people.fullest(segment), first_name=" ")

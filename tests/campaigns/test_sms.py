@@ -31,7 +31,7 @@ WHEN = {
 
 
 @pytest.mark.parametrize(("language", "kind"), WHEN)
-def test_each_says_who_writes_when_the_call_is_and_how_to_end_them(texting, language, kind):
+def test_each_sms_has_the_sender_the_time_of_the_call_and_the_stop_word(texting, language, kind):
     text = texting.messages.render_sms("24h", samples.MEETINGS[kind], samples.IDENTITY, language)
     assert text.startswith("BusinessX")
     assert WHEN[language, kind] in text
@@ -40,19 +40,19 @@ def test_each_says_who_writes_when_the_call_is_and_how_to_end_them(texting, lang
     assert size_of(text) == Size("GSM-7", 1)
 
 
-def test_a_campaign_that_does_not_turn_it_on_is_the_same_as_before(campaign):
+def test_campaign_without_sms_compiles_as_before(campaign):
     assert campaign.compiled.sms is None
     assert "sms" not in campaign.compiled.to_json().replace("@sms", "")
 
 
-def test_one_that_turns_it_on_needs_the_text_in_every_language(tmp_path):
+def test_campaign_with_sms_needs_its_text_in_every_language(tmp_path):
     home = texting_folder(tmp_path)
     (home / KEY / "fr-CA" / "reminders" / "24h.sms.md").unlink()
     with pytest.raises(CampaignError, match=r"fr-CA/reminders/24h\.sms\.md: cannot be read"):
         load_campaign(KEY, directory=home)
 
 
-def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path):
+def test_error_of_sms_without_any_text_names_the_file_to_write(tmp_path):
     home = texting_folder(tmp_path)
     for text in (home / KEY).rglob("*.sms.md"):
         text.unlink()
@@ -61,7 +61,7 @@ def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path)
 
 
 @pytest.mark.parametrize(("source", "problem"), [("{{ howr }}", "unknown variable 'howr'"), ("{{ title }}", "title")])
-def test_a_text_that_could_leave_a_blank_is_refused_at_load(tmp_path: Path, source, problem):
+def test_sms_text_that_could_leave_a_blank_is_refused_at_load(tmp_path: Path, source, problem):
     home = texting_folder(tmp_path)
     (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(source)
     with pytest.raises(CampaignError, match=problem):
@@ -85,7 +85,7 @@ def test_a_text_that_could_leave_a_blank_is_refused_at_load(tmp_path: Path, sour
         ("😀" * 67, Size("UCS-2", 3)),
     ],
 )
-def test_segments_are_counted_in_the_encoding_that_the_text_takes(text, size):
+def test_sms_segments_are_counted_in_the_encoding_that_the_text_needs(text, size):
     assert size_of(text) == size
 
 
@@ -95,7 +95,7 @@ def test_typographic_characters_do_not_double_the_price(text):
     assert size_of(plain_text(text)) == Size("GSM-7", 1)
 
 
-def test_a_follow_up_has_one_in_each_language_which_the_preview_shows(texting):
+def test_preview_shows_the_follow_up_sms_in_each_language(texting):
     pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-missed"]
     assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
     for language, stop in STOPS.items():
@@ -105,7 +105,7 @@ def test_a_follow_up_has_one_in_each_language_which_the_preview_shows(texting):
         assert stop in text
 
 
-def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
+def test_lint_names_the_character_that_doubles_the_sms_price_and_both_prices(tmp_path: Path):
     home = texting_folder(tmp_path)
     (home / KEY / "fr-CA" / "reminders" / "24h.sms.md").write_text(
         "BusinessX : n'oubliez pas, la fenêtre de notre appel est le {{ day }} à {{ hour }}. ARRET"
@@ -119,7 +119,7 @@ def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
     ]
 
 
-def test_lint_says_what_each_costs_in_the_encoding_that_it_takes(texting):
+def test_lint_notes_the_price_and_the_encoding_of_each_sms(texting):
     notes = [one for one in findings(texting, samples.IDENTITY) if one.is_note]
     assert {one.where for one in notes} == {
         f"{KEY}/{language}: {file}"
@@ -129,7 +129,7 @@ def test_lint_says_what_each_costs_in_the_encoding_that_it_takes(texting):
     assert {one.problem.partition(", ")[2] for one in notes} == {"1 segment in GSM-7, US$0.0083"}
 
 
-def test_a_curly_apostrophe_that_would_double_the_price_is_written_as_phones_have_it(tmp_path: Path):
+def test_curly_apostrophe_in_an_sms_is_replaced_by_a_plain_one(tmp_path: Path):
     home = texting_folder(tmp_path)
     body = "BusinessX\u2019s reminder of our call, booked with us: {{ day }} at {{ hour }}. Reply STOP to end"
     (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(body)
@@ -139,14 +139,14 @@ def test_a_curly_apostrophe_that_would_double_the_price_is_written_as_phones_hav
     assert not [one for one in findings(texting, samples.IDENTITY) if not one.is_note]
 
 
-def test_lint_refuses_one_that_does_not_say_how_to_end_them(tmp_path: Path):
+def test_lint_refuses_an_sms_without_the_stop_word(tmp_path: Path):
     home = texting_folder(tmp_path)
     (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text("BusinessX: our call, {{ day }} at {{ hour }}")
     found = findings(load_campaign(KEY, directory=home), samples.IDENTITY)
     assert [one.rule for one in found if one.is_error] == ["sms"]
 
 
-def test_the_gallery_shows_each_with_its_price(texting):
+def test_gallery_shows_each_sms_with_its_price(texting):
     pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-24h"]
     assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
     assert {page.language for page in pages} == set(STOPS)

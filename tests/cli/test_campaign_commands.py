@@ -14,7 +14,7 @@ __all__ = ["sandbox"]
 ME = "me@example.org"
 
 
-def test_every_campaign_is_listed_with_whether_it_is_played(advent):
+def test_campaign_list_shows_which_campaigns_are_played(advent):
     status, output, _ = advent("campaign", "list", "--json")
 
     assert status == 0
@@ -46,7 +46,7 @@ def test_a_new_campaign_passes_its_own_checks_in_both_languages(advent, tmp_path
     assert 'name = "Spring 2027"' in (tmp_path / "mine" / "spring_2027" / "campaign.toml").read_text()
 
 
-def test_a_language_that_is_added_is_whole_and_lint_sees_what_is_not_yet_written_in_it(advent, tmp_path):
+def test_added_language_is_complete_and_lint_reports_its_untranslated_texts(advent, tmp_path):
     advent("campaign", "new", "spring_2027", "--into", "mine")
 
     status, output, _ = advent("campaign", "new", "spring_2027", "--language", "es", CAMPAIGNS_DIR="mine")
@@ -71,14 +71,14 @@ def test_a_language_that_cannot_be_added_is_refused(advent, tag, problem):
 
 
 @pytest.mark.parametrize("name", ["Spring", "../spring", "2027", "", "spring-2027"])
-def test_a_name_that_cannot_be_one_is_refused(advent, tmp_path, name):
+def test_invalid_campaign_name_is_refused(advent, tmp_path, name):
     status, _, errors = advent("campaign", "new", name, "--into", "mine")
 
     assert (status, "is not a valid campaign name" in errors) == (1, True)
     assert not (tmp_path / "mine").exists()
 
 
-def test_a_campaign_that_is_there_is_not_written_over(advent):
+def test_existing_campaign_is_not_overwritten(advent):
     advent("campaign", "new", "spring_2027", "--into", "mine")
 
     status, _, errors = advent("campaign", "new", "spring_2027", "--into", "mine")
@@ -86,7 +86,7 @@ def test_a_campaign_that_is_there_is_not_written_over(advent):
     assert (status, errors) == (1, "advent: mine/spring_2027: already exists; choose another name\n")
 
 
-def test_the_fields_of_a_campaign_and_what_its_letters_may_say(advent):
+def test_campaign_fields_lists_fields_and_template_variables(advent):
     output = advent("campaign", "fields", "--json")[1]
 
     answer = json.loads(output)
@@ -98,7 +98,7 @@ def test_the_fields_of_a_campaign_and_what_its_letters_may_say(advent):
     assert "POST /webhook/signup/christmas_2025" in advent("campaign", "fields")[1]
 
 
-def test_lint_of_a_mistake_fails_with_its_place(advent, tmp_path):
+def test_lint_reports_a_mistake_with_its_file_and_line(advent, tmp_path):
     advent("campaign", "new", "spring_2027", "--into", "mine")
     letter = tmp_path / "mine" / "spring_2027" / "en-CA" / "emails" / "2-one-idea.md"
     letter.write_text(letter.read_text().replace("Yours,", "Yours, [FNAME]"))
@@ -121,14 +121,14 @@ def test_a_test_mail_is_marked_unsubscribes_nobody_and_is_not_counted(run_comman
     assert run_command("contact", ME)[0] == 1
 
 
-def test_all_mails_of_a_series_are_sent_when_none_is_named(run_command, run_ledger, sandbox):
+def test_send_test_sends_all_mails_when_no_step_is_named(run_command, run_ledger, sandbox):
     assert run_command("campaign", "send-test", ME)[1] == f"12 test mails to {ME}\n"
 
 
 @pytest.mark.parametrize(
     ("option", "known"), [("--step", "step-7, 72h"), ("--language", "fr-CA"), ("--segment", "URGENT")]
 )
-def test_what_there_is_not_is_wrong_use(run_command, run_ledger, option, known):
+def test_send_test_of_an_unknown_step_language_or_segment_is_wrong_use(run_command, run_ledger, option, known):
     status, _, errors = run_command("campaign", "send-test", ME, option, "none")
 
     assert status == 2

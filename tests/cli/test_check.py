@@ -12,7 +12,7 @@ def test_a_fresh_checkout_has_no_problems(advent):
     assert "no problems" in output
 
 
-def test_each_problem_is_a_line_and_the_status_is_1(advent):
+def test_check_prints_one_line_for_each_problem_and_exits_with_1(advent):
     status, output, _ = advent("check", "--json", RESEND_API_KEY="re_1")
 
     data = json.loads(output)
@@ -20,7 +20,7 @@ def test_each_problem_is_a_line_and_the_status_is_1(advent):
     assert "SECRET_KEY" in {line.partition(":")[0] for line in data["problems"]}
 
 
-def test_a_store_that_forgets_or_evicts_does_not_pass(advent, store_url):
+def test_store_that_may_lose_writes_does_not_pass_the_check(advent, store_url):
     with connect(store_url) as client:
         client.config_set("appendfsync", "everysec")
         try:
@@ -33,7 +33,7 @@ def test_a_store_that_forgets_or_evicts_does_not_pass(advent, store_url):
     assert "set appendfsync always" in output
 
 
-def test_a_store_that_is_away_is_named(advent):
+def test_check_names_an_unreachable_store_without_its_password(advent):
     status, output, _ = advent("check", REDIS_URL="redis://:pa55@127.0.0.1:1", SANDBOX_PORT=1)
 
     assert status == 1
@@ -42,7 +42,7 @@ def test_a_store_that_is_away_is_named(advent):
 
 
 @pytest.mark.parametrize("name", ["easter"])
-def test_a_campaign_that_is_not_there_is_named(advent, name):
+def test_check_names_an_unknown_campaign(advent, name):
     status, output, _ = advent("check", CAMPAIGN=name, SANDBOX_PORT=1)
 
     assert status == 1

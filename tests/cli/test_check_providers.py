@@ -53,7 +53,7 @@ async def test_missing_optional_columns_are_notes_and_no_problem(settings: Setti
     assert not any("optional and missing" in note for note in fixed.notes)
 
 
-async def test_each_database_that_cannot_be_fixed_is_reported(sandbox: Sandbox, settings: Settings) -> None:
+async def test_each_notion_database_that_cannot_be_fixed_is_reported(sandbox: Sandbox, settings: Settings) -> None:
     fail(sandbox, "notion", "data_sources.update", 403)
 
     found = await of_notion(settings, fix=True)
@@ -62,7 +62,9 @@ async def test_each_database_that_cannot_be_fixed_is_reported(sandbox: Sandbox, 
     assert names == ["Notion database Email Sequence", "Notion database BusinessX Canada"]
 
 
-async def test_next_to_a_database_that_cannot_be_fixed_the_other_one_is(sandbox: Sandbox, settings: Settings) -> None:
+async def test_check_fixes_one_notion_database_when_the_other_cannot_be_fixed(
+    sandbox: Sandbox, settings: Settings
+) -> None:
     fail(sandbox, "notion", "data_sources.update", 403, count=1)
 
     found, later = await of_notion(settings, fix=True), await of_notion(settings)
@@ -83,9 +85,7 @@ async def test_a_database_that_is_not_shared_is_reported_once(settings: Settings
     ]
 
 
-async def test_one_database_for_both_is_refused_before_anything_is_added_to_it(
-    sandbox: Sandbox, settings: Settings
-) -> None:
+async def test_one_notion_database_for_both_is_refused_before_any_request(sandbox: Sandbox, settings: Settings) -> None:
     twice = settings.model_copy(update={"notion_businessx_db_id": settings.notion_email_sequence_db_id})
 
     found = await of_notion(twice, fix=True)
@@ -113,9 +113,7 @@ async def test_a_key_that_resend_refuses_is_named(sandbox: Sandbox, settings: Se
     assert found.problems == ["RESEND_API_KEY: Resend answers 403 invalid_api_key; set a valid key"]
 
 
-async def test_tracking_is_warned_of_because_it_rewrites_the_unsubscribe_link(
-    sandbox: Sandbox, settings: Settings
-) -> None:
+async def test_check_warns_of_tracking_that_rewrites_the_unsubscribe_link(sandbox: Sandbox, settings: Settings) -> None:
     [case] = CASES.glob("e36_*.json")
     domain = json.loads(case.read_text())
     tracking = {name: domain[name] for name in ("click_tracking", "open_tracking")}
@@ -133,7 +131,7 @@ async def test_tracking_is_warned_of_because_it_rewrites_the_unsubscribe_link(
     assert found.problems == []
 
 
-async def test_a_webhook_of_resend_that_lacks_an_event_is_warned_of(sandbox: Sandbox, settings: Settings) -> None:
+async def test_check_warns_of_a_resend_webhook_that_lacks_an_event(sandbox: Sandbox, settings: Settings) -> None:
     sandbox.board.change({"webhook_events": ["email.delivered", "email.bounced", "email.failed"]})
     found = CheckReport()
 
@@ -143,9 +141,7 @@ async def test_a_webhook_of_resend_that_lacks_an_event_is_warned_of(sandbox: San
     assert warning.endswith("/webhook/resend does not report email.complained, email.suppressed; add them there")
 
 
-async def test_a_webhook_of_resend_that_is_disabled_or_elsewhere_is_warned_of(
-    sandbox: Sandbox, settings: Settings
-) -> None:
+async def test_check_warns_of_a_disabled_or_missing_resend_webhook(sandbox: Sandbox, settings: Settings) -> None:
     warnings = []
     for change in ({"webhooks": False}, {"webhooks": True, "webhook_url": "https://other.example/hook"}):
         sandbox.board.change(change)
@@ -160,7 +156,7 @@ async def test_a_webhook_of_resend_that_is_disabled_or_elsewhere_is_warned_of(
     ]
 
 
-async def test_a_webhook_of_calcom_that_lacks_an_event_is_warned_of(sandbox: Sandbox, settings: Settings) -> None:
+async def test_check_warns_of_a_calcom_webhook_that_lacks_an_event(sandbox: Sandbox, settings: Settings) -> None:
     complete, lacking = CheckReport(), CheckReport()
     await check_calcom(settings, complete)
     sandbox.board.change({"calcom_triggers": [name for name in TRIGGERS if name != "BOOKING_CANCELLED"]})
@@ -171,9 +167,7 @@ async def test_a_webhook_of_calcom_that_lacks_an_event_is_warned_of(sandbox: San
     assert warning.endswith("/webhook/calcom-booking does not report BOOKING_CANCELLED; add them there")
 
 
-async def test_what_a_provider_does_not_tell_of_webhooks_and_tracking_is_a_note(
-    sandbox: Sandbox, settings: Settings
-) -> None:
+async def test_unreadable_webhooks_or_tracking_of_resend_is_a_note(sandbox: Sandbox, settings: Settings) -> None:
     for operation in ("domains.get", "webhooks.list"):
         fail(sandbox, "resend", operation, 404)
     found = CheckReport()

@@ -10,7 +10,7 @@ from common.store.clients import connect
 HOLD = json.dumps({"since_ms": 1, "why": "the data store's clock is 25 h ahead", "cure": ""})
 
 
-def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_url):
+def test_confirming_the_clock_ends_only_holds_of_the_clock(run_command, store_url):
     with connect(store_url) as client:
         client.hset(keys.HOLD_ALL, mapping={"clock": HOLD, "clock/w1": HOLD, "restored": HOLD})
 
@@ -21,7 +21,7 @@ def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_
     assert "sending continues" in said
 
 
-def test_confirming_without_a_hold_says_so(run_command, store_url):
+def test_confirming_the_clock_without_a_hold_says_so(run_command, store_url):
     status, said, _ = run_command("clock", "confirm")
 
     assert status == 0

@@ -11,7 +11,7 @@ from common.settings.console_users import parse_users, user_with
 
 
 @pytest.mark.parametrize("role", ["full", "read"])
-def test_the_printed_line_is_of_the_printed_token(advent, role):
+def test_printed_console_user_line_matches_the_printed_token(advent, role):
     status, out, _ = advent("console-user", "mia", "--role", role, "--json")
 
     made = json.loads(out)
@@ -19,7 +19,7 @@ def test_the_printed_line_is_of_the_printed_token(advent, role):
     assert user_with(made["token"], parse_users(made["line"])).role == role
 
 
-def test_token_and_line_are_printed_for_people(advent):
+def test_console_user_prints_the_line_as_text(advent):
     _, out, _ = advent("console-user", "mia", "--role", "read")
 
     token, line = (said.rpartition(" ")[2] for said in out.splitlines())
@@ -45,7 +45,7 @@ def test_wrong_use_says_how_it_is_used_and_what_was_wrong(advent, arguments, err
     assert said.startswith(f"Error: {error}")
 
 
-def test_a_command_is_in_the_action_log_with_its_user(run_command, run_ledger, monkeypatch):
+def test_command_is_logged_with_its_user(run_command, run_ledger, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
 
     run_command("pause")

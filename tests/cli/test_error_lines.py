@@ -14,7 +14,7 @@ def asked_in_vain(provider, failure):
 
 
 @pytest.mark.parametrize(("provider", "name"), [("resend", "Resend"), ("notion", "Notion"), ("calcom", "Cal.com")])
-def test_a_sandbox_that_is_not_there_is_named_with_its_place_and_what_to_set(provider, name):
+def test_unreachable_sandbox_is_named_with_its_address_and_settings(provider, name):
     failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
 
     assert provider_error_line(failure, with_sandbox(Settings(sandbox_port=9002))) == (
@@ -30,7 +30,7 @@ def test_a_sandbox_that_is_not_there_is_named_with_its_place_and_what_to_set(pro
         ("notion", "Notion cannot be reached at api.notion.com; check the network, or correct NOTION_BASE_URL"),
     ],
 )
-def test_a_real_provider_out_of_reach_is_named_without_what_may_be_a_token(provider, words):
+def test_unreachable_provider_is_named_without_the_path_of_its_url(provider, words):
     settings = Settings(resend_api_key="re_1", notion_token="n", resend_api_url="https://resend.example:8443/t0ken")
     failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
 
@@ -46,7 +46,7 @@ def test_a_refusal_names_the_provider_and_the_cure():
     assert "RESEND_API_KEY" in output
 
 
-def test_a_finding_of_advent_itself_is_the_whole_line():
+def test_provider_error_found_by_advent_is_printed_unchanged():
     lacking = 'Notion database Email Sequence: the property "Email" (email) is missing: `advent check --fix` adds it'
 
     assert provider_error_line(Misconfigured("columns", lacking), Settings()) == lacking

@@ -21,7 +21,7 @@ def test_a_dry_run_shows_what_would_be_erased_and_changes_nothing(run_command, e
     assert run_command("contact", ADA)[0] == 0
 
 
-def test_it_asks_for_confirmation_and_without_a_terminal_does_nothing(run_command, enrolled):
+def test_forget_needs_confirmation_and_does_nothing_without_a_terminal(run_command, enrolled):
     status, _, errors = run_command("forget", ADA)
 
     assert status == 2
@@ -29,7 +29,7 @@ def test_it_asks_for_confirmation_and_without_a_terminal_does_nothing(run_comman
     assert run_command("contact", ADA)[0] == 0
 
 
-def test_the_person_is_erased_and_data_elsewhere_is_named(run_command, enrolled, store_url):
+def test_forget_erases_the_person_and_names_data_elsewhere(run_command, enrolled, store_url):
     with connect(store_url) as client:
         client.hset(keys.enrollment(enrolled), "page:sequence", "23d5fd78-7144-509a-8d85-f21d3c7d3f51")
 
@@ -49,7 +49,7 @@ def test_the_person_is_erased_and_data_elsewhere_is_named(run_command, enrolled,
         assert client.hlen(keys.SUPPRESSED) == 1
 
 
-def test_an_unknown_address_is_suppressed_with_yes(run_command, store_url):
+def test_forget_with_yes_suppresses_an_unknown_address(run_command, store_url):
     for is_suppressed in (False, True):
         status, output, _ = run_command("forget", ADA, "--yes", "--json")
         figures = json.loads(output)
@@ -77,11 +77,11 @@ def test_an_invalid_address_is_wrong_use(run_command):
     assert run_command("forget", "ada", "--yes")[0] == 2
 
 
-def test_an_unknown_address_needs_no_confirmation(run_command):
+def test_forget_of_an_unknown_address_needs_no_confirmation(run_command):
     assert run_command("forget", ADA) == (0, f"{ADA}: nothing is stored about this address\n", "")
 
 
-def test_events_that_a_gateway_set_aside_are_named(run_command, tmp_path):
+def test_forget_names_the_set_aside_events_of_a_gateway(run_command, tmp_path):
     (tmp_path / "data" / "spool").mkdir(parents=True)
     (tmp_path / "data" / "spool" / "set-aside.jsonl").write_text("damaged\n")
 
@@ -89,7 +89,7 @@ def test_events_that_a_gateway_set_aside_are_named(run_command, tmp_path):
     assert json.loads(run_command("forget", ADA, "--json")[1])["set_aside"] == "data/spool/set-aside.jsonl"
 
 
-def test_with_another_key_nothing_is_erased(run_command, advent, enrolled, store_url):
+def test_forget_with_another_secret_key_erases_nothing(run_command, advent, enrolled, store_url):
     with connect(store_url) as client:
         client.set(keys.SECRET_KEY, "of another")
 

@@ -21,7 +21,7 @@ def of_another(store_url):
     "command",
     [("gateway",), ("worker",), ("console",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)],
 )
-def test_over_another_format_nothing_starts(advent, of_another, command, own_ports):
+def test_no_command_starts_over_a_store_of_another_format(advent, of_another, command, own_ports):
     status, output, errors = advent(*command, REDIS_URL=of_another, **own_ports)
 
     assert (status, output) == (1, "")
@@ -29,7 +29,7 @@ def test_over_another_format_nothing_starts(advent, of_another, command, own_por
     assert line.startswith("advent: the store was written in format 9, and this version reads format ")
 
 
-def test_a_check_and_health_name_it(advent, of_another):
+def test_check_and_health_name_the_other_store_format(advent, of_another):
     status, output, _ = advent("check", "--json", REDIS_URL=of_another, SANDBOX_PORT=1)
     assert status == 1
     assert any("written in format 9" in problem for problem in json.loads(output)["problems"])

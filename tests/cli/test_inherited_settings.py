@@ -46,7 +46,7 @@ def test_contact_shows_the_pace_of_advent_up(commands, run_ledger):
 
 
 @pytest.mark.parametrize("command", [("contact", ADA, "--json"), ("resume", "--plan", "--json")])
-def test_an_own_pace_wins_and_is_reported(commands, run_ledger, command):
+def test_own_pace_wins_over_that_of_advent_up_and_is_reported(commands, run_ledger, command):
     run_ledger(ada_signs_up)
 
     status, output, errors = commands(*command, TESTING_MODE="false")
@@ -56,7 +56,7 @@ def test_an_own_pace_wins_and_is_reported(commands, run_ledger, command):
     assert command[0] == "resume" or last_due_ms(output) > 86_400_000
 
 
-def test_the_gateway_is_asked_at_its_address(commands):
+def test_commands_query_the_gateway_at_the_address_of_advent_up(commands):
     _, output, _ = commands("health")
     _, _, errors = commands("try")
 
@@ -64,7 +64,7 @@ def test_the_gateway_is_asked_at_its_address(commands):
     assert "no gateway answers at http://127.0.0.1:1 (" in errors
 
 
-def test_check_asks_the_sandbox_at_its_address(commands, monkeypatch):
+def test_check_queries_the_sandbox_at_the_address_of_advent_up(commands, monkeypatch):
     asked = []
     monkeypatch.setattr("services.supervisor.ports.answers", asked.append)
 

@@ -51,7 +51,7 @@ def test_an_invalid_address_is_wrong_use_before_the_store_is_opened(advent, comm
 
 
 @pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
-def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
+def test_wrong_setting_is_reported_in_one_line_with_status_1(advent, name):
     status, output, errors = advent(name, ALLOW_UNSIGNED_WEBHOOKS="maybe")
 
     assert status == 1
@@ -60,7 +60,7 @@ def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
 
 
 @pytest.mark.parametrize("name", ["up", "status"])
-def test_an_unknown_campaign_is_one_line_that_names_the_known_ones(advent, name):
+def test_unknown_campaign_is_reported_in_one_line_with_the_known_ones(advent, name):
     status, _, errors = advent(name, CAMPAIGN="easter", REDIS_URL="redis://127.0.0.1:1")
 
     assert status == 1
@@ -72,7 +72,7 @@ def test_an_unknown_campaign_is_one_line_that_names_the_known_ones(advent, name)
 @pytest.mark.parametrize(
     ("arguments", "meant"), [(["statsu"], "status"), (["dead", "lst"], "list"), (["status", "--jsn"], "--json")]
 )
-def test_a_name_that_is_not_known_leads_to_the_one_that_was_meant(advent, arguments, meant):
+def test_misspelled_command_or_option_suggests_the_right_one(advent, arguments, meant):
     status, _, errors = advent(*arguments)
 
     assert status == 2
@@ -90,7 +90,7 @@ def test_a_shell_completes_commands_as_the_readme_says(monkeypatch, shell):
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker", "status", "contact", "dead"])
-def test_without_a_store_one_line_says_what_to_do(advent, name):
+def test_command_without_a_store_says_in_one_line_what_to_do(advent, name):
     arguments = {"contact": ["ada@example.com"], "dead": ["list"]}.get(name, [])
     status, _, errors = advent(name, *arguments)
 
@@ -99,7 +99,7 @@ def test_without_a_store_one_line_says_what_to_do(advent, name):
     assert len(errors.splitlines()) == 1
 
 
-def test_a_store_that_does_not_answer_is_one_line(advent):
+def test_unreachable_store_is_reported_in_one_line(advent):
     status, _, errors = advent("status", REDIS_URL="redis://127.0.0.1:1")
 
     assert status == 1
@@ -107,7 +107,7 @@ def test_a_store_that_does_not_answer_is_one_line(advent):
     assert len(errors.splitlines()) == 1
 
 
-def test_it_also_runs_as_a_module():
+def test_advent_also_runs_as_a_module():
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", "--version"], capture_output=True, text=True, check=True
     )
@@ -115,7 +115,7 @@ def test_it_also_runs_as_a_module():
     assert "advent" in done.stdout
 
 
-def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
+def test_unusable_sandbox_folder_is_reported_in_one_line(advent, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sandbox").touch()
 
@@ -128,7 +128,7 @@ def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
     )
 
 
-def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):
+def test_deleted_current_folder_is_reported_in_one_line(advent, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -137,7 +137,7 @@ def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
-def test_an_output_that_is_full_is_one_line():
+def test_full_disk_behind_stdout_is_reported_in_one_line():
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             [sys.executable, "-m", "services.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True

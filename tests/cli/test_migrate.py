@@ -20,7 +20,7 @@ def up_to_date(store_url):
     return store_url
 
 
-def test_an_up_to_date_store_needs_nothing(advent, up_to_date):
+def test_migrate_leaves_an_up_to_date_store_unchanged(advent, up_to_date):
     assert advent("migrate", REDIS_URL=up_to_date, **SECRET) == (
         0,
         f"nothing to do: the store is in format {FORMAT}\n",
@@ -28,14 +28,14 @@ def test_an_up_to_date_store_needs_nothing(advent, up_to_date):
     )
 
 
-def test_a_data_dir_without_a_store_stays_without_one(advent, tmp_path):
+def test_migrate_creates_no_store_in_an_empty_data_dir(advent, tmp_path):
     status, said, _ = advent("migrate", DATA_DIR=tmp_path / "data", **SECRET)
 
     assert (status, said) == (0, f"nothing to do: the store is in format {FORMAT}\n")
     assert not (tmp_path / "data" / "store").exists()
 
 
-def test_a_store_that_no_step_leads_from_is_left_alone(advent, up_to_date):
+def test_migrate_refuses_a_store_of_a_newer_format(advent, up_to_date):
     with connect(up_to_date) as client:
         client.set(keys.FORMAT, FORMAT + 1)
 
@@ -59,7 +59,7 @@ def test_a_dry_run_says_whether_a_migration_is_needed(advent, up_to_date):
     assert "run `advent migrate`" in advent("migrate", "--dry-run", REDIS_URL=up_to_date)[1]
 
 
-def test_a_store_that_an_advent_up_uses_is_not_touched(advent, tmp_path):
+def test_migrate_refuses_a_store_that_is_in_use(advent, tmp_path):
     data_dir = tmp_path / "data"
     store = EmbeddedStore(data_dir / "store")
     store.start()
@@ -73,7 +73,7 @@ def test_a_store_that_an_advent_up_uses_is_not_touched(advent, tmp_path):
     assert len(complained.splitlines()) == 1
 
 
-def test_what_is_no_copy_is_not_restored(advent, up_to_date, tmp_path):
+def test_migrate_restores_no_file_that_is_not_a_dump(advent, up_to_date, tmp_path):
     (tmp_path / "letter.txt").write_text("Dear Ada")
 
     status, _, complained = advent("migrate", "--restore", str(tmp_path / "letter.txt"), REDIS_URL=up_to_date)

@@ -23,7 +23,7 @@ def test_a_pause_is_shown_by_status_and_contact_and_ended_by_resume(run_command,
     assert json.loads(run_command("status", "--json")[1])["pause"] is None
 
 
-def test_a_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_ledger):
+def test_resume_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_ledger):
     run_ledger(ada_signs_up)
     run_command("pause")
 
@@ -67,7 +67,7 @@ def test_a_paused_campaign_is_shown_by_status_and_resumed(run_command, run_ledge
     assert json.loads(run_command("status", "--json")[1])["paused_campaigns"] == {}
 
 
-def test_the_action_log_keeps_why_a_campaign_was_paused_and_nothing_said_about_a_person(run_command, run_ledger):
+def test_action_log_stores_the_reason_of_a_campaign_pause_but_not_of_a_person(run_command, run_ledger):
     run_ledger(ada_signs_up)
     run_command("pause", "--campaign", "christmas_2025", "--reason", "the texts change")
     run_command("pause", "--contact", ADA, "--reason", "she is on holiday")
@@ -77,7 +77,7 @@ def test_the_action_log_keeps_why_a_campaign_was_paused_and_nothing_said_about_a
     assert [one.after for one in actions] == ["paused", "paused: the texts change"]
 
 
-def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):
+def test_resuming_without_a_pause_is_no_error(run_command, run_ledger):
     status, output, _ = run_command("resume")
 
     assert status == 0

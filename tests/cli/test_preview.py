@@ -12,7 +12,7 @@ def in_the_way(tmp_path):
     return file
 
 
-def test_every_mail_is_in_the_gallery_as_a_page_in_dark_mode_and_as_a_text(advent, tmp_path):
+def test_preview_writes_every_mail_as_page_dark_page_and_text(advent, tmp_path):
     status, output, _ = advent("preview", "--into", "a folder")
 
     assert (status, output) == (0, "146 mails: a folder/index.html\n")
@@ -29,7 +29,7 @@ def test_every_mail_is_in_the_gallery_as_a_page_in_dark_mode_and_as_a_text(adven
     assert "prefers-color-scheme" not in dark
 
 
-def test_somebody_is_shown_as_they_read_it(run_command, run_ledger, tmp_path):
+def test_preview_renders_all_mails_for_one_contact(run_command, run_ledger, tmp_path):
     run_ledger(ada_signs_up)
 
     status, output, _ = run_command("preview", "--into", "theirs", "--as", ADA)
@@ -40,7 +40,7 @@ def test_somebody_is_shown_as_they_read_it(run_command, run_ledger, tmp_path):
     assert f'data-reader="{ADA}"' in index
 
 
-def test_nobody_of_that_address_is_one_line(run_command):
+def test_preview_of_an_unknown_contact_is_reported(run_command):
     status, output, errors = run_command("preview", "--as", "nobody@example.org")
 
     assert (status, output) == (1, "")
@@ -49,7 +49,7 @@ def test_nobody_of_that_address_is_one_line(run_command):
 
 
 @pytest.mark.parametrize("named", ["--into", "DATA_DIR"])
-def test_a_folder_that_cannot_be_written_is_one_line(advent, in_the_way, named):
+def test_unwritable_preview_folder_is_reported_in_one_line(advent, in_the_way, named):
     folder = in_the_way / "below"
     arguments, environ = (["--into", str(folder)], {}) if named == "--into" else ([], {"DATA_DIR": folder})
 

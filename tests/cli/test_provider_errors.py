@@ -13,7 +13,9 @@ Advent = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize("command", ["gateway", "worker", "console", "up"])
-def test_nothing_starts_with_a_wrong_password(advent: Advent, store_url: str, tmp_path: Path, command: str) -> None:
+def test_no_process_starts_with_a_wrong_store_password(
+    advent: Advent, store_url: str, tmp_path: Path, command: str
+) -> None:
     names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT", "WORKER_METRICS_PORT")
     ports = dict(zip(names, free_ports(4), strict=True))
     url = store_url.replace("unix://", "unix://ada:hunter2@")

@@ -30,7 +30,7 @@ def begun(store_url):
 @pytest.mark.parametrize(
     "command", [("gateway",), ("worker",), ("console",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
 )
-def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, own_ports):
+def test_no_command_starts_with_another_secret_key_and_the_line_names_the_fix(advent, begun, command, own_ports):
     status, output, errors = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **own_ports)
 
     assert (status, output) == (1, "")
@@ -41,7 +41,7 @@ def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, beg
     assert NEW not in line
 
 
-def test_a_check_reports_another_key_and_changes_nothing(advent, begun):
+def test_check_reports_another_secret_key_and_changes_nothing(advent, begun):
     status, output, _ = advent("check", "--json", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     assert status == 1
@@ -50,14 +50,14 @@ def test_a_check_reports_another_key_and_changes_nothing(advent, begun):
         assert secret_key_matches(client, OLD)
 
 
-def test_a_check_of_a_store_that_knows_no_key_leaves_it_so(advent, store_url):
+def test_check_writes_no_secret_key_into_a_new_store(advent, store_url):
     status, _, _ = advent("check", REDIS_URL=store_url, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     with connect(store_url) as client:
         assert (status, client.get(keys.SECRET_KEY)) == (0, None)
 
 
-def test_a_new_key_is_accepted_on_purpose_and_its_cost_is_reported(advent, begun):
+def test_new_secret_key_is_accepted_on_request_and_its_cost_is_reported(advent, begun):
     with connect(begun) as client:
         client.hset(keys.SUPPRESSED, "a mark of nobody enrolled", "bounced 1")
 
@@ -73,7 +73,7 @@ def test_a_new_key_is_accepted_on_purpose_and_its_cost_is_reported(advent, begun
     assert advent("audit", SECRET_KEY=OLD)[0] == 1
 
 
-def test_a_new_key_is_refused_while_workers_run(advent, begun):
+def test_new_secret_key_is_refused_while_workers_run(advent, begun):
     with connect(begun) as client:
         client.zadd(keys.HEARTBEATS, {"w": time.time_ns() // 1_000_000 + 30_000})
 
@@ -84,7 +84,7 @@ def test_a_new_key_is_refused_while_workers_run(advent, begun):
 
 
 @pytest.mark.parametrize("working", [("gateway",), ("console", "worker"), ("command",)])
-def test_a_new_key_is_refused_while_another_process_uses_the_store(advent, begun, working):
+def test_new_secret_key_is_refused_while_another_process_uses_the_store(advent, begun, working):
     with ExitStack() as stack:
         for process in working:
             assert stack.enter_context(connect(begun, process=process)).ping()
@@ -99,7 +99,7 @@ def test_a_new_key_is_refused_while_another_process_uses_the_store(advent, begun
         assert secret_key_matches(client, OLD)
 
 
-def test_unnamed_connections_and_other_databases_do_not_prevent_a_new_key(advent, begun):
+def test_unnamed_connections_and_other_databases_do_not_block_a_new_key(advent, begun):
     other = f"{begun}{'&' if '?' in begun else '?'}db=7"
     with connect(begun) as onlooker, connect(other, process="gateway") as neighbour:
         assert onlooker.ping()
@@ -125,7 +125,7 @@ def test_each_process_names_its_store_connections(begun, own_ports, tmp_path, pr
         assert child.wait(30) == 0
 
 
-def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path):
+def test_embedded_store_is_started_and_stopped_to_accept_a_new_key(advent, tmp_path):
     folder = tmp_path / "data" / "store"
     store = EmbeddedStore(folder)
     store.start()
@@ -140,7 +140,7 @@ def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path
     assert not (folder / "store.sock").exists()
 
 
-def test_without_a_store_there_is_nothing_to_accept_it(advent, tmp_path):
+def test_new_secret_key_without_a_store_is_refused(advent, tmp_path):
     status, _, errors = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
 
     assert status == 1

@@ -25,7 +25,7 @@ def file(tmp_path):
     return file
 
 
-def test_a_signup_is_signed_as_the_website_signs_with_the_newest_secret(advent, file):
+def test_signup_is_signed_like_the_website_with_the_newest_secret(advent, file):
     _, output, _ = advent("sign", "signup", str(file), WEBHOOK_SECRET=f"{WEBSITE},{OLD}")
 
     headers, posted, url = curl(output)
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_json_is_signed_with_a_warning(advent, tmp_path):
     assert curl(output)[1] == str(file)
 
 
-def test_a_file_called_dash_is_that_file_and_not_what_curl_is_fed(advent, tmp_path):
+def test_file_called_dash_is_posted_and_not_stdin(advent, tmp_path):
     (tmp_path / "-").write_text("{}")
 
     _, output, _ = advent("sign", "signup", "-", WEBHOOK_SECRET=WEBSITE)
@@ -69,7 +69,7 @@ def test_a_file_called_dash_is_that_file_and_not_what_curl_is_fed(advent, tmp_pa
     assert curl(output)[1] == "./-"
 
 
-def test_a_file_that_is_not_there_is_wrong_use(advent):
+def test_signing_a_missing_file_is_wrong_use(advent):
     assert advent("sign", "signup", "nowhere.json")[0] == 2
 
 
@@ -87,7 +87,7 @@ def test_try_posts_a_signed_sample_and_prints_where_to_watch_it(advent, gateway)
     assert f"contact {person['email']}" in output
 
 
-def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(advent, gateway):
+def test_try_invents_a_new_person_each_time_or_uses_the_given_address(advent, gateway):
     gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
 
     advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
@@ -99,7 +99,7 @@ def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(
     assert json.loads(output)["email"] == "boris@example.org"
 
 
-def test_try_signs_somebody_up_for_the_campaign_that_is_named(advent, gateway):
+def test_try_signs_a_person_up_for_the_named_campaign(advent, gateway):
     gateway.answer = {"status": "accepted", "segment": "SOLO", "enrollment_id": "enr_1"}
 
     status, output, _ = advent(
@@ -125,7 +125,7 @@ def test_try_says_that_a_campaign_is_closed(advent, gateway):
     assert (status, output) == (0, "boris@example.org: The campaign is not open.\n")
 
 
-def test_try_of_an_unknown_campaign_names_those_that_there_are(advent, gateway):
+def test_try_of_an_unknown_campaign_names_the_known_ones(advent, gateway):
     status, _, errors = advent("try", "--campaign", "easter", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
 
     assert status == 1
@@ -133,7 +133,7 @@ def test_try_of_an_unknown_campaign_names_those_that_there_are(advent, gateway):
     assert gateway.requests == []
 
 
-def test_try_without_a_gateway_is_one_line(advent):
+def test_try_without_a_gateway_is_reported_in_one_line(advent):
     status, _, errors = advent("try", GATEWAY_PORT=1)
 
     assert status == 1
@@ -178,7 +178,7 @@ def test_try_shows_why_the_gateway_refused(advent, gateway):
     assert errors == "advent: the gateway answered 422: Unprocessable · email: is bad\n"
 
 
-def test_with_a_real_resend_an_address_is_required(advent):
+def test_try_with_a_real_resend_requires_an_address(advent):
     real = {
         "RESEND_API_KEY": "re_1",
         "SECRET_KEY": "a key of sixteen bytes or more",

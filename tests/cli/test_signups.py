@@ -50,7 +50,7 @@ def test_held_signups_are_listed_with_their_reason(run_command, held):
     assert json.loads(run_command("contact", "ben@example.org", "--json")[1])["status"] == "held"
 
 
-def test_one_is_released_by_address_however_it_is_spelled(run_command, held):
+def test_held_signup_is_released_by_any_spelling_of_its_address(run_command, held):
     assert run_command("signups", "release", " BEN+x@example.org")[:2] == (0, "released 1 signup\n")
 
     assert names(run_command) == ["Cleo", "Dora"]
@@ -58,7 +58,7 @@ def test_one_is_released_by_address_however_it_is_spelled(run_command, held):
 
 
 @pytest.mark.parametrize(("decision", "done"), [("release", "released"), ("discard", "discarded")])
-def test_a_signup_of_a_second_campaign_is_found_by_its_address(run_command, held, run_ledger, decision, done):
+def test_held_signup_of_a_second_campaign_is_found_by_its_address(run_command, held, run_ledger, decision, done):
     async def signs_up_for_another(ledger: Ledger) -> None:
         bounded = Ledger(
             ledger.client,
@@ -79,7 +79,7 @@ def test_a_signup_of_a_second_campaign_is_found_by_its_address(run_command, held
     assert names(run_command) == ["Cleo", "Dora"]
 
 
-def test_those_of_one_visitor_are_discarded_and_the_rest_with_all(run_command, held):
+def test_held_signups_are_discarded_by_visitor_or_all_together(run_command, held):
     assert names(run_command, "--visitor", "v1") == ["Ben"]
     assert run_command("signups", "discard", "--visitor", "v1")[:2] == (0, "discarded 1 signup\n")
     assert names(run_command) == ["Cleo", "Dora"]
@@ -89,7 +89,7 @@ def test_those_of_one_visitor_are_discarded_and_the_rest_with_all(run_command, h
     assert json.loads(run_command("status", "--json")[1])["held_signups"] == 0
 
 
-def test_whose_signup_is_not_held_is_named(run_command, held):
+def test_address_without_a_held_signup_is_named(run_command, held):
     status, _, said = run_command("signups", "release", "ada@example.org")
 
     assert status == 1
@@ -98,7 +98,7 @@ def test_whose_signup_is_not_held_is_named(run_command, held):
 
 
 @pytest.mark.parametrize("options", [(), ("--all", "--visitor", "v1"), ("ben@example.org", "--all")])
-def test_a_choice_is_needed_and_only_one(run_command, held, options):
+def test_signups_command_needs_exactly_one_choice(run_command, held, options):
     status, _, said = run_command("signups", "discard", *options)
 
     assert (status, "give addresses, or --visitor, or --all" in said) == (2, True)

@@ -63,7 +63,7 @@ def test_status_shows_no_row_of_zeros(run_command, run_ledger):
     assert not re.search(r"^ +0 ", output, re.MULTILINE)
 
 
-def test_one_is_singular(run_command, run_ledger):
+def test_status_uses_the_singular_for_one(run_command, run_ledger):
     run_ledger(ada_signs_up)
 
     output = run_command("status")[1]
@@ -86,7 +86,7 @@ def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
     assert [line["due_ms"] for line in data["next"]] == sorted(line["due_ms"] for line in data["next"])
 
 
-def test_contact_says_why_a_step_waits_and_which_are_not_sent(run_command, run_ledger, campaign):
+def test_contact_says_why_a_step_waits_and_which_steps_are_not_sent(run_command, run_ledger, campaign):
     ada = run_ledger(ada_signs_up)
     run_command("pause")
     waiting = run_command("contact", "ada@example.com")[1]
@@ -130,7 +130,7 @@ def test_contact_finds_a_person_by_the_beginning_of_a_name(run_command, run_ledg
     assert output.startswith("Boris · boris@example.org")
 
 
-def test_contact_reads_nobody_but_the_person_whose_id_is_given(run_command, run_ledger, monkeypatch):
+def test_contact_with_an_id_reads_only_that_person(run_command, run_ledger, monkeypatch):
     ada = run_ledger(ada_signs_up)
     run_ledger(boris_signs_up)
     monkeypatch.setattr(PeopleList, "read_all", None)
@@ -141,7 +141,7 @@ def test_contact_reads_nobody_but_the_person_whose_id_is_given(run_command, run_
     assert run_command("contact", "enr_aaaaaaaaaaaaaaaa")[0] == 1
 
 
-def test_contact_lists_those_who_may_be_meant(run_command, run_ledger):
+def test_contact_lists_all_matches_of_an_ambiguous_name(run_command, run_ledger):
     run_ledger(ada_signs_up)
     run_ledger(boris_signs_up)
 
@@ -156,7 +156,7 @@ def test_contact_lists_those_who_may_be_meant(run_command, run_ledger):
     assert run_command("contact", "nobody")[0] == 1
 
 
-def test_an_id_is_never_broken_however_narrow_the_terminal(run_command, run_ledger, monkeypatch):
+def test_id_is_never_wrapped_in_a_narrow_terminal(run_command, run_ledger, monkeypatch):
     delivery = run_ledger(adas_first_mail_dies)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
@@ -167,7 +167,7 @@ def test_an_id_is_never_broken_however_narrow_the_terminal(run_command, run_ledg
     assert "ada@example.com" in output
 
 
-def test_an_unknown_contact_is_one_line_and_status_1(run_command):
+def test_unknown_contact_is_reported_with_status_1(run_command):
     status, output, errors = run_command("contact", "nobody@example.com")
 
     assert (status, output) == (1, "")
@@ -239,7 +239,7 @@ def test_contact_lists_notes_and_consent(run_command, run_ledger):
     assert "timezone was left out: it must be a text" in out
 
 
-def test_contact_finds_an_address_however_it_was_copied(run_command, run_ledger):
+def test_contact_finds_an_address_with_a_unicode_domain_or_invisible_characters(run_command, run_ledger):
     ada = Assessment(email="ada@xn--mller-kva.example", first_name="Ada", assessment_score=50)
     run_ledger(lambda ledger: ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms()))
 
@@ -268,7 +268,7 @@ def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledge
     assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 0
 
 
-def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, run_ledger):
+def test_unmarked_calls_are_listed_counted_and_marked_by_commands(run_command, run_ledger):
     assert run_command("bookings", "unmarked")[:2] == (0, "the outcome of every ended call was reported\n")
     guest = run_ledger(lambda ledger: write_unmarked_call(ledger, "ada", now_ms=now_ms()))
     assert json.loads(run_command("status", "--json")[1])["unmarked_calls"] == 1
@@ -288,7 +288,7 @@ def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, r
     ]
 
 
-def test_calls_that_were_marked_before_the_store_went_away_are_in_the_action_log(run_command, run_ledger, monkeypatch):
+def test_calls_marked_before_the_store_went_away_are_logged(run_command, run_ledger, monkeypatch):
     async def write_two(ledger):
         return [await write_unmarked_call(ledger, name, now_ms=now_ms()) for name in ("ada", "boris")]
 
@@ -318,7 +318,7 @@ async def marks_of(ledger):
     return [mark for event in gathered.events for mark in event.no_shows]
 
 
-def test_a_reader_that_stops_after_the_first_line_is_no_error(store_url, tmp_path):
+def test_closed_pipe_behind_a_command_is_no_error(store_url, tmp_path):
     environment = {"PATH": os.environ["PATH"], "REDIS_URL": store_url, "DATA_DIR": str(tmp_path)}
     python = shlex.quote(sys.executable)
     for command in ("status", "status --json", "contact ada@example.org", "check --json"):

@@ -69,7 +69,7 @@ def said(run_command):
     return {entry["what"]: entry["detail"] for entry in contact(run_command)["happened"]}
 
 
-def test_a_suppressed_address_is_listed_at_resend_and_may_come_back(run_command, run_ledger, sandbox):
+def test_suppressed_address_is_listed_at_resend_until_unsuppressed(run_command, run_ledger, sandbox):
     run_ledger(ada_signs_up)
 
     assert run_command("suppress", f" {ADA.upper()}") == (0, f"{ADA} receives no further mail\n", "")
@@ -88,7 +88,7 @@ def test_a_suppressed_address_is_listed_at_resend_and_may_come_back(run_command,
     assert run_command("unsuppress", ADA, "--consent", "again")[1] == f"{ADA} was not suppressed here\n"
 
 
-def test_after_a_complaint_nobody_comes_back(run_command, run_ledger, sandbox):
+def test_address_that_complained_cannot_be_unsuppressed(run_command, run_ledger, sandbox):
     async def complained(ledger):
         await ada_signs_up(ledger)
         await ledger.suppressions.suppress(ADA, ExitReason.COMPLAINED, detail="", now_ms=now_ms())
@@ -102,7 +102,7 @@ def test_after_a_complaint_nobody_comes_back(run_command, run_ledger, sandbox):
     )
 
 
-def test_a_complaint_that_only_resend_knows_counts_too(run_command, run_ledger, sandbox):
+def test_complaint_known_only_to_resend_prevents_unsuppressing(run_command, run_ledger, sandbox):
     run_ledger(ada_signs_up)
     sandbox.change({"complaining": [ADA], "webhooks": False})
     sandbox.resend("POST", "/emails", {"from": "a@example.org", "to": [ADA], "subject": "x", "text": "x"})
@@ -112,13 +112,13 @@ def test_a_complaint_that_only_resend_knows_counts_too(run_command, run_ledger, 
 
 
 @pytest.mark.parametrize("consent", [(), ("--consent", " ")])
-def test_nobody_comes_back_without_consent(run_command, consent):
+def test_unsuppress_requires_consent(run_command, consent):
     status, _, errors = run_command("unsuppress", ADA, *consent)
 
     assert (status, "--consent" in errors) == (2, True)
 
 
-def test_without_resend_the_address_is_suppressed_all_the_same(run_command, run_ledger, monkeypatch):
+def test_address_is_suppressed_although_resend_is_unreachable(run_command, run_ledger, monkeypatch):
     monkeypatch.setenv("SANDBOX_PORT", "9")
     status, output, errors = run_command("suppress", ADA)
 
@@ -148,7 +148,7 @@ def test_a_resting_address_is_released(run_command, run_ledger):
     )
 
 
-def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
+def test_forgotten_address_is_recognized_as_suppressed(run_command, run_ledger, sandbox):
     run_ledger(ada_signs_up)
     assert json.loads(run_command("forget", ADA, "--yes", "--json")[1])["listed_at_resend"] is True
     assert listed(sandbox) == {ADA: "manual"}
@@ -174,7 +174,7 @@ async def dotted_signs_up(ledger):
     await ledger.signups.accept(dotted, webhook_id="signup:1", received_ms=now_ms())
 
 
-def test_without_resend_each_spelling_that_its_list_lacks_is_named(run_command, run_ledger, monkeypatch):
+def test_spellings_missing_on_the_unreachable_resend_list_are_named(run_command, run_ledger, monkeypatch):
     monkeypatch.setenv("SANDBOX_PORT", "9")
     run_ledger(dotted_signs_up)
     status, output, errors = run_command("forget", "adal@gmail.com", "--yes", "--json")
@@ -210,7 +210,7 @@ REASON = "TESTING_MODE is on, and the list holds for every campaign"
 NOT_CHANGED = f"advent: Resend's own suppression list was not changed ({REASON})\n"
 
 
-def test_a_rehearsal_adds_nothing_to_the_list_of_a_real_resend_and_says_so(rehearsal, run_ledger, sandbox):
+def test_testing_mode_adds_nothing_to_the_list_of_a_real_resend_and_says_so(rehearsal, run_ledger, sandbox):
     run_ledger(ada_signs_up)
 
     assert rehearsal("suppress", ADA) == (0, f"{ADA} receives no further mail\n", NOT_CHANGED)
@@ -220,7 +220,7 @@ def test_a_rehearsal_adds_nothing_to_the_list_of_a_real_resend_and_says_so(rehea
     assert listed(sandbox) == {}
 
 
-def test_a_rehearsal_removes_nothing_from_the_list_of_a_real_resend(rehearsal, run_ledger, sandbox):
+def test_testing_mode_removes_nothing_from_the_list_of_a_real_resend(rehearsal, run_ledger, sandbox):
     run_ledger(ada_signs_up)
     sandbox.resend("POST", "/suppressions", {"email": ADA})
     rehearsal("suppress", ADA)

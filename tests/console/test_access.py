@@ -28,7 +28,7 @@ FORMS = ("/people", "/dead-letters/replay", "/dead-letters/discard", "/logout", 
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_asks_for_the_token_first_and_leads_back(guarded: Console, path: str) -> None:
+async def test_page_redirects_to_the_login_with_its_own_path_as_next(guarded: Console, path: str) -> None:
     answer = await guarded.get(path)
 
     assert (answer.status, answer.location) == (303, f"/login?next={path.replace('/', '%2F')}")
@@ -41,7 +41,7 @@ async def test_no_action_works_without_the_token(guarded: Console, path: str) ->
     assert (await guarded.request("POST", path, data={"form_token": page.form_token})).status == 401
 
 
-async def test_a_login_leads_to_the_page_that_was_asked_for(guarded: Console) -> None:
+async def test_login_redirects_to_the_requested_page(guarded: Console) -> None:
     page = await guarded.request("GET", "/login?next=/dead-letters")
     form = {"form_token": page.form_token, "token": f" {TOKEN}\n", "next": "/dead-letters"}
 
@@ -61,7 +61,7 @@ async def test_a_wrong_token_is_refused(guarded: Console, token: str) -> None:
     assert (await guarded.get("/")).status == 303
 
 
-async def test_a_wrong_token_of_somebody_logged_in_is_refused_as_well(guarded: Console) -> None:
+async def test_wrong_token_in_a_logged_in_session_is_refused_and_limited(guarded: Console) -> None:
     await guarded.log_in()
     token = (await guarded.get("/")).form_token
 
@@ -73,7 +73,7 @@ async def test_a_wrong_token_of_somebody_logged_in_is_refused_as_well(guarded: C
     assert [answer.status for answer in answers] == [401] * LOGIN_FAILURES_MAX + [429]
 
 
-async def test_the_cookie_is_for_this_console_only_and_expires_after_a_working_day(guarded: Console) -> None:
+async def test_session_cookie_is_http_only_and_expires_with_its_session(guarded: Console) -> None:
     cookie = (await guarded.log_in()).cookies["advent_console"]
 
     assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "Lax", "/", "")
@@ -127,7 +127,7 @@ async def test_after_logging_out_a_copy_of_the_cookie_is_invalid(guarded: Consol
     assert (await guarded.request("GET", "/", headers={"Cookie": f"advent_console={cookie}"})).status == 303
 
 
-async def test_a_logged_out_cookie_stays_so_at_every_console_and_after_a_restart(
+async def test_logged_out_cookie_is_invalid_at_every_console_and_after_a_restart(
     guarded: Console, open_console: OpenConsole, store_url: str
 ) -> None:
     cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
@@ -141,7 +141,7 @@ async def test_a_logged_out_cookie_stays_so_at_every_console_and_after_a_restart
     assert "advent_console" in login.cookies, "a guest's, with which the login form works"
 
 
-async def test_a_logged_out_cookie_stays_so_when_the_store_forgets_it(guarded: Console) -> None:
+async def test_logged_out_cookie_stays_invalid_when_the_store_loses_the_logout(guarded: Console) -> None:
     ledger = guarded.context.ledger
     cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
     await guarded.post("/logout", token=(await guarded.get("/")).form_token)
@@ -152,7 +152,7 @@ async def test_a_logged_out_cookie_stays_so_when_the_store_forgets_it(guarded: C
 
 
 @pytest.mark.parametrize("noticed", ["an empty store", "a hold", "the next generation"])
-async def test_another_console_takes_no_cookie_from_before_a_restore(
+async def test_other_console_accepts_no_cookie_from_before_a_restore(
     guarded: Console, open_console: OpenConsole, store_url: str, noticed: str
 ) -> None:
     ledger, first = guarded.context.ledger, Generation(id="a", mark=1, at_ms=guarded.clock.now_ms())
@@ -178,7 +178,9 @@ async def test_another_console_takes_no_cookie_from_before_a_restore(
     assert (await another.get("/")).status == 200
 
 
-async def test_without_a_store_a_session_is_good_where_it_has_been_seen(store_url: str, clock: VirtualClock) -> None:
+async def test_session_known_to_a_console_stays_valid_there_without_the_store(
+    store_url: str, clock: VirtualClock
+) -> None:
     nowhere = connect_async("redis://127.0.0.1:1")
     session = Sessions("k" * 32, [USER], clock).begin(USER)
     ended = EndedSessions(nowhere, clock)
@@ -268,7 +270,7 @@ async def test_after_too_many_wrong_tokens_a_source_waits_a_minute(guarded: Cons
     assert (await guarded.log_in()).status == 303
 
 
-async def test_a_session_is_not_hindered_by_wrong_tokens_of_others(guarded: Console) -> None:
+async def test_wrong_tokens_of_others_do_not_block_a_session(guarded: Console) -> None:
     await guarded.log_in()
     for _ in range(LOGIN_FAILURES_MAX + 1):
         await guarded.request("GET", "/", headers={"Authorization": "Bearer wrong"})
@@ -276,7 +278,7 @@ async def test_a_session_is_not_hindered_by_wrong_tokens_of_others(guarded: Cons
     assert (await guarded.get("/")).status == 200
 
 
-async def test_many_sources_together_are_limited_too_and_forgotten_in_time(console: Console) -> None:
+async def test_login_failures_of_all_sources_together_are_limited_for_a_minute(console: Console) -> None:
     failures = console.context.login_failures
     for number in range(LOGIN_FAILURES_TOTAL_MAX):
         failures.record_failure(f"192.0.2.{number}", now_ms=1_000)
@@ -296,7 +298,7 @@ async def test_a_program_sends_the_token_each_time(guarded: Console) -> None:
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/json"])
-async def test_a_program_sends_forms_as_forms(guarded: Console, kind: str) -> None:
+async def test_form_of_a_program_needs_the_form_content_type(guarded: Console, kind: str) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
 
     answer = await guarded.request("POST", "/people", data=b"who=ada", headers=headers)
@@ -317,7 +319,7 @@ async def test_probes_metrics_and_the_login_need_no_token(guarded: Console, path
 
 
 @pytest.mark.parametrize("host", ["localhost:9999", "127.0.0.1", "[::1]:8001", "LOCALHOST"])
-async def test_without_a_token_names_of_this_machine_are_served(console: Console, host: str) -> None:
+async def test_console_without_a_token_serves_names_of_this_machine(console: Console, host: str) -> None:
     assert (await console.get("/", headers={"Host": host})).status == 200
 
 
@@ -359,7 +361,7 @@ def test_a_console_without_a_token_does_not_start_beyond_loopback(host: str) -> 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_on_loopback_it_starts_without_a_token(host: str) -> None:
+def test_console_on_loopback_starts_without_a_token(host: str) -> None:
     check_access_settings(Settings(console_host=host))
 
 

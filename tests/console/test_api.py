@@ -101,7 +101,7 @@ async def test_people_and_their_mails_are_read(team: Console) -> None:
     assert [mail["to_come"] for mail in person["mails"]] == [False] + [True] * 6
 
 
-async def test_an_action_says_what_was_done_and_is_in_the_action_log(team: Console) -> None:
+async def test_api_action_returns_its_result_and_is_logged(team: Console) -> None:
     first = json.loads((await call(team, "POST", f"/api/people/{ADA}/skip", {"mail": "step-2"})).text)
     second = json.loads((await call(team, "POST", f"/api/people/{ADA}/skip", {"mail": "step-2"})).text)
     log = json.loads((await call(team, "GET", "/api/actions")).text)["actions"]
@@ -135,14 +135,14 @@ async def test_an_action_says_what_was_done_and_is_in_the_action_log(team: Conso
         ("/api/unmarked-calls/mark", {"ids": ["bkg_x"], "mark": "absent"}, 422),
     ],
 )
-async def test_bad_input_is_refused_with_words(team: Console, path: str, body: Any, status: int) -> None:
+async def test_bad_api_input_is_refused_with_a_detail(team: Console, path: str, body: Any, status: int) -> None:
     answer = await call(team, "POST", path, body)
 
     assert answer.status == status
     assert json.loads(answer.text)["detail"]
 
 
-async def test_a_form_of_a_page_cannot_act_through_the_api(team: Console) -> None:
+async def test_session_cookie_cannot_act_through_the_api(team: Console) -> None:
     await team.log_in(MIAS_TOKEN)
 
     answer = await team.request("POST", f"/api/people/{ADA}/skip", json={"mail": "step-2"})

@@ -142,7 +142,7 @@ async def test_unmarked_calls_are_read_and_marked_once(program: Console, simulat
     assert await logged(program) == [("mia", "api", "bookings mark", 1)]
 
 
-async def test_unmarked_calls_are_read_together_and_so_many_at_most(
+async def test_unmarked_calls_are_read_concurrently_up_to_a_maximum(
     program: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, name in enumerate(("ada", "ben", "cleo")):

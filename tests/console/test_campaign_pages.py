@@ -64,7 +64,7 @@ def counts_of(people: Sequence[ListedPerson]) -> PeopleCounts:
     return index.counts
 
 
-def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign: Campaign) -> None:
+def test_board_counts_each_person_once_by_step_and_segment_with_bookings(campaign: Campaign) -> None:
     people = [
         listed("ada", booked=True),
         listed("ben"),
@@ -100,7 +100,7 @@ def test_people_of_another_campaign_are_not_on_the_board(campaign: Campaign) -> 
         ({"delivered": 999, "complained": 1, "accepted": 5000}, [True, True, True]),
     ],
 )
-def test_rates_are_judged_by_what_was_reported(deliveries: dict[str, int], good: list[bool]) -> None:
+def test_rates_are_judged_by_reported_mails_only(deliveries: dict[str, int], good: list[bool]) -> None:
     assert [rate.is_good for rate in rates_of(deliveries).rates] == good
 
 
@@ -110,7 +110,7 @@ def test_without_reports_no_rate_is_known() -> None:
     assert (rates.reported, rates.waiting, [rate.share for rate in rates.rates]) == (0, 7, [None] * 3)
 
 
-def test_steps_that_are_close_in_the_picture_have_labels_below_each_other() -> None:
+def test_labels_of_close_steps_do_not_overlap_in_the_cadence_chart() -> None:
     steps = [PlannedMail(id=str(day), name="", offset_ms=day * 24 * HOUR_MS, when="") for day in (0, 1, 30)]
 
     points = points_of(steps)
@@ -144,7 +144,7 @@ async def test_the_page_shows_cadence_languages_and_where_people_are(console: Co
     assert len(re.findall(r'<th scope="row">(\d) ', page)) == 7
 
 
-async def test_a_number_on_the_board_leads_to_these_people(console: Console, enrolled: Simulation) -> None:
+async def test_number_on_the_board_links_to_its_people(console: Console, enrolled: Simulation) -> None:
     page = (await console.get(PAGE)).text
     link = re.search(r'<th scope="row">2 .*?href="(/people[^"]+)">1</a>', page, re.DOTALL)
     assert link is not None
@@ -155,7 +155,7 @@ async def test_a_number_on_the_board_leads_to_these_people(console: Console, enr
     assert "1 person" in people
 
 
-async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
+async def test_board_has_no_link_to_people_with_a_mail_being_processed(
     console: Console, enrolled: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_hand = counts_of([listed("ada", step=None, booked=True)])
@@ -168,7 +168,7 @@ async def test_who_has_the_next_mail_in_hand_is_behind_no_link(
     assert "href" not in row
 
 
-async def test_rates_that_nobody_reported_are_called_unknown(console: Console, enrolled: Simulation) -> None:
+async def test_rates_without_provider_reports_are_shown_as_unknown(console: Console, enrolled: Simulation) -> None:
     page = (await console.get(PAGE)).text
 
     assert "Unknown: Resend has not reported on any mail yet" in page
@@ -183,7 +183,7 @@ async def test_a_pause_of_the_campaign_is_on_its_page(console: Console, enrolled
     assert "by mia: a wrong link" in page
 
 
-async def test_who_left_is_in_a_row_of_their_own(console: Console, enrolled: Simulation) -> None:
+async def test_people_who_left_have_their_own_row_on_the_board(console: Console, enrolled: Simulation) -> None:
     now_ms = console.clock.now_ms()
     await console.context.ledger.suppressions.suppress(
         "ada@example.org", ExitReason.SUPPRESSED, detail="by mia", now_ms=now_ms, is_unlisted=True
@@ -218,7 +218,7 @@ async def test_a_booking_that_could_not_be_read_is_shown_with_its_reason_and_dis
     assert (action.by, action.what, action.on) == ("local", "bookings discard", (event.id,))
 
 
-async def test_who_signed_up_this_month_and_who_of_them_booked_is_counted_and_one_click_away(
+async def test_signups_and_bookings_of_this_month_are_counted_and_linked_to_lists(
     console: Console, simulation: Simulation
 ) -> None:
     begins_ms = round(utc_datetime(simulation.clock.now_ms()).replace(day=1, hour=0).timestamp()) * 1_000

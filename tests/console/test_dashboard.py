@@ -101,9 +101,7 @@ async def test_every_queue_is_there_with_its_numbers_and_every_worker(
     assert 'href="/">← Console' in page.text
 
 
-async def test_a_delayed_job_can_be_looked_at_though_its_id_has_a_slash(
-    console: Console, broker: DurableRedisBroker
-) -> None:
+async def test_delayed_job_with_a_slash_in_its_id_can_be_shown(console: Console, broker: DurableRedisBroker) -> None:
     broker.schedule(job(console, in_ms=60_000))
 
     (link,) = links(await console.get("/dramatiq/queues/send/delayed"))
@@ -137,9 +135,7 @@ async def test_delayed_jobs_are_shown_a_page_at_a_time_the_soonest_first(
     assert [[link.rpartition("/")[2] for link in page] for page in pages] == [["first", "second"], ["third"], []]
 
 
-async def test_a_job_that_became_due_is_found_by_the_id_it_has_since(
-    console: Console, broker: DurableRedisBroker
-) -> None:
+async def test_promoted_job_is_found_by_its_new_id(console: Console, broker: DurableRedisBroker) -> None:
     broker.schedule(job(console))
     broker.promote()
 
@@ -150,7 +146,7 @@ async def test_a_job_that_became_due_is_found_by_the_id_it_has_since(
     assert f"{STEP}@{console.clock.now_ms()}" in page.text
 
 
-async def test_a_failed_job_shows_its_reason_and_goes_back_when_requeued(
+async def test_failed_job_shows_its_reason_and_returns_to_the_queue_when_requeued(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     failed(broker, console)
@@ -213,7 +209,7 @@ async def test_a_program_with_the_token_may_use_the_forms_too(
     assert plain.hlen(f"{NAMESPACE}:{dq_name('send')}.msgs") == 0
 
 
-async def test_its_own_cookie_is_dropped_and_its_pages_load_only_their_styles(console: Console) -> None:
+async def test_dashboard_sets_no_cookie_of_its_own_and_loads_only_its_styles(console: Console) -> None:
     page = await console.get("/dramatiq/queues/send")
     policy = page.headers["Content-Security-Policy"]
 
@@ -275,7 +271,7 @@ async def test_without_the_package_the_page_says_how_to_install_it(
 # The actions are safe for the ledger
 
 
-async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
+async def test_planned_mail_deleted_in_the_dashboard_is_rescheduled_by_the_sweeper(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
     await simulation.sign_up(ada)
@@ -292,7 +288,7 @@ async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
     assert len(simulation.mailer.inbox_of(ada.email)) == 7
 
 
-async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
+async def test_requeued_job_of_an_accepted_mail_sends_nothing(
     console: Console, simulation: Simulation, ada: Assessment, broker: DurableRedisBroker
 ) -> None:
     await simulation.sign_up(ada)

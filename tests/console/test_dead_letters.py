@@ -106,7 +106,7 @@ async def test_the_effect_of_a_replay_is_shown_before_the_click(
     assert ("may have been accepted</span>" in page) is (unknown_for_ms is not None)
 
 
-async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
+async def test_replayed_dead_letter_is_sent_once_and_logged(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter()
@@ -122,7 +122,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert "replayed" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 
 
-async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
+async def test_worker_looks_up_a_replayed_mail_that_may_have_been_accepted(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter(unknown_for_ms=FORGOTTEN_MS)
@@ -148,7 +148,7 @@ async def test_a_refused_replay_shows_its_reason(
     assert "Not replayed: it cannot be searched for: Resend would not list" in (await console.get("/")).text
 
 
-async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
+async def test_discarded_dead_letter_is_never_sent_and_is_logged(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter()
@@ -164,7 +164,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
 
 
 @pytest.mark.parametrize("what", ["replay", "discard"])
-async def test_a_dead_letter_that_has_changed_is_left_alone(
+async def test_dead_letter_that_changed_since_the_page_is_left_unchanged(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, what: str
 ) -> None:
     letter = await make_dead_letter()
@@ -243,7 +243,7 @@ async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
     assert "a@example.org" not in one_reason
 
 
-async def test_no_address_of_a_page_has_a_reason_that_may_name_somebody(
+async def test_no_url_of_the_dead_letters_page_contains_a_reason(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dead_letter_pages, "PAGE_SIZE", 1)
@@ -270,7 +270,7 @@ async def test_no_address_of_a_page_has_a_reason_that_may_name_somebody(
         ("discard", {"reason": "another"}, 3),
     ],
 )
-async def test_a_group_some_or_all_are_decided_at_once_and_once(
+async def test_group_of_dead_letters_is_decided_by_one_click_and_once(
     console: Console, simulation: Simulation, verb: str, fields: dict[str, str], left: int
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -286,7 +286,7 @@ async def test_a_group_some_or_all_are_decided_at_once_and_once(
 
 
 @pytest.mark.parametrize("fields", [{"reason": "422 no such domain"}, {"all": "yes"}])
-async def test_a_second_click_says_that_none_of_them_is_left(
+async def test_second_click_says_that_no_dead_letter_of_the_choice_is_left(
     console: Console, simulation: Simulation, fields: dict[str, str]
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -307,7 +307,7 @@ async def test_a_click_with_nothing_ticked_says_what_to_do(console: Console, sim
     assert said in (await console.get(answer.location)).text
 
 
-async def test_those_that_are_ticked_are_discarded_only_after_a_second_click(
+async def test_ticked_dead_letters_are_discarded_only_after_a_second_click(
     console: Console, simulation: Simulation
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -331,7 +331,7 @@ def second_mail_of(address: str) -> DeliveryId:
 
 
 @pytest.mark.parametrize("address", PEOPLE)
-async def test_those_that_are_ticked_are_discarded_however_many_newer_ones_there_are(
+async def test_ticked_dead_letter_is_discarded_however_many_newer_ones_exist(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -350,7 +350,7 @@ async def test_those_that_are_ticked_are_discarded_however_many_newer_ones_there
 
 
 @pytest.mark.parametrize("verb", ["replay", "discard"])
-async def test_a_ticked_letter_that_died_again_since_is_left_alone(
+async def test_ticked_delivery_that_died_again_since_is_left_unchanged(
     console: Console, simulation: Simulation, verb: str
 ) -> None:
     await make_dead_letters(console, simulation, {"a@example.org": "422 no such domain"})
@@ -365,7 +365,7 @@ async def test_a_ticked_letter_that_died_again_since_is_left_alone(
 
 
 @pytest.mark.parametrize("tick", ["enr_x/step-1", "x enr_x/step-1", "1 ", "1", "9" * 40 + " enr_x/step-1", "² x"])
-async def test_a_tick_that_no_page_sends_is_400(console: Console, tick: str) -> None:
+async def test_malformed_tick_of_a_dead_letter_is_400(console: Console, tick: str) -> None:
     assert (await console.post("/dead-letters/discard-many", chosen=tick)).status == 400
 
 
@@ -378,7 +378,7 @@ async def test_the_action_log_names_every_reason_of_what_was_decided(console: Co
     assert action.before == "dead letter: 500 broken; 422 no such domain"
 
 
-async def test_what_was_decided_before_the_store_went_away_is_in_the_action_log(
+async def test_decisions_made_before_the_store_went_away_are_logged(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -397,7 +397,7 @@ async def test_what_was_decided_before_the_store_went_away_is_in_the_action_log(
     assert await actions_of(console) == [("discard", (second_mail_of("c@example.org"),), "1 discarded")]
 
 
-async def test_a_group_that_takes_long_goes_on_alone_and_the_page_says_how_far_it_is(
+async def test_long_group_decision_continues_in_the_background_and_shows_its_progress(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make_dead_letters(console, simulation, PEOPLE)
@@ -429,7 +429,7 @@ async def test_a_group_that_takes_long_goes_on_alone_and_the_page_says_how_far_i
     assert [(what, len(on)) for what, on, _ in await actions_of(console)] == [("discard", 3)]
 
 
-async def test_the_groups_follow_what_others_decide_and_what_dies_meanwhile(
+async def test_dead_letter_list_follows_decisions_of_others_and_new_dead_letters(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dead_letters, "ASKED", 1)
@@ -468,7 +468,7 @@ def died_of(letters: Sequence[ListedLetter]) -> dict[DeliveryId, int]:
     return {one.id: one.dead_since_ms for one in letters}
 
 
-async def test_more_letters_that_died_again_than_are_asked_for_are_all_read_again(
+async def test_list_reads_all_dead_letters_that_died_again_even_beyond_its_request(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters, again_ms = await list_of_three(console, simulation, monkeypatch), console.clock.now_ms() + 60_000
@@ -480,7 +480,7 @@ async def test_more_letters_that_died_again_than_are_asked_for_are_all_read_agai
     assert found[second_mail_of("a@example.org")] == again_ms
 
 
-async def test_as_many_discarded_letters_as_new_ones_that_were_missed_leave_the_list_right(
+async def test_list_is_right_when_as_many_dead_letters_are_discarded_as_missed(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = await list_of_three(console, simulation, monkeypatch)
@@ -492,7 +492,7 @@ async def test_as_many_discarded_letters_as_new_ones_that_were_missed_leave_the_
     assert found == [second_mail_of(f"{name}@example.org") for name in "edcb"]
 
 
-async def test_a_decision_about_all_reads_also_a_letter_that_a_slow_clock_dated(
+async def test_decision_about_all_also_reads_a_dead_letter_dated_by_a_slow_clock(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = await list_of_three(console, simulation, monkeypatch)
@@ -505,7 +505,7 @@ async def test_a_decision_about_all_reads_also_a_letter_that_a_slow_clock_dated(
 
 
 @pytest.mark.parametrize("letter", [second_mail_of("a@example.org"), "neither-a-step-nor-a-reminder"])
-async def test_a_letter_that_cannot_be_read_hides_no_other(
+async def test_unreadable_dead_letter_hides_no_other(
     console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, letter: str
 ) -> None:
     log, client = CapturingLogger(), console.context.ledger.client

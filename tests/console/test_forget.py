@@ -115,7 +115,9 @@ async def test_after_the_click_the_page_names_the_rows_in_notion(console: Consol
     assert re.findall(r'href="(https://www.notion.so/[^"]+)"', page) == urls
 
 
-async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(console: Console, worker: Simulation) -> None:
+async def test_notion_rows_of_other_campaigns_and_calls_are_named_when_forgetting(
+    console: Console, worker: Simulation
+) -> None:
     client, other = console.context.ledger.client, enrollment_id("winter_2026", ADDRESS)
     kept: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
     await client.sadd(keys.CAMPAIGNS, "winter_2026")
@@ -130,7 +132,7 @@ async def test_their_rows_of_other_campaigns_and_of_calls_are_named_too(console:
     assert {row * 32 for _, row in rows} <= set(re.findall(r'href="https://www.notion.so/([^"]+)"', page))
 
 
-async def test_all_that_is_kept_of_a_person_is_looked_for_only_when_they_are_forgotten(
+async def test_data_of_a_person_is_gathered_only_when_they_are_forgotten(
     console: Console, worker: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_for, traces = [], Contacts.find_traces
@@ -147,7 +149,7 @@ async def test_all_that_is_kept_of_a_person_is_looked_for_only_when_they_are_for
     assert set(looked_for) == {ADDRESS}
 
 
-async def test_what_resend_refused_is_for_a_person_to_do(
+async def test_suppression_refused_by_resend_is_left_to_a_person_with_the_fix(
     console: Console, worker: Simulation, sandbox: RunningSandbox
 ) -> None:
     of = ResendSuppressionList("re_revoked", sandbox.resend_url, budget=Unlimited())
@@ -163,7 +165,7 @@ async def test_what_resend_refused_is_for_a_person_to_do(
     assert (await console.get(f"/people/{ADA}")).status == 404, "erased all the same"
 
 
-async def test_while_resend_is_away_the_page_says_that_it_is_tried_again(
+async def test_page_says_that_the_suppression_is_retried_while_resend_is_away(
     console: Console, worker: Simulation, sandbox: RunningSandbox
 ) -> None:
     of = ResendSuppressionList(API_KEY, "http://127.0.0.1:9", budget=Unlimited())
@@ -175,7 +177,7 @@ async def test_while_resend_is_away_the_page_says_that_it_is_tried_again(
     assert "The address is not on it yet: connect. A worker tries again" in (await console.get(asked.location)).text
 
 
-async def test_what_is_meant_to_be_so_is_no_alarm(console: Console, worker: Simulation) -> None:
+async def test_intentionally_unchanged_resend_list_is_no_alarm(console: Console, worker: Simulation) -> None:
     worker.world = replace(worker.world, settings=worker.world.settings.model_copy(update=REHEARSAL))
     asked = await forget(console)
     await soon(worker)
@@ -188,7 +190,7 @@ async def test_what_is_meant_to_be_so_is_no_alarm(console: Console, worker: Simu
     assert "notice alarm" not in page
 
 
-async def test_a_form_that_is_sent_twice_leads_to_the_same_page(
+async def test_forget_form_sent_twice_redirects_to_the_same_page(
     console: Console, worker: Simulation, sandbox: RunningSandbox
 ) -> None:
     token = (await console.get("/")).form_token
@@ -200,7 +202,7 @@ async def test_a_form_that_is_sent_twice_leads_to_the_same_page(
     assert await listed(sandbox) == [ADDRESS]
 
 
-async def test_a_program_forgets_somebody_and_reads_what_came_of_it(
+async def test_program_forgets_a_person_and_reads_the_result(
     open_console: OpenConsole, store_url: str, worker: Simulation, sandbox: RunningSandbox
 ) -> None:
     mia, secret = new_user("mia", "full")

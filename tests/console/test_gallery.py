@@ -45,7 +45,7 @@ async def test_a_mail_is_chosen_by_segment_language_and_reader(
     assert (f"A worker sends it at once, in {language}, marked [Test]." in page) == (reader == "full")
 
 
-async def test_the_frame_shows_the_mail_and_may_do_nothing(console: Console) -> None:
+async def test_gallery_frame_shows_the_mail_in_a_sandbox_without_scripts(console: Console) -> None:
     page = (await console.get(f"{PAGE}?mail=step-1")).text
     desktop, phone, dark = map(html.unescape, re.findall(r'src="([^"]*gallery/body[^"]*)"', page))
 
@@ -60,7 +60,7 @@ async def test_the_frame_shows_the_mail_and_may_do_nothing(console: Console) -> 
     assert ("@media not all" in in_the_dark.text, "@media all" in in_the_dark.text) == (False, True)
 
 
-async def test_what_does_not_exist_is_not_chosen(console: Console) -> None:
+async def test_unknown_gallery_choices_fall_back_to_the_defaults(console: Console) -> None:
     page = (await console.get(f"{PAGE}?mail=step-99&segment=NONE&language=xx&reader=nobody&version=old")).text
 
     assert len(subjects(page)) > 7
@@ -90,7 +90,7 @@ async def test_a_person_of_another_campaign_is_refused(console: Console) -> None
     assert (await console.get(f"{PAGE}?person=everybody")).status == 404
 
 
-async def test_mails_of_files_are_shown_before_they_are_in_force(
+async def test_gallery_shows_mails_of_files_that_are_not_in_force(
     open_console: OpenConsole, store_url: str, edited_files: Path
 ) -> None:
     console = await open_console(store_url, campaigns_dir=edited_files)
@@ -122,7 +122,7 @@ async def test_files_that_cannot_be_read_are_named_with_the_cure(
     assert "campaign.toml" in answer.text
 
 
-async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) -> None:
+async def test_test_mail_is_requested_from_the_gallery(console: Console) -> None:
     page = await console.get(f"{PAGE}?mail=step-2&segment=URGENT&language=fr-CA")
     fields = dict(
         re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.partition('action="/send-test"')[2])
@@ -143,7 +143,7 @@ async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) 
     assert f'<a href="{html.escape(fields["back"])}">← Back</a>' in job
 
 
-async def test_the_way_back_from_a_test_leads_to_the_same_person(
+async def test_test_mail_of_a_gallery_links_back_to_the_same_person(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
     await simulation.sign_up(ada)
@@ -155,5 +155,5 @@ async def test_the_way_back_from_a_test_leads_to_the_same_person(
 
 
 @pytest.mark.parametrize("query", ["reader=awkward", "version=files"])
-async def test_what_no_worker_sends_as_a_test_has_no_form(console: Console, query: str) -> None:
+async def test_gallery_has_no_test_form_for_mails_that_no_worker_sends_as_a_test(console: Console, query: str) -> None:
     assert 'action="/send-test"' not in (await console.get(f"{PAGE}?{query}")).text

@@ -49,7 +49,7 @@ async def test_held_signups_are_shown_with_reason_and_visitor(console: Console) 
     assert "3 signups are held" in (await console.get("/")).text
 
 
-async def test_one_is_released(console: Console, held: Ledger) -> None:
+async def test_held_signup_is_released(console: Console, held: Ledger) -> None:
     answer = await console.post("/held-signups/release", enrollment=BEN)
 
     assert (answer.status, answer.headers["Location"]) == (303, "/held-signups?released=1")
@@ -60,7 +60,7 @@ async def test_one_is_released(console: Console, held: Ledger) -> None:
     assert "1 signup released" in (await console.get("/held-signups?released=1")).text
 
 
-async def test_those_of_one_visitor_are_discarded(console: Console, held: Ledger) -> None:
+async def test_held_signups_of_one_visitor_are_discarded(console: Console, held: Ledger) -> None:
     await console.post("/held-signups/discard", visitor="another")
     assert len(await left(held)) == 3
 
@@ -70,13 +70,13 @@ async def test_those_of_one_visitor_are_discarded(console: Console, held: Ledger
     assert "None." in (await console.get("/held-signups")).text
 
 
-async def test_all_are_released(console: Console, held: Ledger) -> None:
+async def test_all_held_signups_are_released(console: Console, held: Ledger) -> None:
     await console.post("/held-signups/release", enrollment="*")
 
     assert await left(held) == []
 
 
-async def test_a_second_click_decides_nothing_and_is_no_action(console: Console, held: Ledger) -> None:
+async def test_second_click_on_a_held_signup_changes_and_logs_nothing(console: Console, held: Ledger) -> None:
     await console.post("/held-signups/release", enrollment=BEN)
     again = await console.post("/held-signups/release", enrollment=BEN)
 
@@ -84,6 +84,6 @@ async def test_a_second_click_decides_nothing_and_is_no_action(console: Console,
     assert len(await held.action_log.newest(ActionFilter())) == 1
 
 
-async def test_a_form_that_names_nobody_is_refused(console: Console, held: Ledger) -> None:
+async def test_held_signups_form_without_a_choice_is_refused(console: Console, held: Ledger) -> None:
     assert (await console.post("/held-signups/discard")).status == 400
     assert len(await left(held)) == 3

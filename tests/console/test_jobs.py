@@ -28,7 +28,7 @@ async def soon(simulation: Simulation) -> None:
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
 
-async def test_a_test_mail_is_asked_for_and_then_sent(console: Console, signed_up: Simulation) -> None:
+async def test_test_mail_is_requested_and_then_sent(console: Console, signed_up: Simulation) -> None:
     form = (await console.get(f"/people/{ADA}/mails/step-2")).text
     answer = await console.post("/send-test", delivery=f"{ADA}/step-2", to=SARAH, back=f"/people/{ADA}")
     asked = (await console.get(answer.location)).text
@@ -44,7 +44,7 @@ async def test_a_test_mail_is_asked_for_and_then_sent(console: Console, signed_u
     assert len(signed_up.mailer.inbox_of(SARAH)) == 1
 
 
-async def test_the_page_says_why_none_was_sent(console: Console, signed_up: Simulation) -> None:
+async def test_job_page_says_why_no_test_mail_was_sent(console: Console, signed_up: Simulation) -> None:
     answer = await console.post("/send-test", campaign="christmas_2025", mail="step-99", to=SARAH)
     await soon(signed_up)
 
@@ -54,7 +54,7 @@ async def test_the_page_says_why_none_was_sent(console: Console, signed_up: Simu
     )
 
 
-async def test_what_is_to_be_typed_is_set_apart_on_the_page(console: Console) -> None:
+async def test_setting_names_in_a_failure_are_shown_as_code(console: Console) -> None:
     answer = await console.post("/send-test", campaign="christmas_2025", mail="step-1", to=SARAH)
     job, now_ms = answer.location.removeprefix("/jobs/"), console.clock.now_ms()
     await console.context.ledger.console_jobs.fail(job, "check `RESEND_API_KEY` <b>", now_ms=now_ms)
@@ -85,7 +85,7 @@ async def test_a_form_that_is_sent_twice_asks_once(console: Console, signed_up: 
         ({"delivery": "enr_x", "to": SARAH}, "`delivery` must be the id of a delivery"),
     ],
 )
-async def test_what_nobody_could_send_is_refused_at_once(console: Console, fields: dict[str, str], why: str) -> None:
+async def test_impossible_test_mail_is_refused_at_once(console: Console, fields: dict[str, str], why: str) -> None:
     answer = await console.post("/send-test", **fields)
 
     assert answer.status == 422
@@ -93,18 +93,18 @@ async def test_what_nobody_could_send_is_refused_at_once(console: Console, field
 
 
 @pytest.mark.parametrize("back", ["//elsewhere.example/x", "/?//elsewhere.example", "//elsewhere.example?a=b"])
-async def test_the_way_back_stays_in_the_console(console: Console, back: str) -> None:
+async def test_back_link_of_a_job_stays_in_the_console(console: Console, back: str) -> None:
     given = {"campaign": "christmas_2025", "mail": "step-1", "to": SARAH, "back": back}
     answer = await console.post("/send-test", **given)
 
     assert "elsewhere.example" not in (await console.get(answer.location)).text
 
 
-async def test_a_job_that_is_forgotten_is_404(console: Console) -> None:
+async def test_unknown_console_job_is_404(console: Console) -> None:
     assert [(await console.get(f"/jobs/{job}")).status for job in ("job_aaaaaaaaaaaaaaaa", "x")] == [404, 404]
 
 
-async def test_a_program_asks_and_reads_what_came_of_it(
+async def test_program_requests_a_test_mail_and_reads_the_result(
     open_console: OpenConsole, store_url: str, signed_up: Simulation
 ) -> None:
     (mia, mias), (ron, rons) = new_user("mia", "full"), new_user("ron", "read")

@@ -33,7 +33,7 @@ async def beat(console: Console, *, silent_ms: int = 0) -> None:
     await console.context.ledger.client.zadd(keys.HEARTBEATS, {"w1": seconds * 1000 + micros // 1000 - silent_ms})
 
 
-async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
+async def test_overview_says_that_all_is_well_with_the_age_of_the_snapshot(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
     await beat(console)  # The simulated worker's heartbeat is far in the future, as after a clock was set back.
@@ -54,7 +54,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     ("figure", "shows"),
     [("active", ">Ada</a>"), ("people enrolled", ">Ada</a>"), ("completed", "Nobody."), ("overdue", "<h1>Queues")],
 )
-async def test_a_figure_leads_to_what_it_counts(
+async def test_figure_of_the_overview_links_to_what_it_counts(
     console: Console, simulation: Simulation, ada: Assessment, figure: str, shows: str
 ) -> None:
     await simulation.sign_up(ada)
@@ -102,7 +102,7 @@ async def test_no_worker_or_a_silent_one_is_reported(console: Console, silent_ms
     assert "tart one with <code>advent worker</code>." in (await console.get("/")).text
 
 
-async def test_a_provider_that_only_the_workers_have_is_shown_while_one_has_it(
+async def test_provider_of_the_workers_is_shown_while_a_worker_reports_it(
     console: Console, simulation: Simulation
 ) -> None:
     async def providers() -> set[str]:
@@ -135,7 +135,7 @@ async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Co
     assert "for 66 s; being tried again" in (await console.get("/")).text
 
 
-async def test_an_open_circuit_of_cal_com_is_shown_as_such(console: Console) -> None:
+async def test_open_circuit_of_cal_com_is_shown_with_the_cure(console: Console) -> None:
     await beat(console)
     now_ms = console.clock.now_ms()
     circuit: Any = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "http_401"}
@@ -199,7 +199,7 @@ async def test_late_mail_is_reported_after_five_minutes_unless_a_pause_explains_
     assert (await overview(console))["sentence"] == "Not all is well: everybody is paused"
 
 
-async def test_jobs_that_failed_lead_to_their_queue(console: Console) -> None:
+async def test_failed_jobs_on_the_overview_link_to_their_queue(console: Console) -> None:
     await beat(console)
     await console.context.ledger.client.zadd(keys.ready("classify") + ".XQ", {"enr_x": 1})
 
@@ -209,7 +209,7 @@ async def test_jobs_that_failed_lead_to_their_queue(console: Console) -> None:
     assert 'href="/queues?queue=classify">1</a>' in (await console.get("/")).text
 
 
-async def test_a_hot_lead_that_could_not_be_announced_is_no_internal_error(console: Console) -> None:
+async def test_failed_hot_lead_announcement_is_not_shown_as_an_internal_error(console: Console) -> None:
     await beat(console)
     await console.context.ledger.client.zadd(keys.ready("announce") + ".XQ", {"enr_x": 1})
 
@@ -217,7 +217,7 @@ async def test_a_hot_lead_that_could_not_be_announced_is_no_internal_error(conso
     assert "HOT_LEAD_WEBHOOK_URL" in (await console.get("/")).text
 
 
-async def test_notion_far_behind_is_reported_and_a_little_is_not(console: Console) -> None:
+async def test_long_lag_of_notion_is_reported_and_a_short_one_is_not(console: Console) -> None:
     await beat(console)
     await console.context.ledger.client.zadd(keys.CHANGED, {"enr_x": console.clock.now_ms() - 60_000})
     assert (await overview(console))["status"] == "well"
@@ -281,7 +281,9 @@ async def test_it_starts_without_the_store_and_notices_when_it_comes(
     assert after["store"] == "up"
 
 
-async def test_many_viewers_at_once_cost_one_read(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_views_of_the_overview_cost_one_read_of_the_store(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads = []
     read = console.context.status_cache._read_store
 
@@ -301,7 +303,9 @@ async def test_many_viewers_at_once_cost_one_read(console: Console, monkeypatch:
     ("path", "kind"),
     [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/assets/icon.svg", "image/svg+xml")],
 )
-async def test_nothing_of_a_page_is_inline_or_from_elsewhere(console: Console, path: str, kind: str) -> None:
+async def test_pages_contain_no_inline_code_and_nothing_from_other_sites(
+    console: Console, path: str, kind: str
+) -> None:
     page = await console.get(path)
 
     assert page.headers["Content-Type"].replace("text/javascript", "application/javascript").startswith(kind)

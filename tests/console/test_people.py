@@ -72,19 +72,21 @@ async def shown(console: Console, query: str) -> list[str]:
         ("zzz", []),
     ],
 )
-async def test_somebody_is_found_by_how_a_word_of_theirs_begins(
+async def test_person_is_found_by_the_beginning_of_a_word(
     console: Console, known: Simulation, words: str, found: list[str]
 ) -> None:
     assert await shown(console, f"?q={words}") == found
 
 
-async def test_a_search_from_any_page_leads_to_a_list_that_can_be_saved(console: Console, known: Simulation) -> None:
+async def test_search_from_any_page_redirects_to_a_list_with_its_own_url(console: Console, known: Simulation) -> None:
     answer = await console.post("/people", who=" nordic ")
 
     assert (answer.status, answer.location) == (303, "/people?q=nordic")
 
 
-async def test_part_of_an_address_is_found_and_stands_in_no_url(console: Console, known: Simulation) -> None:
+async def test_search_for_part_of_an_address_finds_a_person_without_a_redirect(
+    console: Console, known: Simulation
+) -> None:
     answer = await console.post("/people", who="ada@exam")
 
     assert answer.status == 200
@@ -127,7 +129,7 @@ async def test_people_are_found_by_the_day_of_their_signup(console: Console, kno
     assert await shown(console, f"?since={day}&until={day}") == ["Éloïse"]
 
 
-async def test_who_is_paused_or_suppressed_or_has_a_dead_letter_is_found(console: Console, known: Simulation) -> None:
+async def test_people_are_filtered_by_pause_suppression_and_dead_letter(console: Console, known: Simulation) -> None:
     ledger, now_ms = console.context.ledger, console.clock.now_ms()
     await ledger.pauses.start(id_of("ada@example.org"), Pause(since_ms=now_ms, by="mia", reason=""))
     await ledger.suppressions.suppress("bjorn@nordic.example", ExitReason.SUPPRESSED, detail="", now_ms=now_ms)
@@ -141,9 +143,7 @@ async def test_who_is_paused_or_suppressed_or_has_a_dead_letter_is_found(console
     assert await shown(console, "?dead=yes") == ["Éloïse"]
 
 
-async def test_a_newcomer_is_in_the_list_at_once_and_a_forgotten_person_is_not(
-    console: Console, known: Simulation
-) -> None:
+async def test_new_person_is_listed_at_once_and_a_forgotten_person_is_not(console: Console, known: Simulation) -> None:
     await known.sign_up(Assessment(email="new@example.org", first_name="Ada", assessment_score=1))
     both = (await console.get("/people?q=ada")).text
     ledger = console.context.ledger
@@ -170,7 +170,7 @@ async def test_many_are_shown_a_page_at_a_time_and_the_filter_stays(console: Con
     assert "p59@example.org" in second
 
 
-async def test_filters_lead_to_a_list_that_can_be_saved(console: Console, known: Simulation) -> None:
+async def test_filters_redirect_to_a_list_with_its_own_url(console: Console, known: Simulation) -> None:
     answer = await console.post("/people", q="nordic", status="active", step="")
 
     assert (answer.status, answer.location) == (303, "/people?q=nordic&status=active")
@@ -180,7 +180,7 @@ URLS = re.compile(r'(?:href|action|formaction)="([^"]*)"')
 SAME = re.compile(r'<form id="same".*?</form>', re.DOTALL)
 
 
-async def test_a_list_of_an_address_is_paged_and_downloaded_and_no_url_names_it(
+async def test_address_search_is_paged_and_downloaded_without_the_address_in_a_url(
     console: Console, simulation: Simulation
 ) -> None:
     for number in range(60):
@@ -206,7 +206,7 @@ async def test_a_list_of_an_address_is_paged_and_downloaded_and_no_url_names_it(
     assert dict(re.findall(r'name="(q|sort)" value="([^"]*)"', form)) == wanted
 
 
-async def test_the_download_holds_the_same_people_and_no_formula(console: Console, known: Simulation) -> None:
+async def test_people_download_contains_the_same_people_and_no_formula(console: Console, known: Simulation) -> None:
     await known.sign_up(Assessment(email="x@example.org", first_name="=cmd|' /C calc'!A0", assessment_score=1))
 
     answer = await console.get("/people.csv?sort=address")
@@ -218,7 +218,9 @@ async def test_the_download_holds_the_same_people_and_no_formula(console: Consol
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_action_log_has_who_took_how_many_addresses(console: Console, known: Simulation, method: str) -> None:
+async def test_people_download_is_logged_with_its_user_and_the_number_of_people(
+    console: Console, known: Simulation, method: str
+) -> None:
     if method == "GET":
         await console.get("/people.csv")
     else:
@@ -234,7 +236,7 @@ def test_a_cell_that_begins_like_a_formula_is_made_inert(text: str) -> None:
     assert inert(text) == f"'{text}"
 
 
-async def test_a_store_that_lost_its_changes_is_read_anew(console: Console, known: Simulation) -> None:
+async def test_people_list_is_read_again_when_the_store_lost_its_changes(console: Console, known: Simulation) -> None:
     people = console.context.people
     await console.context.ledger.client.delete(keys.PEOPLE_CHANGES, keys.PEOPLE_CHANGES_LAST)
     await known.sign_up(Assessment(email="new@example.org", first_name="Nina", assessment_score=1))
@@ -254,7 +256,9 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unread")
-async def test_who_is_named_is_found_before_everybody_has_been_read(console: Console, simulation: Simulation) -> None:
+async def test_search_for_an_id_or_a_complete_address_works_before_the_list_is_read(
+    console: Console, simulation: Simulation
+) -> None:
     for address in PEOPLE:
         await simulation.sign_up(Assessment(email=address, first_name="P", assessment_score=1))
     id = id_of("bjorn@nordic.example")
@@ -275,7 +279,7 @@ async def test_who_is_named_is_found_before_everybody_has_been_read(console: Con
 
 
 @pytest.mark.parametrize(("forgotten", "why"), [(True, "forgotten, and nothing else is stored"), (False, "bounced")])
-async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
+async def test_suppressed_or_forgotten_address_is_recognized_by_its_hash(
     console: Console, simulation: Simulation, forgotten: bool, why: str
 ) -> None:
     ledger, now_ms = console.context.ledger, console.clock.now_ms()
@@ -292,7 +296,7 @@ async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
 
 
 @pytest.mark.parametrize("followed", [PeopleList, DeadLetterList])
-async def test_a_bug_ends_the_following_of_no_list(
+async def test_bug_in_a_refresh_does_not_stop_the_list_from_being_followed(
     open_console: OpenConsole, store_url: str, monkeypatch: pytest.MonkeyPatch, followed: type
 ) -> None:
     outcomes: list[Exception] = [ValueError("a bug"), KeyError("another"), redis.ConnectionError("away")]

@@ -31,7 +31,7 @@ async def signed_up(simulation: Simulation, ada: Assessment) -> Simulation:
 
 
 @pytest.mark.parametrize("who", ["ada@example.org", "  Ada@Example.ORG ", ADA])
-async def test_a_contact_is_found_and_the_url_holds_no_address(
+async def test_search_for_a_contact_redirects_to_a_url_without_the_address(
     console: Console, signed_up: Simulation, who: str
 ) -> None:
     answer = await console.post("/people", who=who)
@@ -78,7 +78,7 @@ async def test_an_unknown_id_is_404(console: Console, path: str) -> None:
     assert (await console.get(f"/people/{path}")).status == 404
 
 
-async def test_names_are_text_and_never_markup(console: Console, simulation: Simulation) -> None:
+async def test_names_of_contacts_are_escaped(console: Console, simulation: Simulation) -> None:
     await simulation.sign_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
@@ -106,7 +106,7 @@ async def done_by_whom(console: Console) -> list[tuple[str, str]]:
     return [(one.what, one.on[0]) for one in await console.context.ledger.action_log.newest(ActionFilter())]
 
 
-async def test_each_mail_has_its_name_and_why_it_comes_then(
+async def test_each_mail_of_a_person_shows_its_name_and_the_reason_for_its_time(
     console: Console, signed_up: Simulation, campaign: Campaign
 ) -> None:
     page = (await console.get(f"/people/{ADA}")).text
@@ -148,7 +148,7 @@ async def test_a_version_is_read_once_for_all_mails_that_it_rendered(
     assert all(step.name in page for step in campaign.steps)
 
 
-async def test_a_mail_that_is_looked_at_cannot_end_the_mails(console: Console, signed_up: Simulation) -> None:
+async def test_shown_mail_contains_no_working_unsubscribe_link(console: Console, signed_up: Simulation) -> None:
     body = (await console.get(f"/people/{ADA}/bodies/version/step-1")).text
 
     assert "unsubscribe.invalid" in body
@@ -200,9 +200,7 @@ async def test_only_the_next_mail_of_the_campaign_is_sent_now(
     assert "Nothing was done" in await decide(console, "send-now", mail=mail)
 
 
-async def test_a_suppressed_person_gets_no_mail_and_comes_back_with_consent_only(
-    console: Console, signed_up: Simulation
-) -> None:
+async def test_suppressed_person_is_unsuppressed_only_with_consent(console: Console, signed_up: Simulation) -> None:
     assert "Suppressed: this address gets no further mail" in await decide(console, "suppress")
     page = (await console.get(f"/people/{ADA}")).text
     assert "Gets no mail, since" in page
@@ -218,7 +216,7 @@ async def test_a_suppressed_person_gets_no_mail_and_comes_back_with_consent_only
     ]
 
 
-async def test_nobody_lets_somebody_back_who_complained(console: Console, signed_up: Simulation) -> None:
+async def test_console_cannot_unsuppress_a_contact_who_complained(console: Console, signed_up: Simulation) -> None:
     ledger, now_ms = console.context.ledger, console.clock.now_ms()
     await ledger.suppressions.suppress("ada@example.org", ExitReason.COMPLAINED, detail="", now_ms=now_ms)
 
@@ -226,7 +224,7 @@ async def test_nobody_lets_somebody_back_who_complained(console: Console, signed
     assert await ledger.suppressions.unsuppress_requests() == []
 
 
-async def test_what_they_answered_comes_after_what_happened(console: Console, signed_up: Simulation) -> None:
+async def test_answers_of_a_person_are_shown_after_the_timeline(console: Console, signed_up: Simulation) -> None:
     page = (await console.get(f"/people/{ADA}")).text
 
     words = ["What happened, and what is to come", "step 2 planned", "What they told us"]
@@ -245,7 +243,7 @@ async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signe
     assert [what for what, _ in await done_by_whom(console)] == ["forget"]
 
 
-async def test_what_arrives_while_a_person_is_forgotten_is_erased_too(
+async def test_data_that_arrives_while_a_person_is_forgotten_is_erased_too(
     console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, forget, arriving = console.context.ledger.client, Contacts.forget, [1]
@@ -270,9 +268,7 @@ async def test_an_unknown_action_is_404(console: Console, signed_up: Simulation)
     assert (await console.post(f"/people/{ADA}/promote", token=token)).status == 404
 
 
-async def test_a_time_in_the_timeline_is_written_as_everywhere_on_the_page(
-    console: Console, signed_up: Simulation
-) -> None:
+async def test_times_in_the_timeline_have_the_format_of_the_page(console: Console, signed_up: Simulation) -> None:
     await signed_up.book("ada@example.org", signed_up.clock.now_ms() + 3 * 24 * 3_600_000, uid="A")
     await signed_up.run(until_ms=signed_up.clock.now_ms() + 1_000)
 
@@ -292,5 +288,5 @@ async def test_a_time_in_the_timeline_is_written_as_everywhere_on_the_page(
         "\uff12\uff10\uff12\uff15-12-06T15:00:00Z",
     ],
 )
-def test_a_text_that_only_looks_like_a_time_is_shown_as_it_is(text: str) -> None:
+def test_text_that_only_looks_like_a_time_is_shown_unchanged(text: str) -> None:
     assert readable_times(f"they wrote {text}.", 1_764_000_000_000) == f"they wrote {text}."

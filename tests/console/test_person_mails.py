@@ -56,7 +56,7 @@ async def text_of(console: Console, path: str) -> str:
     return " ".join(html.unescape(answer.text).split())
 
 
-async def test_what_was_sent_is_fetched_by_a_worker_and_shown(console: Console, signed_up: Simulation) -> None:
+async def test_copy_of_a_sent_mail_is_fetched_by_a_worker_and_shown(console: Console, signed_up: Simulation) -> None:
     asked = await text_of(console, FIRST)
     await soon(signed_up)
     fetched = await text_of(console, FIRST)
@@ -71,7 +71,7 @@ async def test_what_was_sent_is_fetched_by_a_worker_and_shown(console: Console, 
     assert body.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
 
 
-async def test_the_mail_that_was_sent_has_no_link_to_leave(console: Console, signed_up: Simulation) -> None:
+async def test_shown_copy_of_a_sent_mail_has_no_unsubscribe_link(console: Console, signed_up: Simulation) -> None:
     await text_of(console, FIRST)
     await soon(signed_up)
 
@@ -83,7 +83,7 @@ async def test_the_mail_that_was_sent_has_no_link_to_leave(console: Console, sig
     assert "https://unsubscribe.invalid/shown-only" in body
 
 
-async def test_it_is_asked_for_once_and_kept_for_minutes(console: Console, signed_up: Simulation) -> None:
+async def test_copy_of_a_sent_mail_is_requested_once_and_cached(console: Console, signed_up: Simulation) -> None:
     for _ in range(3):
         await text_of(console, FIRST)
     await soon(signed_up)
@@ -100,7 +100,7 @@ async def test_it_is_asked_for_once_and_kept_for_minutes(console: Console, signe
         (Misconfigured("invalid_api_key", status=403), "the provider answered invalid_api_key"),
     ],
 )
-async def test_what_cannot_be_fetched_is_rendered_again_and_says_so(
+async def test_sent_mail_that_cannot_be_fetched_is_rendered_again_and_says_so(
     console: Console, signed_up: Simulation, failure: Exception, why: str
 ) -> None:
     signed_up.mailer.list_failure = failure  # type: ignore[assignment]
@@ -123,7 +123,7 @@ async def test_a_mail_that_was_sent_is_also_shown_as_it_would_be_sent_now(
     assert f'src="/people/{ADA}/bodies/now/step-1"' in page
 
 
-async def test_a_mail_to_come_counts_the_weeks_from_the_day_that_it_is_where_their_calls_are(
+async def test_future_mail_counts_weeks_by_the_time_zone_of_the_booking(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
     """
@@ -161,7 +161,7 @@ async def decide(console: Console, action: str, *, who: str = ADA, **fields: str
     return (await console.get(answer.location)).text
 
 
-async def test_a_reminder_has_its_subject_and_why_and_is_shown_as_it_would_be_sent(
+async def test_reminder_is_shown_with_its_subject_its_reason_and_its_rendered_text(
     console: Console, booked: DeliveryId
 ) -> None:
     person = await text_of(console, f"/people/{ADA}")
@@ -208,7 +208,7 @@ async def test_a_reminder_of_a_call_that_was_cancelled_is_not_sent_now(
     assert "Nothing was done" in await decide(console, "send-now", mail=booked)
 
 
-async def test_somebody_who_only_booked_has_a_page_with_mails_and_actions(
+async def test_contact_who_only_booked_has_a_page_with_mails_and_actions(
     console: Console, simulation: Simulation
 ) -> None:
     start_ms = simulation.clock.now_ms() + 4 * DAY_MS
@@ -291,7 +291,7 @@ MOMENTS = ("before it is claimed", "once it is claimed", "while the provider has
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("order", [("skip", "send-now"), ("send-now", "skip")], ids="-".join)
 @pytest.mark.parametrize("together", [True, False], ids=["together", "one after the other"])
-async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_see_it(
+async def test_skip_and_send_now_by_two_users_have_one_outcome_that_both_see(
     console: Console,
     signed_up: Simulation,
     monkeypatch: pytest.MonkeyPatch,

@@ -21,7 +21,7 @@ def place() -> Iterator[Place]:
     place.close()
 
 
-def test_it_starts_without_the_store_and_sigterm_ends_it_with_0(place: Place) -> None:
+def test_console_starts_without_the_store_and_exits_with_0_on_sigterm(place: Place) -> None:
     place.own_store()
     console = place.serve("console")
 
@@ -33,7 +33,7 @@ def test_it_starts_without_the_store_and_sigterm_ends_it_with_0(place: Place) ->
     assert {"console_started", "store_away", "server_stopping"} <= {line["event"] for line in console.logs()}
 
 
-def test_with_the_store_it_is_ready(place: Place) -> None:
+def test_console_is_ready_with_the_store(place: Place) -> None:
     place.own_store().start()
     place.serve("console")
 
@@ -59,7 +59,7 @@ def test_wrong_settings_stop_the_start_with_one_line(place: Place, settings: dic
     assert console.stderr.startswith(line)
 
 
-def test_a_port_in_use_is_one_line(place: Place) -> None:
+def test_console_port_in_use_is_reported_in_one_line(place: Place) -> None:
     place.own_store().start()
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

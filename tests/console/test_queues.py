@@ -73,7 +73,7 @@ async def test_each_queue_shows_its_depth_and_each_worker_its_heartbeat(
     assert 'href="/dramatiq/"' in page
 
 
-async def test_a_failed_job_shows_its_traceback_and_leads_to_its_person(
+async def test_failed_job_shows_its_traceback_and_links_to_its_person(
     console: Console, broker: DurableRedisBroker
 ) -> None:
     job = fail(broker)
@@ -114,7 +114,7 @@ async def test_a_deleted_job_never_runs(console: Console, broker: DurableRedisBr
     assert await actions_of(console) == [("delete job", (f"send/{job}",))]
 
 
-async def test_a_job_that_is_not_failed_is_left_alone(console: Console, broker: DurableRedisBroker) -> None:
+async def test_job_that_has_not_failed_cannot_be_deleted(console: Console, broker: DurableRedisBroker) -> None:
     broker.schedule(Job(id=STEP, actor="send", args=(STEP,), due_ms=console.clock.now_ms()))
     broker.promote()
 
@@ -140,7 +140,9 @@ async def test_an_unreadable_body_hides_no_other_job(console: Console, broker: D
     assert (job in page, "(unreadable)" in page) == (True, True)
 
 
-async def test_many_are_shown_a_page_at_a_time_newest_first(console: Console, store: redis.asyncio.Redis) -> None:
+async def test_failed_jobs_are_shown_a_page_at_a_time_newest_first(
+    console: Console, store: redis.asyncio.Redis
+) -> None:
     for queue, first in (("send", 0), ("classify", 1)):
         await store.zadd(f"{NAMESPACE}:{xq_name(queue)}", {f"job-{n:02}": n for n in range(first, 40, 2)})
 
@@ -151,7 +153,7 @@ async def test_many_are_shown_a_page_at_a_time_newest_first(console: Console, st
 
 
 @pytest.mark.parametrize("what", ["requeue", "delete", "requeue-many", "delete-many"])
-async def test_who_may_only_look_sees_no_form_and_is_refused(
+async def test_read_only_user_sees_no_queue_forms_and_is_refused(
     open_console: OpenConsole, store_url: str, broker: DurableRedisBroker, what: str
 ) -> None:
     job = fail(broker)
@@ -191,7 +193,7 @@ async def test_failed_jobs_are_counted_by_actor_and_error(console: Console, brok
     assert [text in page for text in ("Requeue 3", "Delete 4", "Requeue all 5", "Delete 5")] == [True] * 4
 
 
-async def test_errors_that_are_not_shown_are_counted(console: Console, broker: DurableRedisBroker) -> None:
+async def test_errors_beyond_the_shown_ones_are_counted(console: Console, broker: DurableRedisBroker) -> None:
     for number in range(22):
         fail(broker, step=f"enr_{'a' * 16}/step-{number}", traceback=f"Traceback\nKeyError: {number}")
 
@@ -215,7 +217,7 @@ async def test_errors_that_are_not_shown_are_counted(console: Console, broker: D
     ids=["one error", "one actor", "one queue", "all"],
 )
 @pytest.mark.parametrize(("what", "done"), [("requeue", "requeued"), ("delete", "deleted")])
-async def test_many_are_requeued_or_deleted_by_one_click_and_the_rest_is_left(
+async def test_chosen_failed_jobs_are_requeued_or_deleted_and_the_others_stay(
     console: Console,
     broker: DurableRedisBroker,
     what: str,
@@ -251,7 +253,7 @@ async def test_a_form_that_does_not_say_which_jobs_is_400(
     assert len(await failed_of(console)) == 5
 
 
-async def test_of_more_than_are_counted_by_error_all_are_deleted(
+async def test_all_failed_jobs_of_an_actor_are_deleted_even_when_not_all_are_grouped(
     console: Console, broker: DurableRedisBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.console.pages.queues.GROUPED_MAX", 2)
@@ -265,7 +267,7 @@ async def test_of_more_than_are_counted_by_error_all_are_deleted(
     assert answer.location == "/queues?deleted=4"
 
 
-async def test_one_that_takes_long_goes_on_alone_with_its_progress(
+async def test_long_decision_about_failed_jobs_continues_in_the_background(
     console: Console, broker: DurableRedisBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_many(broker)

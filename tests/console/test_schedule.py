@@ -46,13 +46,13 @@ def test_mails_are_counted_by_hour_and_day_campaign_and_segment() -> None:
     assert sum(span.number for span in found.days) == 4
 
 
-def test_what_is_overdue_is_counted_apart() -> None:
+def test_overdue_mails_are_counted_separately() -> None:
     found = schedule_of([at(-0.1), at(0)], now_ms=NOON_MS)
 
     assert (found.overdue, found.hours[0].number) == (1, 1)
 
 
-def test_the_hours_end_in_24_hours_and_the_days_after_fourteen() -> None:
+def test_schedule_covers_24_hours_and_14_days() -> None:
     now_ms = NOON_MS + 59 * 60_000
 
     found = schedule_of([], now_ms=now_ms)
@@ -62,7 +62,7 @@ def test_the_hours_end_in_24_hours_and_the_days_after_fourteen() -> None:
     assert len(schedule_of([], now_ms=NOON_MS).hours) == 24, "at a full hour each is whole"
 
 
-def test_what_is_due_in_less_than_24_hours_is_in_one_of_the_hours() -> None:
+def test_mail_due_within_24_hours_is_in_one_of_the_hours() -> None:
     """After a signup a few minutes ago, the second mail is due in the last hour that begins within 24 hours."""
     found = schedule_of([at(24.4), at(24.6)], now_ms=NOON_MS + HOUR_MS // 2)
 
@@ -140,9 +140,7 @@ async def test_every_bar_and_number_leads_to_its_people_and_their_mails(
     assert {(await console.get(mail)).status for mail in mails} == {200}
 
 
-async def test_what_is_sent_about_calls_is_in_the_schedule_with_its_mails(
-    console: Console, simulation: Simulation
-) -> None:
+async def test_schedule_includes_reminders_of_calls(console: Console, simulation: Simulation) -> None:
     start_ms = simulation.clock.now_ms() + 4 * DAY_MS
     await simulation.book("boris@example.org", start_ms, uid="uid-boris", first_name="Boris")
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
@@ -154,7 +152,9 @@ async def test_what_is_sent_about_calls_is_in_the_schedule_with_its_mails(
     assert ">Reminder 72h</a>" in rows
 
 
-async def test_only_what_is_about_calls_leaves_the_store(console: Console, store: redis.asyncio.Redis) -> None:
+async def test_schedule_reads_only_reminders_from_the_open_deliveries(
+    console: Console, store: redis.asyncio.Redis
+) -> None:
     steps = {f"enr_{number:032}/step-2": 1_000 + number for number in range(5_000)}
     await store.zadd(keys.OPEN, {**steps, "bkg_a/24h": 2_000, "bkg_b/1h": 999})
 
@@ -170,7 +170,7 @@ async def test_only_what_is_about_calls_leaves_the_store(console: Console, store
     assert await bytes_sent() - before < 20_000, "the steps alone are 200 kB"
 
 
-async def test_the_plan_of_a_pause_is_read_once_for_all_who_look(
+async def test_resume_plan_is_read_once_for_all_viewers(
     console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, campaigns = resume_plans.plan_for_all, []
@@ -204,7 +204,7 @@ async def test_the_schedule_shows_one_campaign_or_segment(console: Console, sign
     assert "<rect" not in none
 
 
-async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simulation: Simulation) -> None:
+async def test_scheduled_mails_are_shown_a_page_at_a_time(console: Console, simulation: Simulation) -> None:
     for number in range(52):
         await simulation.sign_up(Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=38))
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
@@ -219,7 +219,7 @@ async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simul
 
 
 @pytest.mark.parametrize(("segment", "parts", "mails"), [("reminders", 0, 2), ("CRITICAL", 6, 6)])
-async def test_nobody_is_looked_at_for_a_part_of_which_nobody_is_wanted(
+async def test_only_the_requested_kind_of_scheduled_mails_is_searched(
     console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch, segment: str, parts: int, mails: int
 ) -> None:
     start_ms = signed_up.clock.now_ms() + 2 * DAY_MS
@@ -241,7 +241,7 @@ async def test_nobody_is_looked_at_for_a_part_of_which_nobody_is_wanted(
 
 
 @pytest.mark.parametrize("given", ["due_until=999999999999999", "due_from=999999999999999"])
-async def test_nothing_is_looked_for_beyond_what_the_schedule_foresees(
+async def test_scheduled_mails_are_not_searched_beyond_the_schedule(
     console: Console, simulation: Simulation, given: str
 ) -> None:
     far = simulation.clock.now_ms() + 40 * DAY_MS
@@ -251,14 +251,16 @@ async def test_nothing_is_looked_for_beyond_what_the_schedule_foresees(
     assert "No mail is planned in this time" in (await console.get(f"/schedule/mails?{given}")).text
 
 
-async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Simulation) -> None:
+async def test_paused_person_is_left_out_of_the_schedule(console: Console, signed_up: Simulation) -> None:
     await console.context.ledger.pauses.start(ADA, Pause(since_ms=0, by="mia", reason=""))
 
     assert "No mail is planned in this time" in (await console.get("/schedule")).text
 
 
 @pytest.mark.parametrize("scope", ["everybody", "christmas_2025"])
-async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: Simulation, scope: str) -> None:
+async def test_page_shows_what_a_resume_sends_before_the_click(
+    console: Console, signed_up: Simulation, scope: str
+) -> None:
     answer = await console.post("/schedule/pause", scope=scope, reason="the sender moves")
     assert "Paused: no further mail is sent." in (await console.get(answer.location)).text
     console.clock.advance(25 * HOUR_MS)
@@ -274,7 +276,7 @@ async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: S
     assert actions[1].after == "paused: the sender moves"
 
 
-async def test_what_waits_because_everybody_is_paused_is_not_shown_as_under_way(
+async def test_campaign_under_a_pause_of_all_mail_is_not_shown_as_under_way(
     console: Console, signed_up: Simulation
 ) -> None:
     await console.post("/schedule/pause", scope="everybody")
@@ -286,7 +288,7 @@ async def test_what_waits_because_everybody_is_paused_is_not_shown_as_under_way(
     assert "Mail that is paused below is sent only after somebody resumes it." in page
 
 
-async def test_the_number_of_all_keeps_to_what_the_page_shows(console: Console, simulation: Simulation) -> None:
+async def test_total_of_the_schedule_follows_the_segment_filter(console: Console, simulation: Simulation) -> None:
     for name, score in (("Ada", 38), ("Boris", 90)):
         await simulation.sign_up(Assessment(email=f"{name}@example.org", first_name=name, assessment_score=score))
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
@@ -302,7 +304,7 @@ async def test_the_number_of_all_keeps_to_what_the_page_shows(console: Console, 
     assert numbers == {"": 2, **dict.fromkeys(segments, 2 // len(segments))}
 
 
-async def test_clicking_twice_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:
+async def test_second_pause_or_resume_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:
     await console.post("/schedule/pause", scope="everybody")
     again = await console.post("/schedule/pause", scope="everybody")
     await console.post("/schedule/resume", scope="everybody")
@@ -313,5 +315,7 @@ async def test_clicking_twice_says_that_nothing_changed(console: Console, signed
 
 
 @pytest.mark.parametrize(("path", "scope", "status"), [("pause", "another", 422), ("stop", "everybody", 404)])
-async def test_what_does_not_exist_is_refused(console: Console, path: str, scope: str, status: int) -> None:
+async def test_unknown_scope_or_schedule_action_is_refused(
+    console: Console, path: str, scope: str, status: int
+) -> None:
     assert (await console.post(f"/schedule/{path}", scope=scope)).status == status

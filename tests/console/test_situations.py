@@ -265,7 +265,7 @@ EXIT_STATUS = {"ok": 0, "broken": 1, "needs_person": 3}
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.make.__name__)
-async def test_all_say_the_same_of_a_situation(
+async def test_console_commands_ping_and_metrics_agree_about_a_situation(
     system: System, situation: Situation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await situation.make(system)

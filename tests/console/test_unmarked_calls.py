@@ -47,7 +47,7 @@ async def marks_in_log(console: Console) -> list[tuple[str, tuple[str, ...], str
     return [(one.what, one.on, one.before, one.after) for one in found]
 
 
-async def test_the_overview_leads_to_the_calls_and_each_says_what_a_mark_brings_about(
+async def test_overview_links_to_unmarked_calls_with_the_effect_of_each_mark(
     console: Console, missed: Simulation
 ) -> None:
     overview, page = (await console.get("/")).text, (await console.get("/unmarked-calls")).text
@@ -61,7 +61,9 @@ async def test_the_overview_leads_to_the_calls_and_each_says_what_a_mark_brings_
     assert "UTC (in 2 h), unless this person has left, booked again" in page
 
 
-async def test_a_call_of_nobody_known_is_listed_without_a_link(console: Console, missed: Simulation) -> None:
+async def test_unmarked_call_of_an_unknown_contact_is_listed_without_a_link(
+    console: Console, missed: Simulation
+) -> None:
     await missed.ledger.client.hdel(keys.guest(CALL), "email", "contact")
 
     page = (await console.get("/unmarked-calls")).text
@@ -82,7 +84,7 @@ async def test_a_no_show_gets_the_follow_up_that_the_page_announced(console: Con
     assert "/unmarked-calls" not in (await console.get("/")).text
 
 
-async def test_a_call_that_took_place_is_settled_and_nobody_is_thanked(console: Console, missed: Simulation) -> None:
+async def test_call_marked_as_completed_gets_no_follow_up(console: Console, missed: Simulation) -> None:
     answer = await mark(console, "completed")
     await soon(missed, 3 * HOUR_MS)
 
@@ -93,7 +95,7 @@ async def test_a_call_that_took_place_is_settled_and_nobody_is_thanked(console: 
 
 
 @pytest.mark.parametrize("second", ["no-show", "completed"])
-async def test_of_two_clicks_the_first_one_counts_and_the_second_says_so(
+async def test_first_mark_of_a_call_counts_and_the_second_changes_nothing(
     console: Console, missed: Simulation, second: str
 ) -> None:
     """This also holds before a worker has processed the first click, and when two users choose different marks."""
@@ -109,7 +111,7 @@ async def test_of_two_clicks_the_first_one_counts_and_the_second_says_so(
     assert follow_ups(missed) == ["missed"]
 
 
-async def test_a_person_s_page_asks_next_to_the_call_and_is_come_back_to(console: Console, missed: Simulation) -> None:
+async def test_call_is_marked_on_the_page_of_its_person(console: Console, missed: Simulation) -> None:
     page = (await console.get(f"/people/{ADA}")).text
     answer = await mark(console, "completed", back=ADA)
     await soon(missed)
@@ -122,13 +124,13 @@ async def test_a_person_s_page_asks_next_to_the_call_and_is_come_back_to(console
     assert "How did it go?" not in after
 
 
-async def test_nobody_who_is_suppressed_is_announced_a_follow_up(console: Console, missed: Simulation) -> None:
+async def test_no_follow_up_is_announced_for_a_suppressed_contact(console: Console, missed: Simulation) -> None:
     await console.post(f"/people/{ADA}/suppress")
 
     assert "No follow-up is sent: the address is suppressed." in (await console.get("/unmarked-calls")).text
 
 
-async def test_many_are_shown_a_page_at_a_time_and_the_oldest_first(console: Console, simulation: Simulation) -> None:
+async def test_unmarked_calls_are_shown_a_page_at_a_time_oldest_first(console: Console, simulation: Simulation) -> None:
     ledger: Ledger = simulation.ledger
     for number in range(30):
         await write_unmarked_call(ledger, f"guest{number:02}", now_ms=simulation.clock.now_ms() + number * 60_000)
@@ -141,12 +143,12 @@ async def test_many_are_shown_a_page_at_a_time_and_the_oldest_first(console: Con
 
 
 @pytest.mark.parametrize("fields", [{"mark": "absent", "call": CALL}, {"mark": "no-show"}, {"call": CALL}])
-async def test_a_form_that_says_nothing_is_400(console: Console, missed: Simulation, fields: dict[str, str]) -> None:
+async def test_incomplete_mark_form_is_400(console: Console, missed: Simulation, fields: dict[str, str]) -> None:
     assert (await console.post("/unmarked-calls/mark", **fields)).status == 400
     assert await marks_in_log(console) == []
 
 
-async def test_who_may_only_look_sees_the_calls_and_no_form(
+async def test_read_only_user_sees_unmarked_calls_and_no_form(
     open_console: OpenConsole, store_url: str, missed: Simulation
 ) -> None:
     ron, token = new_user("ron", "read")

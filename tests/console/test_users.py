@@ -45,7 +45,7 @@ async def test_a_user_logs_in_with_their_own_token_and_is_named(team: Console, u
     assert "mia" in (await team.get("/")).text
 
 
-async def test_somebody_who_may_only_look_sees_no_button_and_is_refused_with_words(team: Console, users: Users) -> None:
+async def test_read_only_user_sees_no_button_and_is_refused_with_an_explanation(team: Console, users: Users) -> None:
     await team.log_in(users["ron"][1])
     page = await team.get("/")
     form = {"delivery": "x", "dead_since_ms": "1"}
@@ -57,7 +57,7 @@ async def test_somebody_who_may_only_look_sees_no_button_and_is_refused_with_wor
     assert "ron has the role `read`. Ask somebody with the role `full` to do it." in answer.text
 
 
-async def test_somebody_who_may_only_look_searches_and_downloads(team: Console, users: Users) -> None:
+async def test_read_only_user_may_search_and_download(team: Console, users: Users) -> None:
     await team.log_in(users["ron"][1])
     token = (await team.get("/people")).form_token
 
@@ -66,14 +66,14 @@ async def test_somebody_who_may_only_look_searches_and_downloads(team: Console, 
     assert [answer.status for answer in answers] == [200, 200]
 
 
-async def test_a_program_of_somebody_who_may_only_look_reads_and_does_not_act(team: Console, users: Users) -> None:
+async def test_program_of_a_read_only_user_reads_and_cannot_act(team: Console, users: Users) -> None:
     headers = bearer(users["ron"][1])
 
     assert (await team.request("GET", "/api/overview", headers=headers)).status == 200
     assert (await team.request("POST", "/dead-letters/discard", headers=headers, data={"x": "1"})).status == 403
 
 
-async def test_who_is_removed_is_logged_out_and_others_stay(
+async def test_removed_user_is_logged_out(
     open_console: OpenConsole, store_url: str, users: Users, team: Console
 ) -> None:
     await team.log_in(users["ron"][1])
@@ -95,7 +95,7 @@ async def test_a_new_token_of_the_same_user_ends_their_sessions(
     assert (await renewed.request("GET", "/", headers=cookie)).status == 303
 
 
-async def test_a_role_taken_away_holds_at_once(
+async def test_changed_role_of_a_user_applies_at_once(
     open_console: OpenConsole, store_url: str, users: Users, team: Console
 ) -> None:
     mia = users["mia"][0]
@@ -106,7 +106,7 @@ async def test_a_role_taken_away_holds_at_once(
     assert "may only look" in (await demoted.request("GET", "/", headers=cookie)).text
 
 
-async def test_the_token_of_the_settings_stays_a_user_who_may_do_everything(
+async def test_console_token_keeps_the_full_role_next_to_named_users(
     open_console: OpenConsole, store_url: str, users: Users
 ) -> None:
     both = await open_console(store_url, console_token=TOKEN, console_users=users["ron"][0].line)
@@ -116,9 +116,7 @@ async def test_the_token_of_the_settings_stays_a_user_who_may_do_everything(
     assert "may only look" not in (await both.get("/")).text
 
 
-async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(
-    open_console: OpenConsole, store_url: str, users: Users
-) -> None:
+async def test_only_a_trusted_proxy_may_name_the_user(open_console: OpenConsole, store_url: str, users: Users) -> None:
     lines = ",".join(user.line for user, _ in users.values())
     given = {"console_users": lines, "console_user_header": "X-User"}
     behind = await open_console(store_url, trusted_proxies="127.0.0.0/8", **given)
@@ -130,7 +128,7 @@ async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(
 
 
 @pytest.mark.parametrize("names", [["console-token"], ["ron", "mia"], ["mia", "mia"], ["mia", ""], [""]])
-async def test_a_proxy_names_one_user_and_never_that_of_the_token(
+async def test_proxy_must_name_one_known_user_and_never_that_of_the_console_token(
     open_console: OpenConsole, store_url: str, users: Users, names: list[str]
 ) -> None:
     lines = ",".join(user.line for user, _ in users.values())
@@ -155,7 +153,7 @@ async def test_a_proxy_names_one_user_and_never_that_of_the_token(
         ({"campaign_speed": 10}, "<b>Pace 10</b>"),
     ],
 )
-async def test_what_is_not_real_is_said_on_every_page(
+async def test_sandbox_test_mode_and_pace_are_shown_on_every_page(
     open_console: OpenConsole, store_url: str, given: dict[str, Any], banner: str
 ) -> None:
     console = await open_console(store_url, **given)
@@ -170,7 +168,7 @@ async def test_a_real_campaign_has_no_banner(open_console: OpenConsole, store_ur
     assert "banners" not in (await console.get("/")).text
 
 
-def test_users_beyond_this_machine_need_no_other_token(users: Users) -> None:
+def test_console_users_suffice_for_a_console_beyond_loopback(users: Users) -> None:
     check_access_settings(Settings(console_host="0.0.0.0", console_users=users["ron"][0].line))
     with pytest.raises(SettingsError, match="CONSOLE_USERS"):
         check_access_settings(Settings(console_host="0.0.0.0"))
@@ -187,14 +185,14 @@ def test_users_beyond_this_machine_need_no_other_token(users: Users) -> None:
         (",".join(["mia:full:" + "a" * 64] * 2), "names mia twice"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_named_without_its_hash(text: str, fault: str) -> None:
+def test_invalid_console_user_is_reported_without_its_hash(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as raised:
         parse_users(text)
 
     assert "a" * 64 not in str(raised.value)
 
 
-async def test_an_action_names_who_did_it_to_whom_and_no_address(console: Console) -> None:
+async def test_logged_action_names_its_user_and_contact_but_no_address(console: Console) -> None:
     now_ms = console.clock.now_ms()
     log = console.context.ledger.action_log
     action = Action(at_ms=now_ms, by="mia", via="cli", what="pause", on=(ADA,), after="wrote to ada@example.org")
@@ -222,7 +220,7 @@ async def test_the_action_log_is_filtered(console: Console, query: str, shown: s
     assert "".join(one for one in "ab" if f"{one * 3}-marker" in page) == shown
 
 
-async def test_an_address_leads_to_what_was_done_to_its_owner_and_stands_in_no_url(
+async def test_actions_are_found_by_an_address_that_is_in_no_url(
     team: Console, users: Users, simulation: Simulation, ada: Assessment
 ) -> None:
     log, ledger = team.context.ledger.action_log, team.context.ledger
@@ -248,7 +246,7 @@ async def test_an_address_leads_to_what_was_done_to_its_owner_and_stands_in_no_u
     assert await look_for("ada@example.org") == (True, False)
 
 
-async def test_a_discarded_dead_letter_is_in_the_log_under_the_name_of_whoever_did_it(
+async def test_discarded_dead_letter_is_logged_with_the_name_of_the_user(
     team: Console, users: Users, simulation: Simulation, ada: Assessment
 ) -> None:
     await simulation.sign_up(ada)

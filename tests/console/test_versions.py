@@ -97,7 +97,9 @@ async def test_the_plan_names_each_change_and_how_many_people_it_concerns(with_f
     assert "campaigns_dir</code>, as this console reads them" in page
 
 
-async def test_files_that_say_what_is_in_force_change_nothing(open_console: OpenConsole, store_url: str) -> None:
+async def test_plan_of_unchanged_files_says_that_nothing_would_change(
+    open_console: OpenConsole, store_url: str
+) -> None:
     console = await open_console(store_url, is_versioned=True)
 
     page = (await console.get(f"{PAGE}/plan")).text
@@ -106,7 +108,7 @@ async def test_files_that_say_what_is_in_force_change_nothing(open_console: Open
     assert "Put it in force" not in page
 
 
-async def test_applying_puts_the_files_in_force_with_who_did_it(
+async def test_applying_puts_the_files_in_force_and_logs_the_user(
     author: Console, campaign: Campaign, edited: Campaign
 ) -> None:
     page = await apply(author, campaign)
@@ -121,7 +123,7 @@ async def test_applying_puts_the_files_in_force_with_who_did_it(
     assert (action.what, action.on, action.before, action.after) == ("apply", (KEY,), campaign.version, edited.version)
 
 
-async def test_files_wait_from_their_edit_until_they_are_applied(
+async def test_edited_files_are_reported_as_waiting_until_they_are_applied(
     open_console: OpenConsole, store_url: str, campaign: Campaign, edited_files: Path
 ) -> None:
     body = edited_files / KEY / "en-CA" / "emails" / "5-case-study.md"
@@ -151,14 +153,16 @@ async def places_where_files_wait(console: Console) -> set[str]:
     return found
 
 
-async def test_files_that_cannot_be_read_wait(open_console: OpenConsole, store_url: str, edited_files: Path) -> None:
+async def test_unreadable_campaign_files_are_reported_as_waiting(
+    open_console: OpenConsole, store_url: str, edited_files: Path
+) -> None:
     console = await open_console(store_url, is_versioned=True, campaigns_dir=edited_files)
     (edited_files / KEY / "campaign.toml").write_text("name = 1")
 
     assert "/" in await places_where_files_wait(console)
 
 
-async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaign) -> None:
+async def test_applying_twice_changes_the_version_once(author: Console, campaign: Campaign) -> None:
     await apply(author, campaign)
     again = await apply(author, campaign)
 
@@ -167,7 +171,7 @@ async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaig
     assert len(await author.context.ledger.action_log.newest(ActionFilter())) == 1
 
 
-async def test_two_people_who_apply_at_once_change_it_once(
+async def test_two_concurrent_applies_change_the_version_once(
     author: Console, campaign: Campaign, edited: Campaign
 ) -> None:
     token = (await author.get(f"{PAGE}/plan")).form_token
@@ -192,7 +196,7 @@ async def test_files_that_changed_since_the_plan_are_not_applied(
     assert await version_in_force(with_files) == campaign.version
 
 
-async def test_another_version_that_was_put_in_force_meanwhile_is_kept(author: Console, campaign: Campaign) -> None:
+async def test_version_put_in_force_since_the_plan_is_kept(author: Console, campaign: Campaign) -> None:
     other = campaign_of(edits.text(campaign.compiled))
     entry = LogEntry(version=other.version, source=campaign.version, action="apply", by="ron", at_ms=1)
     await author.context.ledger.versions.apply(KEY, entry, compiled=other.compiled.to_json(), replans=False)
@@ -203,7 +207,7 @@ async def test_another_version_that_was_put_in_force_meanwhile_is_kept(author: C
     assert await version_in_force(author) == other.version
 
 
-async def test_rolling_back_puts_the_version_before_in_force_again(author: Console, campaign: Campaign) -> None:
+async def test_rollback_puts_the_previous_version_in_force(author: Console, campaign: Campaign) -> None:
     await apply(author, campaign)
     current = await version_in_force(author)
     page = (await author.get(f"{PAGE}/rollback")).text
@@ -219,13 +223,13 @@ async def test_rolling_back_puts_the_version_before_in_force_again(author: Conso
     assert (newest.what, newest.before, newest.after) == ("rollback", current, campaign.version)
 
 
-async def test_the_first_version_has_none_before_it(author: Console, campaign: Campaign) -> None:
+async def test_console_refuses_to_roll_back_the_first_version(author: Console, campaign: Campaign) -> None:
     answer = await author.post(f"{PAGE}/rollback", **{"from": campaign.version, "to": "a" * 12})
 
     assert "there is none to go back to" in (await author.get(answer.location)).text
 
 
-async def test_schedules_follow_what_was_applied(
+async def test_schedules_follow_the_applied_version(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=36))
@@ -241,7 +245,7 @@ async def test_schedules_follow_what_was_applied(
     assert after.next_due_ms == before.next_due_ms + DAY_MS // 2
 
 
-async def test_a_new_step_whose_day_has_passed_is_sent_only_where_that_was_asked_for(
+async def test_new_step_with_a_passed_day_is_sent_only_when_late_is_requested(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_files(monkeypatch, campaign_of(edits.added(campaign.compiled)))
@@ -256,7 +260,7 @@ async def test_a_new_step_whose_day_has_passed_is_sent_only_where_that_was_asked
     assert 'name="late" value="yes"' not in without
 
 
-async def test_a_text_that_people_had_under_another_id_is_refused(
+async def test_step_with_the_text_of_another_step_is_refused(
     author: Console, campaign: Campaign, under_way: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = edits.copied(campaign.compiled)
@@ -272,7 +276,7 @@ async def test_a_text_that_people_had_under_another_id_is_refused(
     assert await version_in_force(author) == campaign.version
 
 
-async def test_a_long_count_says_how_far_it_is_and_then_shows_the_plan(
+async def test_long_plan_count_shows_its_progress_and_then_the_plan(
     author: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_end = asyncio.Event()
@@ -295,7 +299,7 @@ async def test_a_long_count_says_how_far_it_is_and_then_shows_the_plan(
     assert "Refresh" not in counted.headers
 
 
-async def test_a_count_that_failed_says_so_and_is_tried_again(
+async def test_failed_plan_count_is_reported_and_retried(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(*_arguments: Any, **_named: Any) -> Any:
@@ -309,7 +313,7 @@ async def test_a_count_that_failed_says_so_and_is_tried_again(
     assert "1 person is under way" in (await author.get(f"{PAGE}/plan")).text
 
 
-async def test_two_who_look_at_a_plan_have_it_counted_once(
+async def test_plan_is_counted_once_for_two_viewers(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = []
@@ -338,7 +342,7 @@ async def test_files_that_cannot_be_read_are_named_with_the_cure(with_files: Con
     assert "Put it in force" not in page
 
 
-async def test_steps_that_fall_on_one_instant_are_never_in_force(
+async def test_version_with_two_steps_at_the_same_time_is_refused(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=72))
@@ -352,7 +356,7 @@ async def test_steps_that_fall_on_one_instant_are_never_in_force(
     assert await version_in_force(author) == campaign.version
 
 
-async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -> None:
+async def test_plan_before_the_first_start_is_409(console: Console) -> None:
     answer = await console.get(f"{PAGE}/plan")
 
     assert answer.status == 409
@@ -360,7 +364,7 @@ async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -
 
 
 @pytest.mark.parametrize("action", ["apply", "rollback"])
-async def test_a_user_who_may_only_look_sees_the_plan_and_cannot_act(
+async def test_read_only_user_sees_the_plan_and_cannot_act(
     open_console: OpenConsole, store_url: str, author: Console, edited: Campaign, campaign: Campaign, action: str
 ) -> None:
     ron, token = new_user("ron", "read")
@@ -378,7 +382,7 @@ async def test_a_user_who_may_only_look_sees_the_plan_and_cannot_act(
     assert await version_in_force(console) == campaign.version
 
 
-async def test_programs_plan_apply_and_roll_back_by_the_same_functions(author: Console, campaign: Campaign) -> None:
+async def test_program_plans_applies_and_rolls_back_a_version(author: Console, campaign: Campaign) -> None:
     async def ask(method: str, path: str, body: Any = None) -> Any:
         headers = {"Accept": "application/json", "Authorization": "Bearer none"}
         return json.loads((await author.request(method, path, headers=headers, json=body)).text)

@@ -54,7 +54,7 @@ async def read(url: str, which: str, *instants: int, key: str = CALCOM_KEY, budg
         await calendar.close()
 
 
-async def test_every_booking_of_the_window_is_read_whatever_its_status_page_by_page(run: RunningSandbox):
+async def test_bookings_of_every_status_in_a_window_are_read_page_by_page(run: RunningSandbox):
     now_ms = run.clock.now_ms()
     for number in range(PAGE + 3):
         await book(run, uid=f"b{number}", start=iso(now_ms + number * HOUR_MS), email=f"p{number}@people.example")
@@ -69,7 +69,7 @@ async def test_every_booking_of_the_window_is_read_whatever_its_status_page_by_p
     assert [row for page in await read(f"{run.url}/calcom", "between", 0, HOUR_MS) for row in page] == []
 
 
-async def test_what_changed_since_is_read_with_its_links(run: RunningSandbox):
+async def test_bookings_changed_since_a_time_are_read_with_their_rescheduling_links(run: RunningSandbox):
     now_ms = run.clock.now_ms()
     await book(run, uid="old", start=iso(now_ms + HOUR_MS))
     run.clock.advance(HOUR_MS)
@@ -108,7 +108,7 @@ async def test_a_wrong_key_and_a_missing_version_are_reported_apart(run: Running
         await read(f"{run.url}/elsewhere", "changed_since", 0)
 
 
-async def test_too_many_questions_push_the_budget_until_cal_com_says(run: RunningSandbox):
+async def test_throttling_by_cal_com_pushes_the_budget_for_the_demanded_wait(run: RunningSandbox):
     run.sandbox.board.change({"calcom_requests_per_minute": 1})
     budget = Counted()
     await read(f"{run.url}/calcom", "changed_since", 0, budget=budget)
@@ -151,13 +151,13 @@ async def test_each_bad_answer_is_a_failure_of_its_kind(answer: Answer, kind: ty
     assert caught.value.code == code
 
 
-async def test_nobody_listening_is_transient():
+async def test_refused_connection_to_cal_com_is_transient():
     with pytest.raises(Transient) as caught:
         await read("http://127.0.0.1:1", "changed_since", 0)
     assert caught.value.code == "connect"
 
 
-async def test_without_a_pagination_object_pages_are_asked_for_until_one_is_empty():
+async def test_bookings_without_a_pagination_object_are_read_until_a_page_is_empty():
     row = {"uid": "A", "status": "accepted", "start": "2026-12-03T18:00:00Z", "end": "2026-12-03T18:30:00Z"}
     page = json.dumps({"status": "success", "data": [row, row]})
     async with scripted(answering(200, page), answering(200, page), answering(200, '{"data": []}')) as script:
@@ -169,7 +169,7 @@ async def test_without_a_pagination_object_pages_are_asked_for_until_one_is_empt
     assert {"1970-01-01T00:00:00.000Z"} == {asked.query["afterUpdatedAt"] for asked in script.asked}
 
 
-def test_what_makes_no_sense_in_a_row_is_left_out_and_what_is_no_booking_is_none():
+def test_invalid_fields_of_a_booking_row_are_dropped_and_an_invalid_row_is_none():
     row = {"uid": "A", "status": "accepted", "start": "2026-12-03T18:00:00Z", "end": "2026-12-03T18:30:00+00:00"}
     odd = {
         "attendees": [{"email": "no address", "name": 7, "timeZone": "Mars/Base", "absent": "yes"}],

@@ -55,7 +55,7 @@ async def failure_of(*answers: Answer, timeout_s: float = 10) -> Failure:
     return raised.value
 
 
-async def test_a_mail_is_handed_over_with_its_key_and_resends_id_comes_back() -> None:
+async def test_mail_is_sent_with_its_idempotency_key_and_returns_the_id_of_resend() -> None:
     async with resend(says(200, {"id": "49a3999c"})) as (mailer, server):
         assert await mailer.send(TO_ADA, idempotency_key=KEY) == "49a3999c"
 
@@ -74,7 +74,7 @@ async def test_a_mail_is_handed_over_with_its_key_and_resends_id_comes_back() ->
     } == asked.json
 
 
-async def test_one_mail_is_the_same_bytes_however_often_it_is_thawed_and_in_whatever_order_its_parts_came() -> None:
+async def test_mail_is_sent_as_the_same_bytes_after_thawing_and_in_any_order_of_parts() -> None:
     shuffled = replace(TO_ADA, headers=dict(reversed(TO_ADA.headers.items())), tags=dict(reversed(TO_ADA.tags.items())))
     async with resend(says(200, {"id": "1"})) as (mailer, server):
         for mail in (TO_ADA, Mail.thawed(TO_ADA.frozen()), shuffled):
@@ -155,7 +155,9 @@ async def test_each_documented_error_is_one_kind_of_failure(
         (says(400, {"name": None, "message": None}), Permanent, "http_400"),
     ],
 )
-async def test_an_answer_that_is_not_resends_is_read_by_its_status(answer: Answer, kind: type, code: str) -> None:
+async def test_answer_that_is_not_from_resend_is_classified_by_its_status(
+    answer: Answer, kind: type, code: str
+) -> None:
     failure = await failure_of(answer)
 
     assert (kind, code) == (type(failure), failure.code)
@@ -165,11 +167,11 @@ async def test_an_answer_that_is_not_resends_is_read_by_its_status(answer: Answe
     "answer",
     [says(200, "<html>welcome"), says(200, {}), says(200, {"id": None}), says(200, []), says(202, {"id": 7})],
 )
-async def test_a_success_that_names_no_mail_may_have_been_one(answer: Answer) -> None:
+async def test_success_without_a_mail_id_is_ambiguous(answer: Answer) -> None:
     assert Ambiguous is type(await failure_of(answer))
 
 
-async def test_a_success_with_broken_json_may_have_been_one() -> None:
+async def test_success_with_broken_json_is_ambiguous() -> None:
     async def broken(request: Any) -> Any:
         from aiohttp import web
 
@@ -194,7 +196,7 @@ async def test_a_success_with_broken_json_may_have_been_one() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["rate_limit_exceeded", "concurrent_idempotent_requests"])
-async def test_throttled_waits_as_long_as_it_is_asked_within_reason(
+async def test_throttled_wait_follows_retry_after_within_limits(
     name: str, headers: dict[str, str], wait_ms: int
 ) -> None:
     failure = await failure_of(error(429 if "rate" in name else 409, name, headers=headers))
@@ -212,7 +214,7 @@ async def test_throttled_waits_as_long_as_it_is_asked_within_reason(
         ("monthly_quota_exceeded", {"retry-after": "1"}, 6 * HOUR_MS),
     ],
 )
-async def test_a_spent_quota_holds_everybody_for_hours_not_seconds(
+async def test_exhausted_quota_delays_all_mail_for_hours_and_not_seconds(
     name: str, headers: dict[str, str], wait_ms: int
 ) -> None:
     failure = await failure_of(error(429, name, headers=headers))
@@ -229,7 +231,7 @@ async def test_a_refused_connection_sent_nothing() -> None:
     assert (Transient, "connect") == (type(raised.value), raised.value.code)
 
 
-async def test_a_handshake_that_fails_sent_nothing() -> None:
+async def test_failed_tls_handshake_sends_nothing() -> None:
     async with scripted(says(200, {"id": "1"})) as server, mailer_at(server.url.replace("http:", "https:")) as mailer:
         with pytest.raises(Failure) as raised:
             await mailer.send(TO_ADA, idempotency_key=KEY)
@@ -246,21 +248,21 @@ async def test_a_handshake_that_fails_sent_nothing() -> None:
         (breaks_off(), "remote_protocol_error"),
     ],
 )
-async def test_a_request_that_left_without_an_answer_may_have_been_carried_out(answer: Answer, code: str) -> None:
+async def test_request_to_resend_without_an_answer_is_ambiguous(answer: Answer, code: str) -> None:
     failure = await failure_of(answer, timeout_s=0.2)
 
     assert (Ambiguous, code) == (type(failure), failure.code)
 
 
 @pytest.mark.parametrize("url", ["localhost:1", "ftp://localhost", "http://localhost:no-port"])
-async def test_an_address_that_is_none_holds_everybody_and_names_the_settings(url: str) -> None:
+async def test_invalid_resend_url_is_misconfigured_and_names_the_settings(url: str) -> None:
     async with mailer_at(url) as mailer:
         with pytest.raises(Misconfigured, match="check the settings"):
             await mailer.send(TO_ADA, idempotency_key=KEY)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "re_1 re_2", "re_ключ", "re_1\nre_2"])
-def test_a_key_that_is_none_is_refused_at_once_and_not_quoted(key: str) -> None:
+def test_invalid_resend_key_is_refused_at_once_and_not_quoted(key: str) -> None:
     with pytest.raises(ValueError, match="RESEND_API_KEY") as raised:
         ResendMailer(key, "http://localhost")
 
@@ -284,7 +286,7 @@ def row(number: int, *, to: str, created: str, event: str = "delivered") -> dict
     return {"id": f"m{number}", "to": [to], "subject": f"No. {number}", "created_at": created, "last_event": event}
 
 
-async def test_what_was_accepted_for_one_address_is_found_page_by_page_back_to_a_time() -> None:
+async def test_accepted_mails_to_one_address_are_found_page_by_page_back_to_a_time() -> None:
     first = [row(n, to="else@salon.example", created="2026-11-24 10:00:01.5+00") for n in range(PAGE)]
     second = [
         row(200, to="Ada@Salon.example", created="2026-11-24T10:00:01.250Z", event="sent"),
@@ -313,7 +315,7 @@ async def test_what_was_accepted_for_one_address_is_found_page_by_page_back_to_a
         (says(200, []), Transient),
     ],
 )
-async def test_a_list_that_stays_away_is_never_ambiguous(answer: Answer, kind: type) -> None:
+async def test_failed_listing_of_accepted_mails_is_never_ambiguous(answer: Answer, kind: type) -> None:
     async with resend(answer) as (mailer, _):
         with pytest.raises(Failure) as raised:
             await mailer.list_accepted("ada@salon.example", 0)
@@ -341,7 +343,7 @@ async def test_a_mail_is_read_as_it_was_sent() -> None:
         (hangs_up(), Transient),
     ],
 )
-async def test_why_a_mail_cannot_be_read(answer: Answer, failure: type[Failure]) -> None:
+async def test_failure_to_read_a_sent_mail_has_the_right_kind(answer: Answer, failure: type[Failure]) -> None:
     async with resend(answer) as (mailer, _):
         with pytest.raises(failure) as raised:
             await mailer.read_sent("49a3999c")

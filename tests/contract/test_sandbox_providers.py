@@ -90,14 +90,16 @@ async def rows(run: RunningSandbox, title: str = "Email Sequence") -> list[dict[
     return [row["properties"] for row in (await run.json("/notion.json"))[title] if not row["in_trash"]]
 
 
-async def test_ada_gets_her_mail_and_it_is_found_among_the_accepted(run: RunningSandbox, mailer: ResendMailer) -> None:
+async def test_sent_mail_is_found_among_the_accepted_mails(run: RunningSandbox, mailer: ResendMailer) -> None:
     provider_id = await mailer.send(TO_ADA, idempotency_key=KEY)
     (accepted,) = await mailer.list_accepted("ada@salon.example", run.clock.now_ms() - 60_000)
 
     assert (accepted.id, accepted.subject) == (provider_id, "Your results — ready")
 
 
-async def test_a_file_arrives_with_its_mail_and_its_page_shows_it(run: RunningSandbox, mailer: ResendMailer) -> None:
+async def test_attachment_arrives_with_its_mail_and_is_shown_on_the_page_of_the_mail(
+    run: RunningSandbox, mailer: ResendMailer
+) -> None:
     file = Attachment(filename="call.ics", content_type="text/calendar; charset=utf-8", content="SUMMARY:<Zoë>\r\n")
     mail = replace(TO_ADA, attachments=(file,))
     provider_id = await mailer.send(mail, idempotency_key=KEY)
@@ -131,7 +133,7 @@ async def test_a_mail_whose_answer_was_lost_is_sent_once(run: RunningSandbox, ma
         ("unavailable", Transient),
     ],
 )
-async def test_each_refusal_is_the_failure_it_should_be(
+async def test_each_refusal_by_the_sandbox_is_the_right_kind_of_failure(
     run: RunningSandbox, mailer: ResendMailer, kind: str, failure: type[Failure]
 ) -> None:
     run.sandbox.faults.put([{"kind": kind, "provider": "resend"}])
@@ -159,9 +161,7 @@ async def test_a_row_whose_answer_was_lost_is_made_once(run: RunningSandbox, mir
     assert (len(await rows(run)), len(await rows(run, "BusinessX Canada"))) == (1, 1)
 
 
-async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(
-    run: RunningSandbox, mirror: NotionMirror
-) -> None:
+async def test_column_fix_adds_the_columns_that_a_rebuild_needs(run: RunningSandbox, mirror: NotionMirror) -> None:
     await mirror.show(ADA)
     before = (await rows(run))[0].keys()
     await columns.fix(mirror)

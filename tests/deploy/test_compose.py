@@ -48,18 +48,18 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 
 @pytest.mark.parametrize("file", [FILE, ROOT / "deploy" / "compose" / "secrets.yml"], ids=lambda file: file.name)
-def test_it_is_what_the_compose_specification_allows(file: Path) -> None:
+def test_compose_file_matches_the_compose_specification(file: Path) -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
 
 
 @every_service
-def test_a_service_comes_back_by_itself_and_says_whether_it_is_well(name: str) -> None:
+def test_compose_service_restarts_automatically_and_has_a_health_check(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
     assert SERVICES[name]["healthcheck"]["test"]
 
 
 @every_service
-def test_a_service_has_no_privilege_and_cannot_fill_the_machine(name: str) -> None:
+def test_compose_service_has_no_privileges_and_has_resource_limits(name: str) -> None:
     service = SERVICES[name]
     limits = service["deploy"]["resources"]["limits"]
 
@@ -76,14 +76,14 @@ def test_a_service_has_no_privilege_and_cannot_fill_the_machine(name: str) -> No
 
 
 @every_service
-def test_only_the_machine_itself_is_listened_to_unless_env_says_otherwise(name: str) -> None:
+def test_compose_ports_are_open_only_on_loopback_by_default(name: str) -> None:
     ports = SERVICES[name].get("ports", [])
 
     assert [port for port in ports if not port.startswith(("127.0.0.1:", "${ADVENT_BIND:-127.0.0.1}:"))] == []
 
 
 @every_service
-def test_what_a_service_mounts_is_there(name: str) -> None:
+def test_compose_volumes_exist(name: str) -> None:
     sources = [volume.split(":")[0] for volume in SERVICES[name]["volumes"]]
 
     named = set(COMPOSE["volumes"])
@@ -92,7 +92,7 @@ def test_what_a_service_mounts_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
+def test_compose_service_of_advent_runs_one_command_with_time_to_drain(name: str) -> None:
     assert SERVICES[name]["command"] == [name]
     assert name in COMMANDS
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > 30
@@ -103,7 +103,7 @@ LISTENING = {name for name in SETTING_NAMES if name.endswith(("_HOST", "_PORT"))
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_process_of_ours_gets_the_settings_that_it_needs_and_no_other(name: str) -> None:
+def test_compose_service_gets_only_the_settings_that_its_process_needs(name: str) -> None:
     environment = OURS[name]["environment"]
     needed = {setting.upper() for setting in NEEDED[name]}
     secrets = {secret.upper() for secret in SECRET_NAMES} - {"REDIS_URL"}
@@ -115,33 +115,33 @@ def test_a_process_of_ours_gets_the_settings_that_it_needs_and_no_other(name: st
     assert "env_file" not in OURS[name]
 
 
-def test_every_process_of_ours_has_the_same_folder() -> None:
+def test_compose_services_of_advent_share_one_data_folder() -> None:
     """Keys that Advent generates when it runs with the sandbox are stored in DATA_DIR."""
     assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
     assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}
 
 
 @every_service
-def test_an_image_of_others_is_pinned_to_its_bytes(name: str) -> None:
+def test_third_party_image_is_pinned_by_digest(name: str) -> None:
     ours, theirs = r"\$\{ADVENT_IMAGE:-advent:local\}", r"\S+:v?\d+\.\d+\.\d+(-alpine)?@sha256:[0-9a-f]{64}"
 
     assert re.fullmatch(f"{ours}|{theirs}", SERVICES[name]["image"])
 
 
-def test_the_store_is_in_a_network_without_a_way_out() -> None:
+def test_compose_store_is_only_in_an_internal_network() -> None:
     assert SERVICES["store"]["networks"] == ["inner"]
     assert COMPOSE["networks"]["inner"]["internal"] is True
     assert "ports" not in SERVICES["store"]
 
 
-def test_the_gateway_listens_also_when_the_store_does_not_come() -> None:
+def test_compose_gateway_does_not_wait_for_a_healthy_store() -> None:
     assert SERVICES["gateway"]["depends_on"] == {"store": {"condition": "service_started"}}
     assert "data:/data" in SERVICES["gateway"]["volumes"]
 
 
 @pytest.mark.parametrize("env", [{}, REAL], ids=["sandbox", "real"])
 @pytest.mark.parametrize("name", OURS)
-def test_a_process_of_ours_understands_what_it_is_given(name: str, env: dict[str, str]) -> None:
+def test_compose_environment_is_valid_for_each_process(name: str, env: dict[str, str]) -> None:
     inside = {key: _interpolated(key, value, env) for key, value in SERVICES[name]["environment"].items()}
 
     assert {key.removesuffix("_FILE") for key in inside} <= set(SETTING_NAMES)
@@ -154,7 +154,7 @@ def test_a_process_of_ours_understands_what_it_is_given(name: str, env: dict[str
     assert own.get(name, settings.metrics_host) == "0.0.0.0"
 
 
-def test_secrets_from_files_are_those_of_env(tmp_path: Path) -> None:
+def test_compose_secrets_from_files_give_the_same_settings_as_env(tmp_path: Path) -> None:
     override = load(ROOT / "deploy" / "compose" / "secrets.yml")
     assert {"gateway", "worker", "console"} == set(override["services"])
     for process, service in override["services"].items():
@@ -215,7 +215,7 @@ def configured(stores: Callable[[str], Store]) -> redis.Redis:
     return stores("store").client
 
 
-def test_a_copy_of_the_file_taken_while_people_sign_up_has_everybody_who_was_answered_before(
+def test_copy_of_the_append_only_file_under_load_has_all_earlier_signups(
     stores: Callable[[str], Store],
 ) -> None:
     """The backup of docs/deploy.md: switch off rewrites of the append-only file, then copy it."""
@@ -241,12 +241,12 @@ def test_a_copy_of_the_file_taken_while_people_sign_up_has_everybody_who_was_ans
     assert set(before) <= set(restored.keys())
 
 
-def test_the_store_keeps_what_advent_promises(configured: redis.Redis) -> None:
+def test_compose_store_has_durable_settings(configured: redis.Redis) -> None:
     assert store_warnings(configured) == []
     assert configured.config_get("hash-max-listpack-value") == {"hash-max-listpack-value": "1024"}
 
 
-def test_a_store_that_is_full_refuses_before_its_container_is_killed(configured: redis.Redis) -> None:
+def test_compose_store_refuses_writes_before_its_container_runs_out_of_memory(configured: redis.Redis) -> None:
     limit = {"1g": 2**30}[SERVICES["store"]["deploy"]["resources"]["limits"]["memory"]]
 
     assert 0 < int(configured.config_get("maxmemory")["maxmemory"]) < 0.7 * limit
@@ -255,27 +255,27 @@ def test_a_store_that_is_full_refuses_before_its_container_is_killed(configured:
 class TestLogShipper:
     TEXT = (ROOT / "deploy" / "alloy" / "config.alloy").read_text()
 
-    def test_three_labels_reach_loki_and_none_of_them_names_a_person(self) -> None:
+    def test_log_shipper_keeps_only_the_labels_service_level_and_event(self) -> None:
         kept = re.findall(r"stage\.label_keep \{\s*values = \[([^]]*)\]", self.TEXT)
 
         assert kept == ['"service", "level", "event"']
         # No label is added after that stage.
         assert "stage.labels" not in self.TEXT.split("stage.label_keep")[1]
 
-    def test_what_a_library_says_in_its_own_words_becomes_no_label(self) -> None:
+    def test_log_message_of_a_library_becomes_no_label(self) -> None:
         template = re.search(r'source   = "event"\n\s*template = "([^"]*)"', self.TEXT)
 
         assert template is not None
         assert template[1].startswith("{{ if .library }}library{{ else")
         assert 'library = "logger"' in self.TEXT
 
-    def test_it_takes_the_lines_that_compose_marks_as_ours(self) -> None:
+    def test_log_shipper_selects_the_lines_that_compose_tags(self) -> None:
         options = SERVICES["gateway"]["logging"]["options"]
 
         assert f'{{tag!=\\"{options["tag"]}\\"}}' in self.TEXT
         assert f'attrs.\\"{options["labels"]}\\"' in self.TEXT
 
-    def test_its_braces_match(self) -> None:
+    def test_log_shipper_configuration_has_matching_braces(self) -> None:
         bare = re.sub(r'"(?:\\.|[^"\\])*"|//.*', "", self.TEXT)
 
         assert (bare.count("{"), bare.count("[")) == (bare.count("}"), bare.count("]"))

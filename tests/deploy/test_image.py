@@ -21,11 +21,11 @@ LINES = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", " 
 LAST_STAGE = LINES[max(number for number, line in enumerate(LINES) if line.startswith("FROM ")) :]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_reports_nothing_about_the_dockerfile() -> None:
     assert run("hadolint", ROOT / "Dockerfile") == ""
 
 
-def test_it_is_built_of_all_packages_and_of_nothing_else() -> None:
+def test_image_is_built_from_all_packages_and_nothing_else() -> None:
     include = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
     copied = [
         source
@@ -39,13 +39,13 @@ def test_it_is_built_of_all_packages_and_of_nothing_else() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
-def test_traces_need_no_other_image() -> None:
+def test_image_includes_the_packages_for_tracing() -> None:
     """The packages for traces are in the image, because its root is read-only when it runs."""
     assert any("install" in line and "deploy/constraints/run.txt" in line for line in LINES)
     assert "opentelemetry-exporter-otlp-proto-http" in pinned("run")
 
 
-def test_it_ships_nothing_that_installs() -> None:
+def test_image_ships_no_installer() -> None:
     """Image scanners report old installers first."""
     assert any(line.startswith("RUN ") and "venv --without-pip /opt/advent" in line for line in LINES)
     assert any(
@@ -54,7 +54,7 @@ def test_it_ships_nothing_that_installs() -> None:
     )
 
 
-def test_nothing_but_that_is_sent_to_the_builder() -> None:
+def test_build_context_has_only_the_files_that_the_image_needs() -> None:
     """A .env, the data or the history in a developer's checkout cannot end up in a layer."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
 
@@ -70,14 +70,14 @@ def test_nothing_but_that_is_sent_to_the_builder() -> None:
     } == {rule for rule in rules if rule.startswith("!")}
 
 
-def test_its_base_is_pinned_to_its_bytes() -> None:
+def test_base_image_is_pinned_by_digest() -> None:
     [base] = [line for line in LINES if line.startswith("ARG BASE_IMAGE=")]
 
     assert re.fullmatch(r"ARG BASE_IMAGE=python:3\.11\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", base)
     assert {line.split()[1] for line in LINES if line.startswith("FROM ")} == {"${BASE_IMAGE}"}
 
 
-def test_it_runs_as_a_number_that_is_not_root() -> None:
+def test_image_runs_as_a_numeric_user_other_than_root() -> None:
     users = [line for line in LAST_STAGE if line.startswith("USER ")]
 
     assert users == ["USER 10001:10001"]
@@ -85,7 +85,7 @@ def test_it_runs_as_a_number_that_is_not_root() -> None:
     assert not [line for line in after if line.startswith(("RUN ", "COPY "))]
 
 
-def test_it_says_how_to_ask_for_its_health_and_gets_signals_itself() -> None:
+def test_image_has_a_health_check_and_its_process_receives_signals() -> None:
     assert any(line.startswith("HEALTHCHECK ") and line.endswith('CMD ["healthy"]') for line in LAST_STAGE)
     # The exec form, not a shell, which would not pass on SIGTERM.
     assert 'ENTRYPOINT ["advent"]' in LAST_STAGE
@@ -111,11 +111,11 @@ def port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", ["GATEWAY_PORT", "CONSOLE_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT"])
-def test_whichever_process_runs_is_asked_without_being_named(name: str, port: int) -> None:
+def test_image_health_check_finds_whichever_process_is_running(name: str, port: int) -> None:
     assert _healthy({name: str(port)}) == 0
 
 
-def test_a_process_that_says_it_is_not_ready_is_not_ready(port: int) -> None:
+def test_image_health_check_fails_while_the_process_is_not_ready(port: int) -> None:
     assert _healthy({"WORKER_METRICS_PORT": str(port)}, "/ready") == 1
 
 

@@ -54,7 +54,7 @@ def pods(overlay: str) -> list[tuple[Any, Any]]:
 
 @both
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_understands_every_line(overlay: str, version: str, tmp_path: Path) -> None:
+def test_manifests_are_valid_for_kubernetes(overlay: str, version: str, tmp_path: Path) -> None:
     import json
 
     for number, one in enumerate(objects(overlay)):
@@ -85,7 +85,7 @@ def test_the_job_that_migrates_the_store_runs_as_the_worker_does(version: str, t
 
 
 @both
-def test_every_container_is_an_ordinary_user_who_can_write_only_its_volumes(overlay: str) -> None:
+def test_every_container_is_unprivileged_and_can_write_only_to_its_volumes(overlay: str) -> None:
     for pod, container in pods(overlay):
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] > 0
@@ -100,13 +100,13 @@ def test_every_container_is_an_ordinary_user_who_can_write_only_its_volumes(over
 
 
 @both
-def test_a_service_of_the_cluster_is_not_mistaken_for_a_setting(overlay: str) -> None:
+def test_pods_get_no_service_links_that_look_like_settings(overlay: str) -> None:
     """A Service called gateway would put GATEWAY_PORT=tcp://10.… into every pod of its namespace."""
     assert all(pod["enableServiceLinks"] is False for pod, _ in pods(overlay))
 
 
 @both
-def test_every_container_has_its_share_and_is_asked_how_it_is(overlay: str) -> None:
+def test_every_container_has_resource_limits_and_probes(overlay: str) -> None:
     for _, container in pods(overlay):
         assert {"cpu", "memory"} == set(container["resources"]["requests"])
         assert "memory" in container["resources"]["limits"]
@@ -114,14 +114,14 @@ def test_every_container_has_its_share_and_is_asked_how_it_is(overlay: str) -> N
 
 
 @both
-def test_a_pod_has_longer_to_stop_than_its_process_needs_to_drain(overlay: str) -> None:
+def test_pod_grace_period_exceeds_the_drain_time_of_its_process(overlay: str) -> None:
     for pod, container in pods(overlay):
         command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
         assert pod["terminationGracePeriodSeconds"] > int(command[1]) + DRAIN_S
 
 
 @both
-def test_probes_ask_the_ports_and_paths_at_which_the_processes_answer(overlay: str) -> None:
+def test_probes_use_the_ports_and_paths_that_processes_serve(overlay: str) -> None:
     settings = settings_of(overlay)
     ports = {"gateway": settings.gateway_port, "worker": settings.worker_metrics_port, "console": settings.console_port}
     assert {"/health", "/ready"} < {route.path for route in ENDPOINTS}
@@ -137,7 +137,7 @@ def test_probes_ask_the_ports_and_paths_at_which_the_processes_answer(overlay: s
 
 
 @both
-def test_a_gateway_finds_its_spool_again(overlay: str) -> None:
+def test_gateway_pod_stores_its_spool_on_a_retained_volume(overlay: str) -> None:
     gateway = workloads(overlay)["gateway"]
     container = gateway["spec"]["template"]["spec"]["containers"][0]
     claims = [claim["metadata"]["name"] for claim in gateway["spec"]["volumeClaimTemplates"]]
@@ -150,14 +150,14 @@ def test_a_gateway_finds_its_spool_again(overlay: str) -> None:
 
 
 @both
-def test_no_worker_stops_before_another_one_works(overlay: str) -> None:
+def test_roll_out_stops_no_worker_before_its_replacement_is_ready(overlay: str) -> None:
     strategy = workloads(overlay)["worker"]["spec"]["strategy"]
 
     assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 @both
-def test_the_settings_are_ours_and_are_all_that_a_start_needs(overlay: str) -> None:
+def test_config_map_has_only_known_settings_and_all_that_a_start_needs(overlay: str) -> None:
     assert {name.removesuffix("_FILE") for name in config_of(overlay)} <= set(SETTING_NAMES)
     assert settings_of(overlay).is_real
 
@@ -170,7 +170,7 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 
 @both
-def test_every_process_gets_the_settings_and_the_secrets_that_it_needs(overlay: str) -> None:
+def test_pod_gets_only_the_settings_and_secrets_that_its_process_needs(overlay: str) -> None:
     """All processes share one ConfigMap: with keys of their own, they would not know each other's unsubscribe links."""
     ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
     (config,) = {one["metadata"]["name"] for one in objects(overlay, "ConfigMap") if "GATEWAY_PORT" in one["data"]}
@@ -199,7 +199,7 @@ def test_every_setting_of_an_overlay_reaches_a_process(overlay: str) -> None:
 
 
 @both
-def test_a_budget_spares_what_it_means_to(overlay: str) -> None:
+def test_disruption_budget_selects_its_pods_and_allows_draining(overlay: str) -> None:
     budgets = objects(overlay, "PodDisruptionBudget")
 
     assert {"advent-gateway", "advent-worker"} == {one["metadata"]["name"] for one in budgets}
@@ -211,7 +211,7 @@ def test_a_budget_spares_what_it_means_to(overlay: str) -> None:
 
 
 @both
-def test_nothing_speaks_to_anything_unless_a_policy_says_so(overlay: str) -> None:
+def test_network_policies_deny_all_traffic_that_they_do_not_allow(overlay: str) -> None:
     policies = {one["metadata"]["name"]: one["spec"] for one in objects(overlay, "NetworkPolicy")}
 
     assert policies.pop("nothing") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -237,7 +237,7 @@ def test_services_find_their_pods(overlay: str) -> None:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
 
-def test_the_monitor_finds_all_three_processes() -> None:
+def test_service_monitor_selects_all_three_processes() -> None:
     (monitor,) = objects("production", "ServiceMonitor")
     wanted = monitor["spec"]["selector"]["matchLabels"].items()
     found = [one for one in objects("production", "Service") if wanted <= one["metadata"]["labels"].items()]
@@ -248,7 +248,7 @@ def test_the_monitor_finds_all_three_processes() -> None:
     assert all(ports <= {port["name"] for port in one["spec"]["ports"]} for one in found)
 
 
-def test_the_operators_rules_are_those_that_are_tested(tmp_path: Path) -> None:
+def test_prometheus_rule_object_equals_the_tested_rule_files(tmp_path: Path) -> None:
     """tests/monitoring tests the rule files; the PrometheusRule object has the same text."""
     (rule,) = objects("production", "PrometheusRule")
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
@@ -258,7 +258,7 @@ def test_the_operators_rules_are_those_that_are_tested(tmp_path: Path) -> None:
     run("promtool", "check", "rules", tmp_path / "rules.yml")
 
 
-def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
+def test_keda_scales_workers_by_metrics_that_exist() -> None:
     (scaled,) = objects("production", "ScaledObject")
 
     assert scaled["spec"]["scaleTargetRef"]["name"] == "advent-worker"
@@ -269,7 +269,7 @@ def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
     assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} <= known
 
 
-def test_the_ingress_exposes_what_people_need_and_no_metrics() -> None:
+def test_ingress_exposes_only_public_paths_and_no_metrics() -> None:
     (ingress,) = objects("production", "Ingress")
     paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
     annotations = ingress["metadata"]["annotations"]
@@ -279,7 +279,7 @@ def test_the_ingress_exposes_what_people_need_and_no_metrics() -> None:
     assert annotations["nginx.org/limit-req-reject-code"] == "429"
 
 
-def test_the_clusters_store_is_configured_like_the_one_of_compose() -> None:
+def test_store_of_the_cluster_is_configured_like_that_of_compose() -> None:
     theirs = (K8S / "store" / "valkey.conf").read_text()
 
     assert theirs == (ROOT / "deploy" / "compose" / "valkey.conf").read_text()

@@ -88,7 +88,7 @@ class TestInstalled:
         assert "nothing had to be changed" in again.stdout
         assert before == {name: (installed.root / name).lstat().st_mtime_ns for name in installed.files()}
 
-    def test_check_says_that_nothing_is_wrong_and_changes_nothing(self, installed: Machine) -> None:
+    def test_install_check_reports_no_fault_and_changes_nothing(self, installed: Machine) -> None:
         before = installed.files()
 
         reported = installed.install("--check")
@@ -97,7 +97,7 @@ class TestInstalled:
         assert "the release is current" in reported.stdout
         assert before == installed.files()
 
-    def test_check_says_when_the_certificate_ends_soon(self, installed: Machine) -> None:
+    def test_install_check_reports_a_certificate_that_expires_soon(self, installed: Machine) -> None:
         tls = installed.root / "etc/advent/tls"
         assert "self-signed" in installed.install("--check").stdout
         soon = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "13", "-subj", "/CN=advent.test")
@@ -119,7 +119,7 @@ class TestInstalled:
             r"wrong    the certificate expires on .+ GMT: certbot renew --dry-run says why", reported.stderr
         )
 
-    def test_it_says_what_a_rehearsal_leaves_out(self, installed: Machine) -> None:
+    def test_install_below_a_prefix_lists_the_steps_that_it_skips(self, installed: Machine) -> None:
         reported = installed.install().stdout
 
         for left_out in ("packages", "start", "nginx", "firewall"):
@@ -137,14 +137,16 @@ class TestInstalled:
             ["--uninstall", "--check"],
         ],
     )
-    def test_wrong_use_has_its_own_exit_status_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
+    def test_install_with_wrong_flags_exits_with_2_and_changes_nothing(
+        self, installed: Machine, flags: list[str]
+    ) -> None:
         before = installed.files()
 
         reported = installed.install(*flags)
 
         assert (2, before) == (reported.returncode, installed.files()), reported.stderr
 
-    def test_a_look_makes_nothing_not_even_a_folder(self, installed: Machine) -> None:
+    def test_install_check_creates_not_even_a_folder(self, installed: Machine) -> None:
         nowhere = installed.root / "not/there"
 
         reported = installed.install("--check", "--prefix", str(nowhere))
@@ -152,7 +154,7 @@ class TestInstalled:
         assert (reported.returncode, nowhere.parent.exists()) == (0, False), reported.stderr
 
     @needs("systemd-analyze")
-    def test_systemd_has_nothing_to_say_about_the_units(self, installed: Machine) -> None:
+    def test_systemd_analyze_reports_nothing_about_the_units(self, installed: Machine) -> None:
         units = sorted(str(unit) for unit in installed.units.glob("advent*") if unit.is_file())
         assert len(units) == 9
 
@@ -162,7 +164,7 @@ class TestInstalled:
 
     @needs("systemd-analyze")
     @pytest.mark.parametrize("name", SERVICES)
-    def test_a_service_may_do_little_besides_its_work(self, installed: Machine, name: str) -> None:
+    def test_systemd_exposure_of_a_service_is_within_its_limit(self, installed: Machine, name: str) -> None:
         unit = installed.units / f"advent-{name}.service"
 
         reported = subprocess.run(
@@ -174,7 +176,7 @@ class TestInstalled:
         assert float(exposure[1]) <= EXPOSURE_MAX[name]
 
     @needs("nginx")
-    def test_nginx_takes_the_rendered_site(self, installed: Machine, tmp_path: Path) -> None:
+    def test_nginx_accepts_the_rendered_site(self, installed: Machine, tmp_path: Path) -> None:
         from tests.deploy.web import main_file
 
         reported = subprocess.run(
@@ -184,7 +186,7 @@ class TestInstalled:
         assert reported.returncode == 0, reported.stderr
 
     @needs("logrotate")
-    def test_logrotate_takes_its_file(self, installed: Machine, tmp_path: Path) -> None:
+    def test_logrotate_accepts_the_installed_file(self, installed: Machine, tmp_path: Path) -> None:
         reported = subprocess.run(
             ["logrotate", "--debug", f"--state={tmp_path / 'state'}", installed.root / "etc/logrotate.d/advent"],
             capture_output=True,
@@ -194,7 +196,7 @@ class TestInstalled:
         assert reported.returncode == 0
         assert "error:" not in reported.stderr
 
-    def test_secrets_are_readable_by_root_alone_and_named_nowhere_else(self, installed: Machine) -> None:
+    def test_installed_secrets_are_readable_only_by_root_and_are_in_no_unit(self, installed: Machine) -> None:
         secrets = list((installed.root / "etc/advent/secrets").iterdir())
         texts = [(installed.root / name).read_text() for name in installed.files() if "etc/systemd" in name]
 
@@ -203,7 +205,7 @@ class TestInstalled:
             assert file.stat().st_mode & 0o777 == 0o400
             assert not any(file.read_text().strip() in text for text in texts)
 
-    def test_nothing_of_a_template_is_left_unfilled(self, installed: Machine) -> None:
+    def test_installed_files_have_no_unfilled_placeholders(self, installed: Machine) -> None:
         for name in installed.files():
             if name.startswith("etc/") and "shadow" not in name:
                 assert not re.search(r"@[A-Z_]+@", (installed.root / name).read_text()), name
@@ -211,7 +213,7 @@ class TestInstalled:
 
 @linux
 @install_tools
-def test_keys_in_the_settings_become_files_of_their_own(installed: Machine, tmp_path: Path) -> None:
+def test_secrets_in_the_env_file_are_installed_as_separate_files(installed: Machine, tmp_path: Path) -> None:
     file = tmp_path / "my.env"
     file.write_text(
         'DATA_DIR=./data\nexport EMAIL_FROM=Sarah <s@example.com>\nRESEND_API_KEY="re_x"\nexport NOTION_TOKEN=ntn_y\n'
@@ -237,7 +239,7 @@ def test_keys_in_the_settings_become_files_of_their_own(installed: Machine, tmp_
 
 @linux
 @install_tools
-def test_uninstall_keeps_what_cannot_be_made_again_and_purge_takes_it(installed: Machine) -> None:
+def test_uninstall_keeps_data_and_secrets_and_purge_removes_them(installed: Machine) -> None:
     (installed.root / "var/lib/advent-store/record").write_text("of who was sent what")
 
     done = installed.install("--uninstall")

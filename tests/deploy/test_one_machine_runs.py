@@ -96,7 +96,9 @@ def signed(body: bytes, webhook_id: str) -> dict[str, str]:
 
 
 @nginx_here
-def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine], place: Place, tmp_path: Path) -> None:
+def test_nginx_serves_only_public_paths_and_limits_floods(
+    machines: Callable[[], Machine], place: Place, tmp_path: Path
+) -> None:
     machine, (http, https) = machines(), free_ports(2)
     install(machine, place, tmp_path, "--domain", "advent.test", "--http-port", str(http), "--https-port", str(https))
     nginx = start_nginx(machine, tmp_path)
@@ -179,7 +181,7 @@ def flood(site: Https, requests: int) -> list[Reply]:
     return replies
 
 
-def test_an_upgrade_that_is_not_well_is_taken_back(
+def test_unhealthy_upgrade_is_rolled_back(
     machines: Callable[[], Machine], place: Place, tmp_path: Path, checkout: Path
 ) -> None:
     machine = machines()
@@ -303,7 +305,7 @@ class Visitors:
             thread.join()
 
 
-def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_written_to_twice(
+def test_backup_restored_on_another_machine_loses_no_contact_and_sends_no_mail_twice(
     machines: Callable[[], Machine], place: Place, tmp_path: Path
 ) -> None:
     machine, visitors = machines(), Visitors(place)

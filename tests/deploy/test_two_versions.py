@@ -138,9 +138,7 @@ def rollout(places: Callable[[], Place]) -> Iterator[RollOut]:  # noqa: F811
     rollout._stop.set()
 
 
-def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_notices(
-    rollout: RollOut, older: Path
-) -> None:
+def test_roll_out_and_roll_back_under_load_refuse_no_signup_and_double_no_mail(rollout: RollOut, older: Path) -> None:
     def roll(kind: Start, running: list[Leave]) -> None:
         for version in (ROOT, older):
             running = [_replaced(leave, by=kind, of=version) for leave in running]

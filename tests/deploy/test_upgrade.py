@@ -158,7 +158,7 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_release_that_fails_a_check_is_replaced_by_the_old_one_and_its_store(
+def test_release_that_fails_a_check_is_replaced_by_the_old_release_and_its_store(
     make: Callable[..., Upgraded], fault: str
 ) -> None:
     machine = make()
@@ -174,9 +174,7 @@ def test_a_release_that_fails_a_check_is_replaced_by_the_old_one_and_its_store(
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("fault", ["worker-not-ready", "trial-not-ready", "gateway-not-ready"])
-def test_a_store_whose_format_did_not_change_stays_when_the_old_release_comes_back(
-    make: Callable[..., Upgraded], fault: str
-) -> None:
+def test_rollback_keeps_a_store_with_an_unchanged_format(make: Callable[..., Upgraded], fault: str) -> None:
     machine = make(new_format=1)
     machine.release("new", 1, fault)
 
@@ -187,7 +185,7 @@ def test_a_store_whose_format_did_not_change_stays_when_the_old_release_comes_ba
     assert "sent by new" not in machine.log()
 
 
-def test_the_copy_is_not_put_back_once_signups_may_have_been_accepted(make: Callable[..., Upgraded]) -> None:
+def test_store_copy_is_not_restored_once_signups_may_have_been_accepted(make: Callable[..., Upgraded]) -> None:
     machine = make()
     machine.release("new", 2, "gateway-not-ready")
 
@@ -205,7 +203,7 @@ def test_the_copy_is_not_put_back_once_signups_may_have_been_accepted(make: Call
 
 
 @pytest.mark.parametrize("fault", [None, pytest.param("unhealthy", marks=pytest.mark.acceptance)])
-def test_a_pause_by_a_person_stays(make: Callable[..., Upgraded], fault: str | None) -> None:
+def test_pause_by_an_operator_outlasts_an_upgrade(make: Callable[..., Upgraded], fault: str | None) -> None:
     machine = make()
     (machine.store / "pause").write_text(f"{PERSON}\n")
     if fault:
@@ -220,7 +218,7 @@ def test_a_pause_by_a_person_stays(make: Callable[..., Upgraded], fault: str | N
 
 
 @pytest.mark.acceptance
-def test_an_older_release_that_cannot_read_the_store_is_taken_back(make: Callable[..., Upgraded]) -> None:
+def test_older_release_that_cannot_read_the_store_is_rolled_back(make: Callable[..., Upgraded]) -> None:
     machine = make()
     assert machine.roll_to("new").returncode == 0
 
@@ -232,7 +230,7 @@ def test_an_older_release_that_cannot_read_the_store_is_taken_back(make: Callabl
 
 
 @pytest.mark.acceptance
-def test_what_was_unhealthy_before_only_has_to_become_ready(make: Callable[..., Upgraded]) -> None:
+def test_upgrade_of_an_unhealthy_machine_requires_only_readiness(make: Callable[..., Upgraded]) -> None:
     machine = make()
     for name, number in (("old", 1), ("new", 2)):
         machine.release(name, number, "unhealthy")
@@ -242,7 +240,7 @@ def test_what_was_unhealthy_before_only_has_to_become_ready(make: Callable[..., 
 
 
 @pytest.mark.acceptance
-def test_the_same_release_again_restarts_nothing_and_pauses_nobody(make: Callable[..., Upgraded]) -> None:
+def test_installing_the_same_release_again_restarts_and_pauses_nothing(make: Callable[..., Upgraded]) -> None:
     machine = make()
     sent = len(machine.log())
 
@@ -257,7 +255,7 @@ def test_the_same_release_again_restarts_nothing_and_pauses_nobody(make: Callabl
 @pytest.mark.parametrize(
     ("fault", "first"), [(None, 1), (None, 3), ("worker-not-ready", 2), ("trial-not-ready", 4), ("migrate-breaks", 1)]
 )
-def test_an_upgrade_killed_at_any_call_and_repeated_ends_as_if_it_had_not_been(
+def test_upgrade_killed_at_any_call_and_repeated_ends_like_an_uninterrupted_one(
     tmp_path: Path, fault: str | None, first: int
 ) -> None:
     machine = Upgraded(tmp_path / "machine")

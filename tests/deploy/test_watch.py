@@ -71,7 +71,7 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_while_all_is_well_nobody_hears_anything(watched: Watched) -> None:
+def test_healthy_machine_sends_no_notification(watched: Watched) -> None:
     for _ in range(2):
         done = watched.looks(unwell=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -79,7 +79,7 @@ def test_while_all_is_well_nobody_hears_anything(watched: Watched) -> None:
     assert watched.heard() == []
 
 
-def test_what_only_needs_a_person_wakes_nobody_up(watched: Watched) -> None:
+def test_decision_that_waits_for_a_person_sends_no_notification(watched: Watched) -> None:
     (watched.root / "waiting").write_text("? dead     1 dead letter waits for a decision\n")
     for _ in range(3):
         assert watched.looks(unwell=False).returncode == 0
@@ -104,7 +104,7 @@ def test_trouble_of_two_minutes_is_reported_once_and_so_is_its_end(watched: Watc
     assert watched.heard() == []
 
 
-def test_a_restart_is_no_news(watched: Watched) -> None:
+def test_trouble_of_less_than_two_minutes_sends_no_notification(watched: Watched) -> None:
     watched.looks(unwell=True)
     watched.looks(unwell=False)
 
@@ -134,7 +134,7 @@ def test_an_alert_that_the_hook_refused_is_repeated_a_minute_later(watched: Watc
     assert watched.heard()[0] == "unwell"
 
 
-def test_without_a_hook_the_journal_has_it(watched: Watched) -> None:
+def test_trouble_is_in_the_journal_if_there_is_no_alert_hook(watched: Watched) -> None:
     (watched.root / "etc/advent/alert-hook").unlink()
 
     watched.looks(unwell=True)
@@ -144,14 +144,16 @@ def test_without_a_hook_the_journal_has_it(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(("by_timer", "heard"), [({"INVOCATION_ID": "x"}, 1), ({}, 0)], ids=["by timer", "by hand"])
-def test_a_backup_of_the_timers_that_fails_is_reported(watched: Watched, by_timer: dict[str, str], heard: int) -> None:
+def test_failed_backup_is_reported_only_if_the_timer_started_it(
+    watched: Watched, by_timer: dict[str, str], heard: int
+) -> None:
     done = watched.runs("backup.sh", **by_timer)
 
     assert (done.returncode, "no store at" in done.stderr) == (1, True)
     assert sum("the backup failed" in line for line in watched.heard()) == heard
 
 
-def test_the_hook_of_the_docs_tells_a_channel(watched: Watched) -> None:
+def test_alert_hook_in_the_docs_posts_to_a_channel(watched: Watched) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text()
     code = re.search(r"((?:^    .*\n)+)", page[page.index("    #!/usr/bin/python3") :], re.MULTILINE)
     assert code is not None

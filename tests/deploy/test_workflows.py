@@ -19,20 +19,20 @@ each = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 
 
 @each
-def test_github_understands_it(file: Path) -> None:
+def test_workflow_matches_the_schema_of_github(file: Path) -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", file)
 
 
 @each
-def test_actionlint_has_nothing_to_say(file: Path) -> None:
+def test_actionlint_reports_nothing_about_a_workflow(file: Path) -> None:
     assert run("actionlint", file) == ""
 
 
-def test_github_understands_what_is_updated() -> None:
+def test_dependabot_configuration_matches_the_schema_of_github() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.dependabot", GITHUB / "dependabot.yml")
 
 
-def test_github_understands_what_it_asks_of_reporters() -> None:
+def test_issue_forms_match_the_schema_of_github() -> None:
     forms = sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml"))
     config = [form for form in forms if form.stem == "config"]
 
@@ -64,7 +64,7 @@ def test_an_action_has_one_version_in_all_workflows(file: Path) -> None:
         assert len([found for found in everywhere if found.startswith(f"{action}@")]) == 1
 
 
-def test_every_python_that_the_package_names_is_tested() -> None:
+def test_every_python_version_in_the_classifiers_is_tested() -> None:
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
     named = [
         found[1] for line in classifiers if (found := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
@@ -74,7 +74,7 @@ def test_every_python_that_the_package_names_is_tested() -> None:
 
 
 @each
-def test_nothing_may_be_written_but_by_the_job_that_publishes(file: Path) -> None:
+def test_only_the_publish_job_has_write_permissions(file: Path) -> None:
     workflow: dict[str, Any] = load(file)
 
     assert workflow["permissions"] in ({}, {"contents": "read"})
@@ -85,7 +85,7 @@ def test_nothing_may_be_written_but_by_the_job_that_publishes(file: Path) -> Non
 
 
 @each
-def test_no_name_that_others_choose_is_put_into_a_script(file: Path) -> None:
+def test_workflow_scripts_contain_no_github_expressions(file: Path) -> None:
     scripts = [step["run"] for job in load(file)["jobs"].values() for step in job.get("steps", []) if "run" in step]
 
     assert [script for script in scripts if "${{ github" in script] == []

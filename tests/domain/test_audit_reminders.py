@@ -86,7 +86,7 @@ CALL_BEGAN = says("missing", "its call has begun, and it was neither sent nor ca
 LATE = says("missing", "due for more than a day, and not sent")
 
 
-def test_a_reminder_that_was_accepted_and_is_listed_leaves_nothing_to_say_however_late_it_is():
+def test_accepted_and_listed_reminder_has_no_finding_however_late_the_audit_is():
     assert found(reminder(record=ACCEPTED), mails=[mail("m72")], at_ms=START_MS + DAY_MS) == set()
 
 
@@ -96,7 +96,7 @@ def test_a_reminder_that_the_provider_does_not_list_is_missing():
     assert found(reminder(record=ACCEPTED), mails=[mail("m72", "of a call that was renamed")]) == set()
 
 
-def test_an_sms_is_missing_only_where_twilio_was_asked():
+def test_unlisted_sms_is_missing_only_if_twilio_was_queried():
     text = reminder("72h.sms", record=ACCEPTED)
 
     assert {one.kind for one in found(text, texts=())} == {"missing"}
@@ -104,14 +104,14 @@ def test_an_sms_is_missing_only_where_twilio_was_asked():
     assert {one.kind for one in found(reminder(record=ACCEPTED), texts=None)} == {"missing"}
 
 
-def test_one_that_was_not_accepted_has_no_id_for_the_provider_to_list():
+def test_reminder_that_was_not_accepted_has_no_provider_id():
     assert reminder().sent_as is None
     assert reminder(record=SKIPPED).sent_as is None
     assert found(reminder(record=SKIPPED), at_ms=START_MS + DAY_MS) == set()
 
 
 @pytest.mark.parametrize("record", [None, PLANNED])
-def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes_even_while_everybody_waits(record):
+def test_due_reminder_without_a_job_is_missing_after_ten_minutes_even_if_all_sending_waits(record):
     lost = reminder(record=record)
 
     assert found(lost, at_ms=DUE_MS + TEN_MINUTES_MS) == set()
@@ -119,7 +119,7 @@ def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes_even_while_e
     assert found(lost, at_ms=START_MS + DAY_MS, is_waiting=True) == {NOTHING_WAITS}
 
 
-def test_what_still_waits_ten_minutes_after_its_call_began_is_missing_unless_everybody_waits():
+def test_reminder_still_waiting_after_its_call_began_is_missing_unless_all_sending_waits():
     waiting = reminder(record=PLANNED, due_ms=START_MS - 2 * HOUR_MS, waits_ms=START_MS - 2 * HOUR_MS)
 
     assert found(waiting, at_ms=START_MS + TEN_MINUTES_MS) == set()
@@ -130,7 +130,7 @@ def test_what_still_waits_ten_minutes_after_its_call_began_is_missing_unless_eve
 @pytest.mark.parametrize(
     "late", [{"waits_ms": DUE_MS - HOUR_MS}, {"due_ms": DUE_MS - HOUR_MS, "waits_ms": DUE_MS}], ids=["due", "put off"]
 )
-def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_everybody_waits(late):
+def test_delivery_overdue_for_more_than_a_day_is_missing_unless_all_sending_waits(late):
     waiting = reminder(record=PLANNED, **late)
 
     assert found(waiting, at_ms=DUE_MS + DAY_MS) == set()
@@ -139,22 +139,22 @@ def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_eve
 
 
 @pytest.mark.parametrize("waits_ms", [None, DUE_MS])
-def test_nothing_is_missed_of_who_is_held(waits_ms):
+def test_held_contact_has_no_missing_reminder(waits_ms):
     assert found(reminder(waits_ms=waits_ms, is_held=True), at_ms=START_MS + DAY_MS) == set()
 
 
-def test_one_who_is_held_hides_nothing_of_the_others():
+def test_held_contact_does_not_hide_the_missing_reminders_of_others():
     held = reminder(is_held=True)
     assert found(held, reminder("24h"), at_ms=START_MS) == {replace(NOTHING_WAITS, reminder=f"{START_MS}/24h")}
 
 
-def test_a_call_that_nobody_reported_the_address_of_is_a_finding_without_one():
+def test_call_without_a_reported_address_is_a_finding_without_an_address():
     nameless = reminder(booking=replace(CALL, email=None))
     assert found(nameless, at_ms=START_MS) == {replace(NOTHING_WAITS, email="")}
 
 
 @pytest.mark.parametrize(("is_arranged", "patience_ms"), [(False, TEN_MINUTES_MS), (True, DAY_MS)])
-def test_a_call_that_nobody_looks_at_is_missing_after_ten_minutes_or_a_day_if_a_job_waits_to(is_arranged, patience_ms):
+def test_unprocessed_call_is_missing_after_ten_minutes_or_a_day_if_a_job_is_scheduled(is_arranged, patience_ms):
     def at(ms: int):
         call = UnreadCall(BORIS, REPORTED_MS, is_arranged)
         return compare((), {}, (), BySubject(), replace(TERMS, now_ms=REPORTED_MS + ms), unread=[call])
@@ -176,7 +176,7 @@ def test_a_second_mail_of_one_reminder_is_doubled(people):
 
 
 @people
-def test_mails_that_the_ledger_does_not_know_are_unexplained_once_and_doubled_from_then_on(people):
+def test_first_unknown_mail_is_unexplained_and_the_next_ones_are_doubled(people):
     planned = says("unexplained", "the provider lists x, and the ledger says planned")
     doubled = says("doubled", "the provider lists y too")
 
@@ -185,14 +185,14 @@ def test_mails_that_the_ledger_does_not_know_are_unexplained_once_and_doubled_fr
 
 
 @people
-def test_a_mail_whose_answer_is_on_its_way_is_no_finding_and_a_second_one_is_doubled(people):
+def test_mail_of_a_reminder_under_way_is_no_finding_and_a_second_one_is_doubled(people):
     claimed = reminder(record=PLANNED, is_under_way=True)
 
     assert found(claimed, mails=[mail("x")], people=people) == set()
     assert found(claimed, mails=[mail("x"), mail("y")], people=people) == {says("doubled", "the provider lists y too")}
 
 
-def test_two_calls_of_one_person_have_a_reminder_of_one_name_each():
+def test_reminders_of_one_name_for_two_calls_of_a_contact_are_distinguished():
     other = replace(CALL, id=booking_id("B"), uid="B")
     both = [reminder(record=ACCEPTED), reminder(record=PLANNED, booking=other, start_ms=START_MS + DAY_MS)]
 
@@ -203,7 +203,7 @@ def test_two_calls_of_one_person_have_a_reminder_of_one_name_each():
 
 
 @people
-def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_program_hides_nothing(people):
+def test_mail_of_ours_that_is_no_reminder_is_unexplained_and_foreign_mail_hides_nothing(people):
     mails = [mail("a", "Offer", sender="somebody else"), mail("b", "Hello"), mail("c", "24h")]
 
     assert found(reminder("24h"), mails=mails, people=people) == {
@@ -223,9 +223,7 @@ def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_pr
     ],
     ids=["of an earlier store", "since it was reported", "called off otherwise", "died", "no word of it"],
 )
-def test_only_what_had_passed_when_the_call_was_reported_may_have_been_sent_by_an_earlier_store(
-    record, created_ms, is_found
-):
+def test_only_a_reminder_due_before_the_report_may_have_been_sent_by_an_earlier_store(record, created_ms, is_found):
     [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])
 
     final_status = record.final_status if record else DeliveryStatus.PLANNED
@@ -233,7 +231,7 @@ def test_only_what_had_passed_when_the_call_was_reported_may_have_been_sent_by_a
     assert findings == ([says("unexplained", what)] if is_found else [])
 
 
-def test_of_who_only_booked_nothing_counts_that_is_older_than_the_first_of_their_calls():
+def test_mail_older_than_the_first_call_of_a_contact_who_only_booked_is_ignored():
     later = reminder(booking=replace(CALL, id=booking_id("B"), uid="B", received_ms=REPORTED_MS + HOUR_MS))
     first = reminder("24h")
 

@@ -21,7 +21,7 @@ MARKED = BookingEvent(
 )
 
 
-def test_its_text_is_one_line_of_what_was_reported() -> None:
+def test_booking_event_text_is_one_line_of_the_reported_fields() -> None:
     assert CREATED.to_json() == (
         '{"email":"é@example.org","event_ms":2,"kind":"created","received_ms":3,"sequence":0,"start_ms":10,"uid":"uid-1"}'
     )
@@ -32,18 +32,18 @@ def test_its_text_is_one_line_of_what_was_reported() -> None:
 
 
 @pytest.mark.parametrize("event", [CREATED, MARKED], ids=["created", "no_show"])
-def test_it_comes_back_from_its_text(event: BookingEvent) -> None:
+def test_booking_event_is_read_back_from_its_text(event: BookingEvent) -> None:
     assert BookingEvent.from_json(event.to_json()) == event
     assert isinstance(BookingEvent.from_json(event.to_json()).kind, BookingKind)
 
 
-def test_the_same_event_sent_twice_has_the_same_digest_whenever_it_arrives() -> None:
+def test_booking_event_digest_does_not_depend_on_the_time_of_arrival() -> None:
     assert CREATED.digest() == "11f4a1e3d057fd8a"
     assert replace(CREATED, received_ms=99).digest() == CREATED.digest()
     assert replace(CREATED, event_ms=99).digest() != CREATED.digest()
 
 
-def test_what_is_no_event_says_what_is_wrong() -> None:
+def test_error_of_an_invalid_booking_event_says_what_is_wrong() -> None:
     reported = asdict(CREATED)
 
     with pytest.raises(ValueError, match=r"^a booking event has no colour, size$"):

@@ -49,7 +49,7 @@ def booking_at(uid: str, email: str, *events: BookingEvent) -> Booking:
     return found
 
 
-def test_two_seats_of_one_booking_have_each_their_own_name_zone_and_id():
+def test_each_seat_of_a_booking_has_its_own_name_time_zone_and_id():
     ada, bob = (booking_at("A", address, ADA_BOOKS, BOB_BOOKS) for address in (ADA, BOB))
 
     assert [(one.first_name, one.timezone) for one in (ada, bob)] == [
@@ -60,13 +60,13 @@ def test_two_seats_of_one_booking_have_each_their_own_name_zone_and_id():
     assert {booking_of(one.id) for one in (ada, bob)} == {booking_id("A")}
 
 
-def test_without_seats_the_first_attendee_is_the_only_guest_and_has_the_booking_s_id():
+def test_first_attendee_without_seats_is_the_only_guest_and_has_the_bookings_id():
     alone = replace(ADA_BOOKS, is_seated=False, others=(SEATS[1],))
 
     assert [(one.id, one.email) for one in resolve([alone])] == [(booking_id("A"), ADA)]
 
 
-def test_a_guest_who_is_kept_under_the_booking_s_id_keeps_it_when_seats_become_known():
+def test_guest_stored_under_the_bookings_id_keeps_it_when_seats_become_known():
     before = replace(ADA_BOOKS, is_seated=False)
     found = resolve([before, BOB_BOOKS], {booking_id("A"): ADA})
 
@@ -83,14 +83,14 @@ def test_a_guest_who_is_kept_under_the_booking_s_id_keeps_it_when_seats_become_k
     ids=["one", "both", "nobody"],
 )
 @pytest.mark.parametrize("is_seated", [True, False])
-def test_a_cancellation_covers_whom_it_names_and_everybody_when_it_names_nobody(named, expected, is_seated):
+def test_cancellation_covers_the_guests_it_names_or_all_if_it_names_none(named, expected, is_seated):
     cancelled = event(BookingKind.CANCELLED, *named, at_ms=9, is_seated=is_seated)
 
     found = states(ADA_BOOKS, BOB_BOOKS, cancelled)
     assert [found["A", address] for address in (ADA, BOB)] == expected
 
 
-def test_a_seat_that_moves_leaves_the_others_where_they_are():
+def test_moved_seat_does_not_move_the_others():
     moved = event(BookingKind.RESCHEDULED, SEATS[0], uid="B", at_ms=5, reschedule_uid="A", start_ms=START_MS + HOUR_MS)
 
     assert states(ADA_BOOKS, BOB_BOOKS, moved) == {
@@ -100,7 +100,7 @@ def test_a_seat_that_moves_leaves_the_others_where_they_are():
     }
 
 
-def test_a_seat_that_was_given_up_by_a_move_can_be_taken_again():
+def test_seat_given_up_by_a_move_can_be_booked_again():
     moved = event(BookingKind.RESCHEDULED, SEATS[0], uid="B", at_ms=5, reschedule_uid="A")
     again = replace(ADA_BOOKS, event_ms=NOW_MS + 9)
 
@@ -108,7 +108,7 @@ def test_a_seat_that_was_given_up_by_a_move_can_be_taken_again():
     assert states(ADA_BOOKS, moved, again)["A", ADA] is BookingState.BOOKED
 
 
-def test_a_move_to_an_unknown_booking_stops_the_old_one_for_whom_it_names_also_before_it_is_known():
+def test_move_to_an_unknown_booking_ends_the_old_seat_even_if_that_is_reported_later():
     lost = event(BookingKind.LOST_MOVE, SEATS[0], at_ms=5, start_ms=START_MS + 7 * HOUR_MS)
 
     assert states(lost) == {}
@@ -127,7 +127,7 @@ def test_recurring_calls_that_share_an_ical_uid_are_separate_and_only_a_reschedu
 
 
 @pytest.mark.parametrize("kind", [BookingKind.REASSIGNED, BookingKind.RELOCATED])
-def test_a_new_host_or_place_is_shown_to_every_guest_and_never_by_an_older_event(kind):
+def test_new_host_or_place_applies_to_every_guest_and_an_older_event_changes_nothing(kind):
     first = [
         replace(one, organizer="Sarah Host", join_url="https://one.example/a", sequence=1)
         for one in (ADA_BOOKS, BOB_BOOKS)
@@ -142,14 +142,14 @@ def test_a_new_host_or_place_is_shown_to_every_guest_and_never_by_an_older_event
     assert booking_at("A", ADA, *first, older).organizer == "Sarah Host"
 
 
-def test_a_place_without_an_address_ends_the_link_of_the_place_before():
+def test_new_place_without_a_link_removes_the_old_link():
     before = replace(ADA_BOOKS, join_url="https://one.example/a")
 
     assert booking_at("A", ADA, before, event(BookingKind.RELOCATED, at_ms=60)).join_url is None
     assert booking_at("A", ADA, before, event(BookingKind.REASSIGNED, at_ms=60)).join_url == "https://one.example/a"
 
 
-def test_what_was_given_to_another_host_under_a_new_uid_is_no_call_at_short_notice():
+def test_call_given_to_another_host_under_a_new_uid_is_not_at_short_notice():
     rules = ReminderRules(before_ms=(("24h", 24 * HOUR_MS), ("2h", 2 * HOUR_MS)), minimum_notice_ms=6 * HOUR_MS)
     late_ms = START_MS - NOW_MS - 3 * HOUR_MS
     reassigned = event(BookingKind.REASSIGNED, SEATS[0], uid="B", at_ms=late_ms, is_seated=False)
@@ -160,7 +160,7 @@ def test_what_was_given_to_another_host_under_a_new_uid_is_no_call_at_short_noti
     assert [one.skip_reason for one in reminders_of(created, rules)] == ["short notice", "short notice"]
 
 
-def test_one_guest_who_did_not_come_says_nothing_of_the_other_nor_of_the_host():
+def test_no_show_mark_affects_only_the_guest_it_names():
     ended = event(BookingKind.ENDED, at_ms=400 * HOUR_MS)
     mark = event(BookingKind.NO_SHOW, at_ms=401 * HOUR_MS, no_shows=((BOB, True),))
     host = replace(mark, no_shows=(("host@example.com", True),), email="host@example.com")
@@ -171,7 +171,7 @@ def test_one_guest_who_did_not_come_says_nothing_of_the_other_nor_of_the_host():
     }
 
 
-def test_in_every_order_and_with_repetitions_both_guests_end_in_the_same_state():
+def test_both_guests_end_in_the_same_state_in_every_order_with_repetitions():
     events = [
         ADA_BOOKS,
         BOB_BOOKS,
@@ -191,7 +191,7 @@ def test_in_every_order_and_with_repetitions_both_guests_end_in_the_same_state()
         assert resolve([*order, *chance.sample(events, 2)]) == expected
 
 
-def test_an_event_about_several_is_read_back_as_it_was_and_loses_only_the_one_who_is_taken_out():
+def test_event_about_several_guests_survives_json_and_loses_only_a_removed_guest():
     both = event(BookingKind.CANCELLED, *SEATS, organizer_email="host@example.com")
 
     assert BookingEvent.from_json(both.to_json()) == both

@@ -45,11 +45,11 @@ def because(booking: Booking) -> list[str | None]:
         (-5, ["short notice"] * 3),
     ],
 )
-def test_reminders_whose_hour_has_passed_are_skipped_and_under_the_minimum_notice_all(in_h, reasons):
+def test_past_reminders_are_skipped_and_all_of_them_under_the_minimum_notice(in_h, reasons):
     assert reasons == because(booked(in_h))
 
 
-def test_each_is_due_its_time_before_the_start_under_an_id_that_names_it():
+def test_reminder_is_due_before_the_start_and_its_id_names_it():
     first, *_ = reminders_of(booked(100), RULES)
 
     assert first.due_ms == NOW_MS + 28 * HOUR_MS
@@ -57,17 +57,17 @@ def test_each_is_due_its_time_before_the_start_under_an_id_that_names_it():
 
 
 @pytest.mark.parametrize("state", [state for state in BookingState if state is not BookingState.BOOKED])
-def test_what_does_not_stand_is_not_reminded_of(state):
+def test_call_that_is_not_booked_gets_no_reminder(state):
     assert [state] * 3 == because(booked(100, state=state))
 
 
-def test_a_start_that_the_booking_no_longer_has_was_moved():
+def test_reminders_of_a_former_start_are_skipped_as_moved():
     moved = booked(100, starts_ms=(NOW_MS + 50 * HOUR_MS, NOW_MS + 100 * HOUR_MS))
 
     assert [*["moved"] * 3, None, None, None] == because(moved)
 
 
-def test_who_gave_only_a_phone_number_gets_no_mail_and_who_is_unknown_none_at_all():
+def test_phone_only_guest_gets_no_mail_and_a_guest_without_an_address_has_no_reminders():
     assert because(booked(100, email="15551234567@sms.cal.com")) == ["phone only"] * 3
     assert because(booked(100, email=None)) == []
 
@@ -98,7 +98,7 @@ def test_notion_shows_the_call_that_matters(calls, status, in_h):
     assert expected == notion_booking_status([call(*one) for one in calls], now_ms=NOW_MS)
 
 
-def test_without_any_call_nothing_is_known():
+def test_contact_without_a_call_has_no_booking_status():
     assert notion_booking_status([], now_ms=NOW_MS) is None
 
 
@@ -113,14 +113,14 @@ def nurture(
     return nurture_after(booking, others, policy=policy, cancellation_resumes=resumes, since_ms=since_ms, now_ms=now_ms)
 
 
-def test_a_campaign_that_goes_on_minds_no_call_and_one_that_stops_minds_each_that_was_booked():
+def test_nurture_continue_ignores_every_call_and_nurture_stop_ends_at_a_booked_call():
     assert {"leave"} == {nurture(booked(10, state=stand), "continue") for stand in BookingState}
     assert nurture(booked(10), "stop") == "stop"
     assert nurture(booked(10, state=BookingState.AWAITING), "stop") == "leave"
     assert nurture(booked(10, state=BookingState.CANCELLED), "stop") == "leave"
 
 
-def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
+def test_nurture_pause_resumes_when_no_call_is_ahead():
     assert nurture(booked(10), "pause") == "hold"
     assert nurture(booked(10, state=BookingState.AWAITING), "pause") == "hold"
     assert nurture(booked(10, state=BookingState.COMPLETED), "pause") == "release"
@@ -129,7 +129,7 @@ def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
     assert nurture(None, "pause") == "release"
 
 
-def test_the_campaign_decides_whether_a_cancellation_resumes_unless_the_host_asks_for_another_time():
+def test_campaign_decides_if_a_cancellation_resumes_unless_the_host_asks_to_reschedule():
     cancelled = booked(10, state=BookingState.CANCELLED)
 
     assert nurture(cancelled, "pause") == "release"
@@ -138,14 +138,14 @@ def test_the_campaign_decides_whether_a_cancellation_resumes_unless_the_host_ask
 
 
 @pytest.mark.parametrize("state", [BookingState.CANCELLED, BookingState.REJECTED])
-def test_a_cancellation_holds_the_mails_that_it_ends_while_another_host_s_booking_may_follow(state):
+def test_cancellation_first_holds_the_mails_that_it_ends_because_a_handover_may_follow(state):
     cancelled = booked(10, state=state)
 
     assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms) == "hold"
     assert nurture(cancelled, "pause", resumes=False, now_ms=cancelled.received_ms + TOGETHER_MS - 1) == "hold"
 
 
-def test_a_cancellation_holds_the_mails_as_long_whatever_other_call_is_looked_at_meanwhile():
+def test_hold_after_a_cancellation_lasts_whichever_other_call_is_processed():
     cancelled = booked(10, state=BookingState.CANCELLED)
     missed, off = booked(-5, state=BookingState.NO_SHOW), summarize(cancelled)
     off_ms = cancelled.received_ms + TOGETHER_MS
@@ -159,7 +159,7 @@ def test_a_cancellation_holds_the_mails_as_long_whatever_other_call_is_looked_at
     assert nurture(missed, "pause", again, resumes=False, now_ms=NOW_MS + 100_000) == "release"
 
 
-def test_what_was_called_off_before_the_signup_holds_nothing():
+def test_call_cancelled_before_the_signup_holds_nothing():
     off = summarize(booked(10, state=BookingState.CANCELLED))
     missed = booked(-5, state=BookingState.NO_SHOW)
 

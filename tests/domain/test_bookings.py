@@ -63,7 +63,7 @@ def without(event: BookingEvent, *names: str) -> BookingEvent:
 
 
 @pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
-def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
+def test_bookings_end_in_the_same_state_in_every_order_with_repetitions(missing):
     events = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
 
     for order in permutations([*events, events[0], events[2]]):
@@ -71,7 +71,7 @@ def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
 
 
 @pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
-def test_in_a_calendar_a_moved_call_stays_the_same_entry_with_a_higher_sequence(missing):
+def test_moved_call_keeps_its_calendar_uid_with_a_higher_sequence(missing):
     events = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN)]
 
     for moves in (0, 1, 2):
@@ -95,7 +95,7 @@ reported = st.builds(
 
 
 @given(st.lists(reported, max_size=8), st.randoms(use_true_random=False))
-def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_current(events, random):
+def test_events_in_any_order_and_number_resolve_alike_with_one_current_booking(events, random):
     shuffled = [*events, *events[:3]]
     random.shuffle(shuffled)
 
@@ -115,13 +115,13 @@ def chains(events, uids) -> list[set[str]]:
     return found
 
 
-def test_a_reschedule_supersedes_what_it_names_though_that_was_cancelled_later():
+def test_reschedule_supersedes_its_booking_even_if_that_is_cancelled_later():
     late = event(BookingKind.CANCELLED, "A", at_ms=9_000, sequence=9, ical_uid="A@Cal.com")
 
     assert stands(CREATED, MOVED, late) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
-def test_a_move_that_awaits_confirmation_supersedes_too_and_is_booked_when_confirmed():
+def test_unconfirmed_move_supersedes_too_and_is_booked_when_confirmed():
     asked = replace(MOVED, kind=BookingKind.REQUESTED)
     confirmed = event(BookingKind.CREATED, "B", at_ms=2_000, ical_uid="A@Cal.com", start_ms=START_MS + DAY_MS)
 
@@ -129,7 +129,7 @@ def test_a_move_that_awaits_confirmation_supersedes_too_and_is_booked_when_confi
     assert stands(confirmed, asked, CREATED) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
-def test_two_moves_of_one_booking_leave_the_later_one():
+def test_later_of_two_moves_of_one_booking_is_current():
     other = event(BookingKind.RESCHEDULED, "D", at_ms=1_500, reschedule_uid="A")
 
     assert stands(CREATED, without(MOVED, "sequence"), other) == {
@@ -139,7 +139,7 @@ def test_two_moves_of_one_booking_leave_the_later_one():
     }
 
 
-def test_bookings_that_supersede_each_other_in_a_circle_still_have_one_that_is_current():
+def test_bookings_that_supersede_each_other_in_a_circle_have_one_current_booking():
     first, second = (
         event(BookingKind.RESCHEDULED, "A", at_ms=1, reschedule_uid="B"),
         event(BookingKind.RESCHEDULED, "B", at_ms=2, reschedule_uid="A"),
@@ -148,14 +148,14 @@ def test_bookings_that_supersede_each_other_in_a_circle_still_have_one_that_is_c
     assert stands(first, second) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
-def test_the_sequence_decides_before_the_clock_does():
+def test_sequence_takes_precedence_over_the_time_of_an_event():
     later_clock = event(BookingKind.CREATED, "A", at_ms=5_000, sequence=0)
     cancelled = event(BookingKind.CANCELLED, "A", at_ms=1_000, sequence=1)
 
     assert stands(later_clock, cancelled) == {"A": BookingState.CANCELLED}
 
 
-def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_the_same_time_the_cancellation():
+def test_time_decides_without_sequences_and_a_cancellation_wins_at_equal_times():
     assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1)) == {"A": BookingState.CANCELLED}
     assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=0)) == {"A": BookingState.CANCELLED}
     assert stands(event(BookingKind.CREATED, "A", at_ms=2), event(BookingKind.CANCELLED, "A")) == {
@@ -163,7 +163,7 @@ def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_the_same_time
     }
 
 
-def test_where_sequence_and_clock_go_round_in_a_circle_the_answer_does_not_depend_on_the_order():
+def test_contradicting_sequences_and_times_resolve_alike_whatever_the_order():
     circle = [
         event(BookingKind.CREATED, "A", at_ms=10, sequence=1),
         event(BookingKind.CANCELLED, "A", at_ms=5),
@@ -173,7 +173,7 @@ def test_where_sequence_and_clock_go_round_in_a_circle_the_answer_does_not_depen
     assert {circle[1]} == {newest(order) for order in permutations(circle)}
 
 
-def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_taken_back():
+def test_no_show_waits_for_its_booking_covers_its_attendee_and_can_be_taken_back():
     absent = event(BookingKind.NO_SHOW, "A", at_ms=7, email=None, start_ms=None, no_shows=((BORIS, True),))
     guest = replace(absent, no_shows=(("guest@example.org", True),))
     back = replace(absent, event_ms=absent.event_ms + 1, no_shows=((BORIS, False),))
@@ -186,14 +186,14 @@ def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_tak
     assert stands(absent, CREATED, ended, back) == {"A": BookingState.COMPLETED}
 
 
-def test_what_ended_was_booked_though_no_event_said_so_and_what_was_cancelled_did_not_end():
+def test_ended_call_is_completed_without_a_booking_event_unless_it_was_cancelled():
     ended = event(BookingKind.ENDED, "A", at_ms=99)
 
     assert stands(ended) == {"A": BookingState.COMPLETED}
     assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1), ended) == {"A": BookingState.CANCELLED}
 
 
-def test_who_and_when_are_found_by_uid_when_the_event_does_not_say():
+def test_guest_and_time_are_found_by_uid_when_the_event_omits_them():
     cancelled = event(BookingKind.CANCELLED, "A", at_ms=1, email=None, start_ms=None, end_ms=None)
 
     found = current(replace(CREATED, first_name="Boris"), cancelled)
@@ -202,13 +202,13 @@ def test_who_and_when_are_found_by_uid_when_the_event_does_not_say():
     assert booking_id("A") == found.id
 
 
-def test_a_series_may_change_hands_and_each_booking_keeps_its_own():
+def test_series_may_change_its_guest_and_each_booking_keeps_its_own():
     handed_on = replace(MOVED, email="ada@example.org", first_name="Ada")
 
     assert sorted(booking.email for booking in resolve([CREATED, handed_on])) == ["ada@example.org", BORIS]
 
 
-def test_an_event_is_read_back_as_it_was_and_its_digest_does_not_know_when_it_arrived():
+def test_full_booking_event_survives_json_and_its_digest_ignores_the_time_of_arrival():
     full = replace(
         MOVED, no_shows=((BORIS, True),), title="Anruf 📞", request_reschedule=True, join_url="https://x.example"
     )

@@ -37,7 +37,7 @@ def test_the_gap_counts_from_the_mail_before_the_pause():
     assert hours(backlog("ada", -1, 100, last_h=-5)) == [("ada", "step-1", 7)]
 
 
-def test_a_late_mail_waits_for_its_window_and_one_that_only_its_window_moves_is_on_time():
+def test_late_mail_waits_for_its_window_and_a_mail_moved_only_by_its_window_is_on_time():
     def at_the_next_full_day(at_ms: int) -> int:
         return NOW - (NOW - at_ms) // (24 * HOUR) * 24 * HOUR
 
@@ -47,11 +47,11 @@ def test_a_late_mail_waits_for_its_window_and_one_that_only_its_window_moves_is_
     assert [(mail.name, (mail.at_ms - NOW) / HOUR) for mail in late] == [("step-1", 24), ("step-2", 48)]
 
 
-def test_reminders_know_no_gap():
+def test_reminders_in_the_catch_up_plan_have_no_gap():
     assert hours(backlog("ada", -1, gap_h=0), backlog("ada", -2, gap_h=0)) == [("ada", "step-1", 0)] * 2
 
 
-def test_the_longest_overdue_goes_first_and_the_rate_is_kept():
+def test_longest_overdue_mail_goes_first_at_the_given_rate():
     late = list(late_mails([backlog("b", -1), backlog("a", -3), backlog("c", -2)], now_ms=NOW, per_second=2))
 
     assert [(mail.who, mail.at_ms - NOW) for mail in late] == [("a", 0), ("c", 500), ("b", 1_000)]
@@ -62,7 +62,7 @@ def test_the_longest_overdue_goes_first_and_the_rate_is_kept():
     st.lists(st.lists(st.floats(-300, 300), min_size=1, max_size=7), max_size=8),
     st.sampled_from([0.01, 2, 1000]),
 )
-def test_nothing_goes_early_too_fast_or_too_close(people, per_second):
+def test_catch_up_mails_are_never_early_too_fast_or_too_close(people, per_second):
     backlogs = [backlog(str(n), *sorted(due_h)) for n, due_h in enumerate(people)]
 
     late = list(late_mails(backlogs, now_ms=NOW, per_second=per_second))

@@ -9,11 +9,11 @@ from common.clock import SystemClock
 DAY_NS = 86_400_000_000_000
 
 
-def test_it_begins_with_the_machines_time():
+def test_system_clock_starts_at_the_machines_time():
     assert abs(SystemClock().now_ms() - time.time() * 1_000) < 100
 
 
-def test_who_sets_the_machines_clock_does_not_make_it_jump(monkeypatch):
+def test_setting_the_machines_clock_does_not_move_the_system_clock(monkeypatch):
     clock, true_ns = SystemClock(), time.time_ns
     before_ms = clock.now_ms()
 
@@ -22,7 +22,7 @@ def test_who_sets_the_machines_clock_does_not_make_it_jump(monkeypatch):
     assert 0 <= clock.now_ms() - before_ms < 1_000
 
 
-def test_it_never_goes_back():
+def test_system_clock_never_goes_back():
     clock = SystemClock()
     instants = [clock.now_ms() for _ in range(10_000)]
 

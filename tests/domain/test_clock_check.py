@@ -70,7 +70,7 @@ def test_clocks_that_agree_hold_nothing() -> None:
 
 @pytest.mark.parametrize("provider_ahead_ms", [None, 0])
 @pytest.mark.parametrize("jump_ms", JUMPS_MS)
-def test_a_store_whose_clock_was_set_is_not_followed_until_it_is_right(jump_ms, provider_ahead_ms) -> None:
+def test_store_clock_that_was_set_is_not_followed_until_it_is_right(jump_ms, provider_ahead_ms) -> None:
     clocks = Clocks(provider_ahead_ms=provider_ahead_ms)
     clocks.reads()
 
@@ -85,7 +85,7 @@ def test_a_store_whose_clock_was_set_is_not_followed_until_it_is_right(jump_ms, 
 
 
 @pytest.mark.parametrize("jump_ms", JUMPS_MS)
-def test_a_machine_whose_clock_was_set_says_so_until_it_is_right(jump_ms) -> None:
+def test_machine_clock_that_was_set_is_reported_until_it_is_right(jump_ms) -> None:
     clocks = Clocks()
     clocks.reads()
 
@@ -99,7 +99,7 @@ def test_a_machine_whose_clock_was_set_says_so_until_it_is_right(jump_ms) -> Non
     assert (right.machine_jumped, right.machine_ahead_ms) == (False, 0)
 
 
-def test_a_machine_that_was_suspended_follows_when_a_provider_says_that_the_store_is_right() -> None:
+def test_suspended_machine_follows_the_store_once_a_provider_confirms_it() -> None:
     clocks = Clocks(provider_ahead_ms=0)
     clocks.reads()
 
@@ -111,14 +111,14 @@ def test_a_machine_that_was_suspended_follows_when_a_provider_says_that_the_stor
     assert clocks.offset_ms == HOUR_MS
 
 
-def test_a_start_with_all_clocks_wrong_is_found_out_by_the_provider_and_goes_by_its_time() -> None:
+def test_start_with_all_clocks_wrong_follows_the_providers_time() -> None:
     clocks = Clocks(store_ahead_ms=25 * HOUR_MS, machine_ahead_ms=25 * HOUR_MS, provider_ahead_ms=0)
 
     assert clocks.reads().store_ahead_ms == 25 * HOUR_MS
     assert clocks.offset_ms == 0
 
 
-def test_a_start_on_a_wrong_machine_follows_the_store_that_others_or_a_provider_found_right() -> None:
+def test_start_on_a_wrong_machine_follows_the_store_that_others_or_a_provider_confirmed() -> None:
     by_provider = Clocks(machine_ahead_ms=25 * HOUR_MS, provider_ahead_ms=0)
     by_others = Clocks(machine_ahead_ms=25 * HOUR_MS)
     by_others.judgement = judged(by_others)
@@ -130,7 +130,7 @@ def test_a_start_on_a_wrong_machine_follows_the_store_that_others_or_a_provider_
         assert clocks.offset_ms == 0
 
 
-def test_a_start_while_others_know_that_the_store_is_wrong_goes_by_what_they_found() -> None:
+def test_start_with_a_store_that_others_found_wrong_uses_their_judgement() -> None:
     clocks = Clocks(store_ahead_ms=25 * HOUR_MS)
     clocks.judgement = judged(clocks, ahead_ms=25 * HOUR_MS)
 
@@ -138,7 +138,7 @@ def test_a_start_while_others_know_that_the_store_is_wrong_goes_by_what_they_fou
     assert clocks.offset_ms == 0
 
 
-def test_a_start_with_two_clocks_that_differ_and_nobody_to_ask_waits_until_somebody_answers() -> None:
+def test_start_with_two_differing_clocks_waits_until_a_provider_answers() -> None:
     clocks = Clocks(store_ahead_ms=25 * HOUR_MS)
 
     assert [clocks.reads().is_unresolved for _ in range(3)] == [True] * 3
@@ -148,7 +148,7 @@ def test_a_start_with_two_clocks_that_differ_and_nobody_to_ask_waits_until_someb
     assert clocks.offset_ms == 0
 
 
-def test_a_store_older_than_its_last_judgement_was_set_back_while_nobody_looked() -> None:
+def test_store_clock_behind_its_last_judgement_is_unresolved() -> None:
     clocks = Clocks()
     clocks.judgement = judged(clocks)
     clocks.store_ahead_ms = clocks.machine_ahead_ms = -25 * HOUR_MS
@@ -156,7 +156,7 @@ def test_a_store_older_than_its_last_judgement_was_set_back_while_nobody_looked(
     assert clocks.reads().is_unresolved
 
 
-def test_of_two_workers_the_one_whose_steady_clock_stood_follows_the_other() -> None:
+def test_worker_with_a_stalled_steady_clock_follows_the_other_worker() -> None:
     clocks = Clocks()
     clocks.reads()
     clocks.store_ahead_ms = HOUR_MS
@@ -166,7 +166,7 @@ def test_of_two_workers_the_one_whose_steady_clock_stood_follows_the_other() -> 
     assert clocks.offset_ms == HOUR_MS
 
 
-def test_what_a_provider_said_to_another_worker_counts_more_than_the_time_that_passed() -> None:
+def test_provider_time_seen_by_another_worker_outweighs_elapsed_time() -> None:
     clocks = Clocks(store_ahead_ms=25 * HOUR_MS, machine_ahead_ms=25 * HOUR_MS)
     assert not clocks.reads().is_store_wrong
 
@@ -176,7 +176,7 @@ def test_what_a_provider_said_to_another_worker_counts_more_than_the_time_that_p
 
 
 @pytest.mark.parametrize("provider_ahead_ms", [None, 0])
-def test_a_person_who_confirms_the_clock_is_believed_until_it_jumps_again(provider_ahead_ms) -> None:
+def test_confirmed_store_clock_is_trusted_until_it_jumps_again(provider_ahead_ms) -> None:
     clocks = Clocks(provider_ahead_ms=provider_ahead_ms)
     clocks.reads()
     clocks.store_ahead_ms = 25 * HOUR_MS
@@ -193,7 +193,7 @@ def test_a_person_who_confirms_the_clock_is_believed_until_it_jumps_again(provid
     assert clocks.reads().is_store_wrong
 
 
-def test_a_small_correction_is_followed_and_no_jump() -> None:
+def test_small_correction_is_followed_and_is_not_a_jump() -> None:
     clocks = Clocks()
     clocks.reads()
     clocks.store_ahead_ms = clocks.machine_ahead_ms = 30_000

@@ -36,13 +36,13 @@ def test_a_sequence_ends_for_a_hard_bounce_a_suppression_and_a_complaint_only(ki
     assert reported(kind).ends is ENDS.get(kind)
 
 
-def test_who_is_suppressed_for_a_complaint_has_complained() -> None:
+def test_suppression_for_an_earlier_complaint_counts_as_a_complaint() -> None:
     assert reported(FeedbackKind.SUPPRESSED, PREVIOUS_COMPLAINT).ends is ExitReason.COMPLAINED
     assert reported(FeedbackKind.BOUNCED, PREVIOUS_COMPLAINT).ends is ExitReason.BOUNCED
     assert reported(FeedbackKind.SUPPRESSED, "previous_bounce").ends is ExitReason.BOUNCED
 
 
-def test_feedback_comes_back_from_where_it_was_kept() -> None:
+def test_feedback_is_read_back_from_its_stored_fields() -> None:
     feedback = reported(FeedbackKind.DELIVERED)
     kept = {**asdict(feedback), "kind": "delivered"}
 
@@ -50,7 +50,7 @@ def test_feedback_comes_back_from_where_it_was_kept() -> None:
     assert isinstance(Feedback.from_fields(kept).kind, FeedbackKind)
 
 
-def test_what_is_no_feedback_says_what_is_wrong() -> None:
+def test_error_of_invalid_feedback_says_what_is_wrong() -> None:
     kept = asdict(reported(FeedbackKind.DELIVERED))
 
     with pytest.raises(ValueError, match=r"^feedback has no colour, size$"):

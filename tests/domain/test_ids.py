@@ -32,18 +32,18 @@ MARK = "c1e4274390f5e9feaba8a62897822995"
 TOKEN = "enr_6hzllu7fias6ckbo.c1e4274390f5e9feaba8a62897822995.GYjP2QO7MLdoYWcnS8kXnRW8"
 
 
-def test_the_names_of_enrollments_and_bookings_stay_what_they_are():
+def test_enrollment_and_booking_ids_do_not_change_between_releases():
     assert enrollment_id("c", " Ada@Example.org") == ADA
     assert booking_id("bkg-uid-1") == "bkg_kxqawnq5r6x6mvvf"
 
 
-def test_the_mark_of_an_address_and_the_link_in_a_mail_stay_what_they_are():
+def test_address_hashes_and_unsubscribe_links_do_not_change_between_releases():
     assert address_hash(SECRET, " Ada@Example.org") == MARK
     assert Unsubscribe(ADA, MARK).token(SECRET) == TOKEN
     assert Unsubscribe.from_token(TOKEN, SECRET) == Unsubscribe(ADA, MARK)
 
 
-def test_a_store_knows_its_key_again_by_a_fingerprint_that_stays_what_it_is():
+def test_key_fingerprints_do_not_change_between_releases():
     assert key_fingerprint(SECRET) == "e108c03d8e784b1614e87be12ea2117a"
     assert key_fingerprint("another") != key_fingerprint(SECRET)
 
@@ -61,16 +61,16 @@ def test_a_store_knows_its_key_again_by_a_fingerprint_that_stays_what_it_is():
         "é" + TOKEN[1:],
     ],
 )
-def test_a_link_that_was_not_made_here_names_nobody(token):
+def test_forged_unsubscribe_token_is_rejected(token):
     assert Unsubscribe.from_token(token, SECRET) is None
 
 
-def test_another_key_makes_other_marks_and_other_links():
+def test_another_secret_key_gives_other_hashes_and_links():
     assert address_hash("another", "ada@example.org") != MARK
     assert Unsubscribe.from_token(TOKEN, "another") is None
 
 
-def test_a_delivery_tells_its_owner_and_its_step_or_reminder():
+def test_delivery_id_names_its_owner_and_its_step_or_reminder():
     reminder = reminder_delivery_id(booking_id("A"), start_ms=5, name="24h")
 
     assert split_delivery_id(step_delivery_id(ADA, 3)) == (ADA, "step-3")
@@ -82,7 +82,7 @@ def test_a_delivery_tells_its_owner_and_its_step_or_reminder():
 @pytest.mark.parametrize(
     ("name", "step"), [("step-3", 3), ("welcome", "welcome"), ("step-03", "step-03"), ("2-plan", "2-plan")]
 )
-def test_a_step_is_known_by_the_number_in_its_id_or_by_its_id(name, step):
+def test_step_is_identified_by_the_number_in_its_id_or_by_its_id(name, step):
     assert step_of(name) == step
     assert step_name(step) == name
 

@@ -44,37 +44,37 @@ def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> d
 CREATED = event(BookingKind.CREATED, NOW_MS - DAY_MS)
 
 
-def test_a_booking_that_no_webhook_reported_is_dated_with_its_last_change():
+def test_listed_booking_without_a_webhook_is_dated_with_its_last_change():
     [reported] = missing(listed(updated_ms=NOW_MS - 5))
 
     assert (reported.kind, reported.event_ms, reported.received_ms) == (BookingKind.CREATED, NOW_MS - 5, NOW_MS)
 
 
-def test_what_was_reported_is_not_reported_again_however_often_the_row_was_touched():
+def test_reported_booking_is_not_recorded_again_when_its_row_changes():
     assert missing(listed(updated_ms=NOW_MS), CREATED) == []
     reschedule_requested = event(BookingKind.CANCELLED, NOW_MS - 10, request_reschedule=True)
     assert missing(listed(status="cancelled", updated_ms=NOW_MS), CREATED, reschedule_requested) == []
 
 
-def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_reported():
+def test_lost_cancellation_rejection_and_confirmation_are_recorded():
     assert stands(listed(status="cancelled", updated_ms=NOW_MS - 9), CREATED) == {"A": BookingState.CANCELLED}
     requested = event(BookingKind.REQUESTED, NOW_MS - DAY_MS)
     assert stands(listed(status="rejected", updated_ms=NOW_MS - 9), requested) == {"A": BookingState.REJECTED}
     assert stands(listed(updated_ms=NOW_MS - 9), requested) == {"A": BookingState.BOOKED}
 
 
-def test_a_cancellation_without_a_time_counts_from_when_it_is_seen():
+def test_listed_cancellation_without_a_time_counts_from_now():
     assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": BookingState.CANCELLED}
 
 
-def test_what_a_webhook_reported_since_is_not_undone_by_an_older_row():
+def test_older_row_does_not_undo_a_later_webhook():
     cancelled = event(BookingKind.CANCELLED, NOW_MS - 10)
 
     assert stands(listed(updated_ms=NOW_MS - 11), CREATED, cancelled) == {"A": BookingState.CANCELLED}
     assert stands(listed(updated_ms=None), CREATED, cancelled) == {"A": BookingState.CANCELLED}
 
 
-def test_a_move_that_was_lost_is_reported_by_the_booking_it_became():
+def test_lost_move_is_recorded_from_the_row_of_the_new_booking():
     old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS)
     new = listed(uid="B", moved_from="A", start_ms=START_MS + DAY_MS, updated_ms=NOW_MS)
 
@@ -82,7 +82,7 @@ def test_a_move_that_was_lost_is_reported_by_the_booking_it_became():
     assert stands(new, CREATED) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
-def test_a_move_to_where_nobody_looks_ends_the_call_that_was_moved():
+def test_listed_move_to_an_unlisted_booking_ends_the_old_call():
     old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS - 600_000)
 
     assert stands(old, CREATED) == {"A": BookingState.CANCELLED}
@@ -90,17 +90,17 @@ def test_a_move_to_where_nobody_looks_ends_the_call_that_was_moved():
     assert missing(old, CREATED, moved) == []
 
 
-def test_a_move_and_the_cancellation_of_what_it_became_both_lost_end_in_no_call():
+def test_lost_move_and_lost_cancellation_of_the_new_booking_end_in_no_call():
     new = listed(uid="B", moved_from="A", status="cancelled", updated_ms=NOW_MS)
 
     assert stands(new, CREATED) == {"A": BookingState.MOVED, "B": BookingState.CANCELLED}
 
 
-def test_a_booking_that_was_made_and_cancelled_unheard_is_nobodys_matter():
+def test_booking_made_and_cancelled_without_any_webhook_is_ignored():
     assert missing(listed(status="cancelled")) == []
 
 
-def test_a_link_that_no_webhook_named_is_reported():
+def test_listed_link_to_the_moved_booking_is_recorded_if_no_webhook_named_it():
     alone = event(BookingKind.CREATED, NOW_MS - 50, uid="B")
     new = listed(uid="B", moved_from="A", updated_ms=NOW_MS - 60)
 
@@ -108,7 +108,7 @@ def test_a_link_that_no_webhook_named_is_reported():
     assert missing(new, replace(alone, reschedule_uid="A")) == []
 
 
-def test_after_its_end_a_meeting_is_completed_or_was_missed():
+def test_listed_call_is_completed_or_missed_after_its_end():
     after_ms = START_MS + DAY_MS
 
     assert stands(listed(), CREATED, now_ms=after_ms) == {"A": BookingState.COMPLETED}
@@ -118,7 +118,7 @@ def test_after_its_end_a_meeting_is_completed_or_was_missed():
     }
 
 
-def test_a_mark_that_was_taken_back_stays_so():
+def test_no_show_mark_taken_back_is_not_set_again_from_the_list():
     ended = event(BookingKind.ENDED, START_MS + 1_800_000)
     back = event(BookingKind.NO_SHOW, START_MS + DAY_MS, no_shows=(("boris@example.org", False),))
 
@@ -126,14 +126,14 @@ def test_a_mark_that_was_taken_back_stays_so():
     assert reported == {"A": BookingState.COMPLETED}
 
 
-def test_event_types_that_do_not_count_are_left_out():
+def test_listed_booking_of_another_event_type_does_not_count():
     row = listed(event_types=("123", "strategy-call"))
 
     assert all(row.counts(types) for types in ((), ("123",), ("other", "strategy-call")))
     assert not row.counts(("intro",))
 
 
-def test_an_absence_counts_from_the_end_of_the_call_or_from_when_it_was_marked_if_that_was_later():
+def test_listed_absence_counts_from_the_end_of_the_call_or_from_a_later_change():
     row = listed(is_absent=True, updated_ms=START_MS)
     ended_ms = row.end_ms
 
@@ -147,14 +147,14 @@ def test_an_absence_counts_from_the_end_of_the_call_or_from_when_it_was_marked_i
     assert reported_ms(ended_ms + 5) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms + 5)]
 
 
-def test_an_address_that_no_webhook_reported_is_found_and_one_that_is_not_listed_is_not_missed():
+def test_listed_address_without_a_webhook_is_recorded_and_an_unlisted_one_is_not_expected():
     unnamed = event(BookingKind.CREATED, NOW_MS - DAY_MS, email=None)
 
     assert [one.email for one in missing(listed(), unnamed)] == ["boris@example.org"]
     assert missing(listed(email=None), unnamed) == []
 
 
-def test_another_host_or_place_that_no_webhook_reported_is_found_once_and_changes_nothing_else():
+def test_listed_host_and_place_without_a_webhook_are_recorded_once():
     known = replace(CREATED, organizer="Sarah", join_url="https://one.example/a")
     row = listed(organizer="Nina", join_url="https://two.example/b", updated_ms=NOW_MS - 9)
 
@@ -176,14 +176,14 @@ def seats(row: ListedBooking, *events: BookingEvent) -> dict[str | None, Booking
     return {one.email: one.state for one in resolve([*events, *missing(row, *events)])}
 
 
-def test_a_seat_that_is_no_longer_listed_was_given_up_unless_it_was_taken_just_now():
+def test_unlisted_seat_is_cancelled_unless_it_was_taken_just_now():
     row = listed(seats=(ADA,))
 
     assert seats(row, seat(ADA), seat(BOB)) == {ADA.email: BookingState.BOOKED, BOB.email: BookingState.CANCELLED}
     assert seats(row, seat(ADA), seat(BOB, at_ms=NOW_MS - 60_000))[BOB.email] is BookingState.BOOKED
 
 
-def test_nobody_loses_a_seat_while_the_address_of_a_listed_seat_cannot_be_read():
+def test_no_seat_is_cancelled_while_the_address_of_a_listed_seat_cannot_be_read():
     row = listed(seats=(ADA,), some_seats_unread=True)
 
     assert seats(row, seat(ADA), seat(BOB))[BOB.email] is BookingState.BOOKED
@@ -191,7 +191,7 @@ def test_nobody_loses_a_seat_while_the_address_of_a_listed_seat_cannot_be_read()
     assert seats(cancelled, seat(ADA), seat(BOB))[BOB.email] is BookingState.CANCELLED
 
 
-def test_a_seat_that_was_given_up_and_is_listed_was_taken_again_unless_it_was_given_up_just_now():
+def test_listed_seat_that_was_given_up_is_booked_again_unless_given_up_just_now():
     row = listed(seats=(ADA, BOB))
     reported = (seat(ADA), seat(BOB))
 
@@ -201,7 +201,7 @@ def test_a_seat_that_was_given_up_and_is_listed_was_taken_again_unless_it_was_gi
     assert seats(row, *reported, left_now)[BOB.email] is BookingState.CANCELLED
 
 
-def test_a_booking_with_seats_that_is_listed_as_cancelled_or_moved_is_so_for_every_guest():
+def test_listed_cancellation_or_move_of_a_booking_with_seats_covers_every_guest():
     reported = (seat(ADA), seat(BOB))
     start_ms = START_MS + DAY_MS
 

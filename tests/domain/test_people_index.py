@@ -62,7 +62,7 @@ def answers(index: PeopleIndex) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_an_index_that_followed_every_change_is_as_one_that_was_made_anew(seed: int) -> None:
+def test_index_that_followed_every_change_equals_a_new_one(seed: int) -> None:
     random_, followed, known = random.Random(seed), PeopleIndex(), {}
     for number in range(300):
         one = person(random_.randrange(80), random_)
@@ -87,7 +87,7 @@ def test_an_index_that_followed_every_change_is_as_one_that_was_made_anew(seed: 
     }
 
 
-def test_a_filter_finds_those_of_whom_it_is_true() -> None:
+def test_filter_finds_exactly_the_contacts_that_match() -> None:
     random_, index = random.Random(1), PeopleIndex()
     everybody = [person(number, random_) for number in range(80)]
     for one in everybody:
@@ -102,7 +102,7 @@ def test_a_filter_finds_those_of_whom_it_is_true() -> None:
     assert found(FILTERS[9]) == {one.id for one in everybody if one.address_hash in ("h3", "h4")}
 
 
-def test_the_mails_to_come_of_a_person_are_the_next_one_and_those_after_it() -> None:
+def test_planned_mails_of_a_contact_are_the_next_step_and_the_later_ones() -> None:
     one = replace(person(1, random.Random(1)), next_step=3, next_due_ms=4 * DAY_MS, signed_up_ms=0, status="active")
 
     before = PlannedMails([one]).before([4 * DAY_MS, 4 * DAY_MS + 1, 5 * DAY_MS + 1], {"c": CADENCE})
@@ -110,7 +110,7 @@ def test_the_mails_to_come_of_a_person_are_the_next_one_and_those_after_it() -> 
     assert list(before["c", one.segment].values()) == [0, 1, 2]
 
 
-def test_what_was_found_stays_while_people_change() -> None:
+def test_search_result_does_not_change_while_contacts_change() -> None:
     random_, index = random.Random(1), PeopleIndex()
     for number in range(60):
         put(index, person(number, random_))

@@ -59,7 +59,7 @@ def sequence(enrollment: Enrollment) -> dict[str, object]:
     return dict(sequence_row(enrollment, CHRISTMAS, title="Ada").values)
 
 
-def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_yet() -> None:
+def test_sequence_row_of_a_new_contact_has_every_reported_value_and_no_sent_date() -> None:
     assert {
         "Email": "ada@salon.example",
         "First Name": "Ada",
@@ -84,14 +84,14 @@ def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_
     } == sequence(ENROLLED)
 
 
-def test_a_row_shows_what_was_agreed_to() -> None:
+def test_sequence_row_shows_the_consent() -> None:
     consent = Consent(text="I agree", source="https://site.example/quiz|1", at_ms=ANCHOR_MS)
     agreed = replace(ENROLLED, assessment=replace(ADA, consent=consent))
 
     assert sequence(agreed)["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
 
 
-def test_a_step_shows_when_it_was_accepted_whatever_became_of_it_later() -> None:
+def test_sequence_row_shows_when_a_step_was_accepted_whatever_happened_later() -> None:
     records = {
         1: sent(ANCHOR_MS, DeliveryStatus.DELIVERED),
         2: sent(ANCHOR_MS + 1_000, DeliveryStatus.BOUNCED),
@@ -120,7 +120,7 @@ def test_a_step_shows_when_it_was_accepted_whatever_became_of_it_later() -> None
         (Status.EXITED, ExitReason.BOUNCED, {"Sequence Completed": True, "Exit Reason": "bounced"}),
     ],
 )
-def test_who_leaves_has_a_completed_sequence_too_and_a_reason(
+def test_exited_contact_is_shown_with_a_completed_sequence_and_the_reason(
     status: Status, reason: ExitReason | None, ending: dict[str, object]
 ) -> None:
     shown = sequence(replace(ENROLLED, status=status, exit_reason=reason))
@@ -128,7 +128,7 @@ def test_who_leaves_has_a_completed_sequence_too_and_a_reason(
     assert ending == {name: shown[name] for name in ("Sequence Completed", "Exit Reason") if name in shown}
 
 
-def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_says_otherwise() -> None:
+def test_contact_without_a_known_booking_is_shown_as_not_booked_only_if_the_cell_is_empty() -> None:
     row = contact_row(ENROLLED, CHRISTMAS, title="Ada")
 
     assert row.values == {
@@ -150,7 +150,7 @@ def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_say
         (NotionBookingStatus(status=NO_SHOW), ("Nurture Sequence", "No-Show", None)),
     ],
 )
-def test_a_known_booking_is_shown_as_it_stands(status: NotionBookingStatus, columns: tuple[object, ...]) -> None:
+def test_known_booking_is_shown_with_its_status(status: NotionBookingStatus, columns: tuple[object, ...]) -> None:
     row = contact_row(ENROLLED, CHRISTMAS, title="Ada", booking=status)
 
     names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
@@ -158,7 +158,7 @@ def test_a_known_booking_is_shown_as_it_stands(status: NotionBookingStatus, colu
     assert row.if_empty == {}
 
 
-def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported() -> None:
+def test_contact_who_only_booked_is_shown_with_what_the_booking_reported() -> None:
     booked = NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)
 
     assert unenrolled_contact_row("boris@salon.example", CHRISTMAS, title="Boris", booking=booked) == Row(
@@ -173,7 +173,7 @@ def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported(
     )
 
 
-def test_a_caller_without_a_call_is_not_booked() -> None:
+def test_unenrolled_contact_without_a_call_is_not_booked() -> None:
     row = unenrolled_contact_row("boris@salon.example", CHRISTMAS, title="Boris", booking=None)
 
     assert row.values["Booking Status"] == "Not Booked"
@@ -181,25 +181,25 @@ def test_a_caller_without_a_call_is_not_booked() -> None:
     assert row.values["Diagnostic Call Date"] is None
 
 
-def test_who_complained_after_the_last_mail_has_completed_and_says_why_nothing_more_may_come() -> None:
+def test_complaint_after_the_last_mail_is_shown_as_completed_with_the_reason() -> None:
     ended = replace(ENROLLED, status=Status.COMPLETED, exit_reason=ExitReason.COMPLAINED)
 
     assert sequence(ended)["Sequence Completed"] is True
     assert sequence(ended)["Exit Reason"] == "complained"
 
 
-def test_who_left_for_no_known_reason_is_shown_so() -> None:
+def test_exit_without_a_known_reason_is_shown_as_unknown() -> None:
     assert sequence(replace(ENROLLED, status=Status.EXITED))["Exit Reason"] == "unknown"
 
 
-def test_an_end_without_some_of_the_mails_is_not_shown_by_a_completed_sequence_alone() -> None:
+def test_completed_sequence_without_some_mails_is_shown_with_an_exit_reason() -> None:
     ended = replace(ENROLLED, status=Status.COMPLETED, records=_sent(1, 2, 4, 5, 6, 7))
 
     assert sequence(ended)["Exit Reason"] == "completed"
     assert "Exit Reason" not in sequence(replace(ended, records=_sent(1, 2, 3, 4, 5, 6, 7)))
 
 
-def test_who_left_after_the_last_mail_is_marked_also_where_no_column_takes_the_reason() -> None:
+def test_exit_after_the_last_mail_is_marked_even_without_a_reason_column() -> None:
     ended = replace(ENROLLED, status=Status.COMPLETED, records=_sent(1, 2, 3, 4, 5, 6, 7))
     left = replace(ended, exit_reason=ExitReason.UNSUBSCRIBED)
 
@@ -212,7 +212,7 @@ def _sent(*steps: int) -> dict[int, Record]:
     return dict.fromkeys(steps, accepted)
 
 
-def test_a_field_of_a_campaigns_own_is_shown_in_the_column_that_it_names() -> None:
+def test_campaigns_own_field_is_shown_in_its_column() -> None:
     fields = {
         "team_size": FieldColumn("Team Size", "number"),
         "goal": FieldColumn("Goal", "select"),
@@ -226,5 +226,5 @@ def test_a_field_of_a_campaigns_own_is_shown_in_the_column_that_it_names() -> No
     assert {name: row[name] for name in ("Team Size", "Goal", "Open")} == {"Team Size": 4, "Goal": None, "Open": True}
 
 
-def test_a_campaigns_own_columns_cannot_be_those_that_every_campaign_has() -> None:
+def test_columns_that_every_campaign_has_are_reserved() -> None:
     assert {*SEQUENCE.columns, *SEQUENCE.optional} == USED_COLUMNS

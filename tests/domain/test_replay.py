@@ -20,5 +20,7 @@ ONCE, LONG_AGO = NOW_MS - KEY_REMEMBERED_MS + 1, NOW_MS - KEY_REMEMBERED_MS
         pytest.param(True, LONG_AGO, None, id="it may be out, and the provider has forgotten its key"),
     ],
 )
-def test_what_may_be_out_is_never_sent_blindly(outcome_unknown: bool, first_ms: int | None, way: Way | None) -> None:
+def test_dead_letter_of_unknown_outcome_is_never_sent_blindly(
+    outcome_unknown: bool, first_ms: int | None, way: Way | None
+) -> None:
     assert way_at_once(outcome_unknown=outcome_unknown, first_ms=first_ms, now_ms=NOW_MS) is way

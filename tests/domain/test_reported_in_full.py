@@ -51,7 +51,7 @@ def booked(*events: BookingEvent) -> Booking:
     return booking
 
 
-def test_a_booking_has_all_that_was_reported():
+def test_booking_has_every_reported_field():
     known = asdict(booked(CREATED))
 
     assert known == {
@@ -75,13 +75,13 @@ def test_a_booking_has_all_that_was_reported():
     }
 
 
-def test_a_host_who_cancels_and_asks_for_another_time_is_heard():
+def test_hosts_request_to_reschedule_is_recorded_with_the_cancellation():
     asks = replace(CREATED, kind=BookingKind.CANCELLED, event_ms=NOW_MS + 9, request_reschedule=True)
 
     assert booked(CREATED, asks).reschedule_requested
 
 
-def test_an_event_that_nobody_reported_has_all_that_is_listed():
+def test_event_recorded_from_the_list_has_every_listed_field():
     [reported] = unreported(LISTED, (), (), now_ms=NOW_MS)
 
     assert reported == BookingEvent(
@@ -98,7 +98,7 @@ def test_an_event_that_nobody_reported_has_all_that_is_listed():
     )
 
 
-def test_a_booking_that_came_of_another_and_a_lost_end_are_reported_as_what_they_are():
+def test_listed_move_and_lost_end_are_recorded_with_their_own_kinds():
     [moved] = unreported(replace(LISTED, moved_from="Z"), (), (), now_ms=NOW_MS)
     after_ms = LISTED.end_ms + 1
     [ended] = unreported(LISTED, resolve([CREATED]), [CREATED], now_ms=after_ms)
@@ -108,7 +108,7 @@ def test_a_booking_that_came_of_another_and_a_lost_end_are_reported_as_what_they
     assert unreported(LISTED, resolve([CREATED, ended]), [CREATED, ended], now_ms=after_ms) == []
 
 
-def test_a_lost_no_show_is_reported_with_whom_it_is_of_and_only_once():
+def test_lost_no_show_is_recorded_once_with_its_attendee():
     absent, after_ms = replace(LISTED, is_absent=True), LISTED.end_ms + HOUR_MS
     ended, missed = unreported(absent, resolve([CREATED]), [CREATED], now_ms=after_ms)
 
@@ -119,7 +119,7 @@ def test_a_lost_no_show_is_reported_with_whom_it_is_of_and_only_once():
     assert unreported(absent, resolve(reported), reported, now_ms=after_ms) == []
 
 
-def test_a_meeting_whose_end_nobody_reported_lasts_an_hour():
+def test_call_without_a_reported_end_lasts_an_hour():
     assert summarize(replace(booked(CREATED), end_ms=None)) == BookingSummary(
         BookingState.BOOKED, START_MS, START_MS + HOUR_MS
     )
@@ -131,7 +131,7 @@ def test_a_meeting_whose_end_nobody_reported_lasts_an_hour():
     )
 
 
-def test_a_reminder_says_which_it_is_of_which_start():
+def test_reminder_has_its_name_start_and_due_time():
     rules = ReminderRules(before_ms=(("24h", 24 * HOUR_MS),), minimum_notice_ms=2 * HOUR_MS)
     [reminder] = reminders_of(booked(CREATED), rules)
     [by_phone] = reminders_of(replace(booked(CREATED), email="+1555@sms.cal.com"), rules)
@@ -142,13 +142,13 @@ def test_a_reminder_says_which_it_is_of_which_start():
     assert by_phone.skip_reason == PHONE_ONLY
 
 
-def test_a_try_of_unknown_outcome_is_repeated_while_its_key_is_remembered():
+def test_attempt_of_unknown_outcome_is_repeated_while_its_key_is_remembered():
     assert may_repeat(first_ms=NOW_MS, outcome_unknown=True, now_ms=NOW_MS + KEY_REMEMBERED_MS - 1)
     assert not may_repeat(first_ms=NOW_MS, outcome_unknown=True, now_ms=NOW_MS + KEY_REMEMBERED_MS)
     assert may_repeat(first_ms=NOW_MS, outcome_unknown=False, now_ms=NOW_MS + 2 * KEY_REMEMBERED_MS)
     assert may_repeat(first_ms=None, outcome_unknown=True, now_ms=NOW_MS)
 
 
-def test_speed_divides():
+def test_speed_divides_durations():
     assert Pace(testing=False, speed=4).divided(HOUR_MS) == HOUR_MS / 4
     assert Cadence((0, 5), 1).due_ms(anchor_ms=NOW_MS, step=2) == NOW_MS + 5

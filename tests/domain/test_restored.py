@@ -65,11 +65,11 @@ def wrong(**values: object) -> str:
     return str(caught.value)
 
 
-def test_a_row_is_read_to_the_letter():
+def test_notion_row_is_read_completely():
     assert read_row(row()) == READ
 
 
-def test_a_title_stands_in_for_a_name_and_what_is_blank_is_absent():
+def test_row_title_replaces_a_missing_name_and_blank_values_are_absent():
     read = read_row(row(title=" Ada L. ", First_Name=None, Business_Name="  ", Time_Zone=5, Red_Systems=None))
 
     assert read.assessment == replace(ADA, first_name="Ada L.", business_name=None, timezone=None, red_systems=0)
@@ -94,18 +94,18 @@ def test_a_consent_is_restored_as_it_was_shown(consent):
     assert read_row(row(Consent=consent_line(consent))).assessment.consent == consent
 
 
-def test_a_consent_that_a_person_wrote_into_the_row_is_its_text():
+def test_consent_written_into_the_row_by_hand_is_restored_as_text():
     assert read_row(row(Consent="by telephone")).assessment.consent == Consent(text="by telephone")
 
 
 @pytest.mark.parametrize("value", [-1, 101, True, "40", None])
-def test_what_is_optional_and_makes_no_sense_says_nothing(value):
+def test_invalid_optional_value_is_restored_as_absent(value):
     read = read_row(row(Gps_Score=value, Money_Score=value)).assessment
 
     assert (read.gps_score, read.money_score) == (None, None)
 
 
-def test_bounds_belong_to_what_they_bound_and_a_leak_has_none_above():
+def test_bounds_are_inclusive_and_a_revenue_leak_has_no_upper_bound():
     read = read_row(row(Assessment_Score=100, Gps_Score=0, Revenue_Leak=1e9)).assessment
 
     assert (read.assessment_score, read.gps_score, read.revenue_leak_total) == (100, 0, 1e9)
@@ -128,11 +128,11 @@ def test_bounds_belong_to_what_they_bound_and_a_leak_has_none_above():
         ({"Green_Systems": 3}, "the four counts of systems add up to 9: they may be 8 together"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_cure(values, says):
+def test_unreadable_row_is_reported_with_the_cure(values, says):
     assert wrong(**values) == says
 
 
-def test_everything_that_is_wrong_is_said_at_once():
+def test_unreadable_row_is_reported_with_every_problem_at_once():
     said = wrong(Email=None, Signup_Date=None, Assessment_Score=None)
 
     assert said.count("; ") == 2
@@ -163,7 +163,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ),
     ],
 )
-def test_who_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
+def test_exit_is_restored_even_if_its_reason_cannot_be_read(values, columns, reason):
     read = read_row(row(columns=columns, **values))
 
     assert read.exit_reason is reason
@@ -176,32 +176,32 @@ def test_who_left_has_left_also_when_the_reason_cannot_be_read(values, columns, 
 OLDER = replace(READ, page_id="older", created="2025-11-30", edited="2025-12-01", anchor_ms=DAY_2_MS)
 
 
-def test_of_several_rows_the_oldest_is_kept_and_the_one_edited_last_says_who_it_is():
+def test_oldest_of_several_rows_is_kept_with_the_assessment_of_the_last_edited_row():
     newest = replace(ADA, first_name="Ada Lovelace")
     one = merged([replace(READ, assessment=newest), OLDER])
 
     assert one == replace(OLDER, assessment=newest, anchor_ms=DAY_1_MS, differs=True)
 
 
-def test_rows_of_the_same_minute_are_reported_apart_by_their_pages():
+def test_rows_of_the_same_minute_are_ordered_by_page_id():
     a, b = replace(READ, page_id="a"), replace(READ, page_id="b", assessment=replace(ADA, first_name="B"))
 
     assert merged([b, a]) == replace(a, assessment=b.assessment, differs=True)
 
 
-def test_what_any_row_shows_as_sent_was_sent_at_the_earliest_time_that_any_shows():
+def test_merged_rows_show_each_step_as_sent_at_its_earliest_time():
     one = merged([replace(READ, sent_ms={1: 5, 2: 9}), replace(OLDER, sent_ms={1: 7, 2: 8, 3: 1})])
 
     assert one.sent_ms == {1: 5, 2: 8, 3: 1}
 
 
-def test_an_end_in_any_row_is_an_end():
+def test_end_in_any_row_ends_the_merged_contact():
     one = merged([OLDER, replace(READ, is_completed=True, exit_reason=ExitReason.BOUNCED)])
 
     assert (one.is_completed, one.exit_reason) == (True, ExitReason.BOUNCED)
 
 
-def test_a_single_row_need_not_be_written_again_and_everybody_is_one():
+def test_rows_are_merged_into_one_per_contact_and_a_single_row_is_unchanged():
     boris = replace(READ, assessment=replace(ADA, email="boris@example.org"))
 
     assert by_person([boris, READ, OLDER]) == [boris, merged([READ, OLDER])]

@@ -61,7 +61,7 @@ def test_an_enrollment_id_is_the_same_on_any_machine_and_for_any_spelling_of_the
 
 
 @given(st.text(min_size=1, max_size=80), st.integers(1, 7))
-def test_ids_say_what_they_are(address, step):
+def test_ids_name_their_kind_owner_and_step(address, step):
     enrollment = enrollment_id("christmas_2025", address)
     owner, name = split_delivery_id(step_delivery_id(enrollment, step))
 
@@ -70,7 +70,7 @@ def test_ids_say_what_they_are(address, step):
     assert enrollment == enrollment_id("christmas_2025", normal_address(address))
 
 
-def test_a_reminders_name_is_no_step():
+def test_reminder_name_is_not_a_step():
     with pytest.raises(ValueError, match="5/24h is not a step"):
         step_of("5/24h")
 
@@ -80,7 +80,7 @@ def test_a_reminders_name_is_no_step():
     st.floats(0.01, 10_000),
     st.integers(1_500_000_000_000, 1_900_000_000_000),
 )
-def test_a_cadence_rises_strictly_at_any_speed_or_says_that_it_cannot(offsets, speed, anchor):
+def test_cadence_rises_strictly_at_any_speed_or_raises_value_error(offsets, speed, anchor):
     pace = Pace(testing=False, speed=speed)
     divided = tuple(pace.divided(offset) for offset in offsets)
     if any(b <= a for a, b in pairwise(divided)):
@@ -94,7 +94,7 @@ def test_a_cadence_rises_strictly_at_any_speed_or_says_that_it_cannot(offsets, s
     assert due[0] == anchor + divided[0]
 
 
-def test_a_cadence_ends():
+def test_cadence_has_no_step_before_its_first_or_after_its_last():
     cadence = Cadence((0, 5), 0)
     with pytest.raises(IndexError):
         cadence.due_ms(anchor_ms=0, step=3)
@@ -150,12 +150,12 @@ def test_sent_counts_what_the_provider_accepted_and_nothing_else():
         (0, True, KEY_REMEMBERED_MS, False),
     ],
 )
-def test_a_try_of_unknown_outcome_is_repeated_only_while_the_provider_remembers_its_key(first, unknown, age, allowed):
+def test_attempt_of_unknown_outcome_is_repeated_only_while_the_provider_knows_its_key(first, unknown, age, allowed):
     assert may_repeat(first_ms=first, outcome_unknown=unknown, now_ms=age) is allowed
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=40))
-def test_an_unsubscribe_link_is_read_back_and_cannot_be_made_up(address, secret):
+def test_unsubscribe_link_is_read_back_and_cannot_be_forged(address, secret):
     link = Unsubscribe(enrollment_id("christmas_2025", address), address_hash(secret, address))
     token = link.token(secret)
 
@@ -165,11 +165,11 @@ def test_an_unsubscribe_link_is_read_back_and_cannot_be_made_up(address, secret)
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_no_unsubscribe_link(text):
+def test_arbitrary_text_is_not_an_unsubscribe_link(text):
     assert Unsubscribe.from_token(text, "secret") is None
 
 
-def test_an_address_hash_does_not_tell_the_address_and_depends_on_the_secret():
+def test_address_hash_hides_the_address_and_depends_on_the_secret():
     mark = address_hash("secret", "Ada@example.org ")
 
     assert mark == address_hash("secret", "ada@example.org")

@@ -31,7 +31,7 @@ def test_a_store_behind_any_witness_is_no_first_start(store, memories, people, l
     assert lineage_of(store, memories, people=people) is lineage
 
 
-def test_a_memory_survives_its_text_and_any_other_text_is_none():
+def test_witness_memory_survives_json_and_any_other_text_gives_none():
     assert Memory.from_json(SAME.to_json()) == SAME
     assert [Memory.from_json(text) for text in ("", "{}", "[1]", '{"generation": 1}')] == [None] * 4
 

@@ -57,7 +57,7 @@ CALENDAR = [
 
 
 @pytest.mark.parametrize(("zone", "holidays", "due", "goes"), CALENDAR)
-def test_a_mail_waits_for_the_opening_where_its_reader_is(zone, holidays, due, goes):
+def test_mail_waits_for_the_opening_in_the_contacts_time_zone(zone, holidays, due, goes):
     assert goes == utc(office_hours(holidays).opening_ms(ms(due, zone), ZoneInfo(zone)))
 
 
@@ -86,13 +86,13 @@ def test_a_reminder_goes_before_the_window_closes(zone, holidays, due, goes):
     assert goes == utc(office_hours(holidays).last_open_ms(ms(due, zone), ZoneInfo(zone)))
 
 
-def test_an_hour_that_the_clocks_leave_out_opens_when_they_have_moved():
+def test_opening_in_a_skipped_hour_is_after_the_clock_change():
     window = Window(opens_minute=2 * 60 + 30, closes_minute=19 * 60)
 
     assert utc(window.opening_ms(ms("2026-03-08T01:00", TORONTO), ZoneInfo(TORONTO))) == "2026-03-08T07:30"
 
 
-def test_an_hour_that_comes_twice_opens_the_first_time_and_stays_open():
+def test_opening_in_a_repeated_hour_is_its_first_occurrence():
     window, zone = Window(opens_minute=90, closes_minute=19 * 60), ZoneInfo(TORONTO)
     opens_ms = ms("2026-11-01T01:30", TORONTO)
 
@@ -108,16 +108,16 @@ def test_a_window_until_midnight_is_open_at_its_last_minute():
     assert window.last_open_ms(ms("2026-11-08T00:00", TORONTO), ZoneInfo(TORONTO)) == at_ms
 
 
-def test_one_that_never_opens_is_an_error():
+def test_window_that_never_opens_raises_value_error():
     with pytest.raises(ValueError, match="never opens"):
         Window(opens_minute=0, closes_minute=60, is_holiday=lambda _day: True).opening_ms(0, ZoneInfo("UTC"))
 
 
-def test_a_region_that_is_not_known_has_no_holidays():
+def test_holidays_of_an_unknown_region_raise_lookup_error():
     with pytest.raises(LookupError):
         holidays_of("XX")
 
 
 @pytest.mark.parametrize("name", [None, "", "Mars/Base", "../etc/passwd"])
-def test_what_is_no_time_zone_is_none(name):
+def test_unknown_time_zone_name_gives_none(name):
     assert zone_named(name) is None

@@ -128,7 +128,7 @@ async def begin(it: Reported, fault: Fault, person: Any, *, kind: str | None = N
 
 
 @rows("alone")
-async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
+async def test_notion_write_that_may_succeed_later_is_retried_for_its_row_only(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch) as it:
@@ -143,7 +143,7 @@ async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
 
 
 @rows("alone")
-async def test_a_read_that_fails_is_no_unknown_outcome(
+async def test_failed_notion_read_is_not_an_unknown_outcome(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch, on="/query") as it:
@@ -155,7 +155,7 @@ async def test_a_read_that_fails_is_no_unknown_outcome(
 
 
 @rows("later")
-async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_mended_it(
+async def test_row_that_notion_refuses_is_retried_after_ten_minutes(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = 2 if fault.code == "validation_error" else 1  # Notion's columns are read again once before it is believed.
@@ -171,7 +171,7 @@ async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_m
 
 
 @rows("hold")
-async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
+async def test_all_rows_wait_as_long_as_notion_asks(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch) as it:
@@ -187,7 +187,7 @@ async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
 
 
 @rows("hold all")
-async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
+async def test_failure_common_to_all_rows_holds_the_mirror_and_alerts_once(
     fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch, times=4) as it:
@@ -230,6 +230,6 @@ async def test_a_503_that_names_the_page_it_committed_is_no_failure(
         assert alerts.names == []
 
 
-def test_every_way_of_the_table_is_tried() -> None:
+def test_every_outcome_of_the_table_is_tried() -> None:
     assert {fault.outcome for fault in NOTION.faults} == {"alone", "later", "hold", "hold all", "done"}
     assert len({fault.when for fault in NOTION.faults}) == len(NOTION.faults)

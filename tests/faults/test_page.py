@@ -5,7 +5,7 @@ def test_the_page_says_what_the_matrix_says():
     assert PAGE.read_text() == page(), "python -m tests.faults.page writes it anew"
 
 
-def test_a_person_finds_a_cure_for_whatever_only_a_person_can_change():
+def test_every_misconfiguration_has_a_cure():
     faults = [fault for provider in PROVIDERS for fault in provider.faults if fault.kind == "Misconfigured"]
 
     assert [fault.when for fault in faults if not fault.cure] == []

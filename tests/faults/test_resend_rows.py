@@ -175,7 +175,7 @@ async def begin(it: Reported, fault: Fault, person: Any) -> int:
 
 
 @rows("retry")
-async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_bytes(
+async def test_attempt_that_may_succeed_later_is_repeated_with_the_same_key_and_bytes(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch) as it:
@@ -195,7 +195,7 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
 
 
 @rows("retry")
-async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_apart(
+async def test_mail_that_keeps_failing_is_dead_lettered_after_four_attempts(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch, times=4) as it:
@@ -214,7 +214,7 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
 
 
 @rows("hold")
-async def test_a_mail_that_the_provider_makes_wait_spends_no_attempt(
+async def test_mail_deferred_by_the_provider_counts_no_attempt(
     fault: Fault, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch, times=9) as it:
@@ -236,7 +236,7 @@ async def test_a_mail_that_the_provider_makes_wait_spends_no_attempt(
 
 
 @rows("hold all")
-async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains_by_itself(
+async def test_failure_common_to_all_mails_holds_them_alerts_once_and_ends_automatically(
     fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch, times=4) as it:
@@ -268,7 +268,7 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
 
 
 @rows("dead")
-async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nobody(
+async def test_permanent_failure_is_dead_lettered_at_once_and_delays_no_other_mail(
     fault: Fault, simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch) as it:
@@ -304,7 +304,7 @@ async def test_a_refused_address_costs_one_dead_letter_and_ends_the_sequence(
 
 @rows("look up")
 @pytest.mark.parametrize("listed", [True, False])
-async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
+async def test_mail_accepted_under_the_same_key_is_looked_up_and_never_sent_again(
     fault: Fault, listed: bool, simulation: Simulation, ada: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(simulation, fault, monkeypatch) as it:
@@ -319,7 +319,7 @@ async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent
         assert alerts.names == []
 
 
-async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_dead_lettered(
+async def test_three_failing_deliveries_in_a_row_hold_all_mail_and_none_is_dead_lettered(
     simulation: Simulation, ada: Any, boris: Any, alerts: AlertLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault = next(f for f in RESEND.faults if f.when.startswith("503 `service"))
@@ -340,6 +340,6 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_d
         assert await it.dead() == 0
 
 
-def test_every_way_of_the_table_is_tried() -> None:
+def test_every_outcome_of_the_table_is_tried() -> None:
     assert {fault.outcome for fault in RESEND.faults} == {"retry", "hold", "hold all", "dead", "end", "look up"}
     assert len({fault.when for fault in RESEND.faults}) == len(RESEND.faults)

@@ -71,7 +71,7 @@ async def test_a_genuine_request_is_accepted_by_each_webhook(gateway: Gateway, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_unsigned_requests_are_limited_and_signed_ones_never(gateway: Gateway, kind: str) -> None:
+async def test_unsigned_requests_are_rate_limited_and_signed_ones_never(gateway: Gateway, kind: str) -> None:
     before = outcomes(kind, "unsigned"), outcomes(kind, "limited")
     answers = [
         await gateway.request("POST", PATHS[kind], data=b"{}", headers={"content-type": "application/json"})
@@ -154,7 +154,7 @@ async def test_a_head_that_does_not_arrive_in_time_is_cut_off(
     assert (await gateway.request("GET", "/health")).status == 200
 
 
-async def test_the_time_of_a_second_head_counts_from_its_own_beginning(
+async def test_time_limit_of_a_second_request_head_starts_with_that_head(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.1)

@@ -111,7 +111,7 @@ async def test_all_invalid_fields_are_named_at_once(gateway: Gateway) -> None:
     [{"note": "x" * 4096}, {"deep": json.loads("[" * 40 + "]" * 40)}, {"half": "\ud800"}, {"\udfff": 1}],
     ids=["large", "deep", "half a surrogate", "half a name"],
 )
-def test_unknown_fields_are_limited_and_cost_nobody_their_place(unknown: dict[str, Any]) -> None:
+def test_unknown_fields_are_limited_and_never_refuse_a_signup(unknown: dict[str, Any]) -> None:
     form = parse(json.dumps(person("ada") | {"utm": "x"} | unknown | {"more": "y"}).encode())
 
     kept = form.assessment.extra

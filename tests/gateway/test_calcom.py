@@ -118,7 +118,7 @@ async def test_a_ping_and_unknown_events_are_ignored(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "trigger", ["BOOKING_CREATED", "BOOKING_CANCELLED", "MEETING_ENDED", "BOOKING_NO_SHOW_UPDATED"]
 )
-async def test_the_test_button_of_cal_com_creates_nothing(gateway: Gateway, trigger: str) -> None:
+async def test_ping_of_the_test_button_of_cal_com_stores_nothing(gateway: Gateway, trigger: str) -> None:
     answer = await post_calcom(gateway, fixture("ping") | {"triggerEvent": trigger})
 
     assert (answer.status, answer.json["event"]) == (200, trigger)
@@ -135,7 +135,7 @@ async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: G
 
 
 @pytest.mark.parametrize("seats", [5, "5"])
-async def test_two_seats_that_are_taken_at_one_timestamp_are_two_events(gateway: Gateway, seats: object) -> None:
+async def test_two_seats_booked_at_the_same_timestamp_are_two_events(gateway: Gateway, seats: object) -> None:
     for email in ("ada@example.com", "bob@example.com"):
         seat = booked(seatsPerTimeSlot=seats, attendees=[{"email": email, "name": "Guest"}])
         assert (await post_calcom(gateway, seat)).json["email"] == email
@@ -150,7 +150,7 @@ async def test_a_start_among_spaces_and_invisible_characters_is_read(gateway: Ga
     assert (answer.status, answer.json["meeting_time"]) == (202, "2026-12-03T20:00:00.000Z")
 
 
-async def test_a_move_without_the_uid_of_its_new_booking_is_recorded_with_the_old_one(gateway: Gateway) -> None:
+async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()))
 
     assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
@@ -243,11 +243,11 @@ async def test_a_booking_without_an_address_is_refused(gateway: Gateway, no_addr
         {"attendees": [{"email": "\u200bguest@example.com\ufeff"}]},
     ],
 )
-def test_the_address_is_the_first_attendees_or_else_the_forms(guest: dict[str, Any]) -> None:
+def test_address_of_a_booking_is_the_first_attendees_or_the_one_in_the_form(guest: dict[str, Any]) -> None:
     assert event(booked(**guest)).email == "guest@example.com"
 
 
-async def test_a_body_that_is_no_event_is_kept_for_a_person_once(gateway: Gateway, clock: VirtualClock) -> None:
+async def test_unreadable_cal_com_body_is_stored_once_for_a_person(gateway: Gateway, clock: VirtualClock) -> None:
     for body in (b"not JSON", b"not JSON", b"[]", b"{}"):
         clock.advance(1_000)
         assert (await post_calcom(gateway, body)).status in (400, 422)
@@ -257,14 +257,14 @@ async def test_a_body_that_is_no_event_is_kept_for_a_person_once(gateway: Gatewa
     assert all(event.reason for event in kept)
 
 
-async def test_an_unsigned_body_is_not_kept(gateway: Gateway) -> None:
+async def test_unsigned_cal_com_body_is_not_stored(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, b"not JSON", **{"X-Cal-Signature-256": "0" * 64})
 
     assert answer.status == 401
     assert await gateway.context.intake.ledger.unread_bookings.read_all() == []
 
 
-async def test_an_unreadable_event_during_a_store_outage_is_kept_for_a_person(
+async def test_unreadable_event_during_a_store_outage_is_stored_for_a_person(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     gateway = await open_gateway(own_store.url, **SECRETS)
@@ -378,7 +378,7 @@ def test_how_a_call_takes_place_is_read_from_every_form_of_a_location(said: dict
     assert event(booked(**plain | said)).join_url is None
 
 
-def test_of_a_new_location_the_form_knows_nothing() -> None:
+def test_changed_location_of_a_call_overrides_the_answer_in_the_form() -> None:
     moved = booked(metadata={}, videoCallData={}, location="inPerson", **chosen({"value": "phone", "optionValue": ""}))
 
     assert event(moved | {"triggerEvent": "BOOKING_LOCATION_UPDATED"}).place == "in_person"
@@ -400,7 +400,7 @@ RESCHEDULE, CANCEL = "https://app.example.com/reschedule/uidAAA", "https://app.e
         ({"seatsPerTimeSlot": 4}, (None, None)),
     ],
 )
-def test_a_booking_says_where_its_guest_may_change_it(
+def test_booking_has_the_urls_to_reschedule_and_cancel_it(
     said: dict[str, Any], urls: tuple[str | None, str | None]
 ) -> None:
     found = event(booked(**said))
@@ -408,7 +408,7 @@ def test_a_booking_says_where_its_guest_may_change_it(
     assert urls == (found.reschedule_url, found.cancel_url)
 
 
-def test_a_name_of_a_booking_stays_one_part_of_a_link() -> None:
+def test_booking_uid_is_escaped_in_its_links() -> None:
     assert event(booked(uid="a/../b?x=1")).reschedule_url == "https://app.example.com/reschedule/a%2F..%2Fb%3Fx%3D1"
 
 
@@ -447,7 +447,7 @@ async def test_the_content_type_of_cal_com_is_not_checked(gateway: Gateway, kind
     assert (await post_calcom(gateway, fixture("booking_created"), **{"Content-Type": kind})).status == 202
 
 
-async def test_a_booking_during_a_store_outage_keeps_its_answer(
+async def test_booking_during_a_store_outage_gets_the_same_answer_when_repeated(
     open_gateway: OpenGateway, own_store: EmbeddedStore, clock: VirtualClock
 ) -> None:
     gateway = await open_gateway(own_store.url, **SECRETS)

@@ -32,7 +32,7 @@ async def unread(gateway: Gateway) -> list[Any]:
     return await gateway.context.intake.ledger.unread_bookings.read_all()
 
 
-async def test_the_address_is_found_among_the_answers_to_the_form(gateway: Gateway) -> None:
+async def test_address_of_a_booking_is_found_in_the_answers_to_the_form(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, case("c18"))
 
     assert (answer.status, answer.json["email"]) == (202, "harrison@example.com")
@@ -49,7 +49,7 @@ async def test_an_ended_meeting_without_a_booking_is_ignored_and_counted(gateway
     assert await gateway.key_count() == 0
 
 
-async def test_a_move_to_an_unknown_booking_is_kept_for_a_person(gateway: Gateway) -> None:
+async def test_reschedule_to_an_unknown_booking_is_stored_for_a_person(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, case("c76"))
     await post_calcom(gateway, case("c76"))
 
@@ -59,13 +59,13 @@ async def test_a_move_to_an_unknown_booking_is_kept_for_a_person(gateway: Gatewa
     assert "does not say to which booking" in kept.reason
 
 
-async def test_a_guest_of_a_unicode_domain_is_the_one_who_signed_up(gateway: Gateway) -> None:
+async def test_guest_with_a_unicode_domain_has_the_ascii_address_of_the_signup(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, case("c77"))
 
     assert (answer.status, answer.json["email"]) == (202, "ada@xn--mller-kva.example")
 
 
-async def test_a_time_zone_of_a_booking_that_cannot_be_used_is_noted_and_counted_once(gateway: Gateway) -> None:
+async def test_unusable_time_zone_of_a_booking_is_noted_and_counted_once(gateway: Gateway) -> None:
     payload = fixture("booking_created")
     payload["payload"]["attendees"][0]["timeZone"] = "Etc/Unknown"
     counter = metrics.FIELDS_DROPPED.labels("timezone")._value
@@ -95,7 +95,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("field", "sent"), UNREADABLE)
-async def test_a_field_of_a_booking_that_cannot_be_read_is_noted_and_counted(
+async def test_unreadable_field_of_a_booking_is_noted_and_counted(
     gateway: Gateway, field: str, sent: dict[str, Any]
 ) -> None:
     payload = fixture("booking_created")
@@ -105,7 +105,7 @@ async def test_a_field_of_a_booking_that_cannot_be_read_is_noted_and_counted(
 
 
 @pytest.mark.parametrize("language", ["klingon!", {"locale": 7}, ["en"], {"locale": "C"}])
-async def test_a_language_of_a_guest_that_cannot_be_read_is_noted_and_counted(gateway: Gateway, language: Any) -> None:
+async def test_unreadable_language_of_a_guest_is_noted_and_counted(gateway: Gateway, language: Any) -> None:
     payload = fixture("booking_created")
     payload["payload"]["attendees"][0]["language"] = language
 
@@ -121,7 +121,7 @@ async def test_a_language_of_a_guest_that_cannot_be_read_is_noted_and_counted(ga
         ("locale", {"language": {"locale": "C"}}),
     ],
 )
-async def test_a_field_of_another_seat_that_cannot_be_read_is_noted_and_counted(
+async def test_unreadable_field_of_another_seat_is_noted_and_counted(
     gateway: Gateway, field: str, changes: dict[str, Any]
 ) -> None:
     payload = fixture("booking_created")
@@ -132,7 +132,7 @@ async def test_a_field_of_another_seat_that_cannot_be_read_is_noted_and_counted(
 
 
 @pytest.mark.parametrize("attendees", [["bob"], "bob"])
-async def test_an_attendee_that_cannot_be_read_is_noted_and_counted(gateway: Gateway, attendees: Any) -> None:
+async def test_unreadable_attendee_is_noted_and_counted(gateway: Gateway, attendees: Any) -> None:
     payload = fixture("booking_created")
     known = payload["payload"]["attendees"]
     payload["payload"]["attendees"] = [*known, *attendees] if isinstance(attendees, list) else attendees
@@ -151,7 +151,7 @@ async def test_an_attendee_that_cannot_be_read_is_noted_and_counted(gateway: Gat
         {"location": "", "eventTypeId": None, "seatsPerTimeSlot": 0},
     ],
 )
-async def test_what_can_be_read_or_is_absent_is_not_noted(gateway: Gateway, sent: dict[str, Any]) -> None:
+async def test_readable_or_absent_location_of_a_booking_is_not_noted(gateway: Gateway, sent: dict[str, Any]) -> None:
     payload = fixture("booking_created")
     payload["payload"] |= sent
 
@@ -168,7 +168,7 @@ async def dropped(gateway: Gateway, payload: dict[str, Any], field: str) -> tupl
     return noted, counter.get() - before
 
 
-async def test_an_advertisement_in_a_title_is_noted_and_costs_no_booking(gateway: Gateway) -> None:
+async def test_advertisement_in_a_title_is_removed_and_the_booking_accepted(gateway: Gateway) -> None:
     body = case("c78")
     body["payload"]["attendees"][0]["name"] = "www.evil.example Winner"
 
@@ -201,7 +201,7 @@ def test_a_listed_seat_without_an_address_is_marked() -> None:
     assert ([seat.email for seat in listed.seats], listed.some_seats_unread) == (["ada@example.com"], True)
 
 
-def test_a_listed_booking_is_repaired_as_a_webhook_is() -> None:
+def test_listed_booking_is_normalized_like_one_from_a_webhook() -> None:
     row = case("n95")
     row["attendees"] = [
         {"name": "A\u200bda  L", "email": "\u200bada@M\u00fcller.example", "timeZone": "eastern standard time"}

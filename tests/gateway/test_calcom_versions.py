@@ -27,7 +27,7 @@ def later(name: str) -> dict[str, Any]:
 
 
 @EVENTS
-def test_an_event_says_the_same_in_both_versions(name: str) -> None:
+def test_both_webhook_versions_of_cal_com_yield_the_same_event(name: str) -> None:
     both = [parse_event(sent, received_ms=1, types=()) for sent in (fixture(name), later(name))]
 
     assert both[0] == both[1]
@@ -35,7 +35,7 @@ def test_an_event_says_the_same_in_both_versions(name: str) -> None:
 
 
 @EVENTS
-def test_its_invitation_has_the_uid_and_the_sequence_of_our_calendar_files(name: str) -> None:
+def test_invitation_of_cal_com_has_the_uid_and_sequence_of_our_calendar_files(name: str) -> None:
     event = parse_event(later(name), received_ms=1, types=())
 
     for content in INVITATIONS:
@@ -44,7 +44,7 @@ def test_its_invitation_has_the_uid_and_the_sequence_of_our_calendar_files(name:
 
 
 @EVENTS
-async def test_webhooks_of_both_versions_for_one_address_are_one_event(gateway: Gateway, name: str) -> None:
+async def test_same_booking_from_both_webhook_versions_is_one_event(gateway: Gateway, name: str) -> None:
     first = await post_calcom(gateway, later(name), **{"X-Cal-Webhook-Version": LATER})
     second = await post_calcom(gateway, fixture(name), **{"X-Cal-Webhook-Version": "2021-10-20"})
 
@@ -56,7 +56,7 @@ async def test_webhooks_of_both_versions_for_one_address_are_one_event(gateway: 
 
 
 @pytest.mark.parametrize("content", [None, 5, [], {"a": 1}, "", "BEGIN:VCALENDAR\nUID:\x00" + "x" * 20_000])
-async def test_an_invitation_of_any_form_costs_nobody_their_call(gateway: Gateway, content: Any) -> None:
+async def test_malformed_invitation_never_refuses_a_booking(gateway: Gateway, content: Any) -> None:
     sent = later("booking_created")
     sent["payload"] |= dict.fromkeys(INVITATIONS, content)
 
@@ -67,7 +67,7 @@ async def test_an_invitation_of_any_form_costs_nobody_their_call(gateway: Gatewa
 @pytest.mark.parametrize(
     ("version", "named"), [(LATER, False), ("2021-10-20", False), ("2027-01-31", True), ("<b>", False), ("", False)]
 )
-async def test_a_version_that_nobody_knows_is_named_where_a_body_cannot_be_read(
+async def test_unknown_webhook_version_is_named_with_an_unreadable_body(
     gateway: Gateway, version: str, named: bool
 ) -> None:
     sent = later("booking_created")

@@ -42,7 +42,7 @@ async def tells(gateway: Gateway, name: str, **changes: Any) -> None:
     assert (await post_calcom(gateway, payload)).status in (200, 202)
 
 
-async def test_one_link_follows_the_call_through_a_move_to_its_cancellation(gateway: Gateway) -> None:
+async def test_calendar_link_follows_a_call_through_reschedule_and_cancellation(gateway: Gateway) -> None:
     await tells(gateway, "booking_created")
     before = await gateway.request("GET", link())
     await tells(gateway, "booking_rescheduled")
@@ -58,7 +58,7 @@ async def test_one_link_follows_the_call_through_a_move_to_its_cancellation(gate
     assert (gone.status, gone.headers["Content-Type"]) == (410, "application/problem+json")
 
 
-async def test_after_a_cancellation_a_browser_gets_a_kind_page_in_the_language_of_the_mail(gateway: Gateway) -> None:
+async def test_calendar_link_of_a_cancelled_call_shows_a_page_in_the_language_of_the_mail(gateway: Gateway) -> None:
     await tells(gateway, "booking_cancelled")
 
     html = {"accept": "text/html"}
@@ -72,7 +72,7 @@ async def test_after_a_cancellation_a_browser_gets_a_kind_page_in_the_language_o
     assert "default-src 'none'" in english.headers["Content-Security-Policy"]
 
 
-async def test_the_file_names_no_stranger_and_links_to_known_hosts_only(gateway: Gateway) -> None:
+async def test_calendar_file_contains_no_unverified_title_link_or_address(gateway: Gateway) -> None:
     evil = {"title": "Win a prize at evil.example", "metadata": {"videoCallUrl": "https://evil.example/x"}}
     await tells(gateway, "booking_created", **evil, videoCallData={}, location="https://evil.example/y")
 
@@ -84,7 +84,7 @@ async def test_the_file_names_no_stranger_and_links_to_known_hosts_only(gateway:
     assert GUEST not in link()
 
 
-async def test_the_title_of_somebody_who_signed_up_is_shown_and_the_call_is_joined_by_its_link(
+async def test_calendar_file_of_a_signed_up_contact_has_the_title_and_the_join_link(
     gateway: Gateway,
 ) -> None:
     await gateway.sign_up({"email": GUEST, "first_name": "Guest", "assessment_score": 42})
@@ -98,7 +98,7 @@ async def test_the_title_of_somebody_who_signed_up_is_shown_and_the_call_is_join
     assert "host@" not in str(event["ORGANIZER"])
 
 
-async def test_each_guest_of_a_call_with_seats_has_a_link_of_their_own(gateway: Gateway) -> None:
+async def test_each_guest_of_a_call_with_seats_has_their_own_calendar_link(gateway: Gateway) -> None:
     seats = {"seatsPerTimeSlot": 3}
     ann, ben = ({"email": f"{name}@example.org", "name": name, "timeZone": "UTC"} for name in ("ann", "ben"))
     await tells(gateway, "booking_created", attendees=[ann, ben], **seats)
@@ -115,7 +115,7 @@ async def test_each_guest_of_a_call_with_seats_has_a_link_of_their_own(gateway: 
 @pytest.mark.parametrize(
     "path", [link(key="another key" * 3), link().replace(".ics", "A.ics"), "/calendar/x.ics", "/calendar/é.é.é.ics"]
 )
-async def test_a_forged_link_finds_nothing(gateway: Gateway, path: str) -> None:
+async def test_forged_calendar_link_is_404(gateway: Gateway, path: str) -> None:
     await tells(gateway, "booking_created")
 
     answer = await gateway.request("GET", path)
@@ -125,13 +125,13 @@ async def test_a_forged_link_finds_nothing(gateway: Gateway, path: str) -> None:
     assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
-async def test_a_link_to_leave_is_no_link_to_a_calendar(gateway: Gateway) -> None:
+async def test_calendar_token_cannot_unsubscribe(gateway: Gateway) -> None:
     token = link().removeprefix("/calendar/").removesuffix(".ics")
 
     assert (await gateway.request("GET", f"/unsubscribe/{token}")).status == 404
 
 
-async def test_while_the_store_is_away_a_calendar_is_asked_to_come_back(
+async def test_calendar_link_gives_503_with_retry_after_while_the_store_is_away(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     gateway = await open_gateway(own_store.url, **SECRETS)

@@ -66,7 +66,7 @@ class SetClock(SystemClock):
         return super().now_ms() + 3_600_000
 
 
-async def test_a_signature_is_judged_by_the_machines_own_clock(
+async def test_signature_timestamps_are_checked_by_the_clock_of_the_machine(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     own_store.stop()

@@ -21,7 +21,7 @@ async def send_unsigned(gateway: Gateway, *, via: str = "") -> Answer:
     return await gateway.request("POST", SIGNUP, data=b"{}", headers=headers)
 
 
-async def test_the_121st_failure_of_a_minute_has_to_wait(gateway: Gateway, clock: VirtualClock) -> None:
+async def test_121st_failed_verification_of_a_minute_must_wait(gateway: Gateway, clock: VirtualClock) -> None:
     for _ in range(FAILURES_PER_MINUTE):
         assert (await send_unsigned(gateway)).status == 401
         clock.advance(100)

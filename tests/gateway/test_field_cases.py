@@ -72,11 +72,11 @@ async def test_an_unknown_time_zone_is_left_out_and_counted(gateway: Gateway, na
         ("Pacific Standard Time", "America/Los_Angeles"),
     ],
 )
-def test_a_time_zone_is_known_in_any_case_as_a_link_and_by_its_windows_name(sent: str, known: str) -> None:
+def test_time_zone_is_known_in_any_case_by_alias_and_by_its_windows_name(sent: str, known: str) -> None:
     assert known == read(timezone=sent).timezone
 
 
-async def test_fields_of_nearly_the_right_name_are_read(gateway: Gateway) -> None:
+async def test_fields_with_nearly_the_right_name_are_read(gateway: Gateway) -> None:
     before = unknown("redSystems")
     answer = await gateway.post(case("s07_names_of_a_form"))
 
@@ -98,7 +98,7 @@ async def test_a_required_field_may_have_nearly_the_right_name(gateway: Gateway)
     assert (answer.status, (await enrolled(gateway, answer)).assessment.first_name) == (202, "Fay")
 
 
-async def test_numbers_as_texts_are_read(gateway: Gateway) -> None:
+async def test_numbers_sent_as_text_are_read(gateway: Gateway) -> None:
     answer = await gateway.post(case("s07_numbers_as_texts"))
 
     found = (await enrolled(gateway, answer)).assessment
@@ -120,7 +120,7 @@ async def test_a_unicode_domain_and_its_ascii_form_are_one_person(gateway: Gatew
     assert (await gateway.post(case("s34_idn_fullwidth_dot"))).json["email"] == "ada@example.com"
 
 
-async def test_the_spellings_of_one_mailbox_are_one_person_who_leaves_by_any(
+async def test_spellings_of_one_mailbox_are_one_person_and_unsubscribe_together(
     open_gateway: OpenGateway, store_url: str
 ) -> None:
     gateway = await open_gateway(store_url, testing_mode=False)
@@ -136,7 +136,7 @@ async def test_the_spellings_of_one_mailbox_are_one_person_who_leaves_by_any(
         assert await ledger.suppressions.of(who["email"]) is not None, who
 
 
-async def test_a_local_part_outside_ascii_is_refused_with_a_sentence_about_it(gateway: Gateway) -> None:
+async def test_non_ascii_local_part_is_refused_with_a_message_about_it(gateway: Gateway) -> None:
     answer = await gateway.sign_up(person(email="adä@example.org"))
 
     [error] = answer.json["errors"]
@@ -181,7 +181,7 @@ async def test_a_hostile_signup_is_taken_without_links_domains_and_markup_in_its
 
 
 @pytest.mark.parametrize("address", HOSTILE["addresses"])
-async def test_a_hostile_address_is_taken_or_refused_by_name(gateway: Gateway, address: str) -> None:
+async def test_hostile_address_is_accepted_or_refused_by_field(gateway: Gateway, address: str) -> None:
     answer = await gateway.sign_up(person(email=address))
 
     assert answer.status in (202, 422)
@@ -203,14 +203,16 @@ def read(**fields: Any) -> Any:
         ((1, "2", 3.0, -1), (1, 2, 3, 0)),
     ],
 )
-def test_counts_are_cut_to_eight_together_the_most_urgent_kept(sent: tuple[Any, ...], kept: tuple[int, ...]) -> None:
+def test_system_counts_are_cut_to_eight_in_total_and_the_most_urgent_are_kept(
+    sent: tuple[Any, ...], kept: tuple[int, ...]
+) -> None:
     names = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
     found = read(**dict(zip(names, sent, strict=True)))
 
     assert kept == tuple(getattr(found, name) for name in names)
 
 
-async def test_consent_is_kept_and_a_later_signup_without_one_does_not_remove_it(gateway: Gateway, clock: Any) -> None:
+async def test_later_signup_without_consent_does_not_remove_the_stored_consent(gateway: Gateway, clock: Any) -> None:
     given = {"consent_text": "I agree", "consent_source": "https://site.example/quiz", "visitor": "v" * 64}
     first = await gateway.sign_up(person("ada", consent_at="2026-11-29T10:00:00Z", **given))
     clock.advance(60_000)
@@ -240,7 +242,7 @@ async def test_notes_of_a_signup_during_a_store_outage_reach_the_timeline(
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("s01_*")))
-async def test_an_advertisement_counts_as_missing_and_is_counted(gateway: Gateway, name: str) -> None:
+async def test_advertisement_in_a_name_is_dropped_and_counted(gateway: Gateway, name: str) -> None:
     field = "business_name" if "business" in name else "first_name"
     before = dropped(field)
     answer = await gateway.post(case(name))
@@ -252,7 +254,7 @@ async def test_an_advertisement_counts_as_missing_and_is_counted(gateway: Gatewa
     assert before + 1 == dropped(field)
 
 
-async def test_a_placeholder_is_no_name(gateway: Gateway) -> None:
+async def test_placeholder_of_a_first_name_is_dropped(gateway: Gateway) -> None:
     for body in json.loads(case("s81_name_placeholder")):
         answer = await gateway.post(json.dumps(body).encode())
 
@@ -260,7 +262,7 @@ async def test_a_placeholder_is_no_name(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("field", ["business_name", "weakest_system_1", "weakest_system_2", "strongest_system"])
-async def test_no_free_text_of_a_signup_carries_a_link(gateway: Gateway, field: str) -> None:
+async def test_free_text_with_a_link_is_dropped_from_a_signup(gateway: Gateway, field: str) -> None:
     answer = await gateway.sign_up(person("ada", **{field: "call www.evil.example"}))
 
     assert getattr((await enrolled(gateway, answer)).assessment, field) is None

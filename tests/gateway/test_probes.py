@@ -26,7 +26,7 @@ async def test_a_running_process_is_healthy(gateway: Gateway) -> None:
     )
 
 
-async def test_ready_while_the_store_or_the_spool_accepts_events(
+async def test_gateway_is_ready_while_the_store_or_the_spool_accepts_events(
     open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
     gateway = await open_gateway(own_store.url)
@@ -73,7 +73,7 @@ async def test_metrics_are_in_prometheus_text_format(gateway: Gateway) -> None:
         ("nonsense\r\n\r\n", 400),
     ],
 )
-async def test_what_no_handler_sees_is_answered_as_everything_else_and_names_no_version(
+async def test_errors_before_any_handler_are_problem_json_without_a_server_version(
     request_head: str, status: int, gateway: Gateway
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(gateway.url).port)

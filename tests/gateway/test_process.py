@@ -155,7 +155,7 @@ async def test_sigterm_answers_requests_in_flight_and_exits_with_0(
         assert store.zcard("{advent}:under_way") >= len(accepted)
 
 
-async def test_a_stop_waits_for_a_body_that_is_arriving(
+async def test_stop_waits_for_a_request_body_that_is_still_arriving(
     starts: Starter, own_store: EmbeddedStore, http: aiohttp.ClientSession
 ) -> None:
     gateway = starts(own_store.url)
@@ -185,7 +185,7 @@ async def test_a_stop_waits_for_a_body_that_is_arriving(
         ({"TRUSTED_PROXIES": "everybody"}, "TRUSTED_PROXIES: "),
     ],
 )
-async def test_an_invalid_setting_ends_the_start_with_one_line(
+async def test_invalid_setting_stops_the_gateway_with_one_line(
     starts: Starter, store_url: str, environment: dict[str, str], line: str
 ) -> None:
     status, said = starts(store_url, **environment).ended()

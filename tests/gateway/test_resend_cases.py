@@ -101,7 +101,7 @@ async def test_tags_are_read_as_a_list_too(gateway: Gateway, mailed: Mailed) -> 
     assert (await post_resend(gateway, event)).json["delivery_id"] == f"{who}/step-1"
 
 
-async def test_five_full_mailboxes_in_a_row_make_the_address_rest(gateway: Gateway, mailed: Mailed) -> None:
+async def test_five_mailbox_bounces_in_a_row_make_the_address_resting(gateway: Gateway, mailed: Mailed) -> None:
     who = await mailed()
     events = case("r11", who=who)
     ledger = gateway.context.intake.ledger
@@ -122,7 +122,7 @@ async def test_five_full_mailboxes_in_a_row_make_the_address_rest(gateway: Gatew
     assert (await exit_reason(gateway, who), (await findings(gateway))["resting"]) == (None, Level.NEEDS_PERSON)
 
 
-async def test_refused_content_ends_nothing_and_of_three_people_it_is_an_alert(
+async def test_content_bounce_ends_no_mail_and_three_affected_people_are_an_alert(
     gateway: Gateway, mailed: Mailed
 ) -> None:
     for name in ("ada", "boris", "chen"):
@@ -162,7 +162,7 @@ async def test_both_spellings_of_the_signature_headers_are_accepted(gateway: Gat
 
 
 @pytest.mark.parametrize(("event", "reason"), [("email.bounced", "bounced"), ("email.complained", "complained")])
-async def test_what_ends_mail_to_a_known_address_does_so_whichever_mail_it_is_about(
+async def test_bounce_or_complaint_about_any_mail_ends_mail_to_a_known_address(
     gateway: Gateway, mailed: Mailed, event: str, reason: str
 ) -> None:
     who = await mailed(mail_id="another")
@@ -177,9 +177,7 @@ async def test_what_ends_mail_to_a_known_address_does_so_whichever_mail_it_is_ab
     assert suppressed.reason == reason
 
 
-async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counted(
-    gateway: Gateway, mailed: Mailed
-) -> None:
+async def test_other_events_about_unknown_mails_are_ignored_and_counted(gateway: Gateway, mailed: Mailed) -> None:
     await mailed(mail_id="another")
     before = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
     reported = case("r09")
@@ -196,7 +194,7 @@ async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counte
     assert await gateway.context.intake.ledger.suppressions.of("ada@example.com") is None
 
 
-async def test_a_mail_without_tags_is_recognized_after_a_store_outage_too(
+async def test_bounce_without_tags_during_a_store_outage_is_applied_afterwards(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     gateway = await open_gateway(own_store.url, **SECRETS)
@@ -235,7 +233,7 @@ async def test_a_mail_of_any_campaign_is_recognized_by_its_id(of_the_second: tup
     assert await exit_reason(gateway, who) is ExitReason.BOUNCED
 
 
-async def test_a_bounce_of_an_unknown_mail_ends_mail_to_somebody_of_any_campaign(
+async def test_bounce_of_an_unknown_mail_ends_mail_to_a_contact_of_any_campaign(
     of_the_second: tuple[Gateway, str],
 ) -> None:
     gateway, who = of_the_second

@@ -53,7 +53,7 @@ async def test_a_signup_is_read_by_the_fields_of_its_campaign(gateway: Gateway) 
     assert found.assessment.extra == {"team_size": 9, "main_goal": "earn_more"}
 
 
-async def test_the_older_path_is_the_first_campaign(gateway: Gateway) -> None:
+async def test_older_signup_path_enrolls_in_the_first_campaign(gateway: Gateway) -> None:
     who = {"email": "goran@example.org", "first_name": "Goran", "assessment_score": 42}
 
     older, named = await gateway.sign_up(who, id="a"), await sign_up(gateway, "christmas_2025", who, id="b")
@@ -62,7 +62,7 @@ async def test_the_older_path_is_the_first_campaign(gateway: Gateway) -> None:
     assert older.json["enrollment_id"] == named.json["enrollment_id"]
 
 
-async def test_a_required_field_of_another_campaign_is_not_asked_for(gateway: Gateway) -> None:
+async def test_required_fields_of_other_campaigns_are_not_required(gateway: Gateway) -> None:
     missing = await sign_up(gateway, NEW_YEAR, {"email": "goran@example.org"})
     wrong = await sign_up(gateway, NEW_YEAR, {**GORAN, "team_size": "many"})
 
@@ -74,13 +74,13 @@ async def test_a_required_field_of_another_campaign_is_not_asked_for(gateway: Ga
     ]
 
 
-async def test_a_campaign_that_is_not_played_is_not_found(gateway: Gateway) -> None:
+async def test_signup_for_a_campaign_that_is_not_played_is_404(gateway: Gateway) -> None:
     answer = await sign_up(gateway, "nowhere", GORAN)
 
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
+async def test_signup_before_the_campaign_opens_is_stored_without_an_enrollment(
     open_gateway: OpenGateway, store_url: str, campaign: Campaign, new_year: Campaign, clock: VirtualClock
 ) -> None:
     later = campaign_of(replace(new_year.compiled, opens="2099-01-01"))
@@ -97,7 +97,7 @@ async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
     assert [(entry.what, entry.detail) for entry in timeline.happened] == [("signup closed", NEW_YEAR)]
 
 
-async def test_who_is_in_an_excluded_campaign_does_not_enrol(
+async def test_contact_of_an_excluded_campaign_is_not_enrolled(
     open_gateway: OpenGateway, store_url: str, campaign: Campaign, new_year: Campaign
 ) -> None:
     jealous = campaign_of(replace(new_year.compiled, excludes=("christmas_2025",)))

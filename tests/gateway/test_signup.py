@@ -47,21 +47,21 @@ async def test_a_repeated_webhook_id_gets_the_same_bytes_again(gateway: Gateway,
     assert (200, other.body) == (again.status, again.body)
 
 
-async def test_one_webhook_id_sixty_times_at_once_is_one_answer(gateway: Gateway) -> None:
+async def test_sixty_concurrent_requests_with_one_webhook_id_get_one_answer(gateway: Gateway) -> None:
     answers = await asyncio.gather(*(gateway.sign_up(person("ada"), id="msg_1") for _ in range(60)))
 
     assert {202} == {answer.status for answer in answers}
     assert len({answer.body for answer in answers}) == 1
 
 
-async def test_one_contact_sixty_times_at_once_is_accepted_once(gateway: Gateway) -> None:
+async def test_sixty_concurrent_signups_of_one_contact_are_accepted_once(gateway: Gateway) -> None:
     answers = await asyncio.gather(*(gateway.sign_up(person("ada")) for _ in range(60)))
 
     assert sorted(answer.status for answer in answers) == [200] * 59 + [202]
     assert len({answer.json["enrollment_id"] for answer in answers}) == 1
 
 
-async def test_null_is_absent_and_unknown_fields_are_stored(gateway: Gateway) -> None:
+async def test_null_fields_are_treated_as_absent_and_unknown_fields_are_stored(gateway: Gateway) -> None:
     who = person("ada", business_name=None, red_systems=None, gps_score=None, utm={"source": "instagram"})
 
     assert (await gateway.sign_up(who)).status == 202

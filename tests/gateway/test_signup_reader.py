@@ -109,7 +109,7 @@ def agrees(body: bytes) -> None:
 
 @UNHURRIED
 @given(SIGNUPS, st.booleans())
-def test_an_ordinary_signup_is_parsed_as_any_other(fields: dict[str, Any], is_ascii: bool) -> None:
+def test_both_readers_parse_an_ordinary_signup_alike(fields: dict[str, Any], is_ascii: bool) -> None:
     text = json.dumps(person("ada") | fields, ensure_ascii=is_ascii)
 
     agrees(text.encode(errors="surrogatepass"))
@@ -147,19 +147,19 @@ def test_an_ordinary_signup_is_parsed_as_any_other(fields: dict[str, Any], is_as
 @example(['"\\u0065mail":', '"ada@example.org"'])
 @example([',"phone":', '"a\\u003ab"', ',"red_systems":', "1", ',"red_systems":', "1"])
 @example([',"phone":', '"10:30"', ',"red_systems":', "1", ',"red_systems":', "1"])
-def test_unusual_json_is_parsed_alike_or_left_alone(pieces: list[str]) -> None:
+def test_fast_reader_parses_unusual_json_like_the_general_one_or_declines_it(pieces: list[str]) -> None:
     agrees(('{"email":"a@example.org","first_name":"A","assessment_score":1,' + "".join(pieces) + "}").encode())
 
 
 @UNHURRIED
 @given(st.integers(0, 400), st.binary(max_size=3))
-def test_damaged_bodies_are_left_alone(place: int, garbage: bytes) -> None:
+def test_fast_reader_declines_damaged_bodies_or_parses_them_alike(place: int, garbage: bytes) -> None:
     body = json.dumps(person("ada", business_name="Zoë", phone="+1 555"), ensure_ascii=False).encode()
 
     agrees(body[:place] + garbage + body[place:])
 
 
-def test_a_complete_signup_is_ordinary() -> None:
+def test_fast_reader_accepts_a_complete_signup() -> None:
     fields = {
         **dict.fromkeys(("red_systems", "orange_systems", "yellow_systems", "green_systems"), 2),
         **dict.fromkeys(("gps_score", "money_score"), 35.5),

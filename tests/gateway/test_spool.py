@@ -25,7 +25,7 @@ async def enrolled(gateway: Gateway, name: str) -> bool:
     return await ledger.enrollments.get(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
 
 
-async def test_a_signup_during_a_store_outage_keeps_its_answer(
+async def test_signup_during_a_store_outage_gets_the_same_answer_when_repeated(
     open_gateway: OpenGateway, own_store: EmbeddedStore, clock: VirtualClock, folder: Path
 ) -> None:
     gateway = await open_gateway(own_store.url)
@@ -58,7 +58,7 @@ async def test_every_signup_of_an_outage_is_enrolled_once(open_gateway: OpenGate
     assert [(await gateway.sign_up(person(name))).status for name in names[:5]] == [200] * 5
 
 
-async def test_an_answer_given_before_an_outage_is_repeated_during_it(
+async def test_answer_from_before_a_store_outage_is_repeated_during_it(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     gateway = await open_gateway(own_store.url)
@@ -93,7 +93,7 @@ async def test_the_next_gateway_replays_the_spool_of_a_killed_one(
     assert [path.name for path in (folder / "spool").iterdir()] == []
 
 
-async def test_two_running_gateways_leave_each_others_files_alone(
+async def test_running_gateways_do_not_replay_the_spool_files_of_each_other(
     open_gateway: OpenGateway, own_store: EmbeddedStore, folder: Path
 ) -> None:
     one = await open_gateway(own_store.url)

@@ -73,7 +73,7 @@ async def status(gateway: Gateway) -> DeliveryStatus:
     return record.final_status
 
 
-async def test_without_or_with_a_wrong_signature_it_is_refused(gateway: Gateway) -> None:
+async def test_twilio_request_with_no_or_a_wrong_signature_is_refused(gateway: Gateway) -> None:
     form = {"MessageSid": SID, "From": NUMBER, "Body": "STOP"}
     assert (await post(gateway, form, token="another")).status == 401
     assert (await gateway.request("POST", "/webhook/twilio", data=form)).status == 401
@@ -94,7 +94,7 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("advent_webhooks_total", {"kind": "twilio", "outcome": outcome}) or 0
 
 
-async def test_the_signature_is_that_of_twilios_own_example() -> None:
+async def test_signature_matches_the_example_of_twilio() -> None:
     form = {
         "CallSid": "CA1234567890ABCDE",
         "Digits": "1234",
@@ -106,13 +106,13 @@ async def test_the_signature_is_that_of_twilios_own_example() -> None:
     assert made == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
-async def test_without_a_token_everything_is_refused(open_gateway: OpenGateway, store_url: str) -> None:
+async def test_twilio_requests_are_refused_without_an_auth_token(open_gateway: OpenGateway, store_url: str) -> None:
     gateway = await open_gateway(store_url, **SECRETS)
     assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"}, token="")).status == 401
 
 
 @pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "queued"])))
-async def test_statuses_in_any_order_and_twice_never_go_backwards(gateway: Gateway, order: tuple[str, ...]) -> None:
+async def test_repeated_sms_statuses_in_any_order_never_go_backwards(gateway: Gateway, order: tuple[str, ...]) -> None:
     await accepted(gateway)
     for name in (*order, *order):
         assert (await report(gateway, name)).status == 200
@@ -122,7 +122,7 @@ async def test_statuses_in_any_order_and_twice_never_go_backwards(gateway: Gatew
 
 
 @pytest.mark.parametrize("trigger", list(Trigger))
-def test_the_status_of_a_follow_up_names_it(trigger: Trigger) -> None:
+def test_sms_status_is_recorded_for_its_follow_up(trigger: Trigger) -> None:
     delivery = follow_up_delivery_id(booking_id("A"), on=trigger, name="missed.sms")
     texts = {"MessageSid": SID, "MessageStatus": "delivered", "To": NUMBER}
     found = status_of(texts, {"delivery": delivery, "contact": WHO}, received_ms=1)
@@ -130,7 +130,7 @@ def test_the_status_of_a_follow_up_names_it(trigger: Trigger) -> None:
     assert (found.delivery_id, found.is_of_sms) == (delivery, True)
 
 
-async def test_one_that_was_not_delivered_ends_no_mail(gateway: Gateway) -> None:
+async def test_undelivered_sms_does_not_end_mail(gateway: Gateway) -> None:
     await accepted(gateway)
     await report(gateway, "undelivered", 30003)
     assert await status(gateway) is DeliveryStatus.BOUNCED
@@ -138,7 +138,7 @@ async def test_one_that_was_not_delivered_ends_no_mail(gateway: Gateway) -> None
 
 
 @pytest.mark.parametrize("code", [30006, 21610])
-async def test_a_number_that_can_take_none_is_ended_and_mail_goes_on(gateway: Gateway, code: int) -> None:
+async def test_number_that_cannot_receive_sms_gets_no_more_and_mail_continues(gateway: Gateway, code: int) -> None:
     await accepted(gateway)
     await report(gateway, "failed", code)
     ledger = gateway.context.intake.ledger
@@ -146,7 +146,7 @@ async def test_a_number_that_can_take_none_is_ended_and_mail_goes_on(gateway: Ga
     assert await ledger.suppressions.of(ADA) is None
 
 
-async def test_a_status_of_no_sms_of_ours_is_ignored(gateway: Gateway) -> None:
+async def test_status_of_an_unknown_sms_is_ignored(gateway: Gateway) -> None:
     form = {"MessageSid": SID, "MessageStatus": "delivered", "To": NUMBER}
     for query in ("", about("enr_aaaaaaaaaaaaaaaa/step-1"), about("nonsense"), about(contact="nobody")):
         assert (await post(gateway, form, query=query)).status == 200
@@ -169,11 +169,11 @@ async def test_a_status_of_no_sms_of_ours_is_ignored(gateway: Gateway) -> None:
         ("👍", "answer"),
     ],
 )
-def test_one_word_is_a_wish_and_a_sentence_is_an_answer(text: str, word: str) -> None:
+def test_single_keyword_is_a_command_and_a_sentence_is_an_answer(text: str, word: str) -> None:
     assert word_of(text) == word
 
 
-async def test_stop_and_start_end_and_resume_the_number(gateway: Gateway) -> None:
+async def test_stop_and_start_end_and_resume_sms_to_a_number(gateway: Gateway) -> None:
     ledger = gateway.context.intake.ledger
     answer = await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Arrêt"})
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
@@ -195,14 +195,14 @@ async def test_help_is_one_message_the_same_when_repeated_and_none_after_twilios
     assert b"<Message>" not in (await post(gateway, form | {"OptOutType": "HELP"})).body
 
 
-async def test_an_answer_reaches_the_timeline(gateway: Gateway) -> None:
+async def test_sms_answer_is_shown_on_the_timeline(gateway: Gateway) -> None:
     await accepted(gateway)
     await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Running\n late"})
     entries = await timeline_of(gateway.context.intake.ledger, WHO)
     assert [(one.what, one.detail) for one in entries if one.what.startswith("sms")] == [("sms answer", "Running late")]
 
 
-async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(
+async def test_stop_during_a_store_outage_is_spooled_and_applied_later(
     open_gateway: OpenGateway, own_store: EmbeddedStore
 ) -> None:
     gateway = await open_gateway(own_store.url, twilio_auth_token=TOKEN, **SECRETS)
@@ -233,7 +233,7 @@ async def test_an_sms_that_cannot_be_recorded_is_set_aside_and_no_number_is_logg
     assert NUMBER not in said
 
 
-async def test_cal_coms_number_for_reminders_is_kept_and_a_mere_phone_number_is_not(gateway: Gateway) -> None:
+async def test_only_the_reminder_number_of_cal_com_counts_as_consent_to_sms(gateway: Gateway) -> None:
     for uid, given in (
         ("with", {"responses": {"smsReminderNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
         ("without", {"responses": {"attendeePhoneNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
@@ -254,7 +254,7 @@ async def test_cal_coms_number_for_reminders_is_kept_and_a_mere_phone_number_is_
 @pytest.mark.parametrize(
     ("answer", "number"), [("+14165550123", "+14165550123"), (True, "+1 647 555 0100"), (False, None), (None, None)]
 )
-def test_the_configured_question_counts_as_consent(answer: object, number: str | None) -> None:
+def test_yes_to_the_configured_question_counts_as_consent_to_sms(answer: object, number: str | None) -> None:
     payload = {
         "uid": "A",
         "startTime": "2026-12-03T18:00:00Z",

@@ -59,7 +59,7 @@ async def test_every_page_names_the_sender(gateway: Gateway) -> None:
     assert [f"<strong>{sender}</strong>" in page.body.decode() for page in pages] == [True] * 4
 
 
-async def test_the_page_says_when_it_was_done_already(gateway: Gateway) -> None:
+async def test_unsubscribe_page_says_when_the_contact_is_already_unsubscribed(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya"))
     before = await gateway.request("GET", link())
     await gateway.request("POST", link())
@@ -136,7 +136,7 @@ async def test_an_unsubscription_during_a_store_outage_is_replayed(
     assert await status_of(gateway) == "exited unsubscribed"
 
 
-async def test_who_leaves_one_series_may_still_be_written_to(gateway: Gateway) -> None:
+async def test_contact_who_leaves_one_series_is_not_suppressed(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya"))
 
     first = await gateway.request("POST", link(), data={"scope": "series"})
@@ -148,7 +148,7 @@ async def test_who_leaves_one_series_may_still_be_written_to(gateway: Gateway) -
     assert not await gateway.store.exists(keys.SUPPRESSED)
 
 
-async def test_who_left_one_series_may_leave_all_mail_later(gateway: Gateway) -> None:
+async def test_contact_who_left_one_series_can_later_unsubscribe_from_all_mail(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya"))
     await gateway.request("POST", link(), data={"scope": "series"})
 
@@ -157,7 +157,7 @@ async def test_who_left_one_series_may_leave_all_mail_later(gateway: Gateway) ->
     assert await gateway.store.hlen(keys.SUPPRESSED) == 1
 
 
-async def test_a_reader_of_french_leaves_in_french(gateway: Gateway) -> None:
+async def test_unsubscribe_pages_follow_the_language_of_the_link(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya", locale="fr"))
 
     page = (await gateway.request("GET", link() + "?lang=fr-CA")).body.decode()
@@ -169,7 +169,7 @@ async def test_a_reader_of_french_leaves_in_french(gateway: Gateway) -> None:
     assert await status_of(gateway) == "exited unsubscribed"
 
 
-async def test_a_language_that_no_campaign_has_shows_the_default_one(gateway: Gateway) -> None:
+async def test_unsubscribe_page_in_an_unknown_language_shows_the_default(gateway: Gateway) -> None:
     page = await gateway.request("GET", link() + "?lang=%3Cscript%3E&campaign=nowhere")
 
     assert (page.status, b'<html lang="en-CA"' in page.body) == (200, True)

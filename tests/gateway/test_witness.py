@@ -39,7 +39,7 @@ async def begun(ledger: Ledger, *, mark: int, at_ms: int = 1_000) -> None:
     await ledger.generations.begin(Generation(id="a", mark=mark, at_ms=at_ms))
 
 
-async def test_what_no_worker_writes_down_it_does(ledger, gateway, file):
+async def test_gateway_updates_the_witness_when_no_worker_does(ledger, gateway, file):
     await begun(ledger, mark=3)
 
     await gateway().turn()
@@ -48,7 +48,7 @@ async def test_what_no_worker_writes_down_it_does(ledger, gateway, file):
     assert await ledger.generations.published() == []
 
 
-async def test_what_a_worker_writes_down_it_leaves_to_it(ledger, gateway, file):
+async def test_gateway_leaves_the_witness_to_a_worker_that_updates_it(ledger, gateway, file):
     file.write(NEWER)
     await begun(ledger, mark=9, at_ms=NEWER.at_ms + OWNED_MS)
 
@@ -57,7 +57,7 @@ async def test_what_a_worker_writes_down_it_leaves_to_it(ledger, gateway, file):
     assert file.read() == NEWER
 
 
-async def test_what_a_restored_store_does_not_know_is_published_and_kept(ledger, gateway, file):
+async def test_witness_newer_than_a_restored_store_is_published_and_kept(ledger, gateway, file):
     file.write(NEWER)
     await begun(ledger, mark=3)
 
@@ -67,9 +67,7 @@ async def test_what_a_restored_store_does_not_know_is_published_and_kept(ledger,
     assert file.read() == NEWER
 
 
-async def test_to_a_store_without_a_generation_it_is_published_too_and_a_first_one_is_not_remembered(
-    ledger, gateway, file
-):
+async def test_witness_is_published_to_a_store_without_a_generation_and_never_begun_from_it(ledger, gateway, file):
     await gateway().turn()
     assert file.read() is None
 
@@ -79,7 +77,7 @@ async def test_to_a_store_without_a_generation_it_is_published_too_and_a_first_o
     assert await ledger.generations.published() == [NEWER]
 
 
-async def test_to_a_store_that_is_restored_a_second_time_it_is_published_again(ledger, gateway, file):
+async def test_witness_is_published_again_after_a_second_restore(ledger, gateway, file):
     file.write(NEWER)
     await begun(ledger, mark=3)
     one = gateway()
@@ -91,7 +89,7 @@ async def test_to_a_store_that_is_restored_a_second_time_it_is_published_again(l
     assert await ledger.generations.published() == [NEWER]
 
 
-async def test_once_a_worker_has_settled_it_the_new_generation_is_remembered(ledger, gateway, file):
+async def test_witness_remembers_the_generation_of_a_settled_restore(ledger, gateway, file):
     file.write(NEWER)
     settled = Generation(id="b", mark=8, at_ms=NEWER.at_ms + OWNED_MS + 1, ancestors=frozenset({"a"}))
     await ledger.generations.begin(settled)

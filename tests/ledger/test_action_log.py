@@ -12,7 +12,7 @@ def action(number, on=("everybody",)):
     return Action(at_ms=number, by="mia", via="cli", what="pause", on=on)
 
 
-async def test_the_newest_are_kept_and_older_ones_go(ledger, monkeypatch):
+async def test_action_log_keeps_only_the_newest_actions(ledger, monkeypatch):
     monkeypatch.setattr(action_log, "ACTIONS_MAX", 3)
     for number in range(5):
         await ledger.action_log.record(action(number))
@@ -20,14 +20,14 @@ async def test_the_newest_are_kept_and_older_ones_go(ledger, monkeypatch):
     assert [one.at_ms for one in await ledger.action_log.newest(ActionFilter())] == [4, 3, 2]
 
 
-async def test_a_repeated_call_is_written_once(ledger):
+async def test_a_repeated_action_is_logged_once(ledger):
     await ledger.action_log.record(action(1))
     await ledger.action_log.record(action(1))
 
     assert await ledger.client.llen(keys.ACTIONS) == 1
 
 
-async def test_they_are_read_page_by_page(ledger, monkeypatch):
+async def test_actions_are_read_page_by_page(ledger, monkeypatch):
     monkeypatch.setattr(action_log, "PAGE", 2)
     for number in range(5):
         await ledger.action_log.record(action(number))
@@ -35,14 +35,14 @@ async def test_they_are_read_page_by_page(ledger, monkeypatch):
     assert [one.at_ms for one in await ledger.action_log.newest(ActionFilter(), first=1, number=3)] == [3, 2, 1]
 
 
-async def test_of_an_action_on_many_some_ids_and_their_number_are_kept(ledger):
+async def test_action_on_many_contacts_stores_20_ids_and_the_number_of_the_others(ledger):
     await ledger.action_log.record(action(1, on=tuple(f"enr_{n}" for n in range(25))))
 
     [kept] = await ledger.action_log.newest(ActionFilter())
     assert (len(kept.on), kept.on[-1]) == (21, "and 5 more")
 
 
-async def test_a_reason_is_kept_and_is_in_no_log_line(ledger, monkeypatch):
+async def test_reason_of_an_action_is_stored_and_never_logged(ledger, monkeypatch):
     lines = []
     monkeypatch.setattr(action_log, "log", SimpleNamespace(info=lambda event, **said: lines.append((event, said))))
 

@@ -57,7 +57,7 @@ def protocol(store_url: str, plan: Plan) -> Iterator[Protocol]:
         pytest.param(Budget(erasures=1, deaths=1, troubles=1), 2, 50, id="the person is forgotten, a worker dies"),
     ],
 )
-def test_in_every_order_each_delivery_ends_once(
+def test_each_delivery_ends_once_in_every_order_of_moves(
     protocol: Protocol, plan: Plan, budget: Budget, workers: int, at_least: int
 ) -> None:
     found = explore(protocol, protocol.begin(budget, workers=workers), Recovery(protocol).check)
@@ -79,7 +79,7 @@ ENDS = {
     ("plan", "budget"),
     [pytest.param(plan, budget, id=f"{plan.name}: {name}") for name, (plans, budget) in ENDS.items() for plan in plans],
 )
-def test_in_every_order_what_was_called_off_is_not_sent_and_the_rest_is(protocol: Protocol, budget: Budget) -> None:
+def test_only_cancelled_deliveries_are_not_sent_in_every_order_of_moves(protocol: Protocol, budget: Budget) -> None:
     found = explore(protocol, protocol.begin(budget), Recovery(protocol).check)
 
     assert found.interleavings >= 30, found

@@ -12,7 +12,7 @@ from common.ledger.ledger import Ledger
 from tests.ledger.test_transitions import ADA, enrolled, go, step
 
 
-async def test_enrolling_answers_with_the_status_of_the_enrollment(ledger, ada, clock):
+async def test_enroll_returns_the_status_of_the_enrollment(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     known = await ledger.enrollments.get(ADA)
@@ -22,7 +22,7 @@ async def test_enrolling_answers_with_the_status_of_the_enrollment(ledger, ada, 
     assert await ledger.signups.enroll(known, now_ms=now, announce=False) is Status.EXITED
 
 
-async def test_nobody_is_enrolled_who_never_signed_up(ledger, ada, clock):
+async def test_contact_who_never_signed_up_cannot_be_enrolled(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     known = await ledger.enrollments.get(ADA)
     await ledger.client.flushall()
@@ -30,7 +30,7 @@ async def test_nobody_is_enrolled_who_never_signed_up(ledger, ada, clock):
     assert await ledger.signups.enroll(known, now_ms=clock.now_ms(), announce=False) is None
 
 
-async def test_ending_an_enrollment_answers_whether_it_ended(ledger, ada, clock):
+async def test_exit_returns_whether_it_ended_the_enrollment(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
 
@@ -40,7 +40,7 @@ async def test_ending_an_enrollment_answers_whether_it_ended(ledger, ada, clock)
     assert await ledger.enrollments.exit(stranger, ExitReason.BOUNCED, address_hash=None, now_ms=now) is False
 
 
-async def test_everybody_waits_up_to_a_time_and_no_longer(ledger, clock):
+async def test_open_circuit_ends_when_its_wait_is_over(ledger, clock):
     now = clock.now_ms()
     assert await ledger.circuits.open_until("notion", now_ms=now) is None
     trouble = await ledger.circuits.report_failure("notion", id="a", reason="503", provider_wide=True, now_ms=now)
@@ -50,7 +50,7 @@ async def test_everybody_waits_up_to_a_time_and_no_longer(ledger, clock):
     assert await ledger.circuits.open_until("resend", now_ms=now) is None
 
 
-async def test_of_a_long_reason_300_characters_are_kept_in_one_line(ledger, ada, clock):
+async def test_long_dead_letter_reason_is_cut_to_300_characters_in_one_line(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -62,7 +62,7 @@ async def test_of_a_long_reason_300_characters_are_kept_in_one_line(ledger, ada,
     assert letter.reason == "line " + "x" * 295
 
 
-async def test_a_ledger_that_is_not_patient_says_at_once_that_the_store_is_away(cadence, tmp_path):
+async def test_impatient_ledger_fails_at_once_while_the_store_is_away(cadence, tmp_path):
     client = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody"))
     ledger = Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key="s" * 32)
 

@@ -134,7 +134,7 @@ class CallsPlay(Play):
 @pytest.mark.timeout(120)
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(MOVES), min_size=10, max_size=60))
-def test_in_any_order_of_events_no_reminder_is_sent_twice_late_or_for_a_call_that_does_not_stand(store_url, moves):
+def test_no_reminder_is_sent_twice_late_or_for_a_cancelled_call_in_any_order_of_events(store_url, moves):
     async def play() -> None:
         client = connect_async(store_url)
         try:

@@ -74,7 +74,7 @@ async def final_status(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliverySt
     return known.final_status, known.detail
 
 
-async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings, ledger, clock):
+async def test_repeated_booking_event_is_stored_once_and_schedules_one_job(bookings, ledger, clock):
     event = booked(clock)
     answers = await asyncio.gather(*(bookings.accept(event, webhook_id="calcom:1") for _ in range(60)))
 
@@ -84,7 +84,7 @@ async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings,
     assert (await bookings.gather(A)).events == (event,)
 
 
-async def test_a_series_is_gathered_whole_from_whichever_end(bookings, clock):
+async def test_series_is_gathered_completely_from_any_of_its_bookings(bookings, clock):
     first = booked(clock, "A")
     third = booked(clock, "C", kind=BookingKind.RESCHEDULED, reschedule_uid="B")
     second = booked(clock, "B", kind=BookingKind.RESCHEDULED, reschedule_uid="A")
@@ -95,7 +95,7 @@ async def test_a_series_is_gathered_whole_from_whichever_end(bookings, clock):
         assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third}
 
 
-async def test_recurring_calls_that_share_an_ical_uid_are_gathered_apart_also_where_a_store_joined_them(
+async def test_recurring_calls_with_one_ical_uid_are_gathered_apart_even_if_linked_in_the_store(
     bookings, ledger, clock
 ):
     calls = [booked(clock, uid, ical_uid="weekly@Cal.com") for uid in "AB"]
@@ -107,7 +107,7 @@ async def test_recurring_calls_that_share_an_ical_uid_are_gathered_apart_also_wh
     assert [(await bookings.gather(booking_id(uid))).events for uid in "AB"] == [(call,) for call in calls]
 
 
-async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_again(bookings, ledger, clock):
+async def test_outcome_decided_on_outdated_booking_events_is_not_written(bookings, ledger, clock):
     event = booked(clock)
     await bookings.accept(event, webhook_id="calcom:1")
     stale = await outcome_of(bookings, await bookings.gather(A))
@@ -119,7 +119,7 @@ async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_a
     assert await final_status(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
 
 
-async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clock):
+async def test_two_calls_of_one_contact_never_overwrite_each_other(bookings, clock):
     for uid in "AB":
         await bookings.accept(booked(clock, uid), webhook_id=f"calcom:{uid}")
     outcomes = [await outcome_of(bookings, await bookings.gather(booking_id(uid))) for uid in "AB"]
@@ -128,7 +128,7 @@ async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clo
     assert not await bookings.write(outcomes[1], now_ms=clock.now_ms())
 
 
-async def test_when_a_call_was_called_off_is_kept_with_its_contact_until_it_is_booked_again(bookings, clock):
+async def test_contact_stores_when_a_call_was_cancelled_until_it_is_booked_again(bookings, clock):
     async def kept() -> list[int | None]:
         [contact] = await bookings.contacts([WHO])
         return [call.called_off_ms for call in contact.calls.values()]
@@ -143,7 +143,7 @@ async def test_when_a_call_was_called_off_is_kept_with_its_contact_until_it_is_b
     assert await kept() == [None]
 
 
-async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings, ledger, clock):
+async def test_writing_the_same_booking_outcome_again_does_not_change_notion(bookings, ledger, clock):
     await tell(bookings, booked(clock))
     changed = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
     await ledger.mirror.record_shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
@@ -153,7 +153,7 @@ async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings
     assert await ledger.client.zcard(keys.delayed("send")) == 2
 
 
-async def test_too_early_is_not_yet_and_what_nobody_planned_is_unknown(bookings, ledger, clock):
+async def test_early_reminder_is_refused_as_not_yet_and_an_unplanned_one_as_unknown(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
 
@@ -165,7 +165,7 @@ async def test_too_early_is_not_yet_and_what_nobody_planned_is_unknown(bookings,
     ).reason == "unknown"
 
 
-async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_freeze(bookings, ledger, clock):
+async def test_freeze_stops_a_claimed_reminder_after_its_call_was_cancelled(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
@@ -182,7 +182,7 @@ async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
-async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopped_too(bookings, ledger, clock):
+async def test_freeze_stops_a_claimed_reminder_after_the_start_of_its_call_changed(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
@@ -196,7 +196,7 @@ async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopp
     assert (await final_status(ledger, job(later)))[0] is DeliveryStatus.PLANNED
 
 
-async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, ledger, clock):
+async def test_reminder_frozen_before_the_cancellation_is_settled_as_accepted(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
@@ -208,9 +208,7 @@ async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, l
     assert await final_status(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
-async def test_a_reminder_of_unknown_outcome_says_so_when_its_call_is_cancelled_and_is_not_planned_again(
-    bookings, ledger, clock
-):
+async def test_cancelled_reminder_with_an_unknown_outcome_says_so_and_is_not_planned_again(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
@@ -227,7 +225,7 @@ async def test_a_reminder_of_unknown_outcome_says_so_when_its_call_is_cancelled_
     assert (await final_status(ledger, job(event, "2h")))[0] is DeliveryStatus.PLANNED
 
 
-async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings, ledger, clock):
+async def test_reminder_deferred_past_the_start_of_its_call_expires_at_the_start(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 2 * HOUR_MS
@@ -252,7 +250,7 @@ async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(
     assert (await other.bookings.gather(A)).campaign == "christmas_2025"
 
 
-async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_due_time(ledger, ada, clock):
+async def test_held_step_leaves_the_schedule_and_returns_with_its_due_time(ledger, ada, clock):
     now = clock.now_ms()
     person = enrollment_id("christmas_2025", ada.email)
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
@@ -274,7 +272,7 @@ async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_due_time
     assert await ledger.client.zscore(keys.delayed("send"), first) == now
 
 
-async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_goes_on_after_it(ledger, ada, clock):
+async def test_freeze_stops_a_step_claimed_before_a_hold_and_the_step_continues_after_it(ledger, ada, clock):
     now = clock.now_ms()
     person = enrollment_id("christmas_2025", ada.email)
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
@@ -293,7 +291,7 @@ async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_g
     assert await ledger.client.zscore(keys.delayed("send"), first) == now + HOUR_MS
 
 
-async def test_ten_thousand_bookings_far_ahead_cost_the_next_one_no_more_than_the_first(bookings, ledger, clock):
+async def test_ten_thousand_later_bookings_do_not_make_the_next_one_more_expensive(bookings, ledger, clock):
     async def commands(event: BookingEvent) -> int:
         before = (await ledger.client.info("commandstats")).values()
         await tell(bookings, event)

@@ -51,9 +51,7 @@ async def trouble(ledger, whose, now_ms):
     return await ledger.circuits.report_failure("resend", id=whose, reason="connect", provider_wide=True, now_ms=now_ms)
 
 
-async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_was_for_nothing(
-    ledger, people, ready, clock
-):
+async def test_open_circuit_releases_one_probe_a_second_and_all_mails_after_an_acceptance(ledger, people, ready, clock):
     opened = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
     assert opened == CircuitOpen(clock.now_ms() + 1_000, "opened")
     assert ready() == []
@@ -86,7 +84,7 @@ async def test_the_end_of_trouble_says_when_it_began_however_often_the_provider_
     assert settled.circuit_open_since_ms == began_ms
 
 
-async def test_who_failed_as_a_probe_lets_the_others_go_first(ledger, people, ready, clock):
+async def test_failed_probe_lets_other_deliveries_go_first(ledger, people, ready, clock):
     opened = await trouble(ledger, people[0], clock.now_ms())
     clock.move_to(opened.until_ms)
     assert ready() == [people[1]]
@@ -111,7 +109,7 @@ async def test_after_an_outage_a_delivery_that_failed_in_it_may_be_the_first_pro
     assert ready() == [people[0]]
 
 
-async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
+async def test_open_circuit_of_notion_stops_no_mail(ledger, people, ready, clock):
     await ledger.circuits.report_failure(
         "notion", id="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms()
     )
@@ -119,7 +117,7 @@ async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
     assert len(ready()) == PEOPLE
 
 
-async def test_another_reason_is_news_and_the_same_one_is_not(ledger, clock):
+async def test_open_circuit_reports_a_changed_reason_and_not_a_repeated_one(ledger, clock):
     now = clock.now_ms()
     assert (await trouble(ledger, "a", now)).news == "opened"
     assert (await trouble(ledger, "a", now + 1_000)).news == ""

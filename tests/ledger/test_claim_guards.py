@@ -62,7 +62,7 @@ async def closes(ledger: Ledger, now_ms: int) -> None:
 
 
 @pytest.mark.parametrize("begins", [pauses, holds])
-async def test_a_claim_whose_answer_was_lost_stands_whatever_began_meanwhile(ledger, now_ms, begins):
+async def test_repeated_claim_call_returns_the_same_claim_although_a_pause_or_hold_began(ledger, now_ms, begins):
     first = await go(ledger, STEP_1, now_ms)
     await begins(ledger, now_ms)
 
@@ -73,7 +73,7 @@ async def test_a_claim_whose_answer_was_lost_stands_whatever_began_meanwhile(led
 # deaths
 
 
-async def test_who_leaves_before_a_step_was_claimed_needs_no_record_of_it(ledger, ada, now_ms):
+async def test_exit_before_the_first_claim_leaves_no_record_of_the_step(ledger, ada, now_ms):
     await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"complained {now_ms}")
 
     assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "complained")
@@ -81,7 +81,7 @@ async def test_who_leaves_before_a_step_was_claimed_needs_no_record_of_it(ledger
     assert ((await known(ledger)).status, (await known(ledger)).records) == (Status.EXITED, {})
 
 
-async def test_a_sequence_whose_last_step_killed_three_workers_is_over(ledger, now_ms, cadence):
+async def test_enrollment_completes_when_its_last_step_killed_three_workers(ledger, now_ms, cadence):
     for number, offset_ms in enumerate(cadence.offsets_ms[:-1], 1):
         claim = await go(ledger, step_delivery_id(ADA, number), now_ms + offset_ms)
         await ledger.deliveries.settle(claim, "skipped", "because", now_ms=now_ms + offset_ms)
@@ -110,7 +110,7 @@ async def overdue(ledger: Ledger, now_ms: int) -> int:
     return gap_ends_ms
 
 
-async def test_a_step_that_waits_for_the_gap_waits_as_long_after_a_hold(ledger, now_ms):
+async def test_step_that_waits_for_the_minimum_gap_waits_as_long_after_a_hold(ledger, now_ms):
     gap_ends_ms = await overdue(ledger, now_ms)
     assert await due(ledger, STEP_2) == gap_ends_ms
     await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + 25 * HOUR_MS)
@@ -120,7 +120,7 @@ async def test_a_step_that_waits_for_the_gap_waits_as_long_after_a_hold(ledger, 
     assert await due(ledger, STEP_2) == gap_ends_ms
 
 
-async def test_how_long_one_step_waited_is_not_the_next_ones_matter(ledger, now_ms):
+async def test_wait_of_one_step_does_not_delay_the_next_step(ledger, now_ms):
     await go(ledger, STEP_2, await overdue(ledger, now_ms))
     await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + 40 * HOUR_MS)
 
@@ -129,7 +129,7 @@ async def test_how_long_one_step_waited_is_not_the_next_ones_matter(ledger, now_
     assert await due(ledger, STEP_3) == now_ms + 72 * HOUR_MS
 
 
-async def test_what_was_tried_before_and_has_to_wait_is_not_looked_at_sooner(ledger, now_ms):
+async def test_attempted_delivery_that_waits_for_a_circuit_is_not_scheduled_sooner(ledger, now_ms):
     await dies_of(ledger, STEP_1, now_ms, "a", frozen=True)
     until_ms = now_ms + HOUR_MS
     await ledger.circuits.report_failure(
@@ -145,14 +145,14 @@ async def test_what_was_tried_before_and_has_to_wait_is_not_looked_at_sooner(led
     )
 
 
-async def test_a_mail_under_way_binds_the_others_for_no_longer_than_the_gap(ledger, now_ms):
+async def test_claimed_mail_delays_the_next_step_for_no_longer_than_the_minimum_gap(ledger, now_ms):
     await go(ledger, STEP_1, now_ms + 23 * HOUR_MS)
 
     assert (await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS)).reason == "not yet"
     await go(ledger, STEP_2, now_ms + 35 * HOUR_MS)
 
 
-async def test_the_end_of_one_step_does_not_free_another_of_its_gap(ledger, now_ms):
+async def test_settling_one_step_does_not_end_the_minimum_gap_for_another(ledger, now_ms):
     first = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.settle(first, "retry", "503", now_ms=now_ms, due_ms=now_ms + 24 * HOUR_MS)
     again = await go(ledger, STEP_1, now_ms + 24 * HOUR_MS, worker="w2")
@@ -166,7 +166,7 @@ async def test_the_end_of_one_step_does_not_free_another_of_its_gap(ledger, now_
 # what is stored afterwards
 
 
-async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms):
+async def test_timeline_keeps_its_last_200_lines(ledger, now_ms):
     for number in range(101):
         await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + number)
         await ledger.enrollments.release(ADA, "booked", now_ms=now_ms + number)
@@ -176,7 +176,7 @@ async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms)
     assert lines[-1].decode() == f'[{now_ms + 100},"released","booked"]'
 
 
-async def test_what_nobody_knows_of_any_more_cannot_be_claimed(ledger, ada, clock):
+async def test_delivery_of_an_erased_enrollment_cannot_be_claimed(ledger, ada, clock):
     await ledger.client.hset(
         keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"unsubscribed {clock.now_ms()} forgotten"
     )
@@ -184,7 +184,7 @@ async def test_what_nobody_knows_of_any_more_cannot_be_claimed(ledger, ada, cloc
     assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == ClaimRefused("unknown")
 
 
-async def test_whatever_is_refused_for_now_is_in_the_schedule_again(ledger, now_ms):
+async def test_delivery_refused_for_now_returns_to_the_schedule(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.settle(claim, "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
     await ledger.client.delete(keys.delayed("send"))  # It was made ready by a clock that is ahead.

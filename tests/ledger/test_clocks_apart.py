@@ -12,7 +12,9 @@ from common.queue.layout import NAMESPACE
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
-async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_for_itself(ledger, ada, clock, store_url):
+async def test_delivery_promoted_too_early_is_scheduled_again_while_its_message_is_in_flight(
+    ledger, ada, clock, store_url
+):
     ahead = VirtualClock(clock.now_ms() + 300)
     broker = DurableRedisBroker(url=store_url, namespace=NAMESPACE)
     broker.clock = ahead

@@ -47,7 +47,7 @@ def test_an_assessment_is_read_back_as_it_was(person):
     assert read_assessment(assessment_fields(person)) == person
 
 
-def test_what_was_not_reported_takes_no_room():
+def test_missing_assessment_answers_take_no_space():
     sparse = Assessment(email="a@example.org", first_name="Ada", assessment_score=50)
 
     reported = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
@@ -62,7 +62,7 @@ def test_a_record_keeps_spaces_in_its_reason():
 
 
 @pytest.mark.parametrize(("sent", "sent_ms"), [("+0", 5_000), ("-1500", 3_500), ("+20", 5_020), ("0", None)])
-def test_the_time_of_sending_is_kept_besides_the_time_of_the_status(sent, sent_ms):
+def test_record_has_the_time_of_sending_next_to_the_time_of_its_status(sent, sent_ms):
     assert read_record(f"delivered 5000 1 {sent} re_1").sent_ms == sent_ms
 
 
@@ -71,7 +71,7 @@ def test_an_id_is_read_back_as_it_was(id):
     assert lengthened(shortened(id)) == id
 
 
-def test_a_notion_id_and_a_digest_are_kept_in_half_their_letters():
+def test_notion_id_and_digest_are_stored_in_half_their_length():
     page, digest = "31d5fd78-7144-509a-8d85-f21d3c7d3f51", "31d5fd787144509a"
     pages = {"sequence": page, "sequence_digest": digest}
 
@@ -79,5 +79,5 @@ def test_a_notion_id_and_a_digest_are_kept_in_half_their_letters():
     assert read_pages(page_fields(pages)) == pages
 
 
-def test_a_page_whose_digest_is_not_certain_is_kept_without_one():
+def test_page_with_an_uncertain_digest_is_stored_without_it():
     assert read_pages(page_fields({"contact": "page-1", "contact_digest": ""})) == {"contact": "page-1"}

@@ -55,7 +55,7 @@ async def reported_of(ledger: Ledger, kind: FeedbackKind, delivery, contact, now
     await ledger.feedback.record(feedback, webhook_id=f"resend:{delivery}:{kind}")
 
 
-async def test_everybody_is_counted_where_they_are(ledger, ada, clock, cadence):
+async def test_each_contact_is_counted_under_their_current_status(ledger, ada, clock, cadence):
     now_ms = clock.now_ms()
     await signs_up(ledger, ada, "ada", now_ms, enrolled=False)
     for name in ("boris", "chen", "dunya", "emeka"):
@@ -72,7 +72,7 @@ async def test_everybody_is_counted_where_they_are(ledger, ada, clock, cadence):
     assert Counter(statuses) == {"accepted": 1, "active": 2, "completed": 1, "exited": 2}
 
 
-async def test_who_has_completed_and_left_twice_left_once(ledger, ada, clock, cadence):
+async def test_completed_contact_who_exits_twice_has_exited_once(ledger, ada, clock, cadence):
     now_ms = clock.now_ms()
     await signs_up(ledger, ada, "chen", now_ms)
     for number, offset_ms in enumerate(cadence.offsets_ms, 1):
@@ -86,7 +86,7 @@ async def test_who_has_completed_and_left_twice_left_once(ledger, ada, clock, ca
     assert (await ledger.enrollments.get(person("chen"))).exit_reason is ExitReason.UNSUBSCRIBED
 
 
-async def test_every_status_is_counted_once_whatever_becomes_of_it(ledger, ada, clock):
+async def test_each_delivery_is_counted_only_under_its_latest_status(ledger, ada, clock):
     now_ms = clock.now_ms()
     for name, outcome in (("ada", "accepted"), ("boris", "accepted"), ("chen", "dead"), ("dunya", "dead")):
         await signs_up(ledger, ada, name, now_ms)
@@ -103,7 +103,7 @@ async def test_every_status_is_counted_once_whatever_becomes_of_it(ledger, ada, 
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "skipped", "dead"])
-async def test_a_reminder_is_counted_with_the_mails_once_it_has_a_status(ledger, clock, outcome):
+async def test_reminder_is_counted_once_it_has_a_final_status(ledger, clock, outcome):
     now_ms, start_ms = clock.now_ms(), clock.now_ms() + 24 * HOUR_MS
     meeting = {"campaign": "christmas_2025", "contact": person("boris"), "uid": "A", "state": "booked"}
     place = {"received_ms": now_ms, "email": "boris@example.org", "start_ms": start_ms, "end_ms": start_ms + HOUR_MS}

@@ -30,7 +30,7 @@ async def die(ledger: Ledger, worker: str) -> None:
     await ledger.client.zrem(keys.HEARTBEATS, worker)
 
 
-async def test_who_waits_for_a_suspect_goes_when_that_one_is_through(ledger, ada, clock):
+async def test_delivery_that_waits_for_a_suspect_is_granted_after_the_suspect_is_settled(ledger, ada, clock):
     chen, boris = await enrolled(ledger, ada, clock, "chen", "boris")
     for worker in ("a", "b"):
         for delivery in (chen, boris):
@@ -46,7 +46,7 @@ async def test_who_waits_for_a_suspect_goes_when_that_one_is_through(ledger, ada
     assert isinstance(await ledger.deliveries.claim(boris, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
-async def test_who_waits_for_a_suspect_need_not_wait_for_one_whose_worker_died(ledger, ada, clock):
+async def test_delivery_does_not_wait_for_a_suspect_held_by_a_dead_worker(ledger, ada, clock):
     mallory, boris = await enrolled(ledger, ada, clock, "mallory", "boris")
     for worker in ("a", "b"):
         for delivery in (mallory, boris):

@@ -43,14 +43,14 @@ def sent_once_more(ledger: Ledger) -> None:
     ledger.deliveries._calls -= 1
 
 
-async def test_who_it_is_for_is_known_from_its_claim(planned, now_ms):
+async def test_claim_names_its_contact_and_address(planned, now_ms):
     claim = await planned.claimed()
 
     assert (claim.id, claim.contact_id, claim.address) == (planned.id, planned.contact, planned.address)
     assert (claim.due_ms, claim.attempts, claim.first_attempt_ms, claim.payload) == (now_ms, 0, None, None)
 
 
-async def test_what_is_not_planned_cannot_be_claimed(ledger, planned, now_ms):
+async def test_unplanned_delivery_cannot_be_claimed(ledger, planned, now_ms):
     unplanned = planned.id.replace("24h", "48h").replace("step-1", "step-3").replace("missed", "another")
 
     assert await ledger.deliveries.claim(unplanned, worker="w1", now_ms=now_ms) == ClaimRefused("unknown")
@@ -59,7 +59,7 @@ async def test_what_is_not_planned_cannot_be_claimed(ledger, planned, now_ms):
 # repeated claims, and pauses, circuits and exits that begin after a claim
 
 
-async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, planned):
+async def test_claim_repeated_after_a_lost_answer_is_the_same_claim(ledger, planned):
     first = await planned.claimed()
     sent_once_more(ledger)
     again = await planned.claimed()
@@ -68,7 +68,7 @@ async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, planned):
 
 
 @pytest.mark.parametrize("what", ["everybody is paused", "the contact is paused", "the circuit opens"])
-async def test_what_begins_after_a_claim_leaves_it_as_it_is_and_stops_its_freeze(ledger, planned, now_ms, what):
+async def test_pause_or_open_circuit_after_a_claim_keeps_the_claim_and_stops_its_freeze(ledger, planned, now_ms, what):
     claim = await planned.claimed()
     if what == "the circuit opens":
         await open_circuit(ledger, now_ms, planned.provider)
@@ -80,14 +80,14 @@ async def test_what_begins_after_a_claim_leaves_it_as_it_is_and_stops_its_freeze
     assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)).reason == "held"
 
 
-async def test_a_pause_of_somebody_else_stops_nothing(ledger, planned, now_ms):
+async def test_pause_of_another_contact_stops_nothing(ledger, planned, now_ms):
     claim = await planned.claimed()
     await pause(ledger, "enr_somebodyelse", now_ms)
 
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == 1
 
 
-async def test_an_end_after_its_claim_is_seen_at_the_freeze(ledger, planned, now_ms):
+async def test_freeze_refuses_a_delivery_that_was_ended_after_its_claim(ledger, planned, now_ms):
     claim = await planned.claimed()
     await planned.ends()
 
@@ -95,7 +95,7 @@ async def test_an_end_after_its_claim_is_seen_at_the_freeze(ledger, planned, now
     assert refusal == ClaimRefused("exited", planned.exit_reason)
 
 
-async def test_a_suppression_by_another_campaign_is_seen_at_the_claim_and_at_the_freeze(ledger, planned, now_ms):
+async def test_claim_and_freeze_refuse_an_address_suppressed_by_another_campaign(ledger, planned, now_ms):
     claim = await planned.claimed()
     hashed = ledger.store.address_hash(planned.address)
     await ledger.client.hset(keys.SUPPRESSED, hashed, f"complained {now_ms}")
@@ -107,7 +107,7 @@ async def test_a_suppression_by_another_campaign_is_seen_at_the_claim_and_at_the
     assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
 
 
-async def test_what_is_due_later_than_a_pause_is_looked_at_keeps_its_time(ledger, planned, now_ms):
+async def test_retry_that_is_due_later_keeps_its_time_during_a_pause(ledger, planned, now_ms):
     later_ms = now_ms + 2 * HOUR_MS
     await ledger.deliveries.settle(await planned.claimed(), "retry", "503", now_ms=now_ms, due_ms=later_ms)
     await pause(ledger, None, now_ms)
@@ -120,7 +120,7 @@ async def test_what_is_due_later_than_a_pause_is_looked_at_keeps_its_time(ledger
     assert await ledger.client.zscore(keys.OPEN, planned.id) == await scheduled(planned) == later_ms
 
 
-async def test_the_worker_of_another_campaign_leaves_it_alone(store, ledger, planned, cadence, now_ms):
+async def test_worker_of_another_campaign_leaves_the_delivery_alone(store, ledger, planned, cadence, now_ms):
     other = Ledger(store, campaign="spring_2026", cadence=cadence, secret_key="s" * 32)
 
     refused = await other.deliveries.claim(planned.id, worker="w1", now_ms=now_ms)
@@ -133,7 +133,7 @@ async def test_the_worker_of_another_campaign_leaves_it_alone(store, ledger, pla
 # leases and crashes
 
 
-async def test_while_a_worker_that_lives_has_it_in_hand_nobody_else_does(ledger, planned, now_ms):
+async def test_delivery_claimed_by_a_live_worker_is_refused_to_others_until_its_lease_ends(ledger, planned, now_ms):
     await planned.claimed()
 
     refused = await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms + LEASE_MS - 1)
@@ -150,7 +150,7 @@ async def test_a_lease_that_is_renewed_lasts_longer(ledger, planned, now_ms):
     assert await ledger.client.zscore(keys.OPEN, planned.id) == now_ms + 2 * LEASE_MS
 
 
-async def test_a_claim_that_was_lost_renews_and_settles_nothing(ledger, planned, now_ms):
+async def test_lost_claim_can_neither_be_renewed_nor_frozen_nor_settled(ledger, planned, now_ms):
     lost = await planned.claimed()
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
     await planned.claimed(worker="w2")
@@ -162,7 +162,9 @@ async def test_a_claim_that_was_lost_renews_and_settles_nothing(ledger, planned,
 
 
 @pytest.mark.parametrize("frozen_by", [{"a"}, {"c"}, set()])
-async def test_what_killed_three_workers_says_whether_it_may_be_out(ledger, planned, now_ms, frozen_by):
+async def test_delivery_that_killed_three_workers_says_whether_it_may_have_been_accepted(
+    ledger, planned, now_ms, frozen_by
+):
     await planned.crashes("a", "b", "c", frozen_by=frozenset(frozen_by))
 
     answer = await ledger.deliveries.claim(planned.id, worker="w1", now_ms=now_ms)
@@ -174,7 +176,7 @@ async def test_what_killed_three_workers_says_whether_it_may_be_out(ledger, plan
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
 
 
-async def test_a_crash_is_counted_once_however_long_it_waits_afterwards(ledger, planned, now_ms):
+async def test_crash_is_counted_once_however_long_its_delivery_waits_afterwards(ledger, planned, now_ms):
     await planned.crashes("a")
     await open_circuit(ledger, now_ms, planned.provider)
 
@@ -184,7 +186,7 @@ async def test_a_crash_is_counted_once_however_long_it_waits_afterwards(ledger, 
     await planned.claimed(worker="w2", at_ms=now_ms + 60_000)
 
 
-async def test_two_crashes_between_which_it_was_settled_are_not_three(ledger, planned, now_ms):
+async def test_settled_attempt_resets_the_count_of_crashes(ledger, planned, now_ms):
     await planned.crashes("a", "b")
     await ledger.deliveries.settle(await planned.claimed(), "retry", "503", now_ms=now_ms, due_ms=now_ms)
     await planned.crashes("c")
@@ -192,7 +194,7 @@ async def test_two_crashes_between_which_it_was_settled_are_not_three(ledger, pl
     await planned.claimed()
 
 
-async def test_of_those_that_were_in_hand_at_two_crashes_one_at_a_time_is_tried(ledger, kind, now_ms):
+async def test_deliveries_claimed_at_two_crashes_are_tried_one_at_a_time(ledger, kind, now_ms):
     mallory, boris = [await PLAN[kind](ledger, now_ms, name) for name in ("mallory", "boris")]
     for worker in ("a", "b"):
         for each in (mallory, boris):
@@ -207,7 +209,7 @@ async def test_of_those_that_were_in_hand_at_two_crashes_one_at_a_time_is_tried(
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-async def test_a_worker_that_was_only_stopped_neither_sends_nor_settles_a_dead_letter(ledger, planned, now_ms, frozen):
+async def test_stalled_worker_neither_sends_nor_settles_a_dead_letter(ledger, planned, now_ms, frozen):
     await planned.crashes("a", "b")
     stopped = await (planned.frozen if frozen else planned.claimed)(worker="w2")
     await ledger.client.zrem(keys.HEARTBEATS, "w2")
@@ -221,7 +223,9 @@ async def test_a_worker_that_was_only_stopped_neither_sends_nor_settles_a_dead_l
 
 
 @pytest.mark.parametrize("frozen_by", [{"a"}, {"b"}, set()])
-async def test_what_was_in_hand_when_it_ended_says_whether_it_may_be_out(ledger, planned, now_ms, frozen_by):
+async def test_skipped_delivery_says_whether_an_earlier_attempt_has_an_unknown_outcome(
+    ledger, planned, now_ms, frozen_by
+):
     await planned.crashes("a", "b", frozen_by=frozenset(frozen_by))
     await planned.ends()
 
@@ -238,7 +242,7 @@ async def test_what_was_in_hand_when_it_ended_says_whether_it_may_be_out(ledger,
 # an open circuit
 
 
-async def test_it_waits_for_a_provider_in_trouble_and_finds_out(ledger, planned, now_ms):
+async def test_delivery_waits_for_an_open_circuit_and_becomes_its_probe(ledger, planned, now_ms):
     await open_circuit(ledger, now_ms, planned.provider)
 
     refusal = ClaimRefused("held", "invalid_api_key", now_ms + 2_000)
@@ -247,7 +251,7 @@ async def test_it_waits_for_a_provider_in_trouble_and_finds_out(ledger, planned,
     await planned.claimed(at_ms=now_ms + 2_000)
 
 
-async def test_while_one_finds_out_the_others_wait(ledger, kind, now_ms):
+async def test_other_deliveries_wait_while_one_probes_the_circuit(ledger, kind, now_ms):
     probe, other = [await PLAN[kind](ledger, now_ms, name) for name in ("ada", "boris")]
     await open_circuit(ledger, now_ms, probe.provider)
     await probe.claimed(at_ms=now_ms + 1_000)
@@ -257,7 +261,7 @@ async def test_while_one_finds_out_the_others_wait(ledger, kind, now_ms):
     await other.claimed(at_ms=now_ms + 16_000)
 
 
-async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledger, planned, now_ms):
+async def test_acceptance_clears_the_delivery_and_closes_the_circuit(ledger, planned, now_ms):
     await open_circuit(ledger, now_ms, planned.provider)
     claim = await planned.frozen(at_ms=now_ms + 1_000)
 
@@ -272,7 +276,7 @@ async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledge
     assert await ledger.client.exists(keys.circuit(planned.provider), keys.QUEUE.probing()) == 0
 
 
-async def test_what_a_list_shows_as_accepted_does_not_say_that_the_way_is_open(ledger, planned, now_ms):
+async def test_acceptance_found_in_a_list_of_the_provider_does_not_close_the_circuit(ledger, planned, now_ms):
     claim = await planned.frozen()
     await open_circuit(ledger, now_ms, planned.provider)
 
@@ -286,7 +290,7 @@ async def test_what_a_list_shows_as_accepted_does_not_say_that_the_way_is_open(l
 # settle
 
 
-async def test_the_first_payload_and_the_time_of_the_first_attempt_stay(ledger, planned, now_ms):
+async def test_first_payload_and_time_of_the_first_attempt_stay(ledger, planned, now_ms):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5, outcome_unknown=True)
     again = await planned.claimed(at_ms=now_ms + 5)
@@ -297,7 +301,7 @@ async def test_the_first_payload_and_the_time_of_the_first_attempt_stay(ledger, 
     assert (fields["payload"], fields["first_attempt_ms"]) == ("mail", str(now_ms))
 
 
-async def test_an_attempt_that_never_left_is_none(ledger, planned, now_ms):
+async def test_attempt_that_never_left_the_worker_is_not_counted(ledger, planned, now_ms):
     claim = await planned.frozen()
 
     await ledger.deliveries.settle(claim, "defer", "429", now_ms=now_ms, due_ms=now_ms)
@@ -306,7 +310,7 @@ async def test_an_attempt_that_never_left_is_none(ledger, planned, now_ms):
     assert (again.attempts, again.failures, again.outcome_unknown) == (0, 0, False)
 
 
-async def test_an_attempt_that_costs_nothing_and_stays_unknown_may_go_at_its_turn(ledger, planned, now_ms):
+async def test_uncounted_attempt_with_an_unknown_outcome_can_be_noted_as_unaccepted(ledger, planned, now_ms):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
 
@@ -316,7 +320,7 @@ async def test_an_attempt_that_costs_nothing_and_stays_unknown_may_go_at_its_tur
     assert {"outcome_unknown", "first_attempt_ms", "probed"}.isdisjoint(await planned.fields)
 
 
-async def test_who_lost_it_to_another_worker_says_nothing_of_it(ledger, planned, now_ms):
+async def test_worker_with_a_lost_claim_cannot_note_an_attempt_as_unaccepted(ledger, planned, now_ms):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
     lost = await planned.claimed()
@@ -327,7 +331,7 @@ async def test_who_lost_it_to_another_worker_says_nothing_of_it(ledger, planned,
     assert (await planned.fields)["outcome_unknown"] == "1"
 
 
-async def test_an_attempt_after_which_the_key_had_other_bytes_may_not(ledger, planned, now_ms):
+async def test_attempt_followed_by_an_idempotency_conflict_cannot_be_noted_as_unaccepted(ledger, planned, now_ms):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
     again = await planned.claimed()
@@ -336,7 +340,7 @@ async def test_an_attempt_after_which_the_key_had_other_bytes_may_not(ledger, pl
     assert not await ledger.deliveries.note_unaccepted(again)
 
 
-async def test_a_replay_has_all_its_attempts_again(ledger, planned, now_ms):
+async def test_replay_has_all_its_attempts_again(ledger, planned, now_ms):
     for outcome in ("retry", "retry", "dead"):
         claim = await planned.frozen()
         await ledger.deliveries.settle(claim, outcome, "timeout", now_ms=now_ms, due_ms=now_ms)
@@ -346,16 +350,16 @@ async def test_a_replay_has_all_its_attempts_again(ledger, planned, now_ms):
 
 
 @pytest.mark.parametrize(("outcome", "unknown"), [("defer", False), ("retry", True)])
-async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unknown):
+async def test_counted_attempt_or_known_outcome_cannot_be_noted_as_unaccepted(
+    ledger, planned, now_ms, outcome, unknown
+):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, outcome, "503", now_ms=now_ms, due_ms=now_ms, outcome_unknown=unknown)
 
     assert not await ledger.deliveries.note_unaccepted(await planned.claimed())
 
 
-async def test_what_fails_alike_is_reported_once_if_it_costs_nothing_and_each_time_if_it_counts(
-    ledger, planned, now_ms
-):
+async def test_timeline_shows_equal_uncounted_failures_once_and_each_counted_failure(ledger, planned, now_ms):
     for outcome in ("defer", "defer", "retry", "retry"):
         claim = await planned.frozen()
         await ledger.deliveries.settle(claim, outcome, "timeout", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
@@ -365,7 +369,7 @@ async def test_what_fails_alike_is_reported_once_if_it_costs_nothing_and_each_ti
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "dead", "skipped"])
-async def test_what_has_ended_leaves_no_unknown_outcome_and_no_second_look(ledger, planned, now_ms, outcome):
+async def test_ended_delivery_is_not_scheduled_and_cannot_be_claimed_again(ledger, planned, now_ms, outcome):
     claim = await planned.frozen()
     await ledger.client.zadd(keys.delayed(planned.queue), {planned.id: now_ms})  # As the sweeper may do.
 
@@ -378,7 +382,7 @@ async def test_what_has_ended_leaves_no_unknown_outcome_and_no_second_look(ledge
     assert refused == ClaimRefused("already", outcome)
 
 
-async def test_a_conflict_of_keys_puts_the_outcome_of_unknown_outcome_from_a_day_before(ledger, planned, now_ms):
+async def test_idempotency_conflict_makes_the_outcome_unknown_since_a_day_before(ledger, planned, now_ms):
     claim = await planned.frozen()
 
     assert await ledger.deliveries.note_conflict(claim, since_ms=now_ms - 24 * HOUR_MS, now_ms=now_ms)
@@ -393,7 +397,7 @@ async def test_a_conflict_of_keys_puts_the_outcome_of_unknown_outcome_from_a_day
 # webhooks that arrive before the provider's answer
 
 
-async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, planned, now_ms):
+async def test_answer_of_the_provider_is_recorded_also_after_its_webhook(ledger, planned, now_ms):
     await open_circuit(ledger, now_ms - 1_000, planned.provider)
     claim = await planned.frozen()
     await planned.reported(FeedbackKind.SENT)
@@ -409,7 +413,9 @@ async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, plann
 
 @pytest.mark.parametrize("outcome", ["retry", "defer", "dead", "skipped"])
 @pytest.mark.parametrize("reported", [FeedbackKind.SENT, FeedbackKind.DELIVERED])
-async def test_what_was_reported_while_it_was_in_hand_is_accepted(ledger, planned, now_ms, outcome, reported):
+async def test_delivery_reported_while_claimed_is_accepted_whatever_its_worker_settles(
+    ledger, planned, now_ms, outcome, reported
+):
     claim = await planned.frozen()
     await planned.reported(reported)
 
@@ -427,7 +433,7 @@ async def test_what_was_reported_while_it_was_in_hand_is_accepted(ledger, planne
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["at the third crash", "after its end"])
-async def test_what_was_reported_is_accepted_though_no_worker_lived_to_settle_it(ledger, planned, now_ms, ended):
+async def test_reported_delivery_is_accepted_although_its_workers_died_before_settling(ledger, planned, now_ms, ended):
     await planned.crashes("a", "b", frozen_by=frozenset("ab"))
     await ledger.client.zadd(keys.HEARTBEATS, {"c": 9e15})
     await planned.frozen(worker="c")
@@ -456,7 +462,7 @@ async def test_a_reported_delivery_is_tried_again_until_its_last_crash(ledger, p
     await planned.claimed(at_ms=now_ms + 1_000)
 
 
-async def test_what_was_reported_is_asked_of_the_provider_once_more_under_the_same_key(planned, ledger, now_ms):
+async def test_reported_delivery_of_a_dead_worker_is_claimed_again_with_the_same_payload(planned, ledger, now_ms):
     await planned.frozen()
     await planned.reported(FeedbackKind.SENT)
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
@@ -465,7 +471,7 @@ async def test_what_was_reported_is_asked_of_the_provider_once_more_under_the_sa
 
 
 @pytest.mark.parametrize("before", ["waits", "is a dead letter", "was skipped"])
-async def test_what_nobody_has_in_hand_is_accepted_as_soon_as_it_is_reported(ledger, planned, now_ms, before):
+async def test_unclaimed_delivery_is_accepted_as_soon_as_it_is_reported(ledger, planned, now_ms, before):
     claim = await planned.frozen()
     outcome = {"waits": "retry", "is a dead letter": "dead", "was skipped": "skipped"}[before]
     due_ms = now_ms + 60_000 if outcome == "retry" else None
@@ -498,7 +504,7 @@ async def test_what_nobody_has_in_hand_is_accepted_as_soon_as_it_is_reported(led
         ("again", {"payload"}),
     ],
 )
-async def test_a_dead_letter_is_replayed_at_once_and_once(ledger, planned, now_ms, way, kept):
+async def test_dead_letter_is_replayed_immediately_and_only_once(ledger, planned, now_ms, way, kept):
     await planned.dies()
     letters = ledger.dead_letters
 
@@ -541,7 +547,7 @@ async def test_a_discarded_letter_stays_dead_with_its_reason(ledger, planned, no
     ]
 
 
-async def test_a_replay_is_requested_and_refused_of_the_letter_that_was_read(ledger, planned, now_ms):
+async def test_replay_is_requested_and_refused_only_for_the_dead_letter_that_was_read(ledger, planned, now_ms):
     await planned.dies()
     letters = ledger.dead_letters
 
@@ -559,7 +565,7 @@ async def test_a_replay_is_requested_and_refused_of_the_letter_that_was_read(led
     ]
 
 
-async def test_a_dead_letter_says_whose_it_is_and_what_is_known_of_it(ledger, planned, now_ms):
+async def test_dead_letter_has_its_contact_and_attempt(ledger, planned, now_ms):
     await planned.dies()
 
     (letter,) = [each async for each in ledger.dead_letters.all()]
@@ -572,7 +578,7 @@ async def test_a_dead_letter_says_whose_it_is_and_what_is_known_of_it(ledger, pl
 # the sweeper, and the right to be forgotten
 
 
-async def test_what_is_due_and_not_in_the_queue_is_scheduled_again(ledger, planned, now_ms):
+async def test_due_delivery_missing_from_the_queue_is_scheduled_again(ledger, planned, now_ms):
     await ledger.deliveries.settle(await planned.claimed(), "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
     await ledger.client.delete(keys.delayed(planned.queue))
 
@@ -582,7 +588,7 @@ async def test_what_is_due_and_not_in_the_queue_is_scheduled_again(ledger, plann
     assert await scheduled(planned) == now_ms + HOUR_MS + 20_000
 
 
-async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, kind, now_ms):
+async def test_forgetting_a_contact_leaves_none_of_their_deliveries(ledger, planned, kind, now_ms):
     await planned.dies()
     other = await PLAN[kind](ledger, now_ms, "boris")
 
@@ -598,7 +604,7 @@ async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, kind, no
 # concurrent claims and repeated calls
 
 
-async def test_of_many_claims_one_is_granted(ledger, planned, now_ms):
+async def test_one_of_many_concurrent_claims_is_granted(ledger, planned, now_ms):
     claims = await asyncio.gather(
         *(ledger.deliveries.claim(planned.id, worker=f"w{1 + n % 2}", now_ms=now_ms) for n in range(20))
     )
@@ -619,7 +625,7 @@ async def test_a_dead_workers_claim_is_taken_over_with_the_same_payload(ledger, 
     assert (await planned.record()).attempts == 2
 
 
-async def test_a_failed_attempt_that_is_settled_twice_is_one(ledger, planned, now_ms):
+async def test_failed_attempt_that_is_settled_twice_counts_once(ledger, planned, now_ms):
     claim = await planned.frozen()
 
     for _ in range(2):
@@ -632,7 +638,7 @@ async def test_a_failed_attempt_that_is_settled_twice_is_one(ledger, planned, no
     assert await ledger.client.llen(keys.timeline(planned.contact)) == 1
 
 
-async def test_what_ends_while_an_unknown_attempt_is_repeated_is_skipped_and_says_so(ledger, planned, now_ms):
+async def test_delivery_ended_while_an_unknown_attempt_is_repeated_is_skipped_and_says_so(ledger, planned, now_ms):
     await planned.frozen()
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
     again = await planned.claimed(worker="w2")
@@ -645,7 +651,7 @@ async def test_what_ends_while_an_unknown_attempt_is_repeated_is_skipped_and_say
     assert (await planned.record()).detail == unknown
 
 
-async def test_a_mail_in_hand_when_its_owner_ended_is_settled_by_its_worker(ledger, planned, now_ms):
+async def test_mail_frozen_before_its_delivery_was_ended_is_settled_by_its_worker(ledger, planned, now_ms):
     claim = await planned.frozen()
     await planned.ends()
 

@@ -81,7 +81,7 @@ async def state(ledger):
     )
 
 
-async def test_a_mail_is_delivered_and_keeps_its_id_and_its_time(ledger, sent):
+async def test_delivered_mail_keeps_its_provider_id_and_time_of_sending(ledger, sent):
     await tell(ledger, about(K.SENT, sent + 10))
     await tell(ledger, about(K.DELIVERED, sent + 20))
 
@@ -100,7 +100,7 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_time(ledger, sent):
     }
 
 
-async def test_an_sms_that_failed_for_a_number_nobody_names_ends_no_mail(ledger, clock):
+async def test_failed_sms_without_a_number_suppresses_no_address(ledger, clock):
     planned = await plan_sms(ledger, clock.now_ms())
     report = replace(
         about(K.BOUNCED, clock.now_ms(), who=planned.contact),
@@ -136,7 +136,9 @@ async def test_a_number_that_can_receive_no_sms_is_suppressed_and_mail_goes_on(l
         (K.SUPPRESSED, "previous_complaint", DeliveryStatus.BOUNCED, ExitReason.COMPLAINED),
     ],
 )
-async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind, detail, shown, reason):
+async def test_bounce_or_complaint_ends_the_enrollment_and_suppresses_the_address(
+    ledger, sent, kind, detail, shown, reason
+):
     await tell(ledger, about(kind, sent + 20, detail=detail))
 
     enrollment = await ledger.enrollments.get(ADA)
@@ -151,7 +153,7 @@ async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind,
 
 
 @pytest.mark.parametrize("kind", [K.SENT, K.DELIVERED, K.DELAYED, K.SOFT_BOUNCED, K.FAILED, K.OPENED, K.CLICKED])
-async def test_everything_else_decides_nothing(ledger, sent, kind):
+async def test_other_feedback_neither_ends_an_enrollment_nor_suppresses_an_address(ledger, sent, kind):
     await tell(ledger, about(kind, sent + 20))
 
     enrollment = await ledger.enrollments.get(ADA)
@@ -162,7 +164,7 @@ async def test_everything_else_decides_nothing(ledger, sent, kind):
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
-async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger, sent):
+async def test_repeated_feedback_webhook_gets_its_first_answer_and_does_nothing(ledger, sent):
     first = await ledger.feedback.record(about(K.OPENED, sent + 20), webhook_id="resend:msg_1")
     again = await ledger.feedback.record(about(K.COMPLAINED, sent + 90, step=2), webhook_id="resend:msg_1")
 
@@ -172,7 +174,7 @@ async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger
     assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
-async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada, clock):
+async def test_feedback_state_is_independent_of_order_and_repetition(ledger, ada, clock):
     now = clock.now_ms()
     events = [
         about(K.DELIVERED, now + 20),
@@ -204,7 +206,7 @@ async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada,
     assert all(one == states[0] for one in states)
 
 
-async def test_every_order_of_the_same_webhooks_keeps_the_same_words(ledger, sent):
+async def test_feedback_details_are_independent_of_the_order_of_webhooks(ledger, sent):
     events = {
         "a": about(K.OPENED, sent + 30),
         "b": about(K.OPENED, sent + 20),
@@ -222,7 +224,7 @@ async def test_every_order_of_the_same_webhooks_keeps_the_same_words(ledger, sen
     assert all(one == kept[0] for one in kept)
 
 
-async def test_what_is_reported_before_the_settle_waits_for_it(ledger, ada, clock):
+async def test_feedback_before_the_settle_is_applied_by_the_settle(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
@@ -241,7 +243,7 @@ async def test_what_is_reported_before_the_settle_waits_for_it(ledger, ada, cloc
     )
 
 
-async def test_a_lost_answer_is_found_in_what_is_reported(ledger, ada, clock):
+async def test_feedback_shows_the_acceptance_of_a_mail_after_a_lost_answer(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
@@ -272,7 +274,7 @@ FAILED = [
 
 @pytest.mark.parametrize("reported_first", [K.SENT, K.DELIVERED])
 @pytest.mark.parametrize("settled", FAILED, ids=lambda settled: settled["outcome"])
-async def test_a_report_of_a_mail_in_hand_is_its_status_whatever_becomes_of_the_attempt(
+async def test_feedback_on_a_claimed_mail_decides_its_status_whatever_its_worker_settles(
     ledger, ada, clock, settled, reported_first
 ):
     now = clock.now_ms()
@@ -300,7 +302,7 @@ async def test_a_report_of_a_mail_in_hand_is_its_status_whatever_becomes_of_the_
     assert await dead_letters_of(ledger) == []
 
 
-async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_try(ledger, ada, clock):
+async def test_failure_feedback_on_a_claimed_mail_does_not_replace_its_retry(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
@@ -312,7 +314,7 @@ async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_tr
     assert await ledger.client.zscore(keys.delayed("send"), claim.id) == now + 60_000
 
 
-async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
+async def test_feedback_does_not_wait_for_a_dead_worker(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await in_hand(ledger, now)
@@ -323,7 +325,7 @@ async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
     assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
-async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
+async def test_dead_letter_reported_as_delivered_is_a_dead_letter_no_longer(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
@@ -337,7 +339,7 @@ async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
     assert await dead_letters_of(ledger) == []
 
 
-async def test_the_timeline_tells_each_word_once(ledger, sent):
+async def test_timeline_shows_each_kind_of_feedback_once(ledger, sent):
     for at, kind in ((10, K.SENT), (20, K.DELIVERED), (30, K.OPENED), (40, K.OPENED), (50, K.COMPLAINED)):
         await tell(ledger, about(kind, sent + at))
 
@@ -352,13 +354,13 @@ async def test_the_timeline_tells_each_word_once(ledger, sent):
     ]
 
 
-async def test_the_timeline_shows_the_acceptance_first_also_when_the_delivery_was_quicker(ledger, sent):
+async def test_timeline_shows_the_acceptance_before_an_earlier_delivery_report(ledger, sent):
     await tell(ledger, about(K.DELIVERED, sent - 30))
 
     assert [entry.what for entry in await timeline_of(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
 
 
-async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
+async def test_contact_who_complains_after_unsubscribing_stays_unsubscribed(ledger, sent):
     await ledger.enrollments.unsubscribe(
         ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=sent + 10
     )
@@ -368,7 +370,7 @@ async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
     assert await final_status(ledger) is DeliveryStatus.COMPLAINED
 
 
-async def test_of_somebody_unknown_only_the_mark_is_kept(ledger, clock):
+async def test_bounce_of_an_unknown_contact_stores_only_the_suppression(ledger, clock):
     await tell(ledger, about(K.BOUNCED, clock.now_ms()), id="msg_1")
 
     kept = {key.decode() for key in await ledger.client.keys() if b":webhooks:" not in key}

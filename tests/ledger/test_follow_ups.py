@@ -63,7 +63,7 @@ CALLED_OFF: list[tuple[Callable[[Ledger, Planned], Awaitable[None]], str]] = [
 
 
 @pytest.mark.parametrize(("happens", "reason"), CALLED_OFF)
-async def test_what_happens_before_the_claim_calls_it_off(ledger, follow_up, happens, reason):
+async def test_follow_up_that_no_longer_fits_is_skipped_by_its_claim(ledger, follow_up, happens, reason):
     await happens(ledger, follow_up)
 
     answer = await ledger.deliveries.claim(follow_up.id, worker="w1", now_ms=follow_up.now_ms)
@@ -73,14 +73,16 @@ async def test_what_happens_before_the_claim_calls_it_off(ledger, follow_up, hap
 
 
 @pytest.mark.parametrize(("happens", "reason"), CALLED_OFF)
-async def test_what_happens_while_it_is_in_hand_stops_its_freeze(ledger, follow_up, happens, reason):
+async def test_follow_up_that_no_longer_fits_after_its_claim_is_stopped_by_the_freeze(
+    ledger, follow_up, happens, reason
+):
     claim = await follow_up.claimed()
     await happens(ledger, follow_up)
 
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=follow_up.now_ms) == ClaimRefused("exited", reason)
 
 
-async def test_a_campaign_that_stops_its_letters_after_a_booking_still_follows_up(ledger, follow_up):
+async def test_contact_stopped_by_a_booking_still_gets_the_follow_up(ledger, follow_up):
     fields = {"status": "exited", "exit_reason": "stopped"}
     await ledger.client.hset(keys.enrollment(follow_up.contact), mapping=fields)
 
@@ -88,19 +90,19 @@ async def test_a_campaign_that_stops_its_letters_after_a_booking_still_follows_u
 
 
 @pytest.mark.parametrize("state", ["cancelled", "rejected", "moved"])
-async def test_a_later_call_that_was_called_off_does_not_count(ledger, follow_up, state):
+async def test_later_call_that_was_cancelled_does_not_stop_a_follow_up(ledger, follow_up, state):
     await _has_call(ledger, follow_up, follow_up.now_ms + HOUR_MS, state)
 
     assert await is_granted(ledger, follow_up)
 
 
-async def test_an_earlier_call_does_not_count(ledger, follow_up):
+async def test_earlier_call_does_not_stop_a_follow_up(ledger, follow_up):
     await _has_call(ledger, follow_up, follow_up.now_ms - 100 * HOUR_MS, "completed")
 
     assert await is_granted(ledger, follow_up)
 
 
-async def test_a_follow_up_for_another_reason_that_was_not_sent_does_not_count(ledger, follow_up):
+async def test_unsent_follow_up_for_another_reason_does_not_stop_a_follow_up(ledger, follow_up):
     guest = keys.guest(follow_up.id.partition("/")[0])
     await ledger.client.hset(guest, "/completed/thanks", f"skipped {follow_up.now_ms} 0 0 no-show")
 
@@ -108,7 +110,7 @@ async def test_a_follow_up_for_another_reason_that_was_not_sent_does_not_count(l
 
 
 @pytest.mark.parametrize("sent", [True, False])
-async def test_after_a_move_the_chain_gets_none_that_it_had_already(ledger, follow_up, now_ms, sent):
+async def test_moved_call_gets_no_follow_up_that_its_series_already_had(ledger, follow_up, now_ms, sent):
     if sent:
         claim = await follow_up.frozen()
         await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)

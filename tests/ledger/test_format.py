@@ -13,12 +13,12 @@ from common.settings.settings import SettingsError
 from common.store.format import FORMAT, StoreFormat, format_problem_async, refuse_another_format
 
 
-async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.asyncio.Redis) -> None:
+async def test_empty_store_is_marked_with_the_current_format(store: redis.asyncio.Redis) -> None:
     assert await format_problem_async(store) is None
     assert await store.get(keys.FORMAT) == b"%d" % FORMAT
 
 
-async def test_a_store_that_says_nothing_is_judged_by_one_person(
+async def test_format_of_an_unmarked_store_is_recognized_from_one_contact(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -27,7 +27,7 @@ async def test_a_store_that_says_nothing_is_judged_by_one_person(
     assert await store.get(keys.FORMAT) == b"%d" % FORMAT
 
 
-async def test_people_who_are_written_otherwise_are_not_read(store: redis.asyncio.Redis) -> None:
+async def test_unmarked_store_in_another_format_is_refused(store: redis.asyncio.Redis) -> None:
     await store.sadd(keys.PREFIX + "enrolled", "enr_old")
     await store.hset(keys.enrollment("enr_old"), mapping={"st": "active", "e": "ada@example.org"})
 
@@ -38,7 +38,7 @@ async def test_people_who_are_written_otherwise_are_not_read(store: redis.asynci
     assert await store.exists(keys.FORMAT) == 0
 
 
-async def test_a_later_format_is_not_read_either_and_stays(store: redis.asyncio.Redis) -> None:
+async def test_store_in_a_later_format_is_refused_and_unchanged(store: redis.asyncio.Redis) -> None:
     await store.set(keys.FORMAT, "99")
 
     with pytest.raises(SettingsError, match=f"in format 99, and this version reads format {FORMAT}; start the version"):

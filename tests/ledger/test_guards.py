@@ -52,7 +52,7 @@ async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
 # enroll, exit
 
 
-async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
+async def test_contact_who_is_enrolled_again_continues_with_the_same_step(ledger, now_ms):
     await go(ledger, STEP_1, now_ms)
     await ledger.client.zrem(keys.delayed("send"), STEP_1)  # A worker has it.
 
@@ -63,7 +63,7 @@ async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) is None
 
 
-async def test_somebody_critical_is_announced_once(ledger, now_ms):
+async def test_critical_contact_is_announced_once(ledger, now_ms):
     await ledger.signups.enroll(await known(ledger), now_ms=now_ms, announce=True)
     assert await ledger.client.zrem(keys.delayed("announce"), ADA) == 1
 
@@ -72,7 +72,7 @@ async def test_somebody_critical_is_announced_once(ledger, now_ms):
     assert await ledger.client.zscore(keys.delayed("announce"), ADA) is None
 
 
-async def test_the_first_reason_for_a_suppression_stands(ledger, ada, now_ms):
+async def test_first_reason_for_a_suppression_is_kept(ledger, ada, now_ms):
     mark = ledger.store.address_hash(ada.email)
     await ledger.enrollments.exit(ADA, ExitReason.COMPLAINED, address_hash=mark, now_ms=now_ms)
     await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=now_ms + 5)
@@ -80,7 +80,7 @@ async def test_the_first_reason_for_a_suppression_stands(ledger, ada, now_ms):
     assert await ledger.client.hget(keys.SUPPRESSED, mark) == f"complained {now_ms}".encode()
 
 
-async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now_ms):
+async def test_unsubscribing_leaves_no_message_body_in_the_schedule(ledger, ada, now_ms):
     await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
 
     assert await ledger.client.hlen(keys.delayed("send") + ".msgs") == 0
@@ -93,7 +93,7 @@ async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms)
     assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == ClaimRefused("unknown")
 
 
-async def test_a_replay_knows_no_gap(ledger, now_ms):
+async def test_replay_ignores_the_minimum_gap(ledger, now_ms):
     await dead_lettered(ledger, now_ms, unknown=False)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
@@ -105,7 +105,7 @@ async def test_a_replay_knows_no_gap(ledger, now_ms):
     assert isinstance(await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=later_ms), ClaimGranted)
 
 
-async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line(ledger, ada, now_ms):
+async def test_freeze_refuses_a_step_to_an_address_suppressed_by_another_campaign(ledger, ada, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"complained {now_ms}")
 
@@ -113,7 +113,7 @@ async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line
     assert (await known(ledger)).status is Status.EXITED
 
 
-async def test_a_sequence_ends_when_its_last_open_step_does(ledger, now_ms):
+async def test_enrollment_completes_with_its_last_open_step(ledger, now_ms):
     in_trouble = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.freeze(in_trouble, "mail", now_ms=now_ms)
     await ledger.deliveries.settle(in_trouble, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 9_999 * HOUR_MS)
@@ -140,7 +140,7 @@ async def seen(ledger: Ledger, worker: str, seconds_ago: float) -> None:
 
 
 @pytest.mark.parametrize(("seconds_ago", "is_in_hand"), [(2, True), (6, False)])
-async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims(
+async def test_worker_without_a_heartbeat_for_over_four_seconds_loses_its_claims(
     ledger, now_ms, seconds_ago, is_in_hand
 ):
     await go(ledger, STEP_1, now_ms)
@@ -154,7 +154,7 @@ async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims
 # dead letters
 
 
-async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_from_it(ledger, now_ms):
+async def test_dead_letter_found_accepted_is_removed_and_starts_the_minimum_gap(ledger, now_ms):
     await dead_lettered(ledger, now_ms)
     sent_ms = now_ms + 23 * HOUR_MS
 
@@ -167,7 +167,7 @@ async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_fro
     )
 
 
-async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_ones(ledger, now_ms):
+async def test_minimum_gap_counts_from_the_latest_mail_also_when_an_earlier_one_is_found(ledger, now_ms):
     await dead_lettered(ledger, now_ms)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
@@ -182,7 +182,7 @@ async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_
 # the projection to Notion
 
 
-async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledger, now_ms):
+async def test_mirror_request_schedules_the_pump_and_can_add_a_contact_to_the_changes(ledger, now_ms):
     pump = keys.delayed("notion_sync")
     await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
 
@@ -204,7 +204,7 @@ async def test_a_later_change_does_not_postpone_the_pump(ledger, ada, now_ms):
     assert await ledger.client.zscore(keys.delayed("notion_sync"), "pump") == before is not None
 
 
-async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(ledger, now_ms):
+async def test_contact_not_yet_shown_in_notion_stays_changed_and_the_pump_runs_again(ledger, now_ms):
     pump = keys.delayed("notion_sync")
     taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
     await ledger.client.delete(pump, pump + ".msgs")
@@ -217,7 +217,7 @@ async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(
     assert (await known(ledger)).mirrored_revision == 0
 
 
-async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
+async def test_mirrored_revision_is_the_revision_that_was_taken(ledger, now_ms):
     taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
 
     assert await ledger.mirror.record_shown(taken.person, {}, worker="w1", now_ms=now_ms)
@@ -226,7 +226,7 @@ async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
     assert await ledger.client.zcard(keys.CHANGED) == 0
 
 
-async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms):
+async def test_failed_delivery_waits_in_the_schedule_for_its_retry(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.client.zrem(keys.delayed("send"), STEP_1)  # A worker has it.
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
@@ -238,7 +238,7 @@ async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
 
 
-async def test_who_changed_last_is_shown_first(ledger, ada, now_ms):
+async def test_contact_who_changed_last_is_shown_in_notion_first(ledger, ada, now_ms):
     boris = replace(ada, email="boris@example.org")
     await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
     last = await ledger.enrollments.get(enrollment_id("christmas_2025", boris.email))
@@ -248,7 +248,7 @@ async def test_who_changed_last_is_shown_first(ledger, ada, now_ms):
     assert (await ledger.mirror.take(worker="w1", now_ms=now_ms + 5)).id == ADA
 
 
-async def test_what_waits_in_the_schedule_is_not_healed_however_late_it_is(ledger, now_ms):
+async def test_sweeper_does_not_reschedule_a_scheduled_delivery_however_late_it_is(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5)
 
@@ -258,7 +258,7 @@ async def test_what_waits_in_the_schedule_is_not_healed_however_late_it_is(ledge
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 5
 
 
-async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_by_the_sweeper(ledger, now_ms):
+async def test_sweeper_finds_a_contact_missing_in_notion_and_among_the_changes(ledger, now_ms):
     pump = keys.delayed("notion_sync")
     await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
 
@@ -271,7 +271,7 @@ async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_
 # circuits
 
 
-async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(ledger, clock):
+async def test_circuit_is_probed_less_often_and_at_least_twice_a_minute(ledger, clock):
     waits = []
     for _ in range(8):
         trouble = await ledger.circuits.report_failure(
@@ -283,7 +283,7 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
     assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
 
 
-async def test_a_longer_wait_that_the_provider_demands_holds_for_all(ledger, clock):
+async def test_longer_wait_demanded_by_the_provider_applies_to_its_circuit(ledger, clock):
     now_ms = clock.now_ms()
     await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=now_ms)
 
@@ -300,7 +300,7 @@ async def test_a_longer_wait_that_the_provider_demands_holds_for_all(ledger, clo
 # postponed bookings
 
 
-async def test_a_booking_that_is_put_off_is_looked_at_then(ledger, clock):
+async def test_postponed_booking_is_due_at_its_new_time(ledger, clock):
     call = booking_id("A")
 
     await ledger.bookings.postpone(call, until_ms=clock.now_ms() + 9)

@@ -61,7 +61,7 @@ async def held(ledger: Ledger) -> list[tuple[str, Bound, str | None]]:
     return [(one.email.partition("@")[0], one.bound, one.visitor) async for one in ledger.held_signups.read_all()]
 
 
-async def test_beyond_the_bound_of_an_hour_a_signup_is_accepted_kept_and_waits(ledger, signs_up):
+async def test_signup_above_the_hourly_limit_is_accepted_and_held(ledger, signs_up):
     answers = [await signs_up(f"p{n}") for n in range(4)]
 
     assert [answer.answer for answer in answers] == ["accepted"] * 4
@@ -75,7 +75,7 @@ async def test_beyond_the_bound_of_an_hour_a_signup_is_accepted_kept_and_waits(l
     )
 
 
-async def test_the_bound_is_of_any_hour_and_not_of_the_clock(ledger, signs_up):
+async def test_hourly_limit_counts_the_last_60_minutes_and_not_a_clock_hour(ledger, signs_up):
     for n in range(3):
         await signs_up(f"p{n}", NOW_MS + n * 1_000)
 
@@ -86,7 +86,7 @@ async def test_the_bound_is_of_any_hour_and_not_of_the_clock(ledger, signs_up):
     assert [name for name, *_ in await held(ledger)] == ["too_early", "too_early_too"]
 
 
-async def test_a_visitor_beyond_the_own_bound_takes_no_place_of_others(ledger, signs_up):
+async def test_visitor_above_the_limit_for_visitors_takes_no_place_of_others(ledger, signs_up):
     for n in range(50):
         await signs_up(f"false{n}", visitor="v1")
     await signs_up("real", visitor="v2")
@@ -96,7 +96,7 @@ async def test_a_visitor_beyond_the_own_bound_takes_no_place_of_others(ledger, s
     assert (await read_store_stats(ledger, now_ms=NOW_MS)).held_signups == {Bound.SOURCE: 48}
 
 
-async def test_without_a_visitor_only_the_hour_is_bound(ledger, signs_up):
+async def test_signup_without_a_visitor_counts_only_for_the_hourly_limit(ledger, signs_up):
     for n in range(3):
         await signs_up(f"p{n}")
 
@@ -122,7 +122,7 @@ async def test_a_repeated_webhook_gets_the_same_answer_and_takes_no_place(ledger
     assert [name for name, *_ in await held(ledger)] == ["p2"]
 
 
-async def test_a_later_signup_within_the_bounds_releases_and_begins_then(ledger, signs_up):
+async def test_later_signup_within_the_limits_releases_a_held_contact_and_sets_the_anchor(ledger, signs_up):
     consent = Consent(text="of the flood")
     await signs_up("a", visitor="v1")
     await signs_up("b", visitor="v1")
@@ -141,7 +141,7 @@ async def test_a_later_signup_within_the_bounds_releases_and_begins_then(ledger,
     assert (await read_store_stats(ledger, now_ms=NOW_MS)).held_signups == {}
 
 
-async def test_a_later_signup_beyond_the_bounds_changes_nothing(ledger, signs_up):
+async def test_later_signup_above_the_limits_changes_nothing(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
     before = await ledger.enrollments.get(whose("held"))
@@ -152,7 +152,7 @@ async def test_a_later_signup_beyond_the_bounds_changes_nothing(ledger, signs_up
     assert [name for name, *_ in await held(ledger)] == ["held"]
 
 
-async def test_what_is_released_begins_then(ledger, signs_up):
+async def test_released_signup_starts_at_its_release(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
     later_ms = NOW_MS + 100 * HOUR_MS
@@ -174,7 +174,7 @@ async def test_what_is_released_begins_then(ledger, signs_up):
     ]
 
 
-async def test_what_is_discarded_leaves_nothing_and_blocks_no_later_signup(ledger, signs_up):
+async def test_discarded_signup_leaves_nothing_and_blocks_no_later_signup(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
@@ -186,7 +186,7 @@ async def test_what_is_discarded_leaves_nothing_and_blocks_no_later_signup(ledge
     assert (later.answer, await status(ledger, "held")) == ("accepted", Status.ACCEPTED)
 
 
-async def test_who_is_held_and_leaves_has_left(ledger, signs_up):
+async def test_held_contact_who_unsubscribes_has_exited(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
@@ -197,7 +197,7 @@ async def test_who_is_held_and_leaves_has_left(ledger, signs_up):
     assert await ledger.held_signups.release([whose("held")], now_ms=NOW_MS) == 0
 
 
-async def test_who_is_held_and_books_is_released_with_the_hold_of_the_call(ledger, signs_up):
+async def test_held_contact_who_books_is_released_with_the_hold_for_the_call(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
@@ -208,7 +208,7 @@ async def test_who_is_held_and_books_is_released_with_the_hold_of_the_call(ledge
     assert await ledger.client.zscore(keys.delayed("send"), f"{whose('held')}/step-1") is None
 
 
-async def test_whom_notion_knows_is_held_no_longer(ledger, signs_up, ada):
+async def test_held_contact_found_in_notion_is_released(ledger, signs_up, ada):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
     person = restored_of(replace(ada, email="held@example.org"), NOW_MS - HOUR_MS, sent_ms={1: NOW_MS - HOUR_MS})
@@ -220,7 +220,7 @@ async def test_whom_notion_knows_is_held_no_longer(ledger, signs_up, ada):
     assert await ledger.client.zcard(keys.UNDER_WAY) == 3
 
 
-async def test_forgetting_covers_a_held_signup(ledger, signs_up):
+async def test_forgetting_erases_a_held_signup(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
@@ -234,7 +234,7 @@ async def test_forgetting_covers_a_held_signup(ledger, signs_up):
     assert (stats.held_signups, stats.enrollments["accepted"]) == ({}, 2)
 
 
-async def test_a_visitor_is_kept_a_day(ledger, signs_up):
+async def test_visitor_of_a_signup_is_stored_for_a_day(ledger, signs_up):
     for name in ("a", "b", "held"):
         await signs_up(name, visitor="v1")
 
@@ -242,7 +242,7 @@ async def test_a_visitor_is_kept_a_day(ledger, signs_up):
         assert 23 * HOUR_MS < await ledger.client.pttl(key) <= 24 * HOUR_MS
 
 
-async def test_without_bounds_nothing_is_held_and_nothing_counted(store, cadence, ada):
+async def test_without_limits_no_signup_is_held_or_counted(store, cadence, ada):
     ledger = bounded(store, cadence)
     for n in range(50):
         person = replace(ada, email=f"p{n}@example.org")

@@ -14,7 +14,7 @@ FIRST = step_delivery_id(ADA, 1)
 HOLD = Hold(since_ms=1, why="the store's clock is a day ahead", cure="Correct it.")
 
 
-async def test_a_hold_stops_everybody_until_it_ends_and_says_why(ledger, ada, clock, store_url):
+async def test_hold_stops_all_sending_until_it_ends_and_says_why(ledger, ada, clock, store_url):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
 
@@ -33,7 +33,7 @@ async def test_a_hold_stops_everybody_until_it_ends_and_says_why(ledger, ada, cl
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
-async def test_what_a_worker_has_in_hand_does_not_leave_after_the_hold_began(ledger, ada, clock):
+async def test_claimed_mail_is_not_sent_after_a_hold_began(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
@@ -44,7 +44,7 @@ async def test_what_a_worker_has_in_hand_does_not_leave_after_the_hold_began(led
     assert frozen == ClaimRefused("held", "clock", now + 1_000)
 
 
-async def test_who_leaves_during_a_hold_leaves_nothing_for_the_sweeper(ledger, ada, clock):
+async def test_contact_who_unsubscribes_during_a_hold_leaves_no_open_delivery(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.holds.start("clock", HOLD)
@@ -56,7 +56,7 @@ async def test_who_leaves_during_a_hold_leaves_nothing_for_the_sweeper(ledger, a
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
-async def test_who_is_forgotten_during_a_hold_leaves_nothing_for_the_sweeper(ledger, ada, clock):
+async def test_contact_who_is_forgotten_during_a_hold_leaves_no_open_delivery(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.holds.start("clock", HOLD)
@@ -68,7 +68,7 @@ async def test_who_is_forgotten_during_a_hold_leaves_nothing_for_the_sweeper(led
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
-async def test_two_reasons_and_a_pause_each_end_for_themselves(ledger, ada, clock, store_url):
+async def test_two_holds_and_a_pause_end_independently(ledger, ada, clock, store_url):
     await enrolled(ledger, ada, clock.now_ms())
     await ledger.holds.start("clock", HOLD)
     await ledger.holds.start("restored", HOLD)
@@ -92,7 +92,7 @@ async def test_a_hold_of_one_worker_leaves_the_delivery_to_another(ledger, ada, 
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w2", now_ms=now + 1_000), ClaimGranted)
 
 
-async def test_nothing_is_decided_while_it_lasts_so_that_no_reminder_expires_by_a_wrong_clock(ledger, ada, clock):
+async def test_nothing_is_decided_during_a_hold_so_no_reminder_expires_by_a_wrong_clock(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.enrollments.hold(ADA, "booked", now_ms=now)

@@ -36,7 +36,7 @@ async def test_a_job_ends_once_and_keeps_its_first_result(ledger, clock):
     assert (job.is_done, job.result, job.failure) == (True, {"id": "re_1"}, "")
 
 
-async def test_nothing_of_it_is_kept_for_longer_than_minutes(ledger, clock):
+async def test_console_job_and_its_result_expire_within_minutes(ledger, clock):
     await request(ledger, clock.now_ms())
     assert 0 < await ledger.client.pttl(keys.console_job(JOB)) <= LIFE_MS
 
@@ -48,7 +48,7 @@ ADA = "ada@example.org"
 BY_MIA = ForgetJob(id=JOB, by="mia", via="console")
 
 
-async def test_who_is_forgotten_is_asked_for_together_with_the_erasure(ledger, clock):
+async def test_forgetting_an_address_requests_its_job_in_the_same_call(ledger, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
 
     job = await ledger.console_jobs.get(JOB)
@@ -58,7 +58,7 @@ async def test_who_is_forgotten_is_asked_for_together_with_the_erasure(ledger, c
     assert (await ledger.suppressions.of(ADA)).is_forgotten
 
 
-async def test_the_addresses_of_the_forgotten_person_go_with_the_end_of_the_job(ledger, store, clock):
+async def test_addresses_of_a_forgotten_contact_are_erased_when_the_job_ends(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
     await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=["a.da@example.org"])
     waiting = await ledger.console_jobs.get(JOB)
@@ -74,14 +74,14 @@ async def test_the_addresses_of_the_forgotten_person_go_with_the_end_of_the_job(
     assert ADA not in str(await content(store)), "the same form, sent again"
 
 
-async def test_the_addresses_of_the_forgotten_person_are_kept_for_a_day_at_most(ledger, store, clock):
+async def test_addresses_of_a_forgotten_contact_are_stored_for_a_day_at_most(ledger, store, clock):
     await ledger.contacts.forget_address(ADA, now_ms=clock.now_ms(), job=BY_MIA)
     await ledger.console_jobs.defer(JOB, "connect", due_ms=clock.now_ms() + 60_000, addresses=[ADA])
 
     assert LIFE_MS < await store.pttl(keys.console_job(JOB)) <= FORGET_LIFE_MS == 86_400_000
 
 
-async def test_a_job_that_has_ended_or_was_never_asked_for_is_not_tried_again(ledger, clock):
+async def test_console_job_that_ended_or_was_never_requested_is_not_deferred(ledger, clock):
     assert not await ledger.console_jobs.defer(JOB, "connect", due_ms=1, addresses=[])
     await request(ledger, clock.now_ms())
     await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms())
@@ -91,6 +91,6 @@ async def test_a_job_that_has_ended_or_was_never_asked_for_is_not_tried_again(le
     assert await ledger.client.zscore(keys.delayed("console_job"), JOB) == clock.now_ms()
 
 
-async def test_the_result_of_a_job_that_was_forgotten_is_not_written(ledger, clock):
+async def test_result_of_an_expired_console_job_is_not_written(ledger, clock):
     assert not await ledger.console_jobs.finish(JOB, {}, now_ms=clock.now_ms())
     assert not await ledger.client.exists(keys.console_job(JOB))

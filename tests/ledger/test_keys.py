@@ -34,7 +34,7 @@ def test_every_key_of_the_table_has_one_type():
     assert {kind for _, kind in table()} == {"STRING", "HASH", "SET", "ZSET", "LIST"}
 
 
-async def test_whatever_a_person_leaves_in_the_store_is_in_the_table_with_its_type(ledger, ada, clock):
+async def test_every_key_of_a_contact_is_in_the_table_with_its_type(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await send(ledger, 1, now)

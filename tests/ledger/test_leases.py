@@ -19,7 +19,7 @@ def lease(store: redis.asyncio.Redis) -> WorkerLease:
     return WorkerLease(Store(store, secret_key="s" * 32, is_patient=True), KEY, lease_ms=60_000)
 
 
-async def test_one_worker_has_it_and_says_how_it_goes(lease: WorkerLease, store: redis.asyncio.Redis) -> None:
+async def test_one_worker_has_the_lease_and_stores_its_progress(lease: WorkerLease, store: redis.asyncio.Redis) -> None:
     assert await lease.keep("w1", "checking 0")
     assert not await lease.keep("w2", "checking 0")
     assert await lease.keep("w1", "checked 1")
@@ -28,7 +28,7 @@ async def test_one_worker_has_it_and_says_how_it_goes(lease: WorkerLease, store:
     assert 0 < await store.pttl(KEY) <= 60_000
 
 
-async def test_who_leaves_frees_it_and_frees_nobody_else_s(lease: WorkerLease) -> None:
+async def test_worker_frees_only_its_own_lease(lease: WorkerLease) -> None:
     await lease.keep("w1", "reading")
     await lease.leave("w2")
     assert await lease.text() == "w1 reading"
@@ -38,7 +38,7 @@ async def test_who_leaves_frees_it_and_frees_nobody_else_s(lease: WorkerLease) -
     assert await lease.keep("w2", "reading")
 
 
-async def test_a_turn_is_taken_once_until_it_is_over(lease: WorkerLease) -> None:
+async def test_lease_is_taken_once_until_it_is_left(lease: WorkerLease) -> None:
     assert [await lease.take("w1"), await lease.take("w1"), await lease.take("w2")] == [True, False, False]
 
     await lease.leave("w1")
@@ -46,7 +46,9 @@ async def test_a_turn_is_taken_once_until_it_is_over(lease: WorkerLease) -> None
 
 
 @pytest.mark.parametrize("trouble", ["refused", "silent"])
-async def test_leaving_waits_for_no_store(lease: WorkerLease, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+async def test_leaving_a_lease_does_not_wait_for_the_store(
+    lease: WorkerLease, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
     await lease.keep("w1", "reading")
 
     async def away(*_args: object, **_options: object) -> None:

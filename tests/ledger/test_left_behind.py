@@ -23,7 +23,7 @@ async def now_ms(ledger: Ledger, ada, clock) -> int:
     return clock.now_ms()
 
 
-async def test_a_booking_whose_job_was_lost_is_looked_at_after_all(ledger, clock):
+async def test_sweeper_schedules_a_booking_with_a_lost_job_again(ledger, clock):
     call, now_ms = booking_id("A"), clock.now_ms()
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)
     await ledger.bookings.accept(event, webhook_id="calcom:1")
@@ -33,7 +33,7 @@ async def test_a_booking_whose_job_was_lost_is_looked_at_after_all(ledger, clock
     assert await ledger.client.zscore(keys.delayed("bookings"), call) == now_ms + 60_000
 
 
-async def test_a_job_that_was_kept_with_a_body_leaves_none_behind(ledger, ada, now_ms):
+async def test_unsubscribing_deletes_a_scheduled_job_with_its_body(ledger, ada, now_ms):
     await ledger.client.hset(keys.delayed("send") + ".msgs", STEP_1, "{}")
 
     await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
@@ -41,7 +41,7 @@ async def test_a_job_that_was_kept_with_a_body_leaves_none_behind(ledger, ada, n
     assert await ledger.client.exists(keys.delayed("send"), keys.delayed("send") + ".msgs") == 0
 
 
-async def test_a_replayed_letter_is_due_at_once(ledger, now_ms):
+async def test_replayed_dead_letter_is_due_immediately(ledger, now_ms):
     claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
     await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
 
@@ -51,7 +51,7 @@ async def test_a_replayed_letter_is_due_at_once(ledger, now_ms):
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == now_ms + HOUR_MS
 
 
-async def test_a_complaint_that_names_no_address_suppresses_that_of_the_enrollment(ledger, now_ms):
+async def test_complaint_without_an_address_suppresses_the_address_of_the_enrollment(ledger, now_ms):
     complaint = Feedback(
         kind=FeedbackKind.COMPLAINED,
         delivery_id=STEP_1,
@@ -70,7 +70,7 @@ async def test_a_complaint_that_names_no_address_suppresses_that_of_the_enrollme
     }
 
 
-async def test_of_a_forgotten_call_nothing_is_kept_again_whomever_an_event_names(ledger, clock):
+async def test_an_event_for_a_forgotten_call_stores_nothing(ledger, clock):
     call, now_ms = booking_id("A"), clock.now_ms()
     await ledger.client.sadd(keys.FORGOTTEN, call)
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)

@@ -61,7 +61,7 @@ async def migrate(ledger: Ledger):
     return await mailboxes.migrate(ledger.client, lambda _line: None, secret_key=SECRET)
 
 
-async def test_four_spellings_of_one_mailbox_are_one_enrollment_and_mail_goes_to_the_first(ledger, spelled, clock):
+async def test_four_spellings_of_one_mailbox_share_one_enrollment_with_the_first_address(ledger, spelled, clock):
     answers = [await sign_up(ledger, spelled(address), clock.now_ms() + n) for n, address in enumerate(SPELLINGS)]
 
     assert [one.answer for one in answers] == ["accepted", "duplicate", "duplicate", "duplicate"]
@@ -78,14 +78,14 @@ async def test_dots_mean_something_outside_gmail(ledger, spelled, clock):
     assert [one.answer for one in answers] == ["accepted", "accepted"]
 
 
-async def test_in_testing_mode_each_spelling_is_somebody(before, spelled, clock):
+async def test_each_spelling_is_a_separate_contact_in_testing_mode(before, spelled, clock):
     answers = [await sign_up(before, spelled(address), clock.now_ms()) for address in SPELLINGS]
 
     assert {"accepted"} == {one.answer for one in answers}
     assert set(map(spelled_id, SPELLINGS)) == {one.enrollment_id for one in answers}
 
 
-async def test_in_testing_mode_a_spelling_is_somebody_where_its_mailbox_led_to_another(before, ledger, spelled, clock):
+async def test_spelling_is_a_separate_contact_in_testing_mode_also_after_a_migration(before, ledger, spelled, clock):
     known = await sign_up(before, spelled(FIRST), clock.now_ms())
     await migrate(ledger)
     assert known.enrollment_id == await ledger.mailboxes.find(PLAIN)
@@ -94,14 +94,14 @@ async def test_in_testing_mode_a_spelling_is_somebody_where_its_mailbox_led_to_a
     assert ("accepted", spelled_id(PLAIN)) == (answer.answer, answer.enrollment_id)
 
 
-async def test_a_repeated_webhook_id_names_the_spelling_that_its_first_answer_named(ledger, spelled, clock):
+async def test_repeated_signup_webhook_is_answered_with_the_spelling_of_its_first_answer(ledger, spelled, clock):
     await sign_up(ledger, spelled(FIRST), clock.now_ms())
     first = await sign_up(ledger, spelled(PLAIN), clock.now_ms())
 
     assert replace(first, repeated=True) == await sign_up(ledger, spelled(PLAIN), clock.now_ms() + 5)
 
 
-async def test_an_enrollment_of_before_keeps_its_id_and_its_mailbox_leads_to_it(before, ledger, spelled, clock):
+async def test_migrated_enrollment_keeps_its_id_and_is_found_by_its_mailbox(before, ledger, spelled, clock):
     known = await sign_up(before, spelled(FIRST), clock.now_ms())
     await migrate(ledger)
 
@@ -114,7 +114,7 @@ async def test_an_enrollment_of_before_keeps_its_id_and_its_mailbox_leads_to_it(
     assert await ledger.deliveries.claim(first, worker="w1", now_ms=clock.now_ms())
 
 
-async def test_two_enrollments_of_before_both_run_out(before, ledger, spelled, clock):
+async def test_two_migrated_enrollments_of_one_mailbox_both_continue(before, ledger, spelled, clock):
     now_ms = clock.now_ms()
     older = await sign_up(before, spelled("ad.a@gmail.com"), now_ms)
     newer = await sign_up(before, spelled(FIRST), now_ms + 1)
@@ -127,7 +127,7 @@ async def test_two_enrollments_of_before_both_run_out(before, ledger, spelled, c
         assert not isinstance(claim, ClaimRefused)
 
 
-async def test_who_leaves_by_one_spelling_has_left_by_all(ledger, spelled, clock):
+async def test_contact_who_unsubscribes_with_one_spelling_is_suppressed_in_all(ledger, spelled, clock):
     known = await sign_up(ledger, spelled(FIRST), clock.now_ms())
     await ledger.enrollments.unsubscribe(
         known.enrollment_id, address_hash=ledger.store.address_hash(FIRST), now_ms=clock.now_ms()
@@ -137,7 +137,9 @@ async def test_who_leaves_by_one_spelling_has_left_by_all(ledger, spelled, clock
         assert await ledger.client.hexists(keys.SUPPRESSED, ledger.store.address_hash(address))
 
 
-async def test_the_link_of_a_mail_of_before_ends_both_enrollments_of_its_mailbox(before, ledger, spelled, clock):
+async def test_unsubscribe_link_from_before_a_migration_ends_both_enrollments_of_the_mailbox(
+    before, ledger, spelled, clock
+):
     now_ms = clock.now_ms()
     one, other = [await sign_up(before, spelled(address), now_ms) for address in SPELLINGS[:2]]
     await migrate(ledger)
@@ -151,7 +153,7 @@ async def test_the_link_of_a_mail_of_before_ends_both_enrollments_of_its_mailbox
     assert [(await ledger.enrollments.get(who.enrollment_id)).status for who in (one, other)] == [Status.EXITED] * 2
 
 
-async def test_who_was_forgotten_by_a_hash_alone_is_known_again_by_the_same_spelling(before, ledger, spelled, clock):
+async def test_contact_forgotten_before_a_migration_is_recognized_by_the_same_spelling(before, ledger, spelled, clock):
     await before.contacts.forget(await before.contacts.find_traces(FIRST), now_ms=clock.now_ms())
     result = await migrate(ledger)
     assert result.notes == (
@@ -169,7 +171,7 @@ async def test_who_was_forgotten_by_a_hash_alone_is_known_again_by_the_same_spel
     assert ("accepted", [again.enrollment_id]) == (again.answer, [one async for one in ledger.enrollments.ids()])
 
 
-async def test_an_answer_from_the_spool_names_the_id_that_the_gateway_gave(before, ledger, spelled, clock):
+async def test_answer_from_the_spool_has_the_id_that_the_gateway_returned(before, ledger, spelled, clock):
     known = await sign_up(before, spelled(FIRST), clock.now_ms())
     await migrate(ledger)
     given = ledger.mailboxes.new_id(FIRST)
@@ -185,9 +187,7 @@ async def test_an_answer_from_the_spool_names_the_id_that_the_gateway_gave(befor
     assert (given, FIRST) == (of_somebody_else.enrollment_id, of_somebody_else.email)
 
 
-async def test_a_rebuild_finds_the_enrollment_of_before_and_makes_new_ones_of_the_mailbox(
-    before, ledger, spelled, clock
-):
+async def test_rebuild_finds_a_migrated_enrollment_and_names_a_new_one_by_its_mailbox(before, ledger, spelled, clock):
     now_ms = clock.now_ms()
     known = await sign_up(before, spelled(FIRST), now_ms)
     await migrate(ledger)
@@ -203,7 +203,7 @@ async def test_a_rebuild_finds_the_enrollment_of_before_and_makes_new_ones_of_th
     assert [spelled_id(PLAIN)] == [one async for one in ledger.enrollments.ids()]
 
 
-async def test_a_rebuild_keeps_the_id_that_a_row_shows_and_the_mailbox_leads_to_it(ledger, spelled, clock):
+async def test_rebuild_keeps_the_enrollment_id_of_a_row_and_finds_it_by_the_mailbox(ledger, spelled, clock):
     now_ms, shown = clock.now_ms(), spelled_id(FIRST)
     person = restored_of(spelled(FIRST), now_ms, enrollment_id=shown)
 
@@ -213,7 +213,7 @@ async def test_a_rebuild_keeps_the_id_that_a_row_shows_and_the_mailbox_leads_to_
     assert shown == (await sign_up(ledger, spelled(PLAIN), now_ms + 1)).enrollment_id
 
 
-async def test_a_rebuild_adds_to_a_contact_who_signed_up_before_it(ledger, spelled, clock):
+async def test_rebuild_merges_a_row_into_a_contact_who_signed_up_before_it(ledger, spelled, clock):
     now_ms = clock.now_ms()
     known = await sign_up(ledger, spelled(PLAIN), now_ms)
     person = restored_of(spelled(FIRST), now_ms - 5, enrollment_id=spelled_id(FIRST), sent_ms={1: now_ms - 5})
@@ -223,7 +223,7 @@ async def test_a_rebuild_adds_to_a_contact_who_signed_up_before_it(ledger, spell
     assert [known.enrollment_id] == [one async for one in ledger.enrollments.ids()]
 
 
-async def test_what_is_reported_of_a_mail_of_before_a_rebuild_reaches_the_enrollment(ledger, spelled, clock):
+async def test_feedback_on_a_mail_from_before_a_rebuild_reaches_the_enrollment(ledger, spelled, clock):
     now_ms = clock.now_ms()
     person = restored_of(spelled(FIRST), now_ms, sent_ms={1: now_ms})
     await ledger.enrollments.restore(Restoration(person=person), now_ms=now_ms)
@@ -244,7 +244,7 @@ async def test_what_is_reported_of_a_mail_of_before_a_rebuild_reaches_the_enroll
     assert (known.status, known.records[1].final_status) == (Status.EXITED, DeliveryStatus.COMPLAINED)
 
 
-async def test_after_a_rebuild_the_link_of_a_mail_of_before_still_ends_the_enrollment(before, ledger, spelled, clock):
+async def test_unsubscribe_link_from_before_a_rebuild_still_ends_the_enrollment(before, ledger, spelled, clock):
     await ledger.enrollments.restore(Restoration(person=restored_of(spelled(FIRST), clock.now_ms())), now_ms=1)
 
     await ledger.enrollments.exit(
@@ -255,7 +255,7 @@ async def test_after_a_rebuild_the_link_of_a_mail_of_before_still_ends_the_enrol
     assert await ledger.client.hexists(keys.SUPPRESSED, ledger.store.address_hash(PLAIN))
 
 
-async def test_a_call_booked_by_another_spelling_is_the_enrolled_persons(ledger, spelled, clock):
+async def test_call_booked_with_another_spelling_belongs_to_the_enrolled_contact(ledger, spelled, clock):
     known = await sign_up(ledger, spelled(FIRST), clock.now_ms())
 
     reminder, contact = await book(ledger, "ada+call@gmail.com", clock.now_ms())
@@ -266,7 +266,7 @@ async def test_a_call_booked_by_another_spelling_is_the_enrolled_persons(ledger,
     assert claim.address == "ada+call@gmail.com"
 
 
-async def test_a_caller_of_before_who_is_not_enrolled_keeps_the_call_under_the_mailbox(before, ledger, clock):
+async def test_call_of_an_unenrolled_contact_is_migrated_to_the_mailbox(before, ledger, clock):
     await book(before, FIRST, clock.now_ms())
     assert await ledger.client.exists(keys.contact(spelled_id(FIRST)))
 

@@ -34,14 +34,14 @@ async def settle(ledger: Ledger, delivery, outcome, now_ms, *, detail="id", due_
     await ledger.deliveries.settle(claim, outcome, detail, now_ms=now_ms, due_ms=due_ms)
 
 
-async def test_it_goes_to_somebody_who_was_sent_the_one_that_it_needs(ledger: Ledger, began_ms):
+async def test_step_is_sent_to_a_contact_who_was_sent_the_step_it_needs(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "accepted", began_ms)
 
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=began_ms + DAY_MS), ClaimGranted)
 
 
 @pytest.mark.parametrize("outcome", ["dead", "skipped"])
-async def test_it_is_skipped_when_that_one_was_never_sent(ledger: Ledger, began_ms, outcome):
+async def test_step_is_skipped_when_the_step_it_needs_was_never_sent(ledger: Ledger, began_ms, outcome):
     await settle(ledger, FIRST, outcome, began_ms, detail="invalid")
 
     refused = await ledger.deliveries.claim(SECOND, worker="w1", now_ms=began_ms + DAY_MS)
@@ -52,7 +52,7 @@ async def test_it_is_skipped_when_that_one_was_never_sent(ledger: Ledger, began_
     assert ("step 2 skipped", BECAUSE) in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 
-async def test_it_is_not_among_the_steps_to_come(ledger: Ledger, began_ms):
+async def test_step_that_needs_an_unsent_step_is_not_shown_as_planned(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "skipped", began_ms)
 
     timeline = await read_contact_timeline(ledger, ADA, now_ms=began_ms)
@@ -61,7 +61,7 @@ async def test_it_is_not_among_the_steps_to_come(ledger: Ledger, began_ms):
     assert timeline.not_sent == [NotSent("step 2 not sent", BECAUSE)]
 
 
-async def test_the_steps_after_it_go_on_their_own_days(ledger: Ledger, began_ms):
+async def test_steps_after_a_skipped_step_keep_their_own_days(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "skipped", began_ms)
     await ledger.deliveries.claim(SECOND, worker="w1", now_ms=began_ms + DAY_MS)
     waiting = await ledger.enrollments.get(ADA)
@@ -71,7 +71,7 @@ async def test_the_steps_after_it_go_on_their_own_days(ledger: Ledger, began_ms)
     assert (await ledger.enrollments.get(ADA)).status is Status.COMPLETED
 
 
-async def test_it_waits_while_that_one_may_still_be_sent(ledger: Ledger, began_ms):
+async def test_step_waits_while_the_step_it_needs_may_still_be_sent(ledger: Ledger, began_ms):
     later_ms = began_ms + 2 * DAY_MS
     await settle(ledger, FIRST, "retry", began_ms, detail="503", due_ms=later_ms)
     now_ms = began_ms + DAY_MS
@@ -84,7 +84,7 @@ async def test_it_waits_while_that_one_may_still_be_sent(ledger: Ledger, began_m
     assert await ledger.deliveries.claim(SECOND, worker="w1", now_ms=later_ms) == ClaimRefused("exited", BECAUSE)
 
 
-async def test_one_that_was_attempted_goes_on_under_the_version_that_did_not_need_another(ledger: Ledger, began_ms):
+async def test_attempted_step_continues_although_a_new_version_makes_it_need_another(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "skipped", began_ms)
     needs_nothing = replace(ledger.campaigns["christmas_2025"], cadence=replace(ledger.cadence, needs={}))
     needing = ledger.campaigns["christmas_2025"]

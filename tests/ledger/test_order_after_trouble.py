@@ -34,7 +34,7 @@ async def closed(ledger: Ledger, now_ms: int) -> None:
     await ledger.circuits.report_failure(MAIL, id=FIRST, reason="connect", provider_wide=True, now_ms=now_ms - 5_000)
 
 
-async def test_the_second_waits_a_moment_for_the_first(ledger: Ledger, waits):
+async def test_second_mail_waits_a_moment_for_the_first(ledger: Ledger, waits):
     assert await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits) == ClaimRefused(
         "not yet", "", waits + 1_000
     )
@@ -42,7 +42,7 @@ async def test_the_second_waits_a_moment_for_the_first(ledger: Ledger, waits):
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
-async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: Ledger, waits):
+async def test_second_mail_does_not_wait_for_a_retry_that_is_due_later(ledger: Ledger, waits):
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits)
     await ledger.deliveries.freeze(claim, "mail", now_ms=waits)
     await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=waits, due_ms=waits + 60_000, outcome_unknown=True)
@@ -50,7 +50,7 @@ async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: L
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
-async def test_the_first_does_not_wait_for_the_second_when_both_are_tried_again(ledger: Ledger, waits):
+async def test_first_mail_does_not_wait_for_the_second_when_both_are_retried(ledger: Ledger, waits):
     for delivery in (FIRST, SECOND):
         claim = await ledger.deliveries.claim(delivery, worker="w1", now_ms=waits)
         await ledger.deliveries.freeze(claim, "mail", now_ms=waits)
@@ -59,20 +59,20 @@ async def test_the_first_does_not_wait_for_the_second_when_both_are_tried_again(
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits + 60_000), ClaimGranted)
 
 
-async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
+async def test_second_mail_does_not_wait_for_a_dead_letter(ledger: Ledger, waits):
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits)
     await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=waits)
 
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
-async def test_it_does_not_wait_for_one_that_nobody_has_tried(ledger: Ledger, waits):
+async def test_second_mail_does_not_wait_for_an_unattempted_one(ledger: Ledger, waits):
     await ledger.client.delete(keys.delivery(FIRST))
 
     assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
-async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledger, waits):
+async def test_second_mail_passes_its_turn_as_a_probe_to_the_first(ledger: Ledger, waits):
     await closed(ledger, waits)
     await ledger.client.zadd(keys.delayed("send"), {FIRST: waits + 1_500})
 
@@ -82,7 +82,7 @@ async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledg
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
-async def test_a_replay_waits_for_nobody(ledger: Ledger, waits):
+async def test_replay_does_not_wait_for_an_earlier_mail(ledger: Ledger, waits):
     await ledger.client.hset(keys.delivery(FIRST), "not_before_ms", waits + 60_000)
     claim = await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits)
     await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=waits)

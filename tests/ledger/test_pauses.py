@@ -37,7 +37,7 @@ def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
         return {promotion.queue: promotion.moved for promotion in broker.promote()}
 
 
-async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ada, clock):
+async def test_pause_has_its_author_time_and_reason_and_the_first_pause_stays(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     assert await ledger.pauses.active() == ActivePauses(everybody=None, contacts={})
@@ -52,9 +52,7 @@ async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ad
     assert (await ledger.pauses.active()).everybody is None
 
 
-async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_due_time(
-    ledger, ada, clock, store_url
-):
+async def test_pause_of_all_sending_promotes_nothing_and_keeps_every_due_time(ledger, ada, clock, store_url):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.pauses.start(None, said(now))
@@ -69,14 +67,14 @@ async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_ke
     assert promoted(store_url, clock)["send"] == 1
 
 
-async def test_signups_are_taken_and_classified_all_the_same(ledger, ada, clock, store_url):
+async def test_signups_are_accepted_and_classified_during_a_pause(ledger, ada, clock, store_url):
     await ledger.pauses.start(None, said(clock.now_ms()))
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     assert promoted(store_url, clock) == {"classify": 1, "send": 0}
 
 
-async def test_what_was_ready_already_is_held_by_its_claim_and_keeps_its_place(ledger, ada, clock, store_url):
+async def test_delivery_that_was_ready_before_a_pause_is_held_by_its_claim(ledger, ada, clock, store_url):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     assert promoted(store_url, clock)["send"] == 1
@@ -93,7 +91,7 @@ async def test_what_was_ready_already_is_held_by_its_claim_and_keeps_its_place(l
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
-async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledger, ada, clock):
+async def test_mail_being_rendered_is_not_sent_after_a_pause_began(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
@@ -107,7 +105,7 @@ async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledg
     assert (again.attempts, again.failures, again.outcome_unknown) == (0, 0, False)
 
 
-async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, store_url):
+async def test_pause_of_one_contact_does_not_pause_others(ledger, ada, clock, store_url):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.signups.accept(
@@ -129,7 +127,7 @@ async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, s
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
-async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they_are_resumed(ledger, ada, clock):
+async def test_contact_paused_while_a_mail_is_rendered_gets_it_after_the_resume(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
@@ -146,7 +144,7 @@ async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + HOUR_MS), ClaimGranted)
 
 
-async def test_a_pause_of_one_person_and_a_hold_for_another_reason_end_each_for_itself(ledger, ada, clock):
+async def test_pause_of_a_contact_and_a_hold_end_independently(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.pauses.start(ADA, said(now))
@@ -160,7 +158,7 @@ async def test_a_pause_of_one_person_and_a_hold_for_another_reason_end_each_for_
     assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
 
 
-async def test_who_unsubscribes_while_paused_has_left(ledger, ada, clock):
+async def test_contact_who_unsubscribes_while_paused_has_exited(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.pauses.start(ADA, said(now))
@@ -178,7 +176,7 @@ async def jobs(ledger):
         yield job.decode()
 
 
-async def test_a_pause_of_somebody_who_signs_up_later_holds_their_mail(ledger, ada, clock):
+async def test_pause_before_a_signup_holds_the_mail_of_the_contact(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.pauses.start(ADA, said(now))
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)

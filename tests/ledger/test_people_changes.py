@@ -18,7 +18,7 @@ async def changes(ledger):
     return {member.decode(): int(number) for member, number in found}
 
 
-async def test_a_signup_and_each_mail_are_changes(ledger, ada, clock):
+async def test_signup_and_each_mail_are_listed_as_changes(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     first = (await changes(ledger))[ADA]
     await enrolled(ledger, ada, clock.now_ms())
@@ -28,7 +28,7 @@ async def test_a_signup_and_each_mail_are_changes(ledger, ada, clock):
     assert (await changes(ledger))[ADA] == int(await ledger.client.get(keys.PEOPLE_CHANGES_LAST)) > first
 
 
-async def test_many_who_sign_up_at_once_are_numbered_one_by_one(ledger, clock):
+async def test_changes_of_concurrent_signups_are_numbered_one_by_one(ledger, clock):
     import asyncio
 
     people = [Assessment(email=f"p{n}@example.org", first_name="P", assessment_score=1) for n in range(30)]
@@ -42,7 +42,7 @@ async def test_many_who_sign_up_at_once_are_numbered_one_by_one(ledger, clock):
     assert sorted((await changes(ledger)).values()) == list(range(1, 31))
 
 
-async def test_of_somebody_who_was_forgotten_no_change_is_kept(ledger, ada, clock):
+async def test_no_change_of_a_forgotten_contact_is_stored(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
     await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=clock.now_ms())
 
@@ -50,7 +50,7 @@ async def test_of_somebody_who_was_forgotten_no_change_is_kept(ledger, ada, cloc
 
 
 @pytest.mark.parametrize("before", [9_999, 99_999])
-async def test_only_the_newest_ten_thousand_are_kept(ledger, ada, clock, before):
+async def test_only_the_newest_ten_thousand_changes_are_stored(ledger, ada, clock, before):
     old = {f"enr_{n}": before - 10_000 + n for n in (0, 5_000, 10_000)}
     await ledger.client.zadd(keys.PEOPLE_CHANGES, old)
     await ledger.client.set(keys.PEOPLE_CHANGES_LAST, before)
@@ -60,7 +60,7 @@ async def test_only_the_newest_ten_thousand_are_kept(ledger, ada, clock, before)
     assert set(await changes(ledger)) == {"enr_5000", "enr_10000", ADA}
 
 
-async def test_who_missed_too_many_changes_reads_everybody(ledger, ada, clock):
+async def test_people_list_that_missed_too_many_changes_reads_all_contacts(ledger, ada, clock):
     people = PeopleList(ledger)
     await people.refresh()
     await enrolled(ledger, ada, clock.now_ms())
@@ -72,7 +72,7 @@ async def test_who_missed_too_many_changes_reads_everybody(ledger, ada, clock):
     assert [one.id for one in await people.find(PeopleFilter())] == [ADA]
 
 
-async def test_somebody_of_whom_nothing_is_kept_any_more_is_not_listed(ledger, ada, clock):
+async def test_changed_contact_without_stored_data_is_not_listed(ledger, ada, clock):
     people = PeopleList(ledger)
     await enrolled(ledger, ada, clock.now_ms())
     await people.refresh()
@@ -85,7 +85,7 @@ async def test_somebody_of_whom_nothing_is_kept_any_more_is_not_listed(ledger, a
 
 
 @pytest.mark.parametrize("kept_with", [ADA, "enr_of_another_spelling"])
-async def test_calls_are_found_wherever_they_are_kept(ledger, ada, clock, kept_with):
+async def test_calls_are_found_with_the_enrollment_or_with_another_contact_id(ledger, ada, clock, kept_with):
     await enrolled(ledger, ada, clock.now_ms())
     if kept_with != ADA:
         await ledger.client.hset(keys.enrollment(ADA), "contact", kept_with)
@@ -98,7 +98,7 @@ async def test_calls_are_found_wherever_they_are_kept(ledger, ada, clock, kept_w
 
 
 @pytest.mark.parametrize("wrong", [{"anchor_ms": "soon"}, {"assessment": "{"}, {"next": "??"}, {"/step-2": "?"}])
-async def test_somebody_whose_fields_cannot_be_read_hides_nobody_else(ledger, ada, clock, monkeypatch, wrong):
+async def test_contact_with_unreadable_fields_hides_no_other_contact(ledger, ada, clock, monkeypatch, wrong):
     log, people = CapturingLogger(), PeopleList(ledger)
     monkeypatch.setattr(people_module, "log", log)
     await enrolled(ledger, ada, clock.now_ms())

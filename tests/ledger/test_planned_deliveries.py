@@ -52,21 +52,21 @@ async def test_a_skipped_mail_is_never_sent_and_the_one_after_it_keeps_its_day(l
     assert refused.reason == "already"
 
 
-async def test_a_mail_of_a_later_day_is_skipped_when_its_turn_comes(ledger, now):
+async def test_skipped_mail_of_a_later_day_is_passed_over_when_its_turn_comes(ledger, now):
     assert (await skip(ledger, 3, now)).answer == "done"
     await send(ledger, 2, now + 24 * HOUR_MS)
 
     assert (await ada_now(ledger)).next_step == 4
 
 
-async def test_skipping_all_that_is_left_completes_the_sequence(ledger, now):
+async def test_skipping_all_remaining_mails_completes_the_enrollment(ledger, now):
     for number in range(2, 8):
         assert (await skip(ledger, number, now)).answer == "done"
 
     assert (await ada_now(ledger)).status is Status.COMPLETED
 
 
-async def test_clicking_twice_skips_once_and_says_so(ledger, now):
+async def test_second_skip_of_a_mail_changes_nothing_and_says_so(ledger, now):
     first, second = await skip(ledger, 2, now), await skip(ledger, 2, now, "again")
 
     assert (first.answer, second.answer, second.detail) == ("done", "already", "skipped")
@@ -83,7 +83,7 @@ async def test_a_mail_that_is_sent_now_keeps_the_gap_unless_confirmed(ledger, no
     assert (await ada_now(ledger)).next_due_ms == now + 72 * HOUR_MS
 
 
-async def test_without_confirmation_a_worker_keeps_it_back_until_the_gap_ends(ledger, now):
+async def test_mail_sent_now_without_confirmation_waits_until_the_minimum_gap_ends(ledger, now):
     await send_now(ledger, 2, now + HOUR_MS)
 
     early = await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 2 * HOUR_MS)
@@ -92,7 +92,7 @@ async def test_without_confirmation_a_worker_keeps_it_back_until_the_gap_ends(le
     assert isinstance(await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 12 * HOUR_MS), ClaimGranted)
 
 
-async def test_a_mail_is_never_later_because_it_was_to_be_sent_now(ledger, now):
+async def test_send_now_never_makes_a_mail_later(ledger, now):
     due_ms = now + 24 * HOUR_MS
     await send(ledger, 2, due_ms)
     early = await send_now(ledger, 3, now + 71 * HOUR_MS)
@@ -101,7 +101,7 @@ async def test_a_mail_is_never_later_because_it_was_to_be_sent_now(ledger, now):
     assert (await send_now(ledger, 3, now + 80 * HOUR_MS)).at_ms == now + 80 * HOUR_MS
 
 
-async def test_a_mail_that_waits_for_a_retry_goes_at_once(ledger, now):
+async def test_send_now_sends_a_mail_that_waits_for_a_retry_immediately(ledger, now):
     later = now + 24 * HOUR_MS
     claim = await go(ledger, 2, later)
     await ledger.deliveries.freeze(claim, "mail 2", now_ms=later)
@@ -139,7 +139,7 @@ async def test_a_paused_persons_mail_may_be_skipped_and_the_next_one_waits(ledge
     assert await ledger.client.zscore(keys.delayed("send"), step(3)) == now + 72 * HOUR_MS
 
 
-async def test_of_somebody_whose_sequence_is_over_nothing_is_decided(ledger, now):
+async def test_mail_of_an_exited_contact_can_be_neither_skipped_nor_sent_now(ledger, now):
     from common.domain.enrollment import ExitReason
 
     await ledger.enrollments.exit(ADA, ExitReason.STOPPED, address_hash=None, now_ms=now)
@@ -148,7 +148,7 @@ async def test_of_somebody_whose_sequence_is_over_nothing_is_decided(ledger, now
     assert (await send_now(ledger, 2, now)).answer == "over"
 
 
-async def test_who_decided_is_on_the_timeline(ledger, now):
+async def test_timeline_names_the_person_who_skipped_or_sent_a_mail(ledger, now):
     await send_now(ledger, 2, now)
     await skip(ledger, 2, now)
 
@@ -184,7 +184,7 @@ async def nothing():
     pass
 
 
-async def test_a_skip_whose_answer_was_lost_is_done_and_noted_once(ledger, now, loses_answers):
+async def test_skip_with_a_lost_answer_is_done_and_noted_once(ledger, now, loses_answers):
     loses_answers(nothing)
 
     assert (await skip(ledger, 2, now)).is_done
@@ -192,7 +192,7 @@ async def test_a_skip_whose_answer_was_lost_is_done_and_noted_once(ledger, now, 
 
 
 @pytest.mark.parametrize("then", ["it waits", "it is in hand", "it was sent"])
-async def test_sending_now_whose_answer_was_lost_is_done_and_noted_once(ledger, now, loses_answers, then):
+async def test_send_now_with_a_lost_answer_is_done_and_noted_once(ledger, now, loses_answers, then):
     at_ms = now + HOUR_MS
 
     async def between():
@@ -208,7 +208,7 @@ async def test_sending_now_whose_answer_was_lost_is_done_and_noted_once(ledger, 
     assert len(await lines_of_hand(ledger)) == 1
 
 
-async def test_who_clicks_send_now_twice_is_noted_twice(ledger, now):
+async def test_two_clicks_on_send_now_are_noted_twice(ledger, now):
     await send_now(ledger, 2, now)
     await send_now(ledger, 2, now)
 
@@ -265,7 +265,7 @@ def orders():
 
 
 @pytest.mark.parametrize("order", list(orders()), ids="-".join)
-async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_are_answered(ledger, now, order):
+async def test_concurrent_send_now_skip_and_claim_have_one_outcome_and_correct_answers(ledger, now, order):
     sent: list[str] = []
     answers = {}
     later = now + 24 * HOUR_MS
@@ -302,7 +302,7 @@ def about_call(planned, **more):
     return {"campaign": planned.ledger.campaign, "by": "mia", "now_ms": planned.now_ms} | more
 
 
-async def test_what_is_sent_about_a_call_can_be_skipped(planned):
+async def test_delivery_about_a_call_can_be_skipped(planned):
     decided = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason="she rang"))
 
     refused = await planned.ledger.deliveries.claim(planned.id, worker="w1", now_ms=planned.now_ms)
@@ -311,7 +311,7 @@ async def test_what_is_sent_about_a_call_can_be_skipped(planned):
 
 
 @pytest.mark.parametrize("reason", [str(BookingState.MOVED), str(BookingState.CANCELLED), "she rang"])
-async def test_a_skipped_reminder_stays_skipped_when_its_booking_is_looked_at_again(ledger, clock, reason):
+async def test_skipped_reminder_stays_skipped_when_its_booking_is_processed_again(ledger, clock, reason):
     planned = await PLAN["reminder"](ledger, clock.now_ms())
     await ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=reason))
 
@@ -320,7 +320,7 @@ async def test_a_skipped_reminder_stays_skipped_when_its_booking_is_looked_at_ag
     assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
 
 
-async def test_what_is_sent_about_a_call_goes_at_once(ledger, clock):
+async def test_send_now_sends_a_reminder_immediately(ledger, clock):
     planned = await PLAN["reminder"](ledger, clock.now_ms())
     early = planned.now_ms - 30 * 60_000
     await ledger.client.zadd(keys.delayed("send"), {planned.id: planned.now_ms})
@@ -335,7 +335,7 @@ async def test_what_is_sent_about_a_call_goes_at_once(ledger, clock):
     assert isinstance(await planned.claimed(at_ms=early), ClaimGranted)
 
 
-async def test_nothing_is_decided_of_a_call_that_is_over(planned):
+async def test_delivery_about_an_ended_call_can_be_neither_skipped_nor_sent_now(planned):
     await planned.ends()
 
     skipped = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=""))
@@ -351,7 +351,7 @@ async def test_a_reminder_of_a_call_that_has_begun_is_not_sent_now(ledger, clock
     assert (await ledger.planned_deliveries.send_now(planned.id, **late)).detail == "expired"
 
 
-async def test_while_a_worker_has_it_at_the_provider_neither_is_done(planned):
+async def test_frozen_delivery_about_a_call_can_be_neither_skipped_nor_sent_now(planned):
     await planned.frozen()
 
     skipped = await planned.ledger.planned_deliveries.skip(planned.id, **about_call(planned, reason=""))
@@ -360,7 +360,7 @@ async def test_while_a_worker_has_it_at_the_provider_neither_is_done(planned):
     assert (skipped.answer, sent.answer) == ("sending", "sending")
 
 
-async def test_what_is_sent_about_a_call_waits_while_its_contact_is_paused(planned):
+async def test_delivery_about_a_call_is_not_sent_now_while_its_contact_is_paused(planned):
     await pause(planned.ledger, planned.contact, planned.now_ms)
 
     sent = await planned.ledger.planned_deliveries.send_now(planned.id, **about_call(planned, ignores_gap=False))

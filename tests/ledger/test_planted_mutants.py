@@ -14,14 +14,14 @@ SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((IN
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_every_script_has_a_fault_to_be_found(script: Path) -> None:
+def test_every_script_has_a_planted_fault(script: Path) -> None:
     assert any(INSTALLATION / mutant.file == script for mutant in MUTANTS), (
         f"plant one in tests/mutants/planted.py: {script}"
     )
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_what_a_fault_takes_away_is_there_once(mutant: Mutant) -> None:
+def test_code_replaced_by_a_planted_fault_occurs_exactly_once(mutant: Mutant) -> None:
     assert (INSTALLATION / mutant.file).read_text().count(mutant.was) == 1, (
         "write this fault anew for what is there now"
     )
@@ -29,9 +29,9 @@ def test_what_a_fault_takes_away_is_there_once(mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize("mutant", [mutant for mutant in MUTANTS if mutant.is_python], ids=str)
-def test_a_module_with_a_fault_can_be_read(mutant: Mutant) -> None:
+def test_module_with_a_planted_fault_compiles(mutant: Mutant) -> None:
     compile((INSTALLATION / mutant.file).read_text().replace(mutant.was, mutant.becomes), mutant.file, "exec")
 
 
-def test_no_fault_is_listed_twice() -> None:
+def test_no_planted_fault_is_listed_twice() -> None:
     assert len(MUTANTS) == len(set(MUTANTS))

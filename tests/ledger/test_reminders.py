@@ -29,7 +29,9 @@ async def reminder(ledger: Ledger, now_ms) -> Planned:
     return await plan_reminder(ledger, now_ms)
 
 
-async def test_what_waits_for_a_provider_is_looked_at_when_its_call_begins(ledger, reminder, now_ms, start_ms):
+async def test_reminder_held_by_a_circuit_waits_no_longer_than_the_start_of_its_call(
+    ledger, reminder, now_ms, start_ms
+):
     await open_circuit(ledger, now_ms, at_least_ms=start_ms + HOUR_MS)
 
     answer = await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=now_ms)
@@ -38,7 +40,7 @@ async def test_what_waits_for_a_provider_is_looked_at_when_its_call_begins(ledge
     assert await ledger.client.zscore(keys.delayed("send"), reminder.id) == start_ms
 
 
-async def test_a_second_attempt_that_would_come_too_late_is_looked_at_when_its_call_begins(
+async def test_reminder_with_a_retry_after_the_start_of_its_call_expires_at_the_start(
     ledger, reminder, now_ms, start_ms
 ):
     claim = await reminder.frozen()
@@ -53,13 +55,13 @@ async def test_a_second_attempt_that_would_come_too_late_is_looked_at_when_its_c
     assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, unknown)
 
 
-async def test_a_reminder_that_was_in_hand_when_its_call_began_is_not_frozen(ledger, reminder, start_ms):
+async def test_reminder_claimed_before_its_call_began_cannot_be_frozen_afterwards(ledger, reminder, start_ms):
     claim = await reminder.claimed(at_ms=start_ms - 1)
 
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=start_ms) == ClaimRefused("exited", "expired")
 
 
-async def test_a_dead_letter_that_is_replayed_too_late_expires(ledger, reminder, start_ms):
+async def test_reminder_replayed_after_its_call_began_expires(ledger, reminder, start_ms):
     await reminder.dies(outcome_unknown=False)
     assert await ledger.dead_letters.replay(reminder.id, way="fresh", now_ms=start_ms)
 
@@ -67,7 +69,7 @@ async def test_a_dead_letter_that_is_replayed_too_late_expires(ledger, reminder,
     assert answer == ClaimRefused("exited", "expired")
 
 
-async def test_a_reminder_waits_for_no_earlier_one_that_is_tried_again(ledger, now_ms, start_ms):
+async def test_reminder_does_not_wait_for_the_retry_of_an_earlier_one(ledger, now_ms, start_ms):
     rules = ReminderRules(before_ms=(("24h", 24 * HOUR_MS), ("1h", HOUR_MS)), minimum_notice_ms=0)
     earlier, contact = await book(ledger, "ada@example.org", now_ms, rules=rules)
     first = await Planned(ledger, Kind.REMINDER, earlier, contact, "ada@example.org", "", now_ms, "").frozen()
@@ -90,7 +92,7 @@ async def test_a_paused_contact_gets_their_reminder_after_the_pause(ledger, remi
     await reminder.claimed(at_ms=now_ms + 60_000)
 
 
-async def test_whose_calls_they_are_is_gathered_from_all_bookings_of_a_series(ledger, reminder, now_ms, start_ms):
+async def test_contacts_are_gathered_from_all_bookings_of_a_series(ledger, reminder, now_ms, start_ms):
     moved = BookingEvent(
         kind=BookingKind.RESCHEDULED,
         uid="B",

@@ -55,14 +55,14 @@ async def due(ledger: Ledger, delivery) -> float | None:
     return await ledger.client.zscore(keys.delayed("send"), delivery)
 
 
-async def test_a_reminder_whose_hour_has_changed_is_due_at_the_new_one(ledger, booked, reminder):
+async def test_reminder_with_a_changed_time_is_due_at_the_new_time(ledger, booked, reminder):
     await look(ledger, booked.received_ms, EARLIER)
 
     assert await due(ledger, reminder) == booked.start_ms - 25 * HOUR_MS
     assert await ledger.client.zscore(keys.OPEN, reminder) == booked.start_ms - 25 * HOUR_MS
 
 
-async def test_a_reminder_that_was_tried_keeps_the_place_that_its_try_gave_it(ledger, booked, reminder):
+async def test_attempted_reminder_keeps_the_due_time_of_its_retry(ledger, booked, reminder):
     due_ms = booked.start_ms - 24 * HOUR_MS
     claim = await ledger.deliveries.claim(reminder, worker="w1", now_ms=due_ms)
     await ledger.deliveries.freeze(claim, "mail", now_ms=due_ms)
@@ -98,7 +98,7 @@ async def test_what_a_booking_no_longer_says_is_deleted(ledger, booked, reminder
 
 
 @pytest.mark.parametrize(("nurture", "why"), [("hold", "held"), ("stop", "exited")])
-async def test_a_booking_holds_or_ends_the_sequence_as_the_campaign_says(ledger, ada, booked, reminder, nurture, why):
+async def test_booking_holds_or_ends_the_enrollment_as_the_campaign_says(ledger, ada, booked, reminder, nurture, why):
     now_ms = booked.received_ms
     await ledger.signups.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
@@ -108,7 +108,7 @@ async def test_a_booking_holds_or_ends_the_sequence_as_the_campaign_says(ledger,
     assert (await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w1", now_ms=now_ms)).reason == why
 
 
-async def test_a_hold_ends_with_the_reason_for_it(ledger, ada, booked, reminder):
+async def test_booking_hold_ends_with_its_reason(ledger, ada, booked, reminder):
     now_ms = booked.received_ms
     await ledger.signups.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
@@ -120,7 +120,7 @@ async def test_a_hold_ends_with_the_reason_for_it(ledger, ada, booked, reminder)
     assert await due(ledger, step_delivery_id(WHO, 1)) == now_ms
 
 
-async def test_a_booking_that_was_looked_at_is_looked_at_no_more_until_something_happens(ledger, booked, reminder):
+async def test_processed_booking_is_not_processed_again_without_a_new_event(ledger, booked, reminder):
     assert await ledger.client.zscore(keys.BOOKINGS, CALL) is None
 
     await ledger.client.delete(keys.delayed("bookings"))

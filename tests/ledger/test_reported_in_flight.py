@@ -26,7 +26,7 @@ async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1
         await ledger.client.zrem(keys.HEARTBEATS, worker)
 
 
-async def test_a_reported_mail_is_no_dead_letter_at_its_workers_third_death(ledger, ada, clock):
+async def test_reported_mail_is_not_dead_lettered_at_its_third_worker_death(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -47,9 +47,7 @@ async def test_a_reported_mail_is_no_dead_letter_at_its_workers_third_death(ledg
 
 
 @pytest.mark.parametrize("left", ["this sequence", "all mail, by another campaign"])
-async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_it_all_the_same(
-    ledger, ada, clock, left
-):
+async def test_reported_mail_of_a_dead_worker_is_accepted_although_its_contact_left(ledger, ada, clock, left):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "w1")
@@ -64,7 +62,7 @@ async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_
     assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
-async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_has_bounced(ledger, ada, clock):
+async def test_mail_that_bounced_before_its_worker_died_without_an_answer_has_bounced(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await in_hand(ledger, now)
@@ -77,7 +75,7 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
     assert await final_status(ledger) is DeliveryStatus.BOUNCED
 
 
-async def test_a_reported_mail_is_not_under_way_any_longer(ledger, ada, clock):
+async def test_reported_mail_is_no_longer_marked_as_sending(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -87,7 +85,7 @@ async def test_a_reported_mail_is_not_under_way_any_longer(ledger, ada, clock):
     assert "sending" not in await ledger.store.read_hash(keys.enrollment(ADA))
 
 
-async def test_a_reported_mail_leaves_under_way_what_is(ledger, ada, clock):
+async def test_reported_mail_leaves_another_mail_marked_as_sending(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, outcome_unknown=True)
@@ -99,7 +97,7 @@ async def test_a_reported_mail_leaves_under_way_what_is(ledger, ada, clock):
     assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("step-2 ")
 
 
-async def test_the_last_mail_when_reported_completes_the_sequence(ledger, ada, clock):
+async def test_enrollment_completes_when_its_last_mail_is_reported(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for step in range(1, 7):

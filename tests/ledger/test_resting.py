@@ -53,7 +53,7 @@ async def test_nothing_is_sent_to_a_resting_address_until_it_is_released(ledger,
     assert not await rests(ledger), "its bounces count from none"
 
 
-async def test_an_attempt_that_has_not_left_stays(ledger, began_ms):
+async def test_claimed_mail_is_not_sent_after_its_address_began_to_rest(ledger, began_ms):
     granted = await claim(ledger, 1, began_ms)
     for step in range(1, 6):
         await report(ledger, SOFT, step, began_ms + step)
@@ -88,14 +88,14 @@ async def test_a_reminder_to_a_resting_address_waits_too(ledger, began_ms):
     assert refused == ClaimRefused("held", "resting", began_ms + 600_000)
 
 
-async def test_the_same_mail_counts_once(ledger, began_ms):
+async def test_soft_bounces_of_one_mail_count_once(ledger, began_ms):
     for at_ms in range(10):
         await report(ledger, SOFT, 1, began_ms + at_ms)
 
     assert not await rests(ledger)
 
 
-async def test_a_delivery_ends_the_row_in_whatever_order_it_is_reported(ledger, began_ms):
+async def test_delivered_mail_ends_a_row_of_soft_bounces_whenever_it_is_reported(ledger, began_ms):
     events = [(SOFT, 1, 1), (SOFT, 2, 2), (DELIVERED, 3, 3), (SOFT, 4, 4)]
     left = set()
     for order in permutations(events):
@@ -110,7 +110,7 @@ async def test_a_delivery_ends_the_row_in_whatever_order_it_is_reported(ledger, 
     assert left == {(step_delivery_id(ADA, 4),)}
 
 
-async def test_four_before_and_four_after_a_delivery_are_no_row(ledger, began_ms):
+async def test_soft_bounces_before_and_after_a_delivered_mail_are_not_added_up(ledger, began_ms):
     for step in range(1, 5):
         await report(ledger, SOFT, step, began_ms + step)
     await report(ledger, DELIVERED, 5, began_ms + 5)
@@ -120,7 +120,7 @@ async def test_four_before_and_four_after_a_delivery_are_no_row(ledger, began_ms
     assert not await rests(ledger)
 
 
-async def test_what_is_refused_for_its_content_says_nothing_of_the_mailbox(ledger, began_ms):
+async def test_content_bounces_do_not_make_an_address_rest(ledger, began_ms):
     for step in range(1, 8):
         await report(ledger, FeedbackKind.CONTENT_BOUNCED, step, began_ms + step)
 

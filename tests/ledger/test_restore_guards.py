@@ -38,7 +38,7 @@ async def sends_one(ledger: Ledger, ada, now_ms: int) -> None:
     await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
 
-async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(ledger, ada, row, clock):
+async def test_rebuild_does_not_continue_an_enrollment_that_ended_in_the_ledger(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
     await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=clock.now_ms())
 
@@ -49,7 +49,7 @@ async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(led
     assert await ledger.client.zcard(keys.delayed("send")) == 0
 
 
-async def test_who_came_back_is_not_suppressed_by_the_row_of_before(ledger, ada, row, clock):
+async def test_unsuppressed_contact_is_not_suppressed_by_an_older_row(ledger, ada, row, clock):
     suppressions, now_ms = ledger.suppressions, clock.now_ms()
     await suppressions.suppress(ada.email, ExitReason.UNSUBSCRIBED, detail="by link", now_ms=now_ms)
     await suppressions.unsuppress(ada.email, detail="asked by phone", now_ms=now_ms + 1)
@@ -60,7 +60,7 @@ async def test_who_came_back_is_not_suppressed_by_the_row_of_before(ledger, ada,
     assert await suppressions.of(ada.email) is None
 
 
-async def test_who_is_restored_is_known_by_the_hash_of_their_address(ledger, ada, row, clock):
+async def test_restored_contact_is_recognized_by_the_hash_of_their_address(ledger, ada, row, clock):
     await ledger.enrollments.restore(Restoration(person=row()), now_ms=clock.now_ms())
     await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"bounced {clock.now_ms()}")
 
@@ -68,7 +68,7 @@ async def test_who_is_restored_is_known_by_the_hash_of_their_address(ledger, ada
     assert claim == ClaimRefused("exited", "bounced")
 
 
-async def test_a_gap_in_notion_dead_letters_nothing_of_somebody_under_way(ledger, ada, row, clock):
+async def test_missing_step_in_notion_dead_letters_nothing_of_an_active_contact(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
 
     restoration = Restoration(person=row(sent_ms={3: clock.now_ms()}), dead={2: "never sent"})
@@ -78,7 +78,7 @@ async def test_a_gap_in_notion_dead_letters_nothing_of_somebody_under_way(ledger
     assert await ledger.client.zcard(keys.DEAD) == 0
 
 
-async def test_the_gap_counts_from_the_latest_mail_that_notion_remembers(ledger, ada, row, clock):
+async def test_minimum_gap_counts_from_the_latest_mail_that_notion_shows(ledger, ada, row, clock):
     sent_ms = clock.now_ms() + 5 * HOUR_MS
 
     await ledger.enrollments.restore(
@@ -88,7 +88,7 @@ async def test_the_gap_counts_from_the_latest_mail_that_notion_remembers(ledger,
     assert await ledger.client.hget(keys.enrollment(ADA), "last_sent_ms") == str(sent_ms).encode()
 
 
-async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada, row, clock):
+async def test_held_contact_stays_held_when_a_rebuild_renews_the_schedule(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
     await ledger.enrollments.hold(ADA, "booked", now_ms=clock.now_ms())
 
@@ -100,7 +100,7 @@ async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
 
 
-async def test_a_rebuild_leaves_a_step_in_hand_to_the_worker_that_sends_it(ledger, ada, row, clock):
+async def test_rebuild_leaves_a_claimed_step_to_its_worker(ledger, ada, row, clock):
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
@@ -113,7 +113,7 @@ async def test_a_rebuild_leaves_a_step_in_hand_to_the_worker_that_sends_it(ledge
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 5)
 
 
-async def test_who_signed_up_before_notion_was_read_is_counted_once(ledger, ada, row, clock):
+async def test_contact_who_signed_up_before_a_rebuild_is_counted_once(ledger, ada, row, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     await ledger.enrollments.restore(Restoration(person=row(sent_ms={1: clock.now_ms()})), now_ms=clock.now_ms())

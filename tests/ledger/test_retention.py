@@ -42,7 +42,7 @@ async def books(ledger: Ledger, *, start_ms: int, now_ms: int, uid: str = "A", e
     await ledger.bookings.accept(event, webhook_id=f"calcom:{uid}")
 
 
-async def test_nothing_of_them_is_left_but_the_id(ledger, store, ended_ms):
+async def test_erased_contact_leaves_only_their_id(ledger, store, ended_ms):
     assert await ledger.contacts.erase_ended(before_ms=ended_ms + 1) is False
 
     assert [key async for key in store.scan_iter(match="*") if ADA.encode() in key] == []
@@ -50,13 +50,13 @@ async def test_nothing_of_them_is_left_but_the_id(ledger, store, ended_ms):
     assert await ledger.enrollments.find_erased([ADA]) == {ADA}
 
 
-async def test_who_ended_a_moment_later_keeps_everything(ledger, ended_ms):
+async def test_contact_who_ended_after_the_limit_is_not_erased(ledger, ended_ms):
     await ledger.contacts.erase_ended(before_ms=ended_ms)
 
     assert (await ledger.enrollments.get(ADA)).status == "exited"
 
 
-async def test_counts_and_suppressions_stay(ledger, ended_ms):
+async def test_counts_and_suppressions_stay_after_an_erasure(ledger, ended_ms):
     before = await ledger.store.read_hash(keys.COUNTS)
     suppressed = await ledger.store.read_hash(keys.SUPPRESSED)
     await ledger.contacts.erase_ended(before_ms=ended_ms + 1)
@@ -66,7 +66,7 @@ async def test_counts_and_suppressions_stay(ledger, ended_ms):
     assert await ledger.store.read_hash(keys.SUPPRESSED) == suppressed != {}
 
 
-async def test_nobody_begins_again(ledger, store, ada, ended_ms):
+async def test_erased_contact_who_signs_up_again_does_not_start_again(ledger, store, ada, ended_ms):
     await ledger.contacts.erase_ended(before_ms=ended_ms + 1)
 
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=ended_ms + 500 * DAY_MS)
@@ -77,7 +77,7 @@ async def test_nobody_begins_again(ledger, store, ada, ended_ms):
     assert await store.zcard(keys.UNDER_WAY) == 0
 
 
-async def test_a_call_that_is_not_so_long_ago_keeps_them(ledger, store, ended_ms):
+async def test_contact_with_a_more_recent_call_is_not_erased(ledger, store, ended_ms):
     await books(ledger, start_ms=ended_ms + 9 * DAY_MS, now_ms=ended_ms)
     call = f"{ended_ms + 9 * DAY_MS} {ended_ms + 9 * DAY_MS + HOUR_MS} booked"
     await store.hset(keys.contact(ADA), mapping={"email": "ada@example.org", f"call:{booking_id('A')}": call})
@@ -104,7 +104,7 @@ async def test_a_call_stays_while_the_same_person_has_an_enrollment_in_another_c
     assert await store.exists(keys.contact(ADA)) == 1
 
 
-async def test_of_a_call_with_others_only_their_seat_goes(ledger, store, ended_ms):
+async def test_erasing_a_contact_removes_only_their_seat_from_a_shared_call(ledger, store, ended_ms):
     call, seat = booking_id("A"), f"{booking_id('A')}-aaaaaa"
     await books(ledger, start_ms=ended_ms, now_ms=ended_ms, email="boris@example.org")
     await store.hset(keys.guest(call), mapping={"contact": "enr_boris", "email": "boris@example.org"})
@@ -119,7 +119,7 @@ async def test_of_a_call_with_others_only_their_seat_goes(ledger, store, ended_m
     assert await store.exists(keys.guest(call), keys.booking(call)) == 2
 
 
-async def test_they_can_still_be_forgotten(ledger, store, ada, ended_ms):
+async def test_erased_contact_can_still_be_forgotten(ledger, store, ada, ended_ms):
     await ledger.contacts.erase_ended(before_ms=ended_ms + 1)
 
     await ledger.contacts.forget(await ledger.contacts.find_traces(ada.email), now_ms=ended_ms + DAY_MS)
@@ -129,7 +129,7 @@ async def test_they_can_still_be_forgotten(ledger, store, ada, ended_ms):
     assert again.answer == "duplicate"
 
 
-async def test_while_a_clock_may_be_wrong_nobody_is_erased(ledger, store, ended_ms):
+async def test_no_contact_is_erased_while_a_clock_may_be_wrong(ledger, store, ended_ms):
     await store.hset(keys.HOLD_ALL, "clock", "a day ahead")
 
     assert await ledger.contacts.erase_ended(before_ms=ended_ms + 1) is False

@@ -30,7 +30,7 @@ def test_a_file_names_the_libraries_that_it_uses_and_no_others(file: Path) -> No
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_an_entry_point_says_what_it_takes_and_answers(entry: str) -> None:
+def test_entry_point_documents_its_keys_arguments_and_answer(entry: str) -> None:
     file, name = entry.split(".")
     text = (LUA / f"{file}.lua").read_text()
     head = text[: text.index(f"function {entry}(")].rsplit("\n\n", 1)[-1]
@@ -49,7 +49,7 @@ _FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(", re.MULTILINE)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_script_holds_what_it_names_and_no_function_that_nothing_names(entry: str) -> None:
+def test_script_contains_exactly_the_library_functions_that_it_uses(entry: str) -> None:
     text = load(entry).text
     for library, part in re.findall(r"^local (\w+) = \(function\(\)\n(.*?)^end\)\(\)$", text, re.MULTILINE | re.DOTALL):
         held, named = {*_FUNCTION.findall(part)}, {*re.findall(r"(?<![\w.'])\w+\b", part)}
@@ -59,7 +59,7 @@ def test_a_script_holds_what_it_names_and_no_function_that_nothing_names(entry: 
     assert named & {name for library in KNOWN.values() for name in _FUNCTION.findall(library)} <= held
 
 
-def test_a_script_holds_only_the_keys_that_it_names() -> None:
+def test_script_contains_only_the_keys_that_it_uses() -> None:
     text = load("leases.keep").text
     [fields] = re.findall(r"^local keys = \{(.*)\}$", text, re.MULTILINE)
 

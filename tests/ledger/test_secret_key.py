@@ -18,7 +18,7 @@ from common.store.identity import secret_key_differs, secret_key_matches, secret
 OLD, NEW = "s" * 32, "n" * 32
 
 
-async def test_a_store_takes_the_key_that_comes_first_and_knows_any_other(store, store_url):
+async def test_store_adopts_the_first_secret_key_and_recognizes_a_different_one(store, store_url):
     assert not await secret_key_differs(store, OLD)
     assert await store.get(keys.SECRET_KEY) is None
 
@@ -30,20 +30,20 @@ async def test_a_store_takes_the_key_that_comes_first_and_knows_any_other(store,
     assert await secret_key_differs(store, NEW)
 
 
-async def test_an_emptied_store_takes_the_key_it_is_given_next(store):
+async def test_emptied_store_adopts_the_next_secret_key(store):
     await secret_key_matches_async(store, OLD)
     await store.flushall()
 
     assert await secret_key_matches_async(store, NEW)
 
 
-async def test_what_is_kept_does_not_hold_the_key(store):
+async def test_stored_check_does_not_contain_the_secret_key(store):
     await secret_key_matches_async(store, OLD)
 
     assert OLD.encode() not in await store.get(keys.SECRET_KEY)
 
 
-async def test_a_store_that_may_not_be_written_has_no_key_of_its_own_yet(store):
+async def test_store_that_refuses_writes_accepts_any_secret_key_and_stores_none(store):
     await store.config_set("min-replicas-to-write", 1)
     try:
         assert await secret_key_matches_async(store, OLD)
@@ -73,7 +73,9 @@ async def left(ledger: Ledger, clock) -> Ledger:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_who_left_stays_gone_under_a_new_key_and_unknown_hashes_are_counted(left: Ledger, clock, times):
+async def test_exited_contacts_stay_suppressed_under_a_new_key_and_unknown_hashes_are_counted(
+    left: Ledger, clock, times
+):
     renewed = Ledger(left.client, campaign="christmas_2025", cadence=left.cadence, secret_key=NEW)
     for _ in range(times):
         carried = await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
@@ -102,7 +104,7 @@ def under(ledger: Ledger, key: str) -> Ledger:
     return Ledger(ledger.client, campaign="christmas_2025", cadence=ledger.cadence, secret_key=key)
 
 
-async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Ledger, clock, monkeypatch):
+async def test_interrupted_key_change_is_repeated_and_counts_no_address_twice(left: Ledger, clock, monkeypatch):
     renewed = under(left, NEW)
 
     async def dies(*_: object, **__: object) -> None:
@@ -117,7 +119,7 @@ async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Led
     assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == KeyChangeResult(2, lost=1)
 
 
-async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(left: Ledger, clock):
+async def test_third_key_does_not_report_addresses_lost_by_the_second_again(left: Ledger, clock):
     await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms())
     second = under(left, NEW)
     await left.client.hset(
@@ -127,7 +129,7 @@ async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(lef
     assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == KeyChangeResult(2, lost=1)
 
 
-async def test_who_left_two_campaigns_is_one_address_however_far_apart_they_are_read(left: Ledger, clock):
+async def test_contact_who_left_two_campaigns_is_counted_as_one_address(left: Ledger, clock):
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=OLD)
     for number in range(600):
         person = Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=50)

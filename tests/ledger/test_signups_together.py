@@ -35,7 +35,7 @@ def people(ada: Assessment, number: int) -> list[Assessment]:
     return [replace(ada, email=f"p{index}@example.org", red_systems=index % 3) for index in range(number)]
 
 
-async def test_each_gets_its_own_answer_from_one_call(
+async def test_concurrent_signups_get_their_own_answers_from_one_call(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     now_ms = clock.now_ms()
@@ -55,7 +55,7 @@ async def test_each_gets_its_own_answer_from_one_call(
         assert (person, now_ms + number) == (enrollment.assessment, enrollment.anchor_ms)
 
 
-async def test_what_one_of_them_meets_is_no_others_concern(
+async def test_failure_of_one_signup_in_a_call_does_not_affect_the_others(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     several = people(ada, 5)
@@ -71,7 +71,7 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert await store.hget(keys.COUNTS, "accepted") == b"4"
 
 
-async def test_who_signs_up_twice_at_once_is_classified_by_the_newer_assessment(
+async def test_two_concurrent_signups_of_a_contact_are_classified_by_the_newer_assessment(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     newer = replace(ada, red_systems=0)
@@ -87,7 +87,7 @@ async def test_who_signs_up_twice_at_once_is_classified_by_the_newer_assessment(
     assert clock.now_ms() + 1 == await store.zscore(keys.delayed("classify"), first.enrollment_id)
 
 
-async def test_one_webhook_that_comes_twice_at_once_is_taken_once_and_answered_alike(
+async def test_webhook_that_arrives_twice_at_once_is_accepted_once_and_answered_alike(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     first, second = await asyncio.gather(
@@ -100,7 +100,7 @@ async def test_one_webhook_that_comes_twice_at_once_is_taken_once_and_answered_a
 
 
 @pytest.mark.parametrize("refuses", [keys.UNDER_WAY, keys.delayed("classify")])
-async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed_by_its_repetition(
+async def test_signup_call_that_fails_at_its_end_answers_none_and_is_completed_by_a_repetition(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock, refuses: str
 ) -> None:
     several = people(ada, 3)
@@ -117,7 +117,7 @@ async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed
     assert await store.hget(keys.COUNTS, "accepted") == b"3"
 
 
-async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_question(
+async def test_signup_answer_is_remembered_for_at_least_thirty_days(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -135,7 +135,7 @@ async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_
     assert (later.repeated, later.received_ms) == (False, clock.now_ms())
 
 
-async def test_who_has_been_enrolled_never_begins_again(
+async def test_enrolled_contact_never_starts_again(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -151,7 +151,7 @@ async def test_who_has_been_enrolled_never_begins_again(
     assert (again.answer, enrollment.status) == ("duplicate", "active")
 
 
-async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(
+async def test_signups_succeed_in_a_store_that_has_lost_its_scripts(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     await store.script_flush()
@@ -162,7 +162,7 @@ async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(
     assert given == ["accepted"] * 5 + ["duplicate"] * 5
 
 
-async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment, clock: VirtualClock) -> None:
+async def test_signups_keep_their_order_among_other_calls(ledger: Ledger, ada: Assessment, clock: VirtualClock) -> None:
     now_ms, ids = clock.now_ms(), [enrollment_id("christmas_2025", person.email) for person in people(ada, 2)]
 
     first, left, second, left_too = await asyncio.gather(
@@ -175,7 +175,7 @@ async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment
     assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
 
 
-async def test_a_request_that_stops_waiting_keeps_no_other_from_its_answer(
+async def test_cancelled_signup_request_does_not_delay_the_answers_of_others(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     waiting = [
@@ -191,7 +191,7 @@ async def test_a_request_that_stops_waiting_keeps_no_other_from_its_answer(
     assert await ledger.enrollments.get(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
 
 
-async def test_what_cannot_even_be_sent_is_reported_to_all_who_wait(store: redis.asyncio.Redis) -> None:
+async def test_call_that_cannot_be_encoded_fails_for_all_waiting_signups(store: redis.asyncio.Redis) -> None:
     scripts = Scripts(store)
     async with asyncio.timeout(60):
         answers = await asyncio.gather(
@@ -205,7 +205,7 @@ async def test_what_cannot_even_be_sent_is_reported_to_all_who_wait(store: redis
     assert [UnicodeEncodeError] * 3 == [type(answer) for answer in answers]
 
 
-async def test_an_answer_for_fewer_than_asked_is_an_error_for_the_others(
+async def test_signup_without_an_answer_in_a_short_reply_gets_an_error(
     store: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripts = Scripts(store)

@@ -73,13 +73,13 @@ async def open_circuit(ledger: Ledger, now_ms: int) -> None:
         ("the provider is not working: invalid_api_key", open_circuit),
     ],
 )
-async def test_what_keeps_all_mail_back_is_said_of_the_step_that_is_due(ledger: Ledger, began_ms, why, happens):
+async def test_due_step_shows_what_stops_all_mail(ledger: Ledger, began_ms, why, happens):
     await happens(ledger, began_ms)
 
     assert (await planned(ledger, began_ms))[0] == Planned(began_ms, "step 1 planned", f"waits: {why}")
 
 
-async def test_a_step_that_waits_only_for_its_day_says_so(ledger: Ledger, began_ms):
+async def test_step_that_waits_only_for_its_day_says_so(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "accepted", began_ms)
     await open_circuit(ledger, began_ms)
 
@@ -93,7 +93,7 @@ async def test_a_step_that_waits_only_for_its_day_says_so(ledger: Ledger, began_
         ("defer", "outside the sending window", "waits: outside the sending window"),
     ],
 )
-async def test_what_was_put_off_says_until_when_and_why(ledger: Ledger, began_ms, outcome, detail, why):
+async def test_deferred_or_retried_step_shows_its_new_time_and_reason(ledger: Ledger, began_ms, outcome, detail, why):
     later_ms = began_ms + 60_000
     await settle(ledger, FIRST, outcome, began_ms, detail=detail, due_ms=later_ms)
 
@@ -110,7 +110,7 @@ async def test_after_a_late_mail_the_next_one_waits_for_the_minimum_gap(ledger: 
     assert first == Planned(until_ms, "step 2 planned", "keeps the minimum gap to the mail before")
 
 
-async def test_a_mail_of_another_campaign_keeps_it_back_for_the_gap(ledger: Ledger, began_ms):
+async def test_step_waits_for_the_minimum_gap_after_a_mail_of_another_campaign(ledger: Ledger, began_ms):
     other = enrollment_id("new_year_2026", "ada@example.org")
     await ledger.client.hset(keys.enrollment(ADA), "others", other)
     fields = {"campaign": "new_year_2026", "last_sent_ms": str(began_ms - 1_000)}
@@ -122,13 +122,13 @@ async def test_a_mail_of_another_campaign_keeps_it_back_for_the_gap(ledger: Ledg
     assert first == Planned(until_ms, "step 1 planned", "keeps the minimum gap to the mail before")
 
 
-async def test_a_step_in_hand_is_being_sent(ledger: Ledger, began_ms):
+async def test_claimed_step_is_shown_as_being_sent(ledger: Ledger, began_ms):
     await claim(ledger, FIRST, began_ms)
 
     assert (await planned(ledger, began_ms))[0] == Planned(began_ms, "step 1 planned", "is being sent: by w1")
 
 
-async def test_after_an_exit_each_step_that_remains_is_not_sent_for_its_reason(ledger: Ledger, began_ms):
+async def test_remaining_steps_after_an_exit_are_shown_as_not_sent_with_its_reason(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "accepted", began_ms)
     await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=began_ms)
 

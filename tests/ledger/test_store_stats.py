@@ -39,7 +39,7 @@ async def test_an_empty_store_has_nothing_due(ledger: Ledger, now: int) -> None:
     assert stats.durability == {"appendonly": True, "appendfsync": True, "disk": True, "noeviction": True}
 
 
-async def test_due_deliveries_are_counted_by_hour_and_day_and_overdue_ones_apart(ledger: Ledger, now: int) -> None:
+async def test_due_deliveries_are_counted_by_hour_and_day_and_overdue_ones_separately(ledger: Ledger, now: int) -> None:
     due = (-1, 0, HOUR_MS, HOUR_MS + 1, 24 * HOUR_MS, 24 * HOUR_MS + 1)
     await ledger.client.zadd(keys.delayed("send"), {f"enr_{n}/step-1": now + after for n, after in enumerate(due)})
 
@@ -70,7 +70,7 @@ async def test_a_message_without_a_due_time_is_no_older_than_now(ledger: Ledger,
     assert (await read(ledger, now)).queues["announce"].oldest_ms == 0
 
 
-async def test_the_mirror_lags_by_the_age_of_the_oldest_change(ledger: Ledger, now: int) -> None:
+async def test_mirror_lag_is_the_age_of_the_oldest_change(ledger: Ledger, now: int) -> None:
     await ledger.client.zadd(keys.CHANGED, {"a": now - 5_000, "b": now - 9_000, "c": now})
 
     stats = await read(ledger, now)
@@ -107,7 +107,7 @@ async def test_an_open_circuit_has_a_reason_and_an_age(ledger: Ledger, now: int,
     assert stats.circuits == {provider: OpenCircuit(reason="http_503", since_ms=now - MINUTE_MS, until_ms=now + 1_000)}
 
 
-async def test_failures_without_an_open_circuit_are_none(ledger: Ledger, now: int) -> None:
+async def test_store_stats_show_no_circuit_for_failures_below_its_limit(ledger: Ledger, now: int) -> None:
     await ledger.client.hset(keys.circuit("notion"), mapping={"misses": 2})
 
     assert (await read(ledger, now)).circuits == {}
@@ -123,7 +123,7 @@ async def test_people_and_deliveries_are_counted_by_status(ledger: Ledger, ada: 
     assert (stats.sent, stats.deliveries) == (1, {"accepted": 1})
 
 
-async def test_a_pause_of_everybody_and_those_of_single_people_are_reported_apart(ledger: Ledger, now: int) -> None:
+async def test_pause_of_all_sending_and_pauses_of_contacts_are_reported_separately(ledger: Ledger, now: int) -> None:
     everybody = Pause(since_ms=now, by="sarah", reason="the domain moves")
     await ledger.pauses.start(None, everybody)
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))
@@ -141,7 +141,7 @@ async def test_a_paused_campaign_is_not_counted_as_a_paused_person(ledger: Ledge
     assert (await read(ledger, now)).paused_contacts == 1
 
 
-async def test_the_paused_campaigns_are_reported_with_who_paused_them(ledger: Ledger, now: int) -> None:
+async def test_paused_campaigns_are_reported_with_the_person_who_paused_them(ledger: Ledger, now: int) -> None:
     terms = [CampaignTerms(key=key, cadence=ledger.cadence) for key in ("christmas_2025", "new_year_2026")]
     both = Ledger.of(ledger.client, terms, secret_key="s" * 32)
     paused = Pause(since_ms=now, by="sarah", reason="the texts change")
@@ -152,9 +152,7 @@ async def test_the_paused_campaigns_are_reported_with_who_paused_them(ledger: Le
     assert (stats.pause, stats.paused_campaigns) == (None, {"new_year_2026": paused})
 
 
-async def test_mails_of_the_second_campaign_that_are_refused_for_their_content_are_seen(
-    ledger: Ledger, now: int
-) -> None:
+async def test_content_bounces_of_a_second_campaign_are_counted(ledger: Ledger, now: int) -> None:
     terms = [CampaignTerms(key=key, cadence=ledger.cadence) for key in ("christmas_2025", "new_year_2026")]
     both = Ledger.of(ledger.client, terms, secret_key="s" * 32)
     await ledger.client.zadd(keys.content_bounces("christmas_2025"), {"enr_a": now})
@@ -163,7 +161,7 @@ async def test_mails_of_the_second_campaign_that_are_refused_for_their_content_a
     assert (await read(both, now)).content_bounce_people == 2
 
 
-async def test_a_store_that_may_lose_writes_is_seen(ledger: Ledger, now: int) -> None:
+async def test_store_stats_show_a_store_that_may_lose_writes(ledger: Ledger, now: int) -> None:
     await ledger.client.config_set("appendfsync", "everysec")
     try:
         assert (await read(ledger, now)).durability["appendfsync"] is False

@@ -37,7 +37,7 @@ async def suppress(ledger, now_ms) -> bool:
     return await ledger.suppressions.suppress(ADDRESS, ExitReason.SUPPRESSED, detail="by eve", now_ms=now_ms)
 
 
-async def test_whom_a_person_suppresses_gets_nothing_more(ledger, began_ms):
+async def test_contact_suppressed_by_an_operator_gets_no_more_mail(ledger, began_ms):
     assert (await suppress(ledger, began_ms + 1), await suppress(ledger, began_ms + 2)) == (True, False)
 
     enrollment = await ledger.enrollments.get(ADA)
@@ -50,7 +50,7 @@ async def test_whom_a_person_suppresses_gets_nothing_more(ledger, began_ms):
     assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 
-async def test_who_asks_to_come_back_is_not_kept_away_by_earlier_reports(ledger, began_ms):
+async def test_unsuppressed_contact_is_not_suppressed_by_earlier_reports(ledger, began_ms):
     await report(ledger, FeedbackKind.BOUNCED, began_ms + 1)
     assert await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=began_ms + 5) == "done"
     await report(ledger, FeedbackKind.BOUNCED, began_ms + 2)
@@ -62,7 +62,7 @@ async def test_who_asks_to_come_back_is_not_kept_away_by_earlier_reports(ledger,
     assert ("unsuppressed", "consent: by phone") in said
 
 
-async def test_the_consent_of_somebody_who_is_not_known_is_kept_until_they_are_forgotten(ledger, clock):
+async def test_consent_of_an_unknown_contact_is_stored_until_they_are_forgotten(ledger, clock):
     now_ms, hashed = clock.now_ms(), ledger.store.address_hash(ADDRESS)
     await suppress(ledger, now_ms)
     await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=now_ms + 5)
@@ -76,7 +76,7 @@ async def test_the_consent_of_somebody_who_is_not_known_is_kept_until_they_are_f
 
 
 @pytest.mark.parametrize("left_first", [True, False])
-async def test_nobody_comes_back_after_a_complaint(ledger, began_ms, left_first):
+async def test_contact_who_complained_cannot_be_unsuppressed(ledger, began_ms, left_first):
     hashed = ledger.store.address_hash(ADDRESS)
     if left_first:
         await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
@@ -88,7 +88,7 @@ async def test_nobody_comes_back_after_a_complaint(ledger, began_ms, left_first)
     assert (await ledger.suppressions.of(ADDRESS)).reason is ExitReason.COMPLAINED
 
 
-async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
+async def test_forgotten_contact_who_complained_stays_suppressed_as_complained(ledger, began_ms):
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
     await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=began_ms + 9)
 
@@ -97,7 +97,7 @@ async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
     )
 
 
-async def test_a_complaint_of_a_forgotten_person_keeps_them_forgotten(ledger, began_ms):
+async def test_forgotten_contact_who_complains_stays_forgotten(ledger, began_ms):
     await ledger.contacts.forget(await ledger.contacts.find_traces(ADDRESS), now_ms=began_ms + 1)
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
 
@@ -106,7 +106,7 @@ async def test_a_complaint_of_a_forgotten_person_keeps_them_forgotten(ledger, be
     )
 
 
-async def test_what_was_never_suppressed_is_not_given_back(ledger, began_ms):
+async def test_address_that_was_never_suppressed_cannot_be_unsuppressed(ledger, began_ms):
     answer = await ledger.suppressions.unsuppress(ADDRESS, detail="consent: x", now_ms=began_ms)
     assert answer == "not suppressed"
 
@@ -120,7 +120,7 @@ async def test_what_was_never_suppressed_is_not_given_back(ledger, began_ms):
         ("new word", ExitReason.SUPPRESSED),
     ],
 )
-async def test_what_the_provider_lists_is_suppressed_here_once(ledger, began_ms, origin, reason):
+async def test_address_on_the_suppression_list_of_the_provider_is_suppressed_once(ledger, began_ms, origin, reason):
     listed = [ListedSuppression(address=ADDRESS, origin=origin, created_ms=began_ms - 7)]
 
     assert await ledger.suppressions.suppress_listed(listed, now_ms=began_ms + 1) == 1
@@ -129,7 +129,7 @@ async def test_what_the_provider_lists_is_suppressed_here_once(ledger, began_ms,
     assert (await ledger.enrollments.get(ADA)).exit_reason is reason
 
 
-async def test_who_left_waits_to_be_listed_by_id_and_a_forgotten_person_no_longer(ledger, began_ms):
+async def test_exited_contact_waits_to_be_listed_at_the_provider_until_forgotten(ledger, began_ms):
     hashed = ledger.store.address_hash(ADDRESS)
     await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
 

@@ -44,7 +44,7 @@ async def looked_at(ledger: Ledger, now_ms: int) -> int:
     return int(after["cmdstat_hmget"]["calls"] - before["cmdstat_hmget"]["calls"])
 
 
-async def test_who_waits_for_a_step_is_looked_at_when_it_is_due(ledger, now_ms):
+async def test_sweeper_reads_an_enrollment_when_its_step_is_due(ledger, now_ms):
     assert await looked_at(ledger, now_ms + HOUR_MS) == 0
     assert await looked_at(ledger, now_ms + 24 * HOUR_MS - 60_000) == 1
 
@@ -88,7 +88,7 @@ async def test_a_contact_who_leaves_while_a_step_waits_for_the_provider_leaves_n
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
-async def test_who_has_ended_is_not_looked_at_again(ledger, now_ms):
+async def test_sweeper_does_not_read_an_ended_enrollment_again(ledger, now_ms):
     await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=now_ms + 1)
     await shown(ledger, now_ms + 1)
 
@@ -98,7 +98,7 @@ async def test_who_has_ended_is_not_looked_at_again(ledger, now_ms):
     assert [one async for one in ledger.enrollments.ids()] == [ADA]
 
 
-async def test_who_has_ended_is_looked_at_until_notion_shows_it(ledger, now_ms):
+async def test_sweeper_reads_an_ended_enrollment_until_notion_shows_it(ledger, now_ms):
     await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=now_ms + 1)
     await ledger.client.delete(keys.CHANGED)
 
@@ -122,7 +122,7 @@ async def test_a_retry_for_notion_that_the_queue_lost_is_found_at_its_time(ledge
     assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms + 5_000
 
 
-async def test_more_people_than_a_page_holds_are_all_looked_at(ledger, ada, clock):
+async def test_sweeper_reads_more_enrollments_than_fit_in_a_page(ledger, ada, clock):
     for number in range(7):
         await ledger.client.zadd(keys.UNDER_WAY, {f"enr_{number}": 0})
     page, pages = "0", 0
@@ -134,7 +134,9 @@ async def test_more_people_than_a_page_holds_are_all_looked_at(ledger, ada, cloc
     assert await ledger.client.zcard(keys.UNDER_WAY) == 0
 
 
-async def test_a_sweep_ends_however_many_are_overdue_and_however_long_it_takes(ledger, ada, clock, monkeypatch):
+async def test_sweep_ends_however_many_enrollments_are_overdue_and_however_long_it_takes(
+    ledger, ada, clock, monkeypatch
+):
     begun_ms, pages = clock.now_ms(), []
     for number in range(3):
         one = replace(ada, email=f"ada.{number}@example.org")
@@ -153,14 +155,14 @@ async def test_a_sweep_ends_however_many_are_overdue_and_however_long_it_takes(l
     assert pages == ["0", "1", "2", "3"]
 
 
-async def test_who_has_been_due_for_long_is_looked_at_each_minute_and_not_in_each_sweep(ledger, now_ms):
+async def test_sweeper_reads_a_long_overdue_enrollment_once_a_minute(ledger, now_ms):
     due_ms = now_ms + 24 * HOUR_MS
 
     assert [await looked_at(ledger, due_ms + late_ms) for late_ms in (0, 15_000)] == [1, 1]
     assert [await looked_at(ledger, due_ms + HOUR_MS + 15_000 * number) for number in range(5)] == [1, 0, 0, 0, 1]
 
 
-async def test_a_clock_that_is_far_ahead_puts_nobody_off(ledger, store, now_ms):
+async def test_clock_that_is_far_ahead_delays_no_enrollment(ledger, store, now_ms):
     await store.hset(keys.HOLD_ALL, "clock", "a year ahead")
     await sweep(ledger, now_ms + 9_000 * HOUR_MS)
     await store.delete(keys.HOLD_ALL)

@@ -33,7 +33,7 @@ async def answers(ledger: Ledger, contact: str) -> list[str]:
     return [line.detail for line in await timeline_of(ledger, contact) if line.what == "sms answer"]
 
 
-async def test_an_answer_is_on_the_timeline_once_though_it_may_be_about_two_calls(ledger, now_ms):
+async def test_sms_answer_that_may_concern_two_calls_is_on_the_timeline_once(ledger, now_ms):
     for uid in ("one", "two"):
         reminder, contact = await book(ledger, ADA, now_ms, uid=uid, rules=SMS_RULES)
         await send(ledger, DeliveryId(f"{reminder}.sms"), NUMBER, now_ms)
@@ -43,7 +43,7 @@ async def test_an_answer_is_on_the_timeline_once_though_it_may_be_about_two_call
     assert await answers(ledger, contact) == ["Late"]
 
 
-async def test_a_number_that_was_exchanged_for_another_answers_for_nobody(ledger, now_ms):
+async def test_sms_answer_from_a_replaced_number_belongs_to_no_contact(ledger, now_ms):
     reminder, contact = await book(ledger, ADA, now_ms, rules=TWICE)
     await send(ledger, DeliveryId(f"{reminder}.sms"), NUMBER, now_ms)
     await send(ledger, DeliveryId(f"{reminder.replace('24h', '23h')}.sms"), OTHER, now_ms + HOUR_MS)
@@ -54,7 +54,7 @@ async def test_a_number_that_was_exchanged_for_another_answers_for_nobody(ledger
     assert await answers(ledger, contact) == ["Coming"]
 
 
-async def test_a_mailbox_that_rests_holds_back_no_text(ledger, now_ms):
+async def test_resting_mailbox_does_not_stop_an_sms(ledger, now_ms):
     sms = await plan_sms(ledger, now_ms)
     await ledger.client.hset(keys.RESTING, ledger.store.address_hash(sms.address), f"{now_ms} 3")
 
@@ -63,7 +63,7 @@ async def test_a_mailbox_that_rests_holds_back_no_text(ledger, now_ms):
     assert await ledger.deliveries.freeze(claim, "text", now_ms=now_ms, number=NUMBER) == 1
 
 
-async def test_a_number_that_takes_none_ends_no_mail(ledger, now_ms):
+async def test_number_that_refuses_sms_does_not_end_the_enrollment(ledger, now_ms):
     step, sms = await plan_step(ledger, now_ms), await plan_sms(ledger, now_ms)
     claim = await sms.frozen()
     await ledger.deliveries.settle(claim, "dead", "twilio_21614", now_ms=now_ms, ends=ExitReason.REFUSED, number=NUMBER)

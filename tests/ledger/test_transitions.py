@@ -48,7 +48,7 @@ async def send(ledger: Ledger, number: int, now_ms: int) -> None:
     assert await ledger.deliveries.settle(claim, "accepted", f"re_{number}", now_ms=now_ms)
 
 
-async def test_sixty_signups_of_one_person_make_one_enrollment(ledger, ada, clock):
+async def test_sixty_concurrent_signups_of_one_contact_make_one_enrollment(ledger, ada, clock):
     answers = await asyncio.gather(
         *(ledger.signups.accept(ada, webhook_id=f"signup:{n}", received_ms=clock.now_ms()) for n in range(60))
     )
@@ -58,7 +58,7 @@ async def test_sixty_signups_of_one_person_make_one_enrollment(ledger, ada, cloc
     assert await ledger.client.zcard(keys.UNDER_WAY) == 1
 
 
-async def test_a_repeated_webhook_id_gets_the_answer_it_got_before(ledger, ada, clock):
+async def test_repeated_webhook_id_gets_its_first_answer(ledger, ada, clock):
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     other = replace(ada, email="boris@example.org", red_systems=0)
     again = await ledger.signups.accept(other, webhook_id="signup:1", received_ms=clock.now_ms() + 5)
@@ -67,7 +67,7 @@ async def test_a_repeated_webhook_id_gets_the_answer_it_got_before(ledger, ada, 
     assert await ledger.enrollments.get(enrollment_id("christmas_2025", "boris@example.org")) is None
 
 
-async def test_the_newest_assessment_decides_and_an_older_one_that_comes_late_does_not(ledger, ada, clock):
+async def test_newest_assessment_decides_also_when_an_older_one_arrives_late(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     better = replace(ada, red_systems=0, orange_systems=0, gps_score=None, assessment_score=90)
@@ -98,7 +98,7 @@ async def test_a_later_signup_fills_a_missing_name_and_changes_none(ledger, ada,
     assert (await ledger.enrollments.get(ADA)).assessment == replace(later, first_name=shown)
 
 
-async def test_a_signup_that_comes_late_fills_a_missing_name_too(ledger, ada, clock):
+async def test_late_signup_fills_a_missing_name_too(ledger, ada, clock):
     now_ms, unnamed = clock.now_ms(), replace(ada, first_name="", assessment_score=77)
     await ledger.signups.accept(unnamed, webhook_id="signup:2", received_ms=now_ms + 10)
     before = await ledger.enrollments.get(ADA)
@@ -109,7 +109,7 @@ async def test_a_signup_that_comes_late_fills_a_missing_name_too(ledger, ada, cl
     assert known.revision == before.revision + 1, "Notion shows it"
 
 
-async def test_a_name_that_was_not_taken_is_on_the_timeline(ledger, ada, clock):
+async def test_rejected_name_of_a_later_signup_is_on_the_timeline(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     other = replace(ada, first_name="Mallory")
     await ledger.signups.accept(other, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
@@ -122,7 +122,7 @@ async def test_a_name_that_was_not_taken_is_on_the_timeline(ledger, ada, clock):
     )
 
 
-async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
+async def test_answer_given_from_the_spool_stays_the_answer_of_its_webhook_id(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     spooled = await ledger.signups.accept(
         ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted", answered_id=ADA
@@ -131,7 +131,7 @@ async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada,
     assert spooled.answer == "accepted"
 
 
-async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledger, ada, clock):
+async def test_answer_from_the_spool_replaces_a_stored_answer_that_was_never_received(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     unheard = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
@@ -153,7 +153,7 @@ async def test_the_first_step_is_due_at_once_and_the_next_one_is_planned_by_the_
     assert await ledger.client.zscore(keys.delayed("send"), step(2)) == now + 24 * HOUR_MS
 
 
-async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
+async def test_retry_counts_as_a_failure_and_a_defer_does_not(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -170,7 +170,7 @@ async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
     assert (claim.attempts, claim.failures, claim.outcome_unknown) == (1, 1, False)
 
 
-async def test_a_step_in_trouble_does_not_hold_back_the_next(ledger, ada, clock):
+async def test_failing_step_does_not_delay_the_next_step(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -179,7 +179,7 @@ async def test_a_step_in_trouble_does_not_hold_back_the_next(ledger, ada, clock)
     await send(ledger, 2, now + 24 * HOUR_MS)
 
 
-async def test_two_nurture_mails_keep_their_gap_when_one_is_overdue(ledger, ada, clock):
+async def test_overdue_nurture_mail_keeps_the_minimum_gap_to_the_next(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     late = now + 70 * HOUR_MS
@@ -190,7 +190,7 @@ async def test_two_nurture_mails_keep_their_gap_when_one_is_overdue(ledger, ada,
     await send(ledger, 2, late + 12 * HOUR_MS)
 
 
-async def test_a_mail_under_way_keeps_the_gap_until_it_is_known_not_to_have_gone(ledger, ada, clock):
+async def test_claimed_mail_keeps_the_minimum_gap_until_its_attempt_is_known_to_have_failed(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     late = now + 30 * HOUR_MS
@@ -201,7 +201,7 @@ async def test_a_mail_under_way_keeps_the_gap_until_it_is_known_not_to_have_gone
     await go(ledger, 2, late + 1_000, worker="w2")
 
 
-async def test_a_mail_of_unknown_outcome_is_asked_about_while_its_key_is_known_whatever_the_gap(ledger, ada, clock):
+async def test_unknown_outcome_is_queried_before_its_key_expires_despite_the_minimum_gap(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     first = await go(ledger, 1, now)
@@ -213,7 +213,7 @@ async def test_a_mail_of_unknown_outcome_is_asked_about_while_its_key_is_known_w
     assert refused.until_ms == now + UNKNOWN_OUTCOME_WAIT_MAX_MS
 
 
-async def test_the_bytes_that_were_frozen_first_stay_whatever_is_handed_over_again(ledger, ada, clock):
+async def test_first_frozen_payload_stays_whatever_is_frozen_later(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -239,7 +239,7 @@ async def test_once_the_last_step_is_claimed_no_step_is_next_and_none_is_schedul
     assert await ledger.schedule.sweep("0", now_ms=at + 30_000) == ("0", [])
 
 
-async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(ledger, ada, clock):
+async def test_contact_who_unsubscribes_gets_no_more_mail_and_has_nothing_scheduled(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await send(ledger, 1, now)
@@ -254,7 +254,7 @@ async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(
     assert await ledger.client.hget(keys.COUNTS, "exited") == b"1"
 
 
-async def test_who_unsubscribes_while_a_mail_is_rendered_does_not_get_it(ledger, ada, clock):
+async def test_contact_who_unsubscribes_while_a_mail_is_rendered_does_not_get_it(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -263,7 +263,7 @@ async def test_who_unsubscribes_while_a_mail_is_rendered_does_not_get_it(ledger,
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now) == ClaimRefused("exited", "unsubscribed")
 
 
-async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger, ada, clock):
+async def test_suppressed_address_gets_no_mail_from_another_campaign(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash("ada@example.org"), f"complained {now}")
     await enrolled(ledger, ada, now)
@@ -272,7 +272,7 @@ async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger
     assert (await ledger.enrollments.get(ADA)).exit_reason == ExitReason.COMPLAINED
 
 
-async def test_after_seven_statuses_the_enrollment_is_completed(ledger, ada, clock, cadence):
+async def test_enrollment_completes_after_its_seventh_final_status(ledger, ada, clock, cadence):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for number in range(1, 8):
@@ -285,7 +285,7 @@ async def test_after_seven_statuses_the_enrollment_is_completed(ledger, ada, clo
     assert await ledger.client.exists(keys.delivery(step(7))) == 0
 
 
-async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(ledger, ada, clock):
+async def test_failures_of_three_contacts_open_the_circuit_until_a_probe_succeeds(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for whose in ("a", "b", "a"):
@@ -306,7 +306,7 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     assert await ledger.circuits.open_until("resend", now_ms=until) is None
 
 
-async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
+async def test_change_made_while_a_contact_is_mirrored_is_shown_next(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     taken = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
@@ -323,7 +323,7 @@ async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
     assert await ledger.client.zcard(keys.CHANGED) == 0
 
 
-async def test_the_person_a_dead_worker_was_mirroring_is_taken_over(ledger, ada, clock):
+async def test_contact_mirrored_by_a_dead_worker_is_taken_over(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
     await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
@@ -332,7 +332,7 @@ async def test_the_person_a_dead_worker_was_mirroring_is_taken_over(ledger, ada,
 
 
 @pytest.mark.parametrize("lost", ["planned", "accepted", "open"])
-async def test_what_the_queue_lost_is_healed_from_the_ledger(ledger, ada, clock, lost):
+async def test_sweeper_reschedules_jobs_that_the_queue_lost(ledger, ada, clock, lost):
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     queue, job, later = "classify", ADA, now + 11_000
@@ -351,13 +351,13 @@ async def test_what_the_queue_lost_is_healed_from_the_ledger(ledger, ada, clock,
     assert not [j for j in (await ledger.schedule.sweep("0", now_ms=later))[1] if j == job]
 
 
-async def test_what_is_scheduled_is_not_healed(ledger, ada, clock: VirtualClock):
+async def test_sweeper_leaves_scheduled_jobs_alone(ledger, ada, clock: VirtualClock):
     await enrolled(ledger, ada, clock.now_ms())
 
     assert await ledger.schedule.sweep("0", now_ms=clock.now_ms() + HOUR_MS) == ("0", [])
 
 
-async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada, clock):
+async def test_dead_letter_can_be_replayed_once(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -379,7 +379,7 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     assert (again.payload, again.failures) == ("mail", 0)
 
 
-async def test_who_leaves_after_the_last_mail_is_seen_to_have_left_by_a_rebuild(ledger, ada, clock, cadence):
+async def test_exit_after_the_last_mail_is_shown_in_notion_for_a_rebuild(ledger, ada, clock, cadence):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for number in range(1, 8):
@@ -393,7 +393,7 @@ async def test_who_leaves_after_the_last_mail_is_seen_to_have_left_by_a_rebuild(
     assert sequence_row(known, CHRISTMAS, title="Ada").values["Exit Reason"] == "unsubscribed"
 
 
-async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_status_also_for_who_has_left(ledger, ada, clock):
+async def test_worker_settles_a_frozen_mail_also_after_its_contact_left(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)

@@ -7,7 +7,7 @@ import pytest
 from common.ledger import keys, unread_bookings
 
 
-async def test_the_newest_are_kept_and_the_same_body_once(ledger, monkeypatch):
+async def test_newest_unread_bookings_are_stored_and_equal_bodies_once(ledger, monkeypatch):
     monkeypatch.setattr(unread_bookings, "EVENTS_MAX", 3)
     for number in (1, 2, 3, 4, 4, 1, 5):
         await ledger.unread_bookings.keep(f"body {number}", reason="no JSON", received_ms=1_000 + number)
@@ -23,7 +23,7 @@ async def test_a_repeated_body_keeps_the_time_of_its_first_arrival(ledger):
     assert [event.raw for event in await ledger.unread_bookings.newest(first=0, number=2)] == ["b", "a"]
 
 
-async def test_a_body_of_any_bytes_is_kept_to_its_limit(ledger):
+async def test_unread_booking_with_any_bytes_is_stored_up_to_its_size_limit(ledger):
     raw = "\udfff" + "ä" * unread_bookings.RAW_BYTES_MAX
     await ledger.unread_bookings.keep(raw, reason="no JSON", received_ms=1)
 
@@ -32,7 +32,7 @@ async def test_a_body_of_any_bytes_is_kept_to_its_limit(ledger):
     assert len(event.raw.encode()) <= unread_bookings.RAW_BYTES_MAX
 
 
-async def test_what_a_person_has_dealt_with_is_discarded(ledger):
+async def test_handled_unread_booking_is_discarded(ledger):
     for number in (1, 2):
         await ledger.unread_bookings.keep(f"body {number}", reason="no JSON", received_ms=number)
     first, second = await ledger.unread_bookings.read_all()
@@ -60,17 +60,17 @@ async def traces(ledger, address, *raws):
         '{"email": "\\u0061da@example.com", "cut',
     ],
 )
-async def test_a_body_that_names_any_spelling_of_their_mailbox_is_found(ledger, written):
+async def test_unread_booking_that_contains_any_spelling_of_a_mailbox_is_found(ledger, written):
     assert await traces(ledger, "ada@example.com", written) == [written]
 
 
-async def test_a_body_that_names_somebody_with_a_longer_address_is_not_theirs(ledger):
+async def test_unread_booking_with_a_longer_address_belongs_to_another_contact(ledger):
     longer = ('{"email": "dada@example.com"}', '{"email": "ada@example.com.au"}', '{"email": "x.ada@example.com"}')
 
     assert await traces(ledger, "ada@example.com", *longer) == []
 
 
-async def test_a_domain_is_theirs_in_both_forms(ledger):
+async def test_unread_booking_is_found_by_both_forms_of_an_international_domain(ledger):
     body = '{"email": "ada@müller.example"}'
 
     assert await traces(ledger, "ada@xn--mller-kva.example", body) == [body]

@@ -16,7 +16,7 @@ from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send
 RULES = ReminderRules(before_ms=(("2h", 2 * HOUR_MS),), minimum_notice_ms=2 * HOUR_MS)
 
 
-async def test_an_audit_snapshot_has_what_waits_and_what_is_under_way_of_each_person(
+async def test_audit_snapshot_has_the_waiting_and_claimed_steps_of_each_contact(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ):
     now = clock.now_ms()
@@ -34,7 +34,7 @@ async def test_an_audit_snapshot_has_what_waits_and_what_is_under_way_of_each_pe
 
 
 @pytest.mark.parametrize("how", ["held", "paused"])
-async def test_an_audit_snapshot_has_who_is_held(ledger: Ledger, ada: Assessment, clock: VirtualClock, how: str):
+async def test_audit_snapshot_shows_a_held_contact(ledger: Ledger, ada: Assessment, clock: VirtualClock, how: str):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     if how == "held":
@@ -47,7 +47,7 @@ async def test_an_audit_snapshot_has_who_is_held(ledger: Ledger, ada: Assessment
     assert person.is_held is True
 
 
-async def test_an_audit_snapshot_is_of_everybody_or_of_those_who_are_asked_for(
+async def test_audit_snapshot_covers_all_contacts_or_the_requested_ones(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ):
     now = clock.now_ms()
@@ -62,7 +62,7 @@ async def test_an_audit_snapshot_is_of_everybody_or_of_those_who_are_asked_for(
 
 
 @pytest.mark.parametrize("why", ["everybody is paused", "the queue is paused", "the provider is in trouble"])
-async def test_an_audit_snapshot_has_that_everybody_waits(ledger: Ledger, clock: VirtualClock, why: str):
+async def test_audit_snapshot_shows_that_all_sending_waits(ledger: Ledger, clock: VirtualClock, why: str):
     now = clock.now_ms()
     assert not (await read_audit_snapshot(ledger, RULES, now_ms=now)).is_waiting
     if why == "everybody is paused":

@@ -32,7 +32,7 @@ async def check_waits(ledger, clock) -> list[str]:
     return jobs
 
 
-async def test_a_circuit_and_its_probe_hold_nobody_once_the_clock_is_right(ledger, ada, clock, store_url):
+async def test_circuit_and_probe_from_a_wrong_clock_stop_nothing_once_the_clock_is_right(ledger, ada, clock, store_url):
     await enrolled(ledger, ada, clock.now_ms())
     await refused(ledger, clock)
 
@@ -42,7 +42,7 @@ async def test_a_circuit_and_its_probe_hold_nobody_once_the_clock_is_right(ledge
     assert await ledger.schedule.take_ignored() == {}
 
 
-async def test_a_circuit_waits_as_long_as_the_provider_said(ledger, clock):
+async def test_circuit_waits_as_long_as_the_provider_demanded(ledger, clock):
     until_ms = clock.now_ms() + HOUR_MS
     await ledger.circuits.report_failure(
         "notion", id="1", reason="http_429", provider_wide=True, now_ms=clock.now_ms(), at_least_ms=until_ms
@@ -52,7 +52,7 @@ async def test_a_circuit_waits_as_long_as_the_provider_said(ledger, clock):
     assert await ledger.schedule.take_ignored() == {}
 
 
-async def test_a_failed_attempt_comes_again_after_its_delay(ledger, ada, clock, store_url):
+async def test_retry_scheduled_by_a_wrong_clock_is_made_at_its_right_time(ledger, ada, clock, store_url):
     await enrolled(ledger, ada, clock.now_ms())
     wrong_ms = clock.now_ms() + AHEAD_MS
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=wrong_ms)
@@ -67,7 +67,7 @@ async def test_a_failed_attempt_comes_again_after_its_delay(ledger, ada, clock, 
     assert await ledger.schedule.take_ignored() == {"deferral": 1}
 
 
-async def test_a_delivery_that_was_put_off_before_its_first_claim_goes_at_its_time(ledger, ada, clock, store_url):
+async def test_delivery_deferred_by_a_wrong_clock_before_its_first_claim_is_sent_on_time(ledger, ada, clock, store_url):
     await enrolled(ledger, ada, clock.now_ms())
     await ledger.client.zadd(keys.OPEN, {FIRST: clock.now_ms() + AHEAD_MS})
     await ledger.client.zadd(keys.delayed("send"), {FIRST: clock.now_ms() + AHEAD_MS})
@@ -76,7 +76,7 @@ async def test_a_delivery_that_was_put_off_before_its_first_claim_goes_at_its_ti
     assert promoted(store_url, clock)["send"] == 1
 
 
-async def test_what_waits_as_it_should_is_left_alone(ledger, ada, clock):
+async def test_correct_wait_of_a_delivery_is_left_alone(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms())
     await ledger.deliveries.settle(claim, "defer", "http_429", now_ms=clock.now_ms(), due_ms=clock.now_ms() + HOUR_MS)
@@ -86,7 +86,7 @@ async def test_what_waits_as_it_should_is_left_alone(ledger, ada, clock):
 
 
 @pytest.mark.parametrize("queue", ["classify", "notion_sync", "reconcile_bookings"])
-async def test_a_job_that_is_never_a_day_ahead_is_due(ledger, clock, queue):
+async def test_job_of_a_short_delay_queue_scheduled_a_day_ahead_is_made_due(ledger, clock, queue):
     await ledger.client.zadd(keys.delayed(queue), {"soon": clock.now_ms() + 60_000, "late": clock.now_ms() + AHEAD_MS})
 
     assert await check_waits(ledger, clock) == ["late"]
@@ -94,21 +94,21 @@ async def test_a_job_that_is_never_a_day_ahead_is_due(ledger, clock, queue):
     assert await ledger.schedule.take_ignored() == {"job": 1}
 
 
-async def test_a_mail_that_left_tomorrow_holds_no_other(ledger, ada, clock):
+async def test_mail_recorded_as_sent_in_the_future_does_not_delay_the_next(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
     await ledger.client.hset(keys.enrollment(ADA), "last_sent_ms", clock.now_ms() + AHEAD_MS)
 
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
-async def test_a_budget_that_was_held_a_day_ahead_is_free(store, clock):
+async def test_budget_held_until_a_day_ahead_is_free(store, clock):
     budget = StoreBudget.per_second(store, "resend", 10, clock=clock)
     await store.hset("{advent}:budget:resend:after", "hold", clock.now_ms() + AHEAD_MS)
 
     await budget.take()
 
 
-async def test_a_claimed_delivery_that_was_held_by_a_wrong_clock_goes_at_its_time(ledger, ada, clock, store_url):
+async def test_retry_held_by_a_wrong_clock_is_sent_on_time(ledger, ada, clock, store_url):
     await enrolled(ledger, ada, clock.now_ms())
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms())
     await ledger.deliveries.settle(claim, "retry", "http_500", now_ms=clock.now_ms(), due_ms=clock.now_ms() + 60_000)

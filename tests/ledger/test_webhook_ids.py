@@ -14,13 +14,13 @@ async def answered(ledger, ada, clock, webhook_id: str = "signup:1"):
     return await ledger.signups.accept(ada, webhook_id=webhook_id, received_ms=clock.now_ms())
 
 
-async def test_no_expiry_can_forget_it(ledger, ada, clock):
+async def test_answered_webhook_id_has_no_expiry(ledger, ada, clock):
     await answered(ledger, ada, clock)
 
     assert await ledger.client.ttl(keys.webhook("signup:1")) == -1
 
 
-async def test_it_is_known_for_45_days_and_then_forgotten_with_all_that_is_kept_of_it(ledger, ada, clock):
+async def test_webhook_id_is_remembered_for_45_days_and_then_forgotten_completely(ledger, ada, clock):
     first = await answered(ledger, ada, clock)
     clock.advance(45 * DAY_MS)
     assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 0
@@ -49,7 +49,7 @@ async def test_an_id_whose_answer_is_replaced_is_noted_once(ledger, ada, clock):
     assert await ledger.client.llen(day) == 1
 
 
-async def test_what_does_not_fit_one_batch_is_forgotten_by_the_next(ledger, ada, clock):
+async def test_webhook_ids_are_forgotten_in_batches(ledger, ada, clock):
     for number in range(5):
         await answered(ledger, ada, clock, f"signup:{number}")
     clock.advance(50 * DAY_MS)
@@ -59,7 +59,7 @@ async def test_what_does_not_fit_one_batch_is_forgotten_by_the_next(ledger, ada,
     assert forgotten == [2, 2, 1, 0]
 
 
-async def test_while_all_sending_is_held_because_a_clock_may_be_wrong_none_is_forgotten(ledger, ada, clock):
+async def test_no_webhook_id_is_forgotten_while_a_clock_may_be_wrong(ledger, ada, clock):
     await answered(ledger, ada, clock)
     await ledger.holds.start("clock", Hold(since_ms=clock.now_ms(), why="a clock is wrong", cure="set it"))
     clock.advance(50 * DAY_MS)
@@ -71,7 +71,7 @@ async def test_while_all_sending_is_held_because_a_clock_may_be_wrong_none_is_fo
     assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 1
 
 
-async def test_what_an_earlier_version_remembered_keeps_its_expiry(ledger, ada, clock):
+async def test_webhook_id_stored_by_an_earlier_version_keeps_its_expiry(ledger, ada, clock):
     await answered(ledger, ada, clock)
     await ledger.client.pexpire(keys.webhook("signup:1"), DAY_MS)
     await ledger.client.delete(keys.WEBHOOK_DAYS)

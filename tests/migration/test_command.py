@@ -82,7 +82,7 @@ def _copies(environ: Environ) -> list[Path]:
     return sorted((Path(environ["DATA_DIR"]) / "backups").iterdir())
 
 
-def test_a_store_is_migrated_once_and_restored_by_the_command_that_is_printed(environ: Environ) -> None:
+def test_store_is_migrated_once_and_restored_by_the_printed_command(environ: Environ) -> None:
     status, said, _ = _run(environ, "migrate")
 
     assert status == 0
@@ -99,7 +99,7 @@ def test_a_store_is_migrated_once_and_restored_by_the_command_that_is_printed(en
     assert _state(environ) == (str(CURRENT), OLDER)
 
 
-def test_a_migration_killed_with_kill_9_is_continued_and_keeps_its_first_copy(environ: Environ) -> None:
+def test_migration_killed_with_kill_9_continues_and_keeps_its_first_copy(environ: Environ) -> None:
     process = _start({**environ, "HALT_AFTER": "2"}, "migrate")
     assert process.stderr is not None
     assert any(HALF_WAY in line for line in process.stderr)
@@ -115,7 +115,7 @@ def test_a_migration_killed_with_kill_9_is_continued_and_keeps_its_first_copy(en
     assert len(copies) == 1
 
 
-def test_up_migrates_an_older_embedded_store_by_itself_and_says_so_in_one_line() -> None:
+def test_up_migrates_an_older_embedded_store_automatically_and_says_so_in_one_line() -> None:
     place = Place(SECRET_KEY="a key for tests", TESTING_MODE="true")
     store = EmbeddedStore(place.data_dir / "store")
     store.start()

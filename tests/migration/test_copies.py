@@ -29,7 +29,7 @@ def _fill(url: str) -> list[str]:
     return _lines(url)
 
 
-async def test_a_dump_brings_back_every_key_and_removes_later_ones(store_url: str, tmp_path: Path) -> None:
+async def test_dump_restores_every_key_and_removes_later_ones(store_url: str, tmp_path: Path) -> None:
     before = _fill(store_url)
     async with connect_async(store_url) as client:
         await client.set("not ours", "stays")
@@ -46,7 +46,7 @@ async def test_a_dump_brings_back_every_key_and_removes_later_ones(store_url: st
     assert copy.stat().st_mode & 0o077 == 0
 
 
-async def test_a_time_to_live_goes_on_counting_in_a_dump(store: redis.asyncio.Redis, tmp_path: Path) -> None:
+async def test_restored_dump_keeps_the_time_to_live_of_a_key(store: redis.asyncio.Redis, tmp_path: Path) -> None:
     await store.set(f"{PREFIX}w:1", "answer", px=600_000)
     copy = await dump_keys(store, tmp_path / "store-format-1")
     await store.delete(f"{PREFIX}w:1")
@@ -57,7 +57,7 @@ async def test_a_time_to_live_goes_on_counting_in_a_dump(store: redis.asyncio.Re
 
 
 @pytest.mark.parametrize("cut", [5, 40, -3])
-async def test_a_dump_that_is_not_whole_replaces_nothing(store: redis.asyncio.Redis, tmp_path: Path, cut: int) -> None:
+async def test_incomplete_dump_replaces_nothing(store: redis.asyncio.Redis, tmp_path: Path, cut: int) -> None:
     await store.set(f"{PREFIX}secret_key", "a fingerprint")
     copy = await dump_keys(store, tmp_path / "store-format-1")
     copy.write_bytes(copy.read_bytes()[:cut])
@@ -68,7 +68,7 @@ async def test_a_dump_that_is_not_whole_replaces_nothing(store: redis.asyncio.Re
     assert await store.get(f"{PREFIX}secret_key") == b"a fingerprint"
 
 
-async def test_the_files_of_an_embedded_store_are_copied_and_put_back(tmp_path: Path) -> None:
+async def test_files_of_an_embedded_store_are_copied_and_restored(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path / "store")
     store.start()
     try:
@@ -90,7 +90,7 @@ async def test_the_files_of_an_embedded_store_are_copied_and_put_back(tmp_path: 
         store.stop()
 
 
-async def test_a_folder_that_is_no_copy_is_refused(tmp_path: Path) -> None:
+async def test_folder_without_a_copy_is_refused(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with pytest.raises(StoreError, match="is no copy of an embedded store"):
         restore_files(EmbeddedStore(tmp_path / "store"), tmp_path / "copy")

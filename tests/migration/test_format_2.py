@@ -50,7 +50,9 @@ def _family(hashes: dict[str, Any], family: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): fields for key, fields in hashes.items() if key.startswith(prefix)}
 
 
-async def test_everybody_is_read_as_they_were(store: redis.asyncio.Redis, before: dict[str, Any]) -> None:
+async def test_migrated_enrollments_are_read_with_all_their_fields(
+    store: redis.asyncio.Redis, before: dict[str, Any]
+) -> None:
     result = await _migrate(store)
 
     after = _family(await _hashes(store), "enrollment")
@@ -70,7 +72,7 @@ async def test_everybody_is_read_as_they_were(store: redis.asyncio.Redis, before
         assert after[name]["address_hash"] == address_hash(SECRET, was["e"])
 
 
-async def test_every_open_delivery_is_planned_and_whose_it_is(
+async def test_every_migrated_open_delivery_is_recorded_with_its_owner(
     store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     result = await _migrate(store)
@@ -90,7 +92,7 @@ async def test_every_open_delivery_is_planned_and_whose_it_is(
         assert kept.get("first_attempt_ms") == was.get("first")
 
 
-async def test_every_booking_has_its_guest_with_each_reminder(
+async def test_every_migrated_booking_has_a_guest_with_its_reminders(
     store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     result = await _migrate(store)
@@ -168,7 +170,7 @@ async def _killed_after(store: redis.asyncio.Redis, batches: int, monkeypatch: p
             await _migrate(store)
 
 
-async def test_bookings_that_were_taken_for_moved_are_looked_at_again(
+async def test_migrated_bookings_recorded_as_moved_are_processed_again(
     store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     known = await store.zrange(keys.BOOKINGS, 0, -1)

@@ -55,7 +55,9 @@ def _spelled(name: str) -> str:
     return enrollment_id(CAMPAIGN, address(name))
 
 
-async def test_every_enrollment_keeps_its_id_and_all_it_has(store: redis.asyncio.Redis, before: dict[str, Any]) -> None:
+async def test_every_migrated_enrollment_keeps_its_id_and_fields(
+    store: redis.asyncio.Redis, before: dict[str, Any]
+) -> None:
     await _migrate(store)
 
     after = await _hashes(store)
@@ -66,7 +68,7 @@ async def test_every_enrollment_keeps_its_id_and_all_it_has(store: redis.asyncio
         assert codec.read_enrollment(key.removeprefix(keys.enrollment("")), after[key])
 
 
-async def test_the_mailbox_leads_to_the_first_signup(
+async def test_migrated_mailbox_finds_the_first_signup(
     ledger: Ledger, store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     assert before
@@ -77,7 +79,7 @@ async def test_the_mailbox_leads_to_the_first_signup(
     assert _spelled("waiting2") == await ledger.mailboxes.find("waiting2+more@people.example")
 
 
-async def test_who_left_has_left_by_every_spelling(
+async def test_suppression_is_migrated_to_every_spelling_of_the_mailbox(
     ledger: Ledger, store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     old = address_hash(SECRET, address("tagged_left+news"))
@@ -101,7 +103,7 @@ async def test_suppressed_addresses_known_by_a_hash_only_are_counted(
     assert [note.partition(":")[0] for note in result.notes] == ["2 suppressed addresses are known by a hash only"]
 
 
-async def test_a_caller_who_is_not_enrolled_is_kept_under_the_mailbox(
+async def test_unenrolled_contact_with_a_call_is_migrated_to_the_mailbox(
     ledger: Ledger, store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     assert keys.contact(_spelled("tagged_caller+call")) in before
@@ -163,7 +165,7 @@ async def _killed_after(store: redis.asyncio.Redis, batches: int, monkeypatch: p
             await _migrate(store)
 
 
-async def test_everybody_is_looked_at_and_found_without_a_search(
+async def test_migrated_contacts_are_swept_and_their_bookings_are_found(
     store: redis.asyncio.Redis, before: dict[str, Any], ledger: Ledger
 ) -> None:
     enrolled = await store.smembers(keys.PREFIX + "enrolled")

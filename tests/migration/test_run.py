@@ -55,7 +55,7 @@ async def statuses(store: redis.asyncio.Redis) -> dict[str, list[bytes | None]]:
 MIGRATED = {person: [None, b"active"] for person in PEOPLE}
 
 
-async def test_everybody_is_migrated_after_a_copy_was_kept(
+async def test_all_contacts_are_migrated_after_a_copy_was_made(
     older: redis.asyncio.Redis, migrate: Migrate, copies: list[StoreFormat]
 ) -> None:
     migration = await migrate()
@@ -85,7 +85,7 @@ async def test_an_empty_store_needs_no_migration(store: redis.asyncio.Redis, mig
 
 
 @pytest.mark.parametrize("process", ["gateway", "worker", "console", "command"])
-async def test_nothing_is_changed_while_a_process_is_connected(
+async def test_migration_changes_nothing_while_a_process_is_connected(
     older: redis.asyncio.Redis, migrate: Migrate, copies: list[StoreFormat], store_url: str, process: str
 ) -> None:
     async with connect_async(store_url, process=process) as other:
@@ -96,7 +96,7 @@ async def test_nothing_is_changed_while_a_process_is_connected(
     assert (await older.get(keys.FORMAT), copies) == (b"1", [])
 
 
-async def test_a_process_that_connects_while_the_copy_is_made_stops_the_migration(
+async def test_process_that_connects_while_the_copy_is_made_stops_the_migration(
     older: redis.asyncio.Redis, store_url: str
 ) -> None:
     other = connect_async(store_url, process="worker")
@@ -112,7 +112,7 @@ async def test_a_process_that_connects_while_the_copy_is_made_stops_the_migratio
     await other.aclose()
 
 
-async def test_a_run_that_is_killed_half_way_is_continued_and_its_copy_is_kept(
+async def test_migration_killed_half_way_continues_and_makes_no_second_copy(
     older: redis.asyncio.Redis, migrate: Migrate, copies: list[StoreFormat], store_url: str
 ) -> None:
     command = [sys.executable, "-m", "tests.migration.steps", store_url, "2"]
@@ -128,7 +128,7 @@ async def test_a_run_that_is_killed_half_way_is_continued_and_its_copy_is_kept(
     assert (migration and migration.copy, copies) == (None, [])
 
 
-async def test_another_secret_key_is_refused_before_anything_is_changed(
+async def test_migration_with_another_secret_key_is_refused_before_any_change(
     older: redis.asyncio.Redis, migrate: Migrate, copies: list[StoreFormat]
 ) -> None:
     await older.set(keys.SECRET_KEY, key_fingerprint("the key of the store"))
@@ -146,7 +146,9 @@ async def test_another_secret_key_is_refused_before_anything_is_changed(
         ("1>7", "a migration of the store from format 1 to 7 was interrupted; run `advent migrate` of the version"),
     ],
 )
-async def test_a_newer_format_is_refused(older: redis.asyncio.Redis, migrate: Migrate, written: str, line: str) -> None:
+async def test_migration_of_a_newer_format_is_refused(
+    older: redis.asyncio.Redis, migrate: Migrate, written: str, line: str
+) -> None:
     await older.set(keys.FORMAT, written)
 
     with pytest.raises(StoreError, match=line):
@@ -155,7 +157,7 @@ async def test_a_newer_format_is_refused(older: redis.asyncio.Redis, migrate: Mi
     assert await older.get(keys.FORMAT) == written.encode()
 
 
-async def test_steps_run_in_order(older: redis.asyncio.Redis) -> None:
+async def test_migration_steps_run_in_order(older: redis.asyncio.Redis) -> None:
     seen: list[bytes | None] = []
 
     async def look(client: redis.asyncio.Redis, report: object, *, secret_key: str) -> MigrationResult:

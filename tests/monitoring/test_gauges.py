@@ -25,7 +25,7 @@ async def test_a_scrape_shows_the_store_as_it_is_now(ledger: Ledger, store: redi
     assert _gauge("advent_health", aspect="store", level="broken") == 0
 
 
-async def test_a_store_that_is_away_costs_a_scrape_nothing_but_its_gauges(ledger: Ledger) -> None:
+async def test_scrape_during_a_store_outage_fails_nothing_and_shows_the_outage(ledger: Ledger) -> None:
     client = connect_async("redis://127.0.0.1:1")
     await refresh_gauges(Ledger(client, campaign=ledger.campaign, cadence=ledger.cadence, secret_key="s" * 32))
     await client.aclose()

@@ -48,7 +48,9 @@ def test_quiet_says_nothing_when_all_is_well(health: Callable[..., tuple[int, st
     assert health("--no-gateway", "--quiet") == (0, "")
 
 
-def test_what_failed_leads_to_its_line_in_the_log(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+def test_health_line_about_failed_jobs_points_to_the_log(
+    health: Callable[..., tuple[int, str]], store_url: str
+) -> None:
     with connect(store_url) as client:
         client.zadd(keys.ready("announce") + ".XQ", {"enr_x": 1})
         status, said = health("--no-gateway", "--quiet")
@@ -58,7 +60,7 @@ def test_what_failed_leads_to_its_line_in_the_log(health: Callable[..., tuple[in
         assert "1 job failed with an internal error (1 in classify), and 1 hot lead" in health("--no-gateway")[1]
 
 
-def test_a_dead_letter_needs_a_person_and_breaks_nothing(
+def test_dead_letter_needs_a_person_and_leaves_the_system_healthy(
     health: Callable[..., tuple[int, str]], store_url: str
 ) -> None:
     with connect(store_url) as client:
@@ -72,7 +74,7 @@ def test_a_dead_letter_needs_a_person_and_breaks_nothing(
     assert (dead["name"], dead["ok"], dead["level"]) == ("dead", True, "needs_person")
 
 
-def test_a_gateway_that_does_not_answer(health: Callable[..., tuple[int, str]]) -> None:
+def test_health_fails_if_the_gateway_does_not_answer(health: Callable[..., tuple[int, str]]) -> None:
     status, said = health("--quiet")
 
     assert status == 1
@@ -86,7 +88,7 @@ def test_a_gateway_that_does_not_answer(health: Callable[..., tuple[int, str]]) 
         (keys.CHANGED, "ada", 31, "mirror"),
     ],
 )
-def test_what_waits_for_too_long(
+def test_health_fails_if_mail_or_notion_updates_wait_for_too_long(
     health: Callable[..., tuple[int, str]], store_url: str, key: str, field: str, minutes: int, aspect: str
 ) -> None:
     with connect(store_url) as client:
@@ -99,7 +101,9 @@ def test_what_waits_for_too_long(
     assert health("--no-gateway", "--late-minutes", "60", "--behind-minutes", "60")[0] == 0
 
 
-def test_a_provider_everybody_waits_for(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+def test_health_fails_while_the_circuit_of_resend_is_open(
+    health: Callable[..., tuple[int, str]], store_url: str
+) -> None:
     with connect(store_url) as client:
         client.hset(keys.circuit("resend"), mapping={"until_ms": _now_ms(), "since_ms": _now_ms() - 3 * MINUTE_MS})
 
@@ -109,14 +113,16 @@ def test_a_provider_everybody_waits_for(health: Callable[..., tuple[int, str]], 
     assert said.startswith("! resend   mail has waited 3 min for Resend")
 
 
-def test_no_worker(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+def test_health_fails_without_a_live_worker(health: Callable[..., tuple[int, str]], store_url: str) -> None:
     with connect(store_url) as client:
         client.delete(keys.HEARTBEATS)
 
     assert health("--no-gateway", "--quiet")[0] == 1
 
 
-def test_a_store_that_does_not_answer(health: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_fails_if_the_store_does_not_answer(
+    health: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
 
     status, said = health("--no-gateway", "--quiet")

@@ -135,7 +135,7 @@ def test_late_mail_that_a_pause_or_resend_explains_is_reported_once() -> None:
     assert problems(**late, pause=Pause(since_ms=NOW_MS, by="sarah", reason="")) == {"pause": Level.NEEDS_PERSON}
 
 
-def test_late_sms_that_twilio_explains_are_no_late_mail() -> None:
+def test_late_sms_explained_by_twilio_are_not_reported_as_late_mail() -> None:
     late = queue("send_sms", due=3, oldest_ms=60 * MINUTE_MS)
 
     assert problems(**late, **circuit("twilio")) == {"twilio": Level.NEEDS_PERSON}
@@ -143,7 +143,7 @@ def test_late_sms_that_twilio_explains_are_no_late_mail() -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_open_circuit_of_any_provider_is_said_in_words(provider: str) -> None:
+def test_open_circuit_of_any_provider_has_a_sentence_and_a_cure(provider: str) -> None:
     findings = check_health(replace(HEALTHY, **circuit(provider)), gateway=GATEWAY)
 
     [finding] = [finding for finding in findings if finding.name == provider]
@@ -189,7 +189,7 @@ def test_an_outage_is_excused_for_as_long_as_the_limits_say(minutes: int, found:
         ({"mirror_behind": 1, "mirror_lag_ms": 180 * MINUTE_MS}, "Notion is 3 h behind", "`advent check`"),
     ],
 )
-def test_a_finding_says_what_is_so_and_what_to_do(changes: dict[str, Any], sentence: str, cure: str) -> None:
+def test_finding_says_what_is_wrong_and_what_to_do(changes: dict[str, Any], sentence: str, cure: str) -> None:
     (finding,) = problems_of(check_health(replace(HEALTHY, **changes)))
 
     assert sentence in finding.sentence
@@ -213,14 +213,14 @@ def test_the_warnings_of_the_store_monitor_are_its_cure() -> None:
         (replace(GATEWAY, is_ready=False, spool_status="full"), {"gateway": Level.BROKEN, "spool": Level.BROKEN}),
     ],
 )
-def test_a_gateway_is_judged_by_what_it_says_of_itself(status: GatewayStatus | None, found: dict[str, Level]) -> None:
+def test_gateway_is_judged_by_the_status_that_it_reports(status: GatewayStatus | None, found: dict[str, Level]) -> None:
     findings = problems_of(check_gateway(status, url="http://127.0.0.1:1"))
 
     assert {finding.name: finding.level for finding in findings} == found
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"status": "ready", "dependencies": {"spool": {"events": "many"}}}])
-def test_what_is_no_answer_of_a_gateway_is_none(body: Any) -> None:
+def test_unreadable_gateway_status_is_none(body: Any) -> None:
     assert GatewayStatus.read(body) is None
 
 
@@ -231,7 +231,7 @@ def test_a_store_that_does_not_answer_is_broken() -> None:
     assert finding.sentence == "the data store does not answer (ConnectionError)"
 
 
-def test_the_broken_are_named_before_those_that_need_a_person() -> None:
+def test_broken_aspects_are_listed_before_those_that_need_a_person() -> None:
     findings = check_health(replace(HEALTHY, workers=(), dead_letters=1, **circuit("calcom")))
 
     assert [finding.name for finding in problems_of(findings)] == ["workers", "calcom", "dead"]

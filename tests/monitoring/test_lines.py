@@ -101,28 +101,28 @@ def said() -> list[str]:
     return lines
 
 
-def test_there_is_a_name_for_each_kind_and_only_outcomes_make_names() -> None:
+def test_log_events_have_constant_names_except_those_built_from_outcomes() -> None:
     assert {kind.where for kind in KINDS if kind.event is None} <= MADE_OF_OUTCOMES
     assert len(KINDS) > 100
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.where}:{kind.event}")
-def test_a_line_tells_only_what_names_nobody(kind: Kind) -> None:
+def test_log_line_has_only_fields_without_personal_data(kind: Kind) -> None:
     assert set(kind.fields) - FIELDS == set(), "can it name a person? If certainly not, it belongs into FIELDS"
     assert set(kind.fields).isdisjoint(PRIVATE_KEYS)
 
 
-def test_each_line_is_one_json_object_with_its_four_words() -> None:
+def test_log_line_is_one_json_object_with_its_four_standard_fields() -> None:
     for line in said():
         assert {"event", "level", "service", "timestamp"} <= json.loads(line).keys()
 
 
-def test_whatever_the_code_puts_into_a_line_no_address_and_no_secret_gets_out() -> None:
+def test_log_lines_never_contain_the_address_or_secret_put_into_their_fields() -> None:
     for line in said():
         assert [secret for secret in NEVER if secret in line] == [], line
 
 
-def test_loki_gets_three_labels_and_as_many_values_as_the_docs_have_words() -> None:
+def test_loki_gets_three_labels_and_only_documented_event_names() -> None:
     entries = [_kept(line) for line in said()]
 
     assert {frozenset(entry.labels) for entry in entries} == {frozenset({"service", "level", "event"})}
@@ -132,7 +132,7 @@ def test_loki_gets_three_labels_and_as_many_values_as_the_docs_have_words() -> N
     assert [entry.line for entry in entries] == said()
 
 
-def test_one_person_is_found_by_an_id_in_the_line() -> None:
+def test_log_lines_of_a_contact_are_found_by_enrollment_id() -> None:
     """docs/deploy.md shows the query: `{service="worker"} | json | enrollment_id="enr_…"`."""
     line = json.dumps({"event": "delivery_accepted", "level": "info", "enrollment_id": "enr_ada", "service": "worker"})
 
@@ -141,7 +141,7 @@ def test_one_person_is_found_by_an_id_in_the_line() -> None:
     assert (entry.labels["service"], json.loads(entry.line)["enrollment_id"]) == ("worker", "enr_ada")
 
 
-def test_dashboards_and_docs_ask_for_labels_that_there_are() -> None:
+def test_loki_queries_of_dashboards_and_docs_use_existing_labels() -> None:
     dashboards = (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
     panels = [panel for file in dashboards for panel in json.loads(file.read_text())["panels"]]
     asked = [target["expr"] for panel in panels if panel["type"] == "logs" for target in panel["targets"]]
@@ -157,7 +157,7 @@ def test_dashboards_and_docs_ask_for_labels_that_there_are() -> None:
         }
 
 
-def test_lines_of_the_store_come_as_they_are_and_those_of_other_containers_do_not_come() -> None:
+def test_loki_gets_store_lines_unchanged_and_no_lines_of_other_containers() -> None:
     valkey = "1:M 01 Dec 2025 00:00:00.000 * Ready to accept connections tcp"
 
     assert (_kept(valkey, service="store").labels, _kept(valkey, service="store").line) == (

@@ -39,7 +39,7 @@ def prometheus(place: Place, tmp_path: Path) -> Iterator[Prometheus]:
 _PORTS = {"gateway": "GATEWAY", "worker": "WORKER_METRICS"}
 
 
-def test_each_trouble_has_its_alert_and_each_alert_an_end(place: Place, prometheus: Prometheus) -> None:
+def test_each_fault_fires_its_alert_and_the_alert_clears_afterwards(place: Place, prometheus: Prometheus) -> None:
     _providers_fail(place, prometheus)
     _one_mail_cannot_be_sent(place, prometheus)
     _the_store_goes_away(place, prometheus)

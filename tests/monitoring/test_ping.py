@@ -53,7 +53,7 @@ async def test_all_is_well(ledger: Ledger, outside: Outside, client: httpx.Async
 
 
 @pytest.mark.parametrize(("minutes", "pings"), [(4, 1), (6, 0)])
-async def test_nobody_hears_of_us_while_a_mail_is_due_for_more_than_five_minutes(
+async def test_ping_stops_while_a_mail_is_more_than_five_minutes_late(
     ledger: Ledger,
     store: redis.asyncio.Redis,
     outside: Outside,
@@ -70,7 +70,7 @@ async def test_nobody_hears_of_us_while_a_mail_is_due_for_more_than_five_minutes
 
 
 @pytest.mark.parametrize(("minutes", "pings"), [(14, 1), (16, 0)])
-async def test_trouble_at_resend_is_a_reason_for_fifteen(
+async def test_ping_continues_for_fifteen_minutes_of_a_resend_outage(
     ledger: Ledger,
     store: redis.asyncio.Redis,
     outside: Outside,
@@ -88,7 +88,7 @@ async def test_trouble_at_resend_is_a_reason_for_fifteen(
     assert outside.pings == pings
 
 
-async def test_a_pause_does_not_silence_it(
+async def test_pause_does_not_stop_the_ping(
     ledger: Ledger, store: redis.asyncio.Redis, outside: Outside, client: httpx.AsyncClient, now_ms: int
 ) -> None:
     await ledger.pauses.start(None, Pause(since_ms=now_ms, by="the team", reason="holiday"))

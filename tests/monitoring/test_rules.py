@@ -39,14 +39,14 @@ def test_promtool_understands_the_configuration(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(PROMETHEUS.glob("*.yml")), ids=lambda file: file.name)
-def test_processes_are_asked_under_the_names_that_the_rules_know(file: Path) -> None:
+def test_prometheus_scrapes_all_jobs_that_the_rules_name(file: Path) -> None:
     jobs = {job["job_name"] for job in yaml.safe_load(file.read_text())["scrape_configs"]}
 
     assert {"gateway", "worker", "console"} <= jobs
     assert set(re.findall(r'job="(\w+)"', "".join(rule["expr"] for rule in RULE_LIST))) <= {*jobs, "certificate"}
 
 
-def test_amtool_understands_who_hears_of_an_alert() -> None:
+def test_amtool_accepts_the_alertmanager_configuration() -> None:
     run("amtool", "check-config", ROOT / "deploy" / "alertmanager" / "alertmanager.yml")
 
 
@@ -58,19 +58,19 @@ def test_alerts_fire_when_they_should_and_only_then(file: Path) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS)
 class TestAlert:
-    def test_it_has_a_test_that_sees_it_fire(self, alert: str) -> None:
+    def test_alert_has_promtool_tests_in_which_it_fires_and_stays_silent(self, alert: str) -> None:
         tests = [test for test in REPORTED if test["name"] == alert]
         values = {case["exp_samples"][0]["value"] for test in tests for case in test["promql_expr_test"]}
 
         assert values == {0, 1}
 
-    def test_the_runbook_says_what_it_is_where_to_look_and_what_to_do(self, alert: str) -> None:
+    def test_runbook_entry_of_an_alert_has_symptom_look_and_act(self, alert: str) -> None:
         entry = RUNBOOK.split(f"\n### {alert}\n")
 
         assert len(entry) == 2, "one heading an alert"
         assert re.findall(r"^\*\*(\w+)\.\*\*", entry[1].split("\n### ")[0], re.MULTILINE) == ["Symptom", "Look", "Act"]
 
-    def test_it_leads_to_its_entry_and_says_how_urgent_it_is(self, alert: str) -> None:
+    def test_alert_links_to_its_runbook_entry_and_has_a_severity(self, alert: str) -> None:
         rule = ALERTS[alert]
 
         assert rule["annotations"]["runbook_url"] == f"deploy/runbook.md#{alert.lower()}"
@@ -82,7 +82,7 @@ def test_the_runbook_is_about_alerts_that_exist() -> None:
     assert set(re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE)) == set(ALERTS)
 
 
-def test_one_cause_silences_only_alerts_that_exist() -> None:
+def test_inhibition_rules_name_only_alerts_that_exist() -> None:
     text = (ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text()
     named = {name for found in re.findall(r'alertname=~?"([^"]+)"', text) for name in found.split("|")}
 
@@ -90,7 +90,7 @@ def test_one_cause_silences_only_alerts_that_exist() -> None:
 
 
 @pytest.mark.parametrize("rule", RULE_LIST, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_for_what_exists(rule: dict[str, Any]) -> None:
+def test_rule_uses_only_metrics_and_labels_that_exist(rule: dict[str, Any]) -> None:
     assert unknown(rule["expr"]) == set()
 
 
@@ -110,7 +110,7 @@ class TestDashboard:
         assert all(panel["title"] and panel["fieldConfig"]["defaults"]["unit"] and panel["targets"] for panel in panels)
         assert len({panel["id"] for panel in panels}) == len(panels)
 
-    def test_it_asks_a_data_source_that_is_provisioned(self, file: Path) -> None:
+    def test_dashboard_uses_only_provisioned_data_sources(self, file: Path) -> None:
         sources = ROOT / "deploy" / "grafana" / "provisioning" / "datasources"
         known = {
             source["uid"]
@@ -121,7 +121,7 @@ class TestDashboard:
         assert set(re.findall(r'"uid": "(\w+)"\s*\}', file.read_text())) <= known
 
 
-def test_a_minimum_is_of_those_that_look() -> None:
+def test_minimum_of_a_gauge_without_labels_counts_only_workers() -> None:
     """A minimum counts only processes that set the gauge: without labels, it is 0 in processes that never set it."""
     asked = [rule["expr"] for rule in RULE_LIST]
     asked += [query for file in DASHBOARDS for query in queries(json.loads(file.read_text()))]
@@ -131,7 +131,7 @@ def test_a_minimum_is_of_those_that_look() -> None:
     assert [name for name, which in minima if not exposed()[name]._labelnames and 'job="worker"' not in which] == []
 
 
-def test_grafana_looks_where_compose_mounts_the_dashboards() -> None:
+def test_grafana_reads_dashboards_where_compose_mounts_them() -> None:
     provider = ROOT / "deploy" / "grafana" / "provisioning" / "dashboards" / "dashboards.yml"
 
     assert yaml.safe_load(provider.read_text())["providers"][0]["options"]["path"] == "/etc/grafana/dashboards"
@@ -173,7 +173,7 @@ def is_known(name: str, label: str | None) -> bool:
     return label is None or label in (*metric._labelnames, "job", "instance", "le")
 
 
-def test_a_query_about_nothing_would_be_found() -> None:
+def test_query_with_an_unknown_metric_or_label_is_detected() -> None:
     assert unknown("sum by (kind) (rate(advent_webhook_total[5m]))") == {"advent_webhook_total"}
     assert unknown('max(advent_dead_letters{person="ada"})') == {"advent_dead_letters{person}"}
     assert metrics.DEAD_LETTERS._name == "advent_dead_letters"

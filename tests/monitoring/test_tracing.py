@@ -44,7 +44,7 @@ def test_the_signup_and_a_job_eleven_days_later_are_one_trace(spans: Any) -> Non
     assert [span.name for span in spans()] == ["webhook signup", "resend", "send", "notion", "notion_sync"]
 
 
-def test_another_process_that_knows_only_the_id_draws_the_same_trace() -> None:
+def test_another_process_derives_the_same_trace_id_from_the_enrollment_id() -> None:
     say = f"from common.observability.trace_ids import trace_id; print(trace_id('{ADA}'))"
 
     assert trace_ids.trace_id(ADA) == subprocess.check_output([sys.executable, "-c", say], text=True).strip()
@@ -58,7 +58,7 @@ def test_two_people_have_two_traces(spans: Any) -> None:
     assert len({span.context.trace_id for span in spans()}) == 2
 
 
-def test_a_webhook_that_comes_again_is_no_second_root(spans: Any) -> None:
+def test_repeated_webhook_is_no_second_root_span(spans: Any) -> None:
     tracing.answered("signup", ADA, "accepted", 0.004)
     tracing.answered("signup", ADA, "repeated", 0.001)
     tracing.answered("resend", ADA, "accepted", 0.001)
@@ -84,14 +84,14 @@ def test_a_failure_is_reported_without_its_text(spans: Any) -> None:
     assert [span.events for span in spans()] == [(), ()]
 
 
-def test_a_job_of_nobody_has_no_span(spans: Any) -> None:
+def test_job_without_a_contact_has_no_span(spans: Any) -> None:
     with tracing.trace_job("notion_sync", "pump"), tracing.request("notion"):
         pass
 
     assert spans() == ()
 
 
-def test_nothing_of_opentelemetry_is_imported_unless_it_is_wanted() -> None:
+def test_opentelemetry_is_imported_only_if_tracing_is_on() -> None:
     say = (
         "import sys; from common.observability.tracing import traced, trace_job, answered\n"
         "with traced('worker'), trace_job('send', 'enr_a'): answered('signup', 'enr_a', 'accepted', 0.1)\n"

@@ -20,7 +20,7 @@ def place() -> Iterator[Place]:
     place.close()
 
 
-def test_a_worker_that_waits_for_its_store_lives_takes_no_work_and_says_what_is_missing(place: Place) -> None:
+def test_worker_that_waits_for_its_store_is_alive_but_not_ready_and_says_why(place: Place) -> None:
     store = place.own_store()
     worker = place.start("worker")
     url = place.worker_url
@@ -37,7 +37,7 @@ def test_a_worker_that_waits_for_its_store_lives_takes_no_work_and_says_what_is_
     assert worker.is_running
 
 
-def test_one_that_is_stopped_while_it_waits_ends_in_order(place: Place) -> None:
+def test_worker_stopped_while_it_waits_for_its_store_exits_with_zero(place: Place) -> None:
     place.own_store()
     worker = place.start("worker")
     place.until(lambda: status_of(f"{place.worker_url}/health") == 200, worker)

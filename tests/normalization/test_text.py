@@ -15,7 +15,7 @@ from common.normalization.text import reason_name_unusable, reason_unusable, vis
         ("Ada\ud800", "Ada"),
     ],
 )
-def test_invisible_characters_leave_a_text(given, expected):
+def test_invisible_characters_are_removed_from_a_text(given, expected):
     assert visible(given) == expected
 
 
@@ -64,7 +64,7 @@ def test_a_no_break_space_inside_an_address_is_removed_and_an_ordinary_one_is_no
         ("A" * 41, "more than 40 characters"),
     ],
 )
-def test_what_is_no_name_counts_as_missing(name, reason):
+def test_unusable_name_counts_as_missing(name, reason):
     assert reason_name_unusable(name) == reason
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_name_counts_as_missing(name, reason):
         "Bo",
     ],
 )
-def test_a_name_of_any_language_is_a_name(name):
+def test_name_in_any_language_is_usable(name):
     assert reason_name_unusable(name) is None
 
 
@@ -101,7 +101,7 @@ def test_a_name_of_any_language_is_a_name(name):
         "Name Brand Shop",
     ],
 )
-def test_a_business_or_a_system_is_shown(text):
+def test_ordinary_name_of_a_business_or_system_is_usable(text):
     assert reason_unusable(text) is None
 
 

@@ -21,11 +21,11 @@ ADA = "ada@example.com"
         "ada@EXAMPLE\u3002com",
     ],
 )
-def test_one_address_however_it_was_pasted(given):
+def test_pasted_address_is_repaired(given):
     assert repaired_address(given) == ADA
 
 
-def test_a_unicode_domain_is_its_ascii_form():
+def test_unicode_domain_is_converted_to_its_ascii_form():
     assert repaired_address("ada@müller.example") == "ada@xn--mller-kva.example"
     assert repaired_address("ada@XN--MLLER-KVA.example") == "ada@xn--mller-kva.example"
 
@@ -43,7 +43,7 @@ def test_a_unicode_domain_is_its_ascii_form():
         ("a" * 190 + "@example.com", "at most|e-mail"),
     ],
 )
-def test_what_cannot_be_repaired_is_refused_with_a_sentence(given, about):
+def test_address_that_cannot_be_repaired_is_refused_with_a_reason(given, about):
     with pytest.raises(AddressError, match=about):
         repaired_address(given)
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_repaired_is_refused_with_a_sentence(given, about):
         (ADA, ADA),
     ],
 )
-def test_one_mailbox_is_one_person(given, expected):
+def test_spellings_of_one_mailbox_have_one_canonical_form(given, expected):
     assert canonical_mailbox(given) == expected
 
 
@@ -81,7 +81,7 @@ def test_one_mailbox_is_one_person(given, expected):
         (None, None),
     ],
 )
-def test_a_time_zone_by_any_of_its_names(given, expected):
+def test_time_zone_is_recognized_by_any_of_its_names(given, expected):
     assert read_timezone(given) == expected
 
 
@@ -103,7 +103,7 @@ def test_a_time_zone_by_any_of_its_names(given, expected):
         (7, None),
     ],
 )
-def test_a_language_out_of_a_browsers_list(given, expected):
+def test_language_is_read_from_a_browsers_list(given, expected):
     assert read_locale(given) == expected
 
 
@@ -121,7 +121,7 @@ def test_a_language_out_of_a_browsers_list(given, expected):
         ([], None),
     ],
 )
-def test_a_number_that_was_sent_as_text(given, expected):
+def test_number_sent_as_text_is_read(given, expected):
     assert read_number(given) == expected
 
 
@@ -134,11 +134,11 @@ def test_a_number_that_was_sent_as_text(given, expected):
         ((0, 0, 8, 8), (0, 0, 8, 0)),
     ],
 )
-def test_too_many_systems_are_taken_from_the_least_urgent(counts, expected):
+def test_surplus_systems_are_subtracted_from_the_least_urgent(counts, expected):
     assert fitted_counts(*counts) == expected
 
 
-def test_a_field_is_known_by_any_spelling_and_its_exact_name_wins():
+def test_field_is_recognized_in_any_spelling_and_its_exact_name_wins():
     given = {
         "firstName": "Fay",
         "Red Systems": 5,

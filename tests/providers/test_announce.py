@@ -16,7 +16,7 @@ async def failure_of(answer: Answer) -> Failure:
     return raised.value
 
 
-async def test_one_post_with_one_field() -> None:
+async def test_announcement_is_one_post_with_one_field() -> None:
     async with scripted(says(204, "")) as channel:
         await announce(channel.url + "/api/webhooks/1/x", "CRITICAL: Ada, Salon Ada")
 
@@ -25,7 +25,7 @@ async def test_one_post_with_one_field() -> None:
     assert asked.json == {"content": "CRITICAL: Ada, Salon Ada"}
 
 
-async def test_a_long_text_is_cut_to_what_the_channel_takes() -> None:
+async def test_long_announcement_is_cut_to_the_limit_of_the_channel() -> None:
     async with scripted(says(200, {})) as channel:
         await announce(channel.url, "x" * 3_000)
 
@@ -33,11 +33,11 @@ async def test_a_long_text_is_cut_to_what_the_channel_takes() -> None:
 
 
 @pytest.mark.parametrize("name", ["@everyone", "@here", "<@&123>", "<#4>"])
-def test_a_name_that_is_a_mention_wakes_nobody(name: str) -> None:
+def test_mention_in_a_name_is_disabled_in_an_announcement(name: str) -> None:
     assert name not in without_mentions(f"Hot lead: {name}")
 
 
-def test_a_plain_text_stays_as_it_is() -> None:
+def test_announcement_without_mentions_is_unchanged() -> None:
     text = "Hot lead: Zoë <zoe@salon.example> scored 12 < 20"
 
     assert text == without_mentions(text)
@@ -55,7 +55,7 @@ def test_a_plain_text_stays_as_it_is() -> None:
         (hangs_up(), Ambiguous),
     ],
 )
-async def test_each_refusal_is_one_kind_of_failure(answer: Answer, kind: type) -> None:
+async def test_each_refused_announcement_is_one_kind_of_failure(answer: Answer, kind: type) -> None:
     assert kind is type(await failure_of(answer))
 
 
@@ -70,14 +70,16 @@ async def test_each_refusal_is_one_kind_of_failure(answer: Answer, kind: type) -
         ([], {}, 1_000),
     ],
 )
-async def test_the_channel_says_how_long_to_wait(body: object, headers: dict[str, str], wait_ms: int) -> None:
+async def test_throttled_announcement_waits_as_long_as_the_channel_demands(
+    body: object, headers: dict[str, str], wait_ms: int
+) -> None:
     failure = await failure_of(says(429, body, headers))
 
     assert isinstance(failure, Throttled)
     assert wait_ms == failure.retry_after_ms
 
 
-async def test_nobody_there() -> None:
+async def test_announcement_to_an_unreachable_channel_is_transient() -> None:
     async with nobody_listens() as url:
         with pytest.raises(Transient) as raised:
             await announce(url, "hot")

@@ -56,7 +56,9 @@ async def refused(asking: Awaitable[object]) -> Throttled:
     return raised.value
 
 
-async def test_two_a_second_are_half_a_second_apart_over_all_workers(hire: Hire, clock: VirtualClock) -> None:
+async def test_two_requests_a_second_are_half_a_second_apart_across_all_workers(
+    hire: Hire, clock: VirtualClock
+) -> None:
     one, two = (hire(capacity=1, window_ms=500) for _ in range(2))
 
     start = clock.now_ms()
@@ -65,7 +67,7 @@ async def test_two_a_second_are_half_a_second_apart_over_all_workers(hire: Hire,
     assert instants == [0, 500, 1_000, 1_500]
 
 
-async def test_who_asks_at_the_same_time_gets_different_slots(hire: Hire, clock: VirtualClock) -> None:
+async def test_simultaneous_requests_get_different_slots(hire: Hire, clock: VirtualClock) -> None:
     workers = [hire(capacity=1, window_ms=500) for _ in range(8)]
 
     instants = await asyncio.gather(*(worker.take() for worker in workers))
@@ -73,9 +75,7 @@ async def test_who_asks_at_the_same_time_gets_different_slots(hire: Hire, clock:
     assert [clock.now_ms() + 500 * n for n in range(8)] == sorted(instants)
 
 
-async def test_a_minutes_budget_may_be_spent_at_once_and_not_again_before_the_minute_is_over(
-    hire: Hire, clock: VirtualClock
-) -> None:
+async def test_budget_of_a_minute_may_be_spent_at_once_but_only_once_a_minute(hire: Hire, clock: VirtualClock) -> None:
     worker = hire(capacity=180, window_ms=MINUTE_MS)
     start = clock.now_ms()
 
@@ -84,7 +84,7 @@ async def test_a_minutes_budget_may_be_spent_at_once_and_not_again_before_the_mi
     assert start + MINUTE_MS == await worker.take()
 
 
-async def test_a_wait_of_more_than_five_seconds_is_given_back_and_reserves_nothing(
+async def test_request_that_would_wait_over_five_seconds_is_refused_and_reserves_nothing(
     hire: Hire, clock: VirtualClock
 ) -> None:
     worker = hire(capacity=2, window_ms=MINUTE_MS)
@@ -99,7 +99,7 @@ async def test_a_wait_of_more_than_five_seconds_is_given_back_and_reserves_nothi
     assert [start + MINUTE_MS] * 2 == [await worker.take() for _ in range(2)]
 
 
-async def test_requests_beyond_the_budget_are_given_times_one_after_another(hire: Hire) -> None:
+async def test_requests_beyond_the_budget_get_successive_retry_times(hire: Hire) -> None:
     worker = hire(capacity=1, window_ms=500)
     for _ in range(11):
         await worker.take()
@@ -109,7 +109,7 @@ async def test_requests_beyond_the_budget_are_given_times_one_after_another(hire
     assert waits == [5_500, 6_000, 6_500, 7_000]
 
 
-async def test_nobody_is_sent_away_for_more_than_five_minutes_however_many_wait(hire: Hire) -> None:
+async def test_refused_request_never_waits_for_more_than_five_minutes(hire: Hire) -> None:
     worker = hire(capacity=1, window_ms=60_000)
     await worker.take()
 
@@ -118,7 +118,7 @@ async def test_nobody_is_sent_away_for_more_than_five_minutes_however_many_wait(
     assert waits == [60_000, 120_000, 180_000, 240_000, 300_000, 300_000, 300_000, 300_000]
 
 
-async def test_when_the_provider_asks_for_patience_all_workers_have_it(hire: Hire, clock: VirtualClock) -> None:
+async def test_wait_demanded_by_a_provider_applies_to_all_workers(hire: Hire, clock: VirtualClock) -> None:
     one, two = (hire(capacity=180, window_ms=MINUTE_MS) for _ in range(2))
     start = clock.now_ms()
 
@@ -141,7 +141,7 @@ async def test_workers_whose_clocks_differ_a_little_still_share_one_budget(hire:
     assert most_in_any(10_000, instants) == 2
 
 
-async def test_a_clock_that_is_set_back_does_not_stop_the_mail(hire: Hire, clock: VirtualClock) -> None:
+async def test_clock_set_back_does_not_block_requests(hire: Hire, clock: VirtualClock) -> None:
     worker = hire(capacity=1, window_ms=500)
     await worker.take()
     await worker.budget.push(5_000)
@@ -171,7 +171,7 @@ async def test_no_window_ever_holds_more_than_the_budget(
 
 
 @pytest.mark.parametrize(("rate", "window_ms"), [(2, 500), (0.5, 2_000), (10, 100), (3, 333), (5_000, 1)])
-def test_a_rate_a_second_is_a_spacing(
+def test_rate_per_second_becomes_a_minimum_spacing(
     store: redis.asyncio.Redis, clock: VirtualClock, rate: float, window_ms: int
 ) -> None:
     budget = StoreBudget.per_second(store, "resend", rate, clock=clock)
@@ -180,7 +180,9 @@ def test_a_rate_a_second_is_a_spacing(
 
 
 @pytest.mark.parametrize("rate", [0, -1])
-def test_a_budget_of_nothing_is_refused_by_name(store: redis.asyncio.Redis, clock: VirtualClock, rate: int) -> None:
+def test_budget_of_zero_or_less_is_refused_with_the_name_of_its_provider(
+    store: redis.asyncio.Redis, clock: VirtualClock, rate: int
+) -> None:
     with pytest.raises(ValueError, match="resend"):
         StoreBudget.per_second(store, "resend", rate, clock=clock)
     with pytest.raises(ValueError, match="notion"):
@@ -193,7 +195,7 @@ async def test_two_providers_do_not_share_a_budget(store: redis.asyncio.Redis, c
         await budget.take()
 
 
-async def test_what_is_left_behind_is_rubbish_that_goes_by_itself(store: redis.asyncio.Redis, hire: Hire) -> None:
+async def test_keys_of_a_budget_expire(store: redis.asyncio.Redis, hire: Hire) -> None:
     worker = hire(capacity=2, window_ms=MINUTE_MS)
     await worker.take()
     await worker.budget.push(1_000)
@@ -201,14 +203,14 @@ async def test_what_is_left_behind_is_rubbish_that_goes_by_itself(store: redis.a
     assert all([await store.pttl(key) > 0 for key in await store.keys("*")])
 
 
-async def test_the_unlimited_budget_is() -> None:
+async def test_unlimited_budget_never_refuses() -> None:
     budget = Unlimited()
     await budget.push(10_000)
     for _ in range(1_000):
         await budget.take()
 
 
-async def test_how_often_a_provider_asked_to_wait_is_counted_for_a_day(
+async def test_waits_demanded_by_a_provider_are_counted_for_a_day(
     hire: Hire, store: redis.asyncio.Redis, clock: VirtualClock
 ) -> None:
     worker = hire(capacity=1, window_ms=500)

@@ -33,11 +33,11 @@ def witness(*dates_s: int, steady_ms: int = 0) -> DateWitness:
         ((DAY_S, 9 * DAY_S, DAY_S + 5), (DAY_S + 5) * 1000 + 500),
     ],
 )
-def test_one_strange_date_among_several_is_not_believed(dates_s, expected_ms) -> None:
+def test_one_wrong_date_among_several_is_ignored(dates_s, expected_ms) -> None:
     assert witness(*dates_s).read_ms() == expected_ms
 
 
-def test_an_answer_tells_the_time_of_now_and_not_of_then() -> None:
+def test_time_read_from_an_answer_advances_with_the_monotonic_clock() -> None:
     now = {"ms": 10_000}
     made = DateWitness(lambda: now["ms"])
     made.note({"date": formatdate(DAY_S, usegmt=True)})
@@ -49,13 +49,13 @@ def test_an_answer_tells_the_time_of_now_and_not_of_then() -> None:
 @pytest.mark.parametrize(
     "headers", [{}, {"date": "yesterday"}, {"date": formatdate(DAY_S, usegmt=True), "age": "3600"}]
 )
-def test_an_answer_without_a_date_or_from_a_cache_tells_nothing(headers) -> None:
+def test_answer_without_a_date_or_from_a_cache_gives_no_time(headers) -> None:
     made = witness()
     made.note(headers)
     assert made.read_ms() is None
 
 
-async def test_every_answer_of_a_provider_is_heard() -> None:
+async def test_date_of_every_provider_answer_is_noted() -> None:
     made = DateWitness(lambda: time.monotonic_ns() // 1_000_000)
     app = web.Application()
     runner = web.AppRunner(app)

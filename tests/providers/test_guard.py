@@ -18,27 +18,29 @@ def guard(store: redis.asyncio.Redis, clock: VirtualClock) -> StoreCreateGuard:
     return StoreCreateGuard(store, clock=clock, settle_ms=30_000)
 
 
-async def test_of_many_who_ask_at_once_one_creates_and_the_others_wait(guard: StoreCreateGuard) -> None:
+async def test_one_of_many_simultaneous_callers_may_create_the_page_and_the_others_wait(
+    guard: StoreCreateGuard,
+) -> None:
     turns = await asyncio.gather(*(guard.begin("sequence", ADA) for _ in range(20)))
 
     assert turns.count(Turn()) == 1
     assert turns.count(Turn(wait_ms=30_000)) == 19
 
 
-async def test_each_person_and_each_database_has_a_turn_of_its_own(guard: StoreCreateGuard) -> None:
+async def test_create_guard_is_separate_for_each_contact_and_database(guard: StoreCreateGuard) -> None:
     asked = [("sequence", ADA), ("contact", ADA), ("sequence", BORIS)]
 
     assert [Turn()] * 3 == [await guard.begin(*whose) for whose in asked]
 
 
-async def test_what_was_created_is_known_to_the_next_before_any_query_shows_it(guard: StoreCreateGuard) -> None:
+async def test_created_page_is_known_before_any_query_shows_it(guard: StoreCreateGuard) -> None:
     await guard.begin("sequence", ADA)
     await guard.created("sequence", ADA, "page-1")
 
     assert Turn(page_id="page-1") == await guard.begin("sequence", ADA)
 
 
-async def test_what_was_created_is_kept_for_an_hour_and_a_unknown_outcome_for_a_day(
+async def test_created_page_is_remembered_for_an_hour_and_an_unknown_outcome_for_a_day(
     guard: StoreCreateGuard, store: redis.asyncio.Redis
 ) -> None:
     await guard.begin("sequence", ADA)
@@ -49,7 +51,7 @@ async def test_what_was_created_is_kept_for_an_hour_and_a_unknown_outcome_for_a_
     assert [round(ms / 3_600_000) for ms in kept_ms] == [24, 1]
 
 
-async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled(
+async def test_create_without_an_outcome_may_be_repeated_after_the_settling_time(
     guard: StoreCreateGuard, clock: VirtualClock
 ) -> None:
     await guard.begin("sequence", ADA)
@@ -61,14 +63,14 @@ async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled
     assert Turn(wait_ms=30_000) == await guard.begin("sequence", ADA)
 
 
-async def test_an_attempt_that_certainly_failed_is_forgotten(guard: StoreCreateGuard) -> None:
+async def test_create_that_certainly_failed_may_be_repeated_at_once(guard: StoreCreateGuard) -> None:
     await guard.begin("sequence", ADA)
     await guard.release("sequence", ADA)
 
     assert Turn() == await guard.begin("sequence", ADA)
 
 
-async def test_a_clock_that_is_set_back_does_not_lock_a_person_out(
+async def test_clock_set_back_does_not_block_the_creation_of_a_page(
     store: redis.asyncio.Redis, guard: StoreCreateGuard, clock: VirtualClock
 ) -> None:
     await guard.begin("sequence", ADA)
@@ -77,7 +79,7 @@ async def test_a_clock_that_is_set_back_does_not_lock_a_person_out(
     assert Turn(after_unknown_outcome=True) == await earlier.begin("sequence", ADA)
 
 
-async def test_its_keys_are_rubbish_that_goes_by_itself(store: redis.asyncio.Redis, guard: StoreCreateGuard) -> None:
+async def test_keys_of_the_create_guard_expire(store: redis.asyncio.Redis, guard: StoreCreateGuard) -> None:
     await guard.begin("sequence", ADA)
     await guard.created("contact", BORIS, "page-1")
 

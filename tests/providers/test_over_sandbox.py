@@ -113,7 +113,7 @@ async def test_a_mail_whose_answer_was_lost_is_one_mail_after_the_next_attempt(p
     assert [mail["id"] for mail in await providers.ask("GET", "/inbox.json")] == [first]
 
 
-async def test_other_bytes_under_the_same_key_are_held_for_a_person(providers: Providers) -> None:
+async def test_other_bytes_under_the_same_key_are_a_permanent_failure(providers: Providers) -> None:
     mailer = providers.mailer()
     await mailer.send(TO_ADA, idempotency_key=KEY)
 
@@ -122,7 +122,7 @@ async def test_other_bytes_under_the_same_key_are_held_for_a_person(providers: P
     assert raised.value.code == "invalid_idempotent_request"
 
 
-async def test_what_was_accepted_can_be_listed_with_a_full_key_only(providers: Providers) -> None:
+async def test_accepted_mails_can_be_listed_only_with_a_full_access_key(providers: Providers) -> None:
     mailer = providers.mailer()
     sent = await mailer.send(TO_ADA, idempotency_key=KEY)
     await mailer.send(replace(TO_ADA, to="boris@salon.example"), idempotency_key=KEY + "b")
@@ -135,7 +135,7 @@ async def test_what_was_accepted_can_be_listed_with_a_full_key_only(providers: P
         await providers.mailer(SENDING_KEY).list_accepted("ada@salon.example", NOW_MS)
 
 
-async def test_what_was_sent_can_be_read_with_a_full_key_only(providers: Providers) -> None:
+async def test_sent_mail_can_be_read_only_with_a_full_access_key(providers: Providers) -> None:
     mailer = providers.mailer()
     sent = await mailer.send(TO_ADA, idempotency_key=KEY)
 
@@ -164,7 +164,7 @@ async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(prov
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "committed_503", "unheard_503", "html_200", "conflict"])
-async def test_whatever_becomes_of_a_create_there_is_one_row(kind: str, providers: Providers) -> None:
+async def test_failing_creates_lead_to_one_row_in_each_database(kind: str, providers: Providers) -> None:
     rule = {"kind": kind, "provider": "notion", "operation": "pages.create", "count": 2}
     await providers.ask("POST", "/faults", rule)
 
@@ -179,7 +179,7 @@ async def test_whatever_becomes_of_a_create_there_is_one_row(kind: str, provider
     assert pages["sequence"]
 
 
-async def test_queries_that_lag_behind_double_nobody(providers: Providers) -> None:
+async def test_lagging_notion_queries_double_no_row(providers: Providers) -> None:
     await providers.ask("PUT", "/faults", {"dials": {"notion_query_lag_seconds": 20}})
     await providers.ask("POST", "/faults", {"kind": "drop_after", "operation": "pages.create", "count": 1})
 
@@ -192,7 +192,7 @@ async def test_queries_that_lag_behind_double_nobody(providers: Providers) -> No
     assert [len(rows) for rows in (await providers.rows()).values()] == [1, 1]
 
 
-async def test_dates_cut_to_the_minute_are_no_reason_to_stop(providers: Providers) -> None:
+async def test_notion_dates_cut_to_the_minute_change_no_page(providers: Providers) -> None:
     await providers.ask("PUT", "/faults", {"dials": {"notion_minute_dates": True}})
     pages = await providers.mirror().show(ADA)
 

@@ -42,7 +42,7 @@ async def since(listing: Listing, second: int) -> list[str]:
     return [mail.id for mail in await listing.since(second * 1000, budget=Unlimited())]
 
 
-async def test_it_is_read_back_to_the_given_time_and_then_only_what_is_new():
+async def test_sent_list_is_read_back_to_a_time_and_then_only_its_new_mails():
     resend = Resend(50)
     listing = Listing(resend.page)
 
@@ -56,7 +56,7 @@ async def test_it_is_read_back_to_the_given_time_and_then_only_what_is_new():
     assert resend.pages() == 3
 
 
-async def test_a_question_that_goes_further_back_reads_on_from_there():
+async def test_query_further_back_continues_at_the_end_of_the_sent_list_read_so_far():
     resend = Resend(50)
     listing = Listing(resend.page)
     await since(listing, 42)
@@ -67,7 +67,7 @@ async def test_a_question_that_goes_further_back_reads_on_from_there():
 
 
 @pytest.mark.parametrize("failing_page", range(4))
-async def test_a_failure_on_the_way_leaves_no_gap_and_loses_little(failing_page: int):
+async def test_failure_while_reading_the_sent_list_leaves_no_gap(failing_page: int):
     resend = Resend(20)
     listing = Listing(resend.page)
     await since(listing, 15)
@@ -79,12 +79,12 @@ async def test_a_failure_on_the_way_leaves_no_gap_and_loses_little(failing_page:
     assert await since(listing, 0) == [f"m{n}" for n in range(33, -1, -1)]
 
 
-async def test_an_empty_list_is_an_answer():
+async def test_empty_sent_list_is_a_valid_result():
     listing = Listing(Resend(0).page)
     assert await since(listing, 0) == await since(listing, 0) == []
 
 
-async def test_a_list_that_was_emptied_is_read_anew():
+async def test_emptied_sent_list_is_read_again():
     resend = Resend(20)
     listing = Listing(resend.page)
     await since(listing, 0)

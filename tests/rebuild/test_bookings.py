@@ -30,7 +30,7 @@ async def reminded(installation: Installation, email: str) -> list[tuple[float, 
 
 
 @pytest.mark.parametrize("lost_at_h", [0.5, 23.999, 24.001, 30])
-async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
+async def test_future_calls_are_restored_and_each_reminder_is_sent_once(
     installation: Installation, ada, start_ms, lost_at_h: float
 ):
     await installation.simulation.sign_up(ada)
@@ -51,7 +51,7 @@ async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
     assert (await read_store_stats(installation.world.ledger, now_ms=installation.clock.now_ms())).dead_letters == 0
 
 
-async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_skipped_and_the_later_ones_go(
+async def test_reminder_due_before_its_call_was_restored_is_skipped_and_later_ones_are_sent(
     installation: Installation, start_ms
 ):
     """Whether it was sent before the loss is unknown; sending it late, and perhaps twice, is worse than not at all."""
@@ -70,7 +70,7 @@ async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_s
     assert final_statuses["72h"] == final_statuses["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 
 
-async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(installation: Installation, start_ms):
+async def test_call_cancelled_after_the_loss_of_the_store_is_not_restored(installation: Installation, start_ms):
     await installation.books(BORIS, start_ms, uid="boris")
     await installation.books(CHEN, start_ms, uid="chen")
     await installation.until(30)
@@ -83,7 +83,7 @@ async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(installati
     assert len(await reminded(installation, BORIS)) == 3
 
 
-async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, start_ms, run_audit):
+async def test_audit_has_no_findings_after_bookings_were_restored(installation: Installation, ada, start_ms, run_audit):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.books(ada.email, start_ms, uid="ada")
@@ -97,7 +97,9 @@ async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, sta
         assert (await run_audit()).findings == []
 
 
-async def test_without_the_list_calls_are_gone_and_so_are_their_reminders(installation: Installation, start_ms):
+async def test_calls_and_their_reminders_are_lost_without_the_list_of_the_calendar(
+    installation: Installation, start_ms
+):
     await installation.books(BORIS, start_ms, uid="boris")
     await installation.until(30)
     await installation.loses_its_store()

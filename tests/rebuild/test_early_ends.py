@@ -20,7 +20,7 @@ async def _unsubscribes(installation: Installation, email: str) -> None:
 
 
 @pytest.mark.parametrize(("after_h", "mails"), [(1, 1), (300, 7)], ids=["after the first mail", "after the last mail"])
-async def test_who_unsubscribed_gets_no_mail_after_a_rebuild_from_the_required_columns(
+async def test_unsubscribed_contact_gets_no_mail_after_a_rebuild_from_the_required_columns(
     installation: Installation, ada, after_h: float, mails: int
 ):
     await installation.simulation.sign_up(ada)
@@ -39,7 +39,7 @@ async def test_who_unsubscribed_gets_no_mail_after_a_rebuild_from_the_required_c
     assert (await installation.world.ledger.suppressions.of(ada.email)).reason is ExitReason.UNKNOWN
 
 
-async def test_who_unsubscribed_gets_no_mail_of_another_campaign_after_a_rebuild(
+async def test_unsubscribed_contact_gets_no_mail_of_another_campaign_after_a_rebuild(
     installation: Installation, ada, boris
 ):
     installation.plays_too(packaged_campaign("new_year_2026"))
@@ -60,7 +60,7 @@ async def test_who_unsubscribed_gets_no_mail_of_another_campaign_after_a_rebuild
     assert (again.status, again.records) == (Status.EXITED, {})
 
 
-async def test_who_completed_everything_and_stayed_is_not_suppressed(installation: Installation, ada):
+async def test_completed_contact_is_not_suppressed_by_a_rebuild(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(300)
     await installation.loses_its_store()

@@ -58,7 +58,7 @@ async def test_an_empty_store_is_filled_before_the_first_job(installation: Insta
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_store_that_has_its_people_is_left_alone(installation: Installation, ada, start_worker):
+async def test_store_with_contacts_is_not_rebuilt_at_the_start(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     asked = await installation.ask("GET", "/counts.json")
@@ -69,7 +69,7 @@ async def test_a_store_that_has_its_people_is_left_alone(installation: Installat
     assert asked["requests"] == (await installation.ask("GET", "/counts.json"))["requests"]
 
 
-async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(
+async def test_signup_before_the_first_worker_does_not_prevent_the_rebuild_of_an_empty_store(
     installation, ada, start_worker
 ):
     await installation.simulation.sign_up(ada)
@@ -104,7 +104,7 @@ async def test_a_rehearsal_leaves_the_rows_of_those_alone_who_do_not_sign_up_in_
     assert await installation.record(ada) is None
 
 
-async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(
+async def test_worker_with_a_pending_rebuild_stops_although_the_store_is_away(
     installation, ada, start_worker, monkeypatch
 ):
     await installation.simulation.sign_up(ada)
@@ -121,7 +121,7 @@ async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(
     monkeypatch.undo()
 
 
-async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_later(
+async def test_worker_starts_while_notion_is_down_and_merges_its_rows_later(
     installation: Installation, ada, start_worker
 ):
     await installation.simulation.sign_up(ada)
@@ -141,7 +141,9 @@ async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_la
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_of_two_workers_one_reads_and_the_other_waits_for_it(installation: Installation, ada, start_worker):
+async def test_one_of_two_starting_workers_reads_notion_and_the_other_waits(
+    installation: Installation, ada, start_worker
+):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
@@ -174,7 +176,7 @@ async def test_worker_that_takes_the_lease_after_notion_was_read_does_not_read_i
     assert await installation.store.get(keys.REBUILDING) is None
 
 
-async def test_the_one_who_died_over_it_is_succeeded(installation: Installation, ada, start_worker):
+async def test_rebuild_of_a_dead_worker_is_taken_over(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
@@ -200,7 +202,7 @@ async def until_read(installation: Installation) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(
+async def test_store_emptied_under_running_workers_is_filled_again(
     installation: Installation, ada, boris, start_worker, looking
 ):
     looking(await start_worker())
@@ -217,7 +219,7 @@ async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(
     assert await installation.inbox(boris) == STEPS
 
 
-async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(
+async def test_rebuild_left_by_a_stopped_worker_is_done_by_another(
     installation: Installation, ada, start_worker, looking
 ):
     await installation.simulation.sign_up(ada)
@@ -234,7 +236,7 @@ async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(
     assert sorted((await installation.record(ada)).records) == [1, 2, 3]
 
 
-async def test_a_rehearsals_store_that_is_emptied_stays_empty(installation: Installation, ada, start_worker):
+async def test_emptied_store_in_testing_mode_stays_empty(installation: Installation, ada, start_worker):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     first = await start_worker(is_testing=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.rebuild.conftest import Installation
 
 
-async def test_a_row_that_was_left_in_notion_brings_nobody_back(installation: Installation, ada, boris):
+async def test_row_left_in_notion_does_not_restore_a_forgotten_contact(installation: Installation, ada, boris):
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
     await installation.until(1)

@@ -27,7 +27,7 @@ async def named(installation: Installation, ada) -> Installation:
     return installation
 
 
-async def test_each_arrives_on_its_day_under_a_key_that_names_it(named: Installation, ada):
+async def test_named_step_arrives_on_its_day_with_its_name_in_the_idempotency_key(named: Installation, ada):
     await named.until(300)
 
     assert await named.inbox(ada) == STEPS
@@ -36,7 +36,7 @@ async def test_each_arrives_on_its_day_under_a_key_that_names_it(named: Installa
     assert mails[4]["idempotency_key"] == f"christmas_2025/{enrollment_id('christmas_2025', ada.email)}/case-study"
 
 
-async def test_notion_shows_it_in_the_column_that_it_names(named: Installation, ada):
+async def test_named_step_is_shown_in_its_own_notion_column(named: Installation, ada):
     [row] = await named.rows()
 
     shown = [name for name in row if name.endswith(" sent") and row[name] is not None]
@@ -44,7 +44,9 @@ async def test_notion_shows_it_in_the_column_that_it_names(named: Installation, 
     assert row["Email 1 Sent"] is None
 
 
-async def test_after_a_rebuild_the_rest_follows_once_and_the_accounts_agree(named: Installation, ada, run_audit):
+async def test_remaining_named_steps_are_sent_once_after_a_rebuild_and_the_audit_agrees(
+    named: Installation, ada, run_audit
+):
     assert (await run_audit()).findings == []
     await named.loses_its_store()
 
@@ -57,7 +59,7 @@ async def test_after_a_rebuild_the_rest_follows_once_and_the_accounts_agree(name
     assert (await run_audit()).findings == []
 
 
-async def test_a_mail_that_notion_does_not_show_is_found_by_its_subject(named: Installation, ada):
+async def test_named_step_missing_in_notion_is_found_by_its_subject(named: Installation, ada):
     [row] = await named.rows()
     await named.writes(row["id"], **{"Quick-wins sent": {"date": None}, "Turned-away sent": {"date": None}})
     await named.loses_its_store()
@@ -69,7 +71,7 @@ async def test_a_mail_that_notion_does_not_show_is_found_by_its_subject(named: I
     assert await named.inbox(ada) == STEPS
 
 
-async def test_its_feedback_is_noted_and_the_timeline_names_it(named: Installation, ada):
+async def test_feedback_on_a_named_step_is_recorded_and_the_timeline_names_the_step(named: Installation, ada):
     ledger, owner = named.world.ledger, enrollment_id("christmas_2025", ada.email)
     tags = {"campaign": "christmas_2025", "enrollment": owner, "step": "turned-away"}
     sent = {"type": "email.delivered", "data": {"email_id": "re_1", "to": [ada.email], "tags": tags}}
@@ -83,7 +85,7 @@ async def test_its_feedback_is_noted_and_the_timeline_names_it(named: Installati
     assert [one.what for one in timeline.next] == [f"step {step} planned" for step in STEPS[3:]]
 
 
-async def test_nothing_of_it_is_left_of_somebody_who_is_forgotten(named: Installation, ada):
+async def test_forgetting_a_contact_leaves_nothing_of_their_named_steps(named: Installation, ada):
     rule = {"kind": "status", "status": 422, "provider": "resend", "operation": "emails.send", "count": 1}
     await named.ask("POST", "/faults", rule)
     await named.until(130)

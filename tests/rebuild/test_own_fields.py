@@ -13,7 +13,7 @@ COLUMNS = {"team_size": "Team Size", "monthly_revenue": "Monthly Revenue", "main
 ANSWERED = {"team_size": 12, "monthly_revenue": 80000, "main_goal": "work_less"}
 
 
-async def test_they_are_shown_and_come_back_with_a_rebuild(installation: Installation, ada):
+async def test_own_fields_of_a_campaign_are_shown_in_notion_and_restored_by_a_rebuild(installation: Installation, ada):
     await installation.applies(replace(packaged_campaign("new_year_2026").compiled, field_columns=COLUMNS))
     added = await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(replace(ada, extra=ANSWERED))

@@ -24,9 +24,7 @@ from tests.versions import edits
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
 
-async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_none_twice(
-    installation: Installation, ada, boris
-):
+async def test_remaining_four_mails_arrive_on_time_and_once_after_a_rebuild(installation: Installation, ada, boris):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.simulation.sign_up(boris)
@@ -58,7 +56,7 @@ async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_non
     }  # fmt: skip
 
 
-async def test_a_known_persons_signup_afterwards_is_a_duplicate(installation: Installation, ada):
+async def test_signup_of_a_restored_contact_is_a_duplicate(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await installation.loses_its_store()
@@ -83,7 +81,7 @@ async def test_rebuilding_twice_changes_nothing(installation: Installation, ada,
     assert before == await installation.store.hgetall(keys.enrollment(enrollment_id("christmas_2025", ada.email)))
 
 
-async def test_on_a_store_that_knows_everybody_the_ledger_wins(installation: Installation, ada):
+async def test_ledger_wins_over_notion_when_it_has_the_contact(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     [row] = await installation.rows()
@@ -106,7 +104,7 @@ async def _lose_what_notion_missed(installation: Installation, ada: Assessment, 
     await installation.calm()
 
 
-async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(
+async def test_rebuild_finds_accepted_mails_missing_in_notion_in_the_list_of_the_provider(
     installation: Installation, ada
 ):
     await columns.fix(installation.world.mirror)
@@ -123,7 +121,7 @@ async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_i
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_mail_that_another_campaign_may_have_sent_is_no_proof_that_a_step_is_out(
+async def test_mail_that_another_campaign_can_have_sent_does_not_prove_that_a_step_was_sent(
     installation: Installation, ada
 ):
     await columns.fix(installation.world.mirror)
@@ -138,7 +136,7 @@ async def test_a_mail_that_another_campaign_may_have_sent_is_no_proof_that_a_ste
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(installation: Installation, ada):
+async def test_rebuild_with_a_send_only_key_sends_nothing_blindly_after_a_day(installation: Installation, ada):
     await columns.fix(installation.world.mirror)
     await _lose_what_notion_missed(installation, ada, may_only_send=True)
 
@@ -154,7 +152,7 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
     assert "it cannot be searched for: RESEND_API_KEY may only send" in letter.reason
 
 
-async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_an_unknown_outcome_that_no_replay_sends_away(
+async def test_mail_with_a_subject_from_lost_answers_has_an_unknown_outcome_and_no_replay(
     installation: Installation, ada
 ):
     """The second subject names the weakest system, which is unknown without the optional columns."""
@@ -185,7 +183,7 @@ async def _strange_mail_after_two_steps_were_due(installation: Installation, ada
     await installation.world.mailer.send(strange, idempotency_key="strange")
 
 
-async def test_a_mail_of_ours_that_fits_no_step_makes_each_that_was_due_unknown(installation: Installation, ada):
+async def test_mail_that_matches_no_step_makes_every_due_step_unknown(installation: Installation, ada):
     await _strange_mail_after_two_steps_were_due(installation, ada, "A subject of nobody's")
 
     summary = await installation.rebuilds()
@@ -197,7 +195,7 @@ async def test_a_mail_of_ours_that_fits_no_step_makes_each_that_was_due_unknown(
 
 
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])
-async def test_who_left_stays_gone_and_suppressed(installation: Installation, ada, reason):
+async def test_exited_contact_stays_exited_and_suppressed_after_a_rebuild(installation: Installation, ada, reason):
     await columns.fix(installation.world.mirror)
     await installation.simulation.sign_up(ada)
     await installation.until(30)
@@ -219,7 +217,7 @@ async def test_who_left_stays_gone_and_suppressed(installation: Installation, ad
     assert await installation.inbox(ada) == STEPS[:2]
 
 
-async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(installation: Installation, ada):
+async def test_exited_contact_gets_no_mail_after_a_rebuild_without_a_reason_column(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(30)
     ledger = installation.world.ledger
@@ -235,7 +233,7 @@ async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(in
     assert (await installation.record(ada)).status is Status.EXITED
 
 
-async def test_who_completed_stays_completed(installation: Installation, ada):
+async def test_completed_contact_stays_completed_after_a_rebuild(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(300)
     await installation.loses_its_store()
@@ -246,7 +244,7 @@ async def test_who_completed_stays_completed(installation: Installation, ada):
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(installation: Installation, ada):
+async def test_mail_that_failed_before_a_rebuild_is_a_dead_letter_and_can_be_replayed(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(20)
     rule = {"kind": "status", "status": 422, "provider": "resend", "operation": "emails.send", "count": 1}
@@ -270,7 +268,7 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(in
     assert await installation.inbox(ada) == ["step-1", "step-3", "step-2"]
 
 
-async def test_a_step_that_was_skipped_for_want_of_the_one_before_is_no_dead_letter_afterwards(
+async def test_step_skipped_without_the_step_it_needs_is_no_dead_letter_after_a_rebuild(
     installation: Installation, ada, run_audit
 ):
     await installation.applies(edits.needing(installation.campaign.compiled, step="step-3", needs="step-2"))
@@ -292,7 +290,7 @@ async def test_a_step_that_was_skipped_for_want_of_the_one_before_is_no_dead_let
     assert (await run_audit()).findings == []
 
 
-async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(installation: Installation, ada):
+async def test_step_shown_by_any_of_duplicate_rows_counts_as_sent(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     [row] = await installation.rows()
@@ -316,7 +314,7 @@ async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(instal
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is_restored(
+async def test_incomplete_row_is_reported_with_its_fix_and_the_others_are_restored(
     installation: Installation, ada, boris
 ):
     await installation.simulation.sign_up(ada)
@@ -338,7 +336,9 @@ async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_who_signs_up_before_a_rebuild_has_read_their_row_does_not_begin_again(installation: Installation, ada):
+async def test_contact_who_signs_up_before_a_rebuild_reads_their_row_does_not_start_again(
+    installation: Installation, ada
+):
     """Two faults: the store is lost and Notion is away at first, and a known contact signs up again."""
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -354,7 +354,7 @@ async def test_who_signs_up_before_a_rebuild_has_read_their_row_does_not_begin_a
     assert (await installation.record(ada)).anchor_ms == installation.anchor_ms
 
 
-async def test_merging_leaves_a_step_that_is_being_sent_to_its_worker(installation: Installation, ada):
+async def test_rebuild_that_merges_a_contact_leaves_a_claimed_step_to_its_worker(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()
@@ -377,7 +377,7 @@ async def test_merging_leaves_a_step_that_is_being_sent_to_its_worker(installati
     )
 
 
-async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(installation: Installation, ada):
+async def test_overdue_mails_after_a_rebuild_are_sent_with_the_minimum_gap(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await installation.loses_its_store()
@@ -404,7 +404,7 @@ async def _writes_a_person(installation: Installation, number: int) -> None:
     )
 
 
-async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(installation: Installation):
+async def test_more_rows_than_notion_returns_in_one_query_are_read_range_by_range(installation: Installation):
     await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
     for number in range(90):
         if number % 30 == 0:
@@ -416,7 +416,7 @@ async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(
     assert (summary.rows, summary.restored) == (90, 90)
 
 
-async def test_more_rows_of_one_minute_than_notion_gives_are_refused_and_nobody_is_restored_of_a_part(
+async def test_too_many_rows_of_one_minute_are_refused_and_no_contact_is_restored(
     installation: Installation,
 ):
     await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
@@ -433,7 +433,7 @@ async def test_more_rows_of_one_minute_than_notion_gives_are_refused_and_nobody_
     assert set(stats.enrollments.values()) == {0}
 
 
-async def test_another_campaigns_rows_are_left_alone(installation: Installation, ada):
+async def test_rows_of_another_campaign_are_left_alone(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [row] = await installation.rows()

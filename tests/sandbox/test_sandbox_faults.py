@@ -63,7 +63,7 @@ async def test_a_fault_before_the_work_loses_no_mail(
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "unheard_503", "html_502"])
-async def test_a_lost_answer_is_given_again_under_the_same_key(run: RunningSandbox, kind: str) -> None:
+async def test_retry_under_the_same_key_gets_the_lost_answer(run: RunningSandbox, kind: str) -> None:
     await set_rules(run, {"provider": "resend", "kind": kind, "after_commit": True, "count": 1})
     await refusal(to_ada(), {"idempotency_key": "k/1"})
     (accepted,) = await run.json("/inbox.json")
@@ -72,7 +72,7 @@ async def test_a_lost_answer_is_given_again_under_the_same_key(run: RunningSandb
     assert (await run.json("/counts.json"))["mails_by_key"] == {"k/1": 1}
 
 
-async def test_a_hanging_answer_after_acceptance_leaves_one_mail_and_a_free_key(
+async def test_accepted_mail_with_a_hanging_answer_can_be_requested_again(
     run: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await set_rules(run, {"provider": "resend", "kind": "timeout_after", "seconds": 5, "count": 1})
@@ -83,7 +83,7 @@ async def test_a_hanging_answer_after_acceptance_leaves_one_mail_and_a_free_key(
     assert await send(to_ada(), "k/1") == (await run.json("/inbox.json"))[0]["id"]
 
 
-async def test_a_rule_may_meet_one_person_only(run: RunningSandbox) -> None:
+async def test_fault_rule_can_be_limited_to_one_recipient(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "unavailable", "provider": "resend", "contains": "chen@x.example"})
     await refusal(to_ada(to="chen@x.example"))
 
@@ -99,9 +99,7 @@ async def test_a_refused_request_is_not_turned_into_a_lost_answer(run: RunningSa
 # Notion
 
 
-async def test_a_committed_503_names_the_page_and_no_second_row_is_needed(
-    run: RunningSandbox, notion: AsyncClient
-) -> None:
+async def test_503_with_a_resource_id_names_the_committed_page(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "committed_503", "count": 1})
     error = await notion_failure(make(notion))
 
@@ -112,7 +110,7 @@ async def test_a_committed_503_names_the_page_and_no_second_row_is_needed(
     assert await names(notion) == ["Ada"]
 
 
-async def test_an_unheard_503_names_nothing(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_503_without_a_resource_id_still_commits_the_row(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "unheard_503", "operation": "pages.create", "count": 1})
     error = await notion_failure(make(notion))
 
@@ -149,7 +147,9 @@ async def test_a_blocked_client_learns_that_waiting_does_not_help(run: RunningSa
     assert error.additional_data == {"rate_limit_reason": "public_api_request_blocked"}
 
 
-async def test_an_overload_and_a_proxys_page_are_unknown_to_the_sdk(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_overload_and_proxy_error_page_are_unknown_to_the_notion_sdk(
+    run: RunningSandbox, notion: AsyncClient
+) -> None:
     await set_rules(run, {"kind": "overloaded", "count": 1}, {"kind": "html_502", "provider": "notion", "count": 1})
     overloaded = await notion_failure(make(notion))
     proxied = await notion_failure(make(notion))
@@ -176,7 +176,7 @@ async def test_a_connection_cut_after_the_commit_leaves_the_row(run: RunningSand
     assert (await run.json("/counts.json"))["answers"]["notion dropped"] == 1
 
 
-async def test_a_hang_times_out(run: RunningSandbox) -> None:
+async def test_hanging_notion_request_times_out(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "timeout_before", "provider": "notion", "seconds": 5, "count": 1})
     async with notion_sdk(run, timeout_ms=100) as client:
         with pytest.raises(RequestTimeoutError):
@@ -184,7 +184,7 @@ async def test_a_hang_times_out(run: RunningSandbox) -> None:
         assert await names(client) == []
 
 
-async def test_a_slow_request_is_answered_in_the_end(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_slow_notion_request_is_answered_after_its_delay(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "slow", "provider": "notion", "seconds": 0.05})
     started = asyncio.get_running_loop().time()
     await make(notion)
@@ -195,7 +195,7 @@ async def test_a_slow_request_is_answered_in_the_end(run: RunningSandbox, notion
 # Rules
 
 
-async def test_chance_is_the_same_for_the_same_seed(run: RunningSandbox) -> None:
+async def test_random_faults_repeat_with_the_same_seed(run: RunningSandbox) -> None:
     async def throws(seed: int) -> list[int]:
         rule = {"provider": "notion", "kind": "status", "status": 500, "probability": 0.5}
         await run.put("/faults", {"rules": [rule], "dials": {"seed": seed}})
@@ -206,7 +206,7 @@ async def test_chance_is_the_same_for_the_same_seed(run: RunningSandbox) -> None
     assert first == await throws(7) != await throws(8)
 
 
-async def test_a_count_runs_out_and_is_shown(run: RunningSandbox) -> None:
+async def test_fault_rule_ends_after_its_count_and_shows_it(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "unavailable", "provider": "notion", "count": 2})
     statuses = [(await run.notion("GET", "/users/me"))[0] for _ in range(3)]
     (rule,) = (await run.json("/faults.json"))["rules"]
@@ -224,7 +224,7 @@ async def test_rules_are_added_removed_and_cleared(run: RunningSandbox) -> None:
     assert (await run.notion("GET", "/users/me"))[0] == 200
 
 
-async def test_clearing_turns_the_dials_back_but_not_the_clock(run: RunningSandbox) -> None:
+async def test_clearing_resets_the_dials_but_not_the_clock(run: RunningSandbox) -> None:
     await run.put("/faults", {"dials": {"resend_requests_per_second": 2, "clock_offset_seconds": 60}})
     async with run.http.delete(f"{run.url}/faults") as answer:
         dials = (await answer.json())["dials"]
@@ -261,7 +261,7 @@ async def test_a_wrong_rule_or_dial_is_refused_by_name_and_changes_nothing(
     assert await run.json("/faults.json") == before
 
 
-async def test_rules_and_dials_outlive_a_restart(tmp_path: Path) -> None:
+async def test_fault_rules_and_dials_survive_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as run:
         await run.put(
             "/faults", {"rules": [{"kind": "unavailable", "count": 2}], "dials": {"notion_query_lag_seconds": 9}}

@@ -39,7 +39,7 @@ async def test_requests_without_access_are_refused_by_code(
     assert body["request_id"]
 
 
-async def test_what_is_not_shared_is_not_found_and_the_integration_is_named(notion: AsyncClient) -> None:
+async def test_unshared_notion_page_is_not_found_and_the_error_names_the_integration(notion: AsyncClient) -> None:
     error = await refusal(notion.pages.retrieve(NOBODY))
 
     assert str(error).startswith(
@@ -56,7 +56,7 @@ async def test_a_body_that_is_no_json_is_refused(run: RunningSandbox) -> None:
             assert (answer.status, (await answer.json())["code"]) == (400, "invalid_json")
 
 
-async def test_a_code_the_sdk_does_not_know_reaches_it_as_the_real_one_would(run: RunningSandbox) -> None:
+async def test_missing_notion_version_reaches_the_sdk_as_an_unknown_error(run: RunningSandbox) -> None:
     async with notion_sdk(run, notion_version="") as client:
         with pytest.raises(UnknownHTTPResponseError) as raised:
             await client.users.me()
@@ -64,7 +64,7 @@ async def test_a_code_the_sdk_does_not_know_reaches_it_as_the_real_one_would(run
     assert (raised.value.status, "missing_version" in raised.value.body) == (400, True)
 
 
-async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: RunningSandbox) -> None:
+async def test_notion_allows_180_requests_a_minute_and_then_asks_to_wait(run: RunningSandbox) -> None:
     run.sandbox.board.change({"notion_requests_per_minute": 180})
     for _ in range(180):
         assert (await run.notion("GET", "/users/me"))[0] == 200
@@ -87,7 +87,7 @@ async def test_the_rows_are_listed_as_plain_values(run: RunningSandbox, notion: 
     assert (line["properties"]["Email"], line["properties"]["Segment"]) == ("ada@x.example", "CRITICAL")
 
 
-async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
+async def test_notion_rows_and_columns_survive_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as run, notion_sdk(run) as notion:
         page = await make(notion, Campaign={"select": {"name": "Christmas 2025"}})
         await notion.data_sources.update(SEQUENCE, properties={"Time Zone": {"rich_text": {}}})
@@ -102,7 +102,7 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         assert again["id"] != page["id"]
 
 
-async def test_dates_lose_their_seconds_only_when_dialled(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_notion_dates_lose_their_seconds_only_with_the_dial(run: RunningSandbox, notion: AsyncClient) -> None:
     when = {"Signup Date": {"date": {"start": "2026-11-24T09:09:42.123Z"}}}
     exact = await make(notion, **when)
     run.sandbox.board.change({"notion_minute_dates": True})

@@ -55,7 +55,7 @@ async def test_a_bad_change_of_columns_is_refused(notion: AsyncClient, propertie
     assert message in str(error)
 
 
-async def test_an_options_list_replaces_the_options(notion: AsyncClient) -> None:
+async def test_list_of_select_options_replaces_the_old_options(notion: AsyncClient) -> None:
     options = [{"name": "CRITICAL"}, {"name": "CALM"}]
     changed = await notion.data_sources.update(SEQUENCE, properties={"Segment": {"select": {"options": options}}})
 

@@ -82,7 +82,7 @@ async def people(notion: AsyncClient) -> None:
         ),
     ],
 )
-async def test_a_filter_finds(notion: AsyncClient, asked: Any, found: str) -> None:
+async def test_notion_filter_finds_matching_rows(notion: AsyncClient, asked: Any, found: str) -> None:
     assert (await names(notion, filter=asked))[::-1] == found.split()
 
 
@@ -112,7 +112,7 @@ async def test_a_filter_finds(notion: AsyncClient, asked: Any, found: str) -> No
         ({"filters": {}}, "body.filters should be not present"),
     ],
 )
-async def test_a_bad_query_is_refused_in_notions_words(run: RunningSandbox, query: Any, message: str) -> None:
+async def test_bad_query_is_refused_with_the_message_of_notion(run: RunningSandbox, query: Any, message: str) -> None:
     status, answer, _ = await run.notion("POST", f"/data_sources/{SEQUENCE}/query", query)
 
     assert (status, answer["code"]) == (400, "validation_error")
@@ -135,7 +135,7 @@ async def test_sorts_apply_in_order_and_leave_empty_cells_last(notion: AsyncClie
     assert (await names(notion, sorts=[{"property": "Segment"}]))[-1] == "Blank"
 
 
-async def test_a_long_answer_comes_in_pages_of_a_hundred(notion: AsyncClient) -> None:
+async def test_long_query_result_is_split_into_pages_of_a_hundred(notion: AsyncClient) -> None:
     for number in range(103):
         await make(notion, f"N{number}")
     first = await notion.data_sources.query(SEQUENCE)
@@ -162,7 +162,7 @@ async def test_a_query_stops_at_the_cap_and_is_marked_incomplete(run: RunningSan
     assert last["request_status"] == {"type": "incomplete", "incomplete_reason": "query_result_limit_reached"}
 
 
-async def test_only_the_asked_properties_are_shown(notion: AsyncClient) -> None:
+async def test_only_the_requested_properties_are_returned(notion: AsyncClient) -> None:
     page = await make(notion)
     wanted = page["properties"]["Orange Systems"]["id"]
     read = await notion.pages.retrieve(page["id"], filter_properties=[wanted, "title"])
@@ -184,7 +184,9 @@ async def test_a_lagging_query_sees_neither_new_rows_nor_new_values(run: Running
     assert await names(notion) == ["Ada L."]
 
 
-async def test_a_query_without_a_filter_is_answered_and_noted(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_query_without_a_filter_is_answered_and_counted_as_suspicious(
+    run: RunningSandbox, notion: AsyncClient
+) -> None:
     await make(notion)
     assert await names(notion, filters={"property": "Email", "email": {"equals": "nobody"}}) == ["Ada"]
 
@@ -192,7 +194,7 @@ async def test_a_query_without_a_filter_is_answered_and_noted(run: RunningSandbo
     assert (noted["what"], noted["data_source"]) == ("query without a filter", "Email Sequence")
 
 
-async def test_two_rows_of_one_person_are_possible_as_they_are_in_notion(notion: AsyncClient) -> None:
+async def test_two_rows_of_one_person_are_possible_as_in_notion(notion: AsyncClient) -> None:
     await make(notion)
     await make(notion)
 

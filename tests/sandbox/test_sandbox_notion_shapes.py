@@ -48,7 +48,7 @@ from tests.sandbox.rows import PARENT, SEQUENCE, make, refusal, row, text
         ),
     ],
 )
-async def test_both_databases_stand_ready_with_the_columns_of_the_contract(
+async def test_both_notion_databases_exist_with_the_columns_of_the_contract(
     notion: AsyncClient, database_id: str, columns: dict[str, str]
 ) -> None:
     database = await notion.databases.retrieve(database_id.replace("-", ""))
@@ -87,7 +87,7 @@ async def test_empty_cells_read_back_empty(notion: AsyncClient) -> None:
     assert (cells["Signup Date"]["date"], cells["Assessment Completed"]["checkbox"]) == (None, False)
 
 
-async def test_ids_of_columns_are_shown_url_encoded_and_taken_either_way(notion: AsyncClient) -> None:
+async def test_column_ids_are_url_encoded_and_accepted_as_property_names(notion: AsyncClient) -> None:
     schema = await notion.data_sources.retrieve(SEQUENCE)
     ids = {name: column["id"] for name, column in schema["properties"].items()}
     assert "%" in ids["Orange Systems"]

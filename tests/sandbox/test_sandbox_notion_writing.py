@@ -23,7 +23,7 @@ async def test_an_update_changes_what_it_names_and_nothing_else(notion: AsyncCli
     assert cells["Assessment Completed"]["checkbox"] is True
 
 
-async def test_a_new_select_option_is_made_on_the_way_and_kept(notion: AsyncClient) -> None:
+async def test_new_select_option_is_created_by_writing_and_kept(notion: AsyncClient) -> None:
     page = await make(notion, Campaign={"select": {"name": "Christmas 2025"}})
     again = await make(notion, "Boris", Campaign={"select": {"name": "Christmas 2025"}})
     schema = await notion.data_sources.retrieve(SEQUENCE)
@@ -33,7 +33,7 @@ async def test_a_new_select_option_is_made_on_the_way_and_kept(notion: AsyncClie
     assert [option["name"] for option in schema["properties"]["Campaign"]["select"]["options"]] == ["Christmas 2025"]
 
 
-async def test_a_status_option_is_not_made_on_the_way(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_new_status_option_is_not_created_by_writing(run: RunningSandbox, notion: AsyncClient) -> None:
     source = run.page_store.sources[SEQUENCE]
     run.page_store.put_source(source.with_column(make_column(SEQUENCE, "State", "status", (("Not started", "gray"),))))
     page = await make(notion, State={"status": {"name": "Not started"}})
@@ -82,7 +82,9 @@ async def test_a_status_option_is_not_made_on_the_way(run: RunningSandbox, notio
         ({"Signup Date": {"date": {"start": "2026-11-24", "time_zone": "Mars/North"}}}, "a valid IANA time zone"),
     ],
 )  # fmt: skip
-async def test_a_bad_value_is_refused_in_notions_words(notion: AsyncClient, properties: Any, message: str) -> None:
+async def test_bad_value_is_refused_with_the_message_of_notion(
+    notion: AsyncClient, properties: Any, message: str
+) -> None:
     error = await refusal(notion.pages.create(parent=PARENT, properties=properties))
 
     assert (error.status, error.code) == (400, "validation_error")
@@ -90,7 +92,7 @@ async def test_a_bad_value_is_refused_in_notions_words(notion: AsyncClient, prop
     assert await names(notion) == []
 
 
-async def test_limits_themselves_are_fine(notion: AsyncClient) -> None:
+async def test_values_at_the_limits_of_notion_are_accepted(notion: AsyncClient) -> None:
     page = await make(
         notion,
         **{"Email": {"email": "x" * 200}, "First Name": {"rich_text": text("x" * 2000)}, "Segment": {"select": None}},
@@ -108,7 +110,9 @@ async def test_limits_themselves_are_fine(notion: AsyncClient) -> None:
         ({"parent": {}, "properties": {}}, "body.parent.data_source_id should be defined"),
     ],
 )
-async def test_a_page_without_its_parts_is_refused(run: RunningSandbox, body: Any, message: str) -> None:
+async def test_notion_page_without_a_parent_or_properties_is_refused(
+    run: RunningSandbox, body: Any, message: str
+) -> None:
     status, answer, _ = await run.notion("POST", "/pages", body)
 
     assert (status, answer["code"], answer["object"]) == (400, "validation_error", "error")

@@ -56,7 +56,9 @@ async def test_one_box_searches_recipients_and_subjects(run: RunningSandbox) -> 
     assert "No mail matches." in (await page(run, "/inbox?q=none"))[0]
 
 
-async def test_every_mail_is_reached_a_page_at_a_time(run: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sandbox_inbox_shows_all_mails_a_page_at_a_time(
+    run: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.sandbox.web_ui.pages.MAILS_SHOWN", 2)
     for number in range(5):
         await send(to_ada(subject=f"Letter {number}"))
@@ -96,7 +98,7 @@ async def test_the_style_sheet_knows_each_width_of_a_mail(run: RunningSandbox) -
     }
 
 
-async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: RunningSandbox) -> None:
+async def test_width_of_the_window_is_marked_until_another_is_chosen(run: RunningSandbox) -> None:
     mail_id = await send(to_ada())
     text, _ = await page(run, f"/inbox/{mail_id}")
     marked = {name: text.partition(f'class="widths if-{name}"')[2].partition("</nav>")[0] for name in WIDTHS}
@@ -108,7 +110,7 @@ async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked
     assert (await page(run, f"/inbox/{mail_id}?width=phone"))[0].count('class="widths') == 1
 
 
-async def test_a_mails_html_is_locked_in(run: RunningSandbox) -> None:
+async def test_html_of_a_mail_is_sandboxed_by_its_content_security_policy(run: RunningSandbox) -> None:
     mail_id = await send(to_ada(html="<p>Hi</p><script>alert(1)</script>"))
     text, headers = await page(run, f"/inbox/{mail_id}/html")
     policy = headers["Content-Security-Policy"]
@@ -120,7 +122,7 @@ async def test_a_mails_html_is_locked_in(run: RunningSandbox) -> None:
     assert "allow-same-origin" not in policy
 
 
-async def test_what_a_mail_says_is_escaped_on_the_pages(run: RunningSandbox) -> None:
+async def test_content_of_a_mail_is_escaped_on_the_sandbox_pages(run: RunningSandbox) -> None:
     mail_id = await send(to_ada(subject="<b>x</b>", text="<i>y</i>", to="Ada <ada@x.example>"))
     for path in ("/", "/inbox", f"/inbox/{mail_id}", f"/inbox/{mail_id}?tab=text", f"/inbox/{mail_id}?tab=json"):
         text, headers = await page(run, path)
@@ -129,7 +131,7 @@ async def test_what_a_mail_says_is_escaped_on_the_pages(run: RunningSandbox) -> 
         assert "script-src 'self'" in headers["Content-Security-Policy"]
 
 
-async def test_a_mail_that_is_not_there_is_404(run: RunningSandbox) -> None:
+async def test_unknown_mail_of_the_inbox_is_404(run: RunningSandbox) -> None:
     await page(run, "/inbox/nobody", status=404)
 
 
@@ -163,7 +165,7 @@ async def test_a_rule_is_added_and_removed_by_form(run: RunningSandbox) -> None:
     assert run.sandbox.faults.rules == []
 
 
-async def test_the_form_offers_every_kind_of_fault_with_what_it_means(run: RunningSandbox) -> None:
+async def test_fault_form_offers_every_kind_with_its_meaning(run: RunningSandbox) -> None:
     text, _ = await page(run, "/faults")
     offered = dict(re.findall(r'<option value="(\w+)">\w+: ([^<]+)</option>', text))
 
@@ -173,7 +175,7 @@ async def test_the_form_offers_every_kind_of_fault_with_what_it_means(run: Runni
         assert (kind, status) == (kind, 200)
 
 
-async def test_a_mail_that_is_refused_for_good_is_one_choice(run: RunningSandbox) -> None:
+async def test_fault_form_can_refuse_one_mail_permanently(run: RunningSandbox) -> None:
     await form(run, "/faults/rules", kind="refused", operation="", count="1")
 
     assert str((await refusal(to_ada())).code) == "422"
@@ -199,7 +201,7 @@ async def test_dials_are_changed_by_form_and_reset(run: RunningSandbox) -> None:
     assert run.sandbox.dials.bouncing == []
 
 
-async def test_saving_the_form_keeps_what_it_does_not_show(run: RunningSandbox) -> None:
+async def test_saving_the_dials_form_keeps_dials_that_it_does_not_show(run: RunningSandbox) -> None:
     run.sandbox.board.change({"calcom_keys": ["cal_x"], "webhooks": False, "sms_undelivered": ["+1416*"]})
     text, _ = await page(run, "/faults")
     boxes = re.findall(r'name="shown" value="(\w+)"', text)

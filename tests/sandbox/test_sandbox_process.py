@@ -42,7 +42,7 @@ def process(directory: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         started.communicate()
 
 
-def test_its_files_are_its_owners_alone_also_where_they_were_not(tmp_path: Path) -> None:
+def test_sandbox_files_become_private_to_their_owner(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
     folder.mkdir(mode=0o755)
     file = folder / "sandbox.db"
@@ -77,7 +77,7 @@ def post(port: int, key: str) -> str:
     return str(answer.json()["id"])
 
 
-def test_what_was_accepted_survives_kill_9_and_its_key_too(tmp_path: Path) -> None:
+def test_accepted_mail_and_its_idempotency_key_survive_kill_9(tmp_path: Path) -> None:
     port = free_port()
     with process(tmp_path, port) as first:
         wait_for(f"http://127.0.0.1:{port}/health")
@@ -91,7 +91,7 @@ def test_what_was_accepted_survives_kill_9_and_its_key_too(tmp_path: Path) -> No
         assert len(httpx.get(f"http://127.0.0.1:{port}/inbox.json").json()) == 1
 
 
-def test_sigterm_stops_it_with_status_0_while_a_request_hangs(tmp_path: Path) -> None:
+def test_sigterm_stops_the_sandbox_with_status_0_while_a_request_hangs(tmp_path: Path) -> None:
     port = free_port()
     with process(tmp_path, port) as started:
         wait_for(f"http://127.0.0.1:{port}/health")
@@ -105,7 +105,7 @@ def test_sigterm_stops_it_with_status_0_while_a_request_hangs(tmp_path: Path) ->
         assert started.wait(STOP_S) == 0
 
 
-def test_a_taken_port_stops_the_start_with_the_cure(tmp_path: Path) -> None:
+def test_sandbox_port_in_use_stops_the_start_and_names_the_setting(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

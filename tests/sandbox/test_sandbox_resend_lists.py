@@ -63,7 +63,7 @@ async def test_a_batch_is_accepted_in_order_under_one_key(run: RunningSandbox) -
     assert [mail["subject"] for mail in await run.json("/inbox.json")] == ["Mail 0", "Mail 1", "Mail 2"]
 
 
-async def test_a_strict_batch_is_all_or_nothing_and_a_permissive_one_says_what_it_left_out(run: RunningSandbox) -> None:
+async def test_strict_batch_is_all_or_nothing_and_a_permissive_one_lists_its_errors(run: RunningSandbox) -> None:
     mails = [to_ada(), to_ada(to="nobody")]
     with pytest.raises(ResendError):
         await resend.Batch.send_async(mails)
@@ -102,7 +102,7 @@ async def test_a_scheduled_mail_is_delivered_when_its_time_comes(run: RunningSan
         ("suppressed@resend.dev", "suppressed"),
     ],
 )
-async def test_the_test_addresses_do_as_they_say(run: RunningSandbox, to: str, event: str) -> None:
+async def test_test_addresses_of_resend_have_their_named_outcome(run: RunningSandbox, to: str, event: str) -> None:
     assert await event_of(to_ada(to=to)) == event
 
 
@@ -141,7 +141,7 @@ async def test_domains_that_mail_came_from_are_listed_as_verified(run: RunningSa
     assert [(domain["name"], domain["status"]) for domain in listed["data"]] == [("advent.example", "verified")]
 
 
-async def test_requests_are_kept_for_an_independent_count_without_their_key(run: RunningSandbox) -> None:
+async def test_accepted_requests_are_stored_without_their_api_key(run: RunningSandbox) -> None:
     body = b'{"from":"a@advent.example","to":"ada@x.example","subject":"S","text":"T"}'
     headers = {"Authorization": "Bearer re_sandbox", "Idempotency-Key": "k/1"}
     async with httpx.AsyncClient() as client:

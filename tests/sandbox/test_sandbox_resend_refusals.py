@@ -41,7 +41,7 @@ HOUR_MS = 3_600_000
         ({"scheduled_at": "in 31 days"}, 422, "validation_error", "within 30 days"),
     ],
 )
-async def test_a_malformed_mail_is_refused_in_resends_words(
+async def test_malformed_mail_is_refused_with_the_message_of_resend(
     run: RunningSandbox, changes: dict[str, Any], code: int, name: str, says: str
 ) -> None:
     error = await refusal(to_ada(**changes))
@@ -57,7 +57,7 @@ async def test_the_sdk_sees_its_own_error_classes(run: RunningSandbox) -> None:
     assert isinstance(await refusal(to_ada(to="ada")), ValidationError)
 
 
-async def test_fifty_recipients_are_fine(run: RunningSandbox) -> None:
+async def test_mail_to_fifty_recipients_is_accepted(run: RunningSandbox) -> None:
     assert await send(to_ada(to=[f"a{n}@salon.example" for n in range(50)]))
 
 
@@ -68,7 +68,7 @@ async def test_a_body_that_is_no_json_is_refused(run: RunningSandbox) -> None:
             assert (answer.status, (await answer.json())["name"]) == (400, "validation_error")
 
 
-async def test_an_unverified_domain_is_refused_when_domains_are_dialled_in(run: RunningSandbox) -> None:
+async def test_unverified_domain_is_refused_when_verified_domains_are_set(run: RunningSandbox) -> None:
     run.sandbox.board.change({"resend_verified_domains": ["mail.example"]})
     error = await refusal(to_ada())
 
@@ -76,7 +76,7 @@ async def test_an_unverified_domain_is_refused_when_domains_are_dialled_in(run: 
     assert "The advent.example domain is not verified." in error.message
 
 
-async def test_example_addresses_are_refused_only_when_dialled(run: RunningSandbox) -> None:
+async def test_example_addresses_are_refused_only_with_the_dial(run: RunningSandbox) -> None:
     assert await send(to_ada(to="guest@example.com"))
     run.sandbox.board.change({"resend_refuses_example_addresses": True})
     error = await refusal(to_ada(to="guest@example.com"))

@@ -34,7 +34,7 @@ async def test_a_missing_text_is_made_from_the_html_and_an_empty_one_is_not(run:
     assert (made["text"], none["text"]) == ("Hello Zoë\n\nSeven & more", "")
 
 
-async def test_every_answer_carries_the_limit(run: RunningSandbox) -> None:
+async def test_every_resend_response_has_rate_limit_headers(run: RunningSandbox) -> None:
     answer = await resend.Emails.send_async(to_ada())
 
     assert {"ratelimit-limit": "10000", "ratelimit-remaining": "9999", "ratelimit-reset": "1"}.items() <= answer[
@@ -63,7 +63,7 @@ async def test_the_same_key_with_another_payload_is_refused(run: RunningSandbox)
     assert len(await run.json("/inbox.json")) == 1
 
 
-async def test_a_key_in_progress_is_refused_until_the_first_is_answered(run: RunningSandbox) -> None:
+async def test_idempotency_key_in_progress_is_refused_until_its_first_answer(run: RunningSandbox) -> None:
     run.sandbox.faults.put([{"provider": "resend", "kind": "slow", "seconds": 0.3, "count": 1}])
     first = asyncio.create_task(send(to_ada(), "k/1"))
     while "k/1" not in run.sandbox.keys_in_progress:
@@ -74,7 +74,7 @@ async def test_a_key_in_progress_is_refused_until_the_first_is_answered(run: Run
     assert await first == await send(to_ada(), "k/1")
 
 
-async def test_a_key_is_forgotten_after_24_hours(run: RunningSandbox) -> None:
+async def test_idempotency_key_expires_after_24_hours(run: RunningSandbox) -> None:
     first = await send(to_ada(), "k/1")
     run.clock.advance(24 * HOUR_MS - 1)
     within = await send(to_ada(), "k/1")
@@ -85,7 +85,7 @@ async def test_a_key_is_forgotten_after_24_hours(run: RunningSandbox) -> None:
     assert (await run.json("/counts.json"))["mails_by_key"] == {"k/1": 2}
 
 
-async def test_the_dialled_clock_expires_keys_too(run: RunningSandbox) -> None:
+async def test_advancing_the_sandbox_clock_expires_idempotency_keys(run: RunningSandbox) -> None:
     first = await send(to_ada(), "k/1")
     async with run.http.post(f"{run.url}/clock", json={"advance_seconds": 86_400}) as answer:
         assert answer.status == 200
@@ -100,7 +100,7 @@ async def test_a_key_of_the_wrong_length_is_refused(run: RunningSandbox, key: st
     assert (status, body["name"]) == (400, "invalid_idempotency_key")
 
 
-async def test_a_refused_mail_does_not_use_up_its_key(run: RunningSandbox) -> None:
+async def test_refused_mail_leaves_its_idempotency_key_unused(run: RunningSandbox) -> None:
     await refusal(to_ada(to=["nobody"]), {"idempotency_key": "k/1"})
 
     assert await send(to_ada(), "k/1")
@@ -128,7 +128,7 @@ async def test_a_quota_counts_recipients(run: RunningSandbox, dial: str, name: s
     assert (await refusal(to_ada())).error_type == name
 
 
-async def test_the_daily_quota_starts_anew_the_next_day(run: RunningSandbox) -> None:
+async def test_daily_quota_resets_the_next_day(run: RunningSandbox) -> None:
     run.sandbox.board.change({"resend_daily_quota": 1})
     await send(to_ada())
     await refusal(to_ada())

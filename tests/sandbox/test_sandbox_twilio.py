@@ -91,7 +91,7 @@ async def phone(run: RunningSandbox, number: str = NUMBER) -> list[dict[str, Any
     return found
 
 
-async def test_what_is_sent_is_on_the_phone_and_in_the_list(run, texter):
+async def test_sent_sms_is_on_the_phone_and_in_the_list(run, texter):
     sid = await texter.send(text(run, seconds=7_200))
     (listed,) = await texter.list_accepted(run.clock.now_ms() - 1_000, to=NUMBER)
     assert (listed.id, listed.to, listed.body) == (sid, NUMBER, "our call, 9 a.m.")
@@ -99,7 +99,7 @@ async def test_what_is_sent_is_on_the_phone_and_in_the_list(run, texter):
     assert (shown["sid"], shown["validity_s"], shown["sender"]) == (sid, 7_200, TWILIO_NUMBER)
 
 
-async def test_a_validity_is_within_what_twilio_takes(run, texter):
+async def test_validity_of_an_sms_stays_within_the_limits_of_twilio(run, texter):
     for seconds in (100_000, 0):
         await texter.send(text(run, seconds=seconds))
     assert [one["validity_s"] for one in await phone(run)] == [36_000, 1]
@@ -115,7 +115,7 @@ async def test_a_validity_is_within_what_twilio_takes(run, texter):
         ("+15005550002", "twilio_21612", False, False),
     ],
 )
-async def test_twilios_magic_numbers_are_refused_for_good(run, texter, number, code, is_recipient, is_opt_out):
+async def test_magic_numbers_of_twilio_are_refused_permanently(run, texter, number, code, is_recipient, is_opt_out):
     with pytest.raises(Permanent) as refused:
         await texter.send(text(run, to=number))
     assert (refused.value.code, refused.value.is_recipient, refused.value.is_opt_out) == (
@@ -144,7 +144,7 @@ async def test_twilios_magic_numbers_are_refused_for_good(run, texter, number, c
         ({"kind": "timeout_after"}, Ambiguous, 1),
     ],
 )
-async def test_each_fault_is_the_failure_that_it_means(run, received, rule, kind, accepted):
+async def test_each_twilio_fault_raises_its_failure(run, received, rule, kind, accepted):
     await run.put("/faults", [{"provider": "twilio", "operation": "messages.create", **rule}])
     async with _texter(run, received, timeout_s=0.5) as texter:
         with pytest.raises(Failure) as failed:
@@ -153,28 +153,28 @@ async def test_each_fault_is_the_failure_that_it_means(run, received, rule, kind
     assert len(await phone(run)) == accepted
 
 
-async def test_a_list_that_is_away_is_never_ambiguous(run, texter):
+async def test_unavailable_sms_list_is_transient_and_not_ambiguous(run, texter):
     await run.put("/faults", [{"provider": "twilio", "operation": "messages.list", "kind": "unavailable"}])
     with pytest.raises(Transient) as failed:
         await texter.list_accepted(0)
     assert not isinstance(failed.value, Ambiguous)
 
 
-async def test_a_wrong_token_or_another_account_is_a_persons_to_correct(run, received):
+async def test_wrong_twilio_token_or_account_is_misconfigured(run, received):
     for given in ({"auth_token": "wrong"}, {"account_sid": "AC" + "0" * 32, "auth_token": "wrong"}):
         async with _texter(run, received, **given) as texter:
             with pytest.raises(Misconfigured):
                 await texter.send(text(run))
 
 
-async def test_every_page_of_the_list_is_read_and_answers_of_phones_are_left_out(run, texter, monkeypatch):
+async def test_all_pages_of_the_sms_list_are_read_without_answers_of_phones(run, texter, monkeypatch):
     monkeypatch.setattr("common.providers.twilio.texter.PAGE", 3)
     sids = [await texter.send(text(run, body=f"number {number}")) for number in range(7)]
     await run.http.post(f"{run.url}/phones.json", json={"from": NUMBER, "body": "thanks"})
     assert [one.id for one in await texter.list_accepted(run.clock.now_ms() - 1_000)] == sids[::-1]
 
 
-async def test_a_list_that_is_longer_than_can_be_read_is_not_taken_for_whole(run, texter, monkeypatch):
+async def test_sms_list_that_is_too_long_is_refused(run, texter, monkeypatch):
     monkeypatch.setattr("common.providers.twilio.texter.PAGE", 1)
     monkeypatch.setattr("common.providers.twilio.texter.PAGES_MAX", 2)
     for number in range(3):
@@ -192,9 +192,7 @@ async def test_a_list_that_is_longer_than_can_be_read_is_not_taken_for_whole(run
         ({"sms_undelivered": ["+1416*"], "sms_error_code": 30007}, ["sent", "undelivered"]),
     ],
 )
-async def test_statuses_are_posted_and_signed_over_the_address_with_its_reference(
-    run, texter, received, dials, statuses
-):
+async def test_sms_statuses_are_posted_with_a_signature_over_the_whole_url(run, texter, received, dials, statuses):
     await run.put("/faults", {"dials": dials})
     await texter.send(text(run))
     async with asyncio.timeout(10):
@@ -204,7 +202,7 @@ async def test_statuses_are_posted_and_signed_over_the_address_with_its_referenc
     assert all(received.are_signed)
 
 
-async def test_a_phone_that_answers_stop_is_refused_until_start(run, texter, received):
+async def test_sms_to_a_phone_that_answered_stop_is_refused_until_start(run, texter, received):
     await texter.send(text(run))
     await run.http.post(f"{run.url}/phones/answer", data={"from": NUMBER, "body": "STOP"})
     with pytest.raises(Permanent, match="21610"):

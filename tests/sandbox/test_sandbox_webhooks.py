@@ -67,7 +67,7 @@ def verified(headers: dict[str, str], body: str) -> Any:
     return resend.Webhooks.verify({"payload": body, "headers": signed, "webhook_secret": SECRET})  # type: ignore[typeddict-item]
 
 
-async def test_events_of_a_delivered_mail_come_in_order_and_the_sdk_verifies_them(
+async def test_events_of_a_delivered_mail_are_posted_in_order_and_verified_by_the_sdk(
     run: RunningSandbox, gateway: Receiver
 ) -> None:
     mail_id = await send(to_ada())
@@ -96,7 +96,7 @@ async def test_a_suppressed_mail_has_its_own_event(run: RunningSandbox, gateway:
     assert (body["type"], body["data"]["suppressed"]["type"]) == ("email.suppressed", "OnAccountSuppressionList")
 
 
-async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_event_is_posted_again_with_its_id_until_accepted(run: RunningSandbox, gateway: Receiver) -> None:
     gateway.refusing = 1
     await send(to_ada(to="suppressed@resend.dev"))
     await gateway.takes(1)
@@ -107,7 +107,7 @@ async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: RunningS
     assert reported[0][1] == reported[1][1]
 
 
-async def test_events_come_twice_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_events_are_posted_twice_with_the_dial(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhook_copies": 2})
     await send(to_ada())
     reported = await gateway.takes(4)
@@ -115,14 +115,14 @@ async def test_events_come_twice_when_dialled(run: RunningSandbox, gateway: Rece
     assert len({headers["svix-id"] for headers, _ in reported}) == 2
 
 
-async def test_events_come_out_of_order_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_events_are_posted_out_of_order_with_the_dial(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhook_shuffled": True})
     await send(to_ada())
 
     assert [body["type"] for _, body in await gateway.takes(2)] == ["email.delivered", "email.sent"]
 
 
-async def test_a_bad_signature_is_bad(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_bad_signature_dial_makes_the_sdk_reject_an_event(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhook_bad_signatures": True})
     await send(to_ada())
     await gateway.takes(1)
@@ -131,7 +131,7 @@ async def test_a_bad_signature_is_bad(run: RunningSandbox, gateway: Receiver) ->
         verified(*gateway.posted[0])
 
 
-async def test_without_the_dial_no_event_is_posted(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_no_event_is_posted_without_the_webhooks_dial(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhooks": False})
     await send(to_ada())
     run.sandbox.board.change({"webhooks": True})

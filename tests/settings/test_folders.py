@@ -26,14 +26,14 @@ def os_error(number: int) -> OSError:
 
 
 @pytest.mark.parametrize("error", [os_error(errno.ENOSPC), os_error(errno.EDQUOT), full_database()], ids=str)
-def test_where_the_disk_is_full_room_is_asked_for(error: Exception) -> None:
+def test_error_about_a_full_disk_asks_for_space(error: Exception) -> None:
     assert path_error_text(Path("data"), error).endswith(
         "; make room there, or set DATA_DIR to a folder on another disk"
     )
 
 
 @pytest.mark.parametrize("error", [os_error(errno.EACCES), sqlite3.OperationalError("unable to open")], ids=str)
-def test_where_it_is_not_ours_another_folder_is_asked_for(error: Exception) -> None:
+def test_error_about_an_unwritable_folder_asks_for_another_folder(error: Exception) -> None:
     reason = error.strerror if isinstance(error, OSError) else "unable to open"
     said = f"--into: data cannot be used ({reason}); set --into to a folder you can write to"
 

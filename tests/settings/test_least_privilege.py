@@ -65,14 +65,14 @@ def test_a_file_with_a_secret_of_another_process_is_not_opened(process: str) -> 
 
 
 @each_process
-def test_what_only_another_process_needs_stops_no_start(process: str) -> None:
+def test_missing_settings_of_another_process_do_not_stop_the_start(process: str) -> None:
     needed = {name: value for name, value in EVERY.items() if name.lower() in NEEDED[process]}
 
     load_settings(needed, env_file=NOWHERE, process=process)
 
 
 @each_process
-def test_a_setting_of_another_process_is_not_even_looked_at(process: str) -> None:
+def test_setting_of_another_process_is_not_even_validated(process: str) -> None:
     others = {name: "\N{CROSS MARK}" for name in SETTING_NAMES if name.lower() not in NEEDED[process]}
     needed = {name: value for name, value in EVERY.items() if name.lower() in NEEDED[process]}
 
@@ -81,7 +81,7 @@ def test_a_setting_of_another_process_is_not_even_looked_at(process: str) -> Non
     assert settings.model_fields_set - set(SECRETS) == {name.lower() for name in needed} - set(SECRETS)
 
 
-def test_the_port_of_a_process_may_be_the_usual_one_of_another() -> None:
+def test_port_of_a_process_may_be_the_default_port_of_another() -> None:
     """A process does not read the other's port, so it cannot know whether that process still uses its default."""
     moved = {"GATEWAY_PORT": "8001", "CONSOLE_PORT": "8000"}
 

@@ -32,6 +32,6 @@ def test_a_database_may_be_pasted_in_any_form(pasted: str) -> None:
 @pytest.mark.parametrize(
     "pasted", ["Email Sequence", "https://app.notion.com/p/Home", f"https://app.notion.com/?v={HEX}", f"{HEX}3"]
 )
-def test_what_names_no_database_is_refused_with_the_cure(pasted: str) -> None:
+def test_text_that_names_no_notion_database_is_refused_with_the_cure(pasted: str) -> None:
     with pytest.raises(ValueError, match="set the database's 32-digit id, or its URL"):
         notion_id(pasted)

@@ -23,7 +23,7 @@ def problems_of(load, environ, dotenv=""):
     return refusal.value.problems
 
 
-def test_nothing_set_is_a_sandbox_at_full_length(load):
+def test_settings_default_to_the_sandbox_at_production_pace(load):
     settings = load()
 
     assert (settings.testing_mode, settings.campaign_speed, settings.campaign_keys) == (False, 1, ("christmas_2025",))
@@ -36,7 +36,7 @@ def test_the_environment_wins_over_the_file_and_values_are_trimmed(load):
     assert (settings.campaign_speed, settings.testing_mode) == (60, True)
 
 
-def test_empty_means_unset(load):
+def test_empty_setting_counts_as_unset(load):
     assert load({"REDIS_URL": "", "SECRET_KEY": "  "}, dotenv="SECRET_KEY=kept\n").secret_key == "kept"
 
 
@@ -70,13 +70,13 @@ def test_a_file_that_gives_no_value_is_named(load, tmp_path, content, says):
     assert says in line
 
 
-def test_which_of_two_secrets_is_meant_is_not_guessed(load):
+def test_secret_given_both_as_a_value_and_as_a_file_is_refused(load):
     [line] = problems_of(load, {"SECRET_KEY": "a", "SECRET_KEY_FILE": "/b"})
 
     assert line == "SECRET_KEY: both SECRET_KEY and SECRET_KEY_FILE are set; set only one of them"
 
 
-def test_built_directly_settings_never_look_at_the_environment(monkeypatch):
+def test_settings_built_directly_do_not_read_the_environment(monkeypatch):
     monkeypatch.setenv("TESTING_MODE", "true")
 
     assert Settings().testing_mode is False
@@ -155,7 +155,7 @@ def test_a_secret_is_never_repeated(load, environ):
     assert "hunter2" not in "\n".join(problems_of(load, environ))
 
 
-def test_all_that_is_wrong_is_said_at_once(load):
+def test_all_wrong_settings_are_reported_at_once(load):
     lines = problems_of(load, {"TESTING_MODE": "maybe", "CAMPAIGN_SPEED": "0", "SECRET_KEY_FILE": "/nowhere"})
 
     assert [line.partition(":")[0] for line in lines] == ["SECRET_KEY_FILE", "TESTING_MODE", "CAMPAIGN_SPEED"]
@@ -173,12 +173,12 @@ def test_all_that_is_wrong_is_said_at_once(load):
         "redis://[::1]:6379",
     ],
 )
-def test_every_way_to_a_store_is_understood(load, url):
+def test_every_form_of_store_url_is_accepted(load, url):
     assert load({"REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize("value", ["true", "TRUE", "True", "1"])
-def test_true_comes_in_any_case(load, value):
+def test_true_is_accepted_in_any_case(load, value):
     assert load({"TESTING_MODE": value}).testing_mode is True
 
 
@@ -208,16 +208,16 @@ def test_several_campaigns_are_read_in_their_order(load):
     assert settings.campaign_keys == ("new_year_2026", "christmas_2025")
 
 
-def test_the_older_name_of_the_setting_names_one_campaign(load):
+def test_older_setting_named_campaign_selects_one_campaign(load):
     assert load({"CAMPAIGN": "new_year_2026"}).campaign_keys == ("new_year_2026",)
 
 
 @pytest.mark.parametrize("names", ["a,a", ",", "a/b"])
-def test_campaigns_that_cannot_be_named_so_are_refused(load, names):
+def test_invalid_campaign_names_are_refused(load, names):
     with pytest.raises(SettingsError, match=r"^CAMPAIGNS: "):
         load({"CAMPAIGNS": names})
 
 
-def test_both_names_of_the_setting_at_once_are_refused(load):
+def test_settings_campaign_and_campaigns_together_are_refused(load):
     with pytest.raises(SettingsError, match=r"^CAMPAIGN: .*unset CAMPAIGN$"):
         load({"CAMPAIGNS": "a", "CAMPAIGN": "b"})

@@ -34,12 +34,12 @@ def nowhere(tmp_path):
     return tmp_path / ".env"
 
 
-def test_all_that_real_providers_need_is_enough(nowhere):
+def test_required_settings_are_enough_for_real_providers(nowhere):
     assert load(REAL, nowhere).is_real
 
 
 @pytest.mark.parametrize("missing", sorted(set(REAL) - {"RESEND_API_KEY", "NOTION_TOKEN"}))
-def test_with_real_providers_nothing_that_matters_may_be_missing(missing, nowhere):
+def test_missing_required_setting_is_refused_with_real_providers(missing, nowhere):
     with pytest.raises(SettingsError) as refusal:
         load({name: value for name, value in REAL.items() if name != missing}, nowhere)
 
@@ -47,7 +47,7 @@ def test_with_real_providers_nothing_that_matters_may_be_missing(missing, nowher
     assert line.startswith(f"{missing}: unset, but ")
 
 
-def test_an_imitation_on_this_machine_needs_no_sender(nowhere):
+def test_simulated_provider_on_this_machine_needs_no_sender(nowhere):
     sender = {"EMAIL_FROM", "EMAIL_POSTAL_ADDRESS", "BOOKING_URL", "PUBLIC_URL"}
     given = {name: value for name, value in REAL.items() if name not in sender}
 
@@ -63,7 +63,7 @@ def test_an_imitation_on_this_machine_needs_no_sender(nowhere):
         ("https://[::1]:8000", "leads nowhere but to this machine"),
     ],
 )
-def test_people_must_be_able_to_unsubscribe_from_real_mail(url, fault, nowhere):
+def test_public_url_that_readers_of_real_mail_cannot_reach_is_refused(url, fault, nowhere):
     with pytest.raises(SettingsError) as refusal:
         load({**REAL, "PUBLIC_URL": url}, nowhere)
 
@@ -73,7 +73,7 @@ def test_people_must_be_able_to_unsubscribe_from_real_mail(url, fault, nowhere):
     assert warnings_of(tested) == [line]
 
 
-def test_a_test_on_a_real_provider_is_warned_of_a_missing_address(nowhere):
+def test_rehearsal_on_a_real_provider_warns_of_a_missing_public_url(nowhere):
     given = {name: value for name, value in REAL.items() if name != "PUBLIC_URL"} | {"TESTING_MODE": "true"}
 
     [line] = warnings_of(load(given, nowhere))
@@ -82,7 +82,7 @@ def test_a_test_on_a_real_provider_is_warned_of_a_missing_address(nowhere):
 
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("e06_*.env")), ids=lambda path: path.stem)
-def test_a_sender_that_reads_as_several_is_refused_with_the_quoted_form(case, nowhere):
+def test_sender_that_parses_as_several_addresses_is_refused_with_its_quoted_form(case, nowhere):
     name, _, value = case.read_text().strip().partition("=")
     shown, address = value.split(" <")
 
@@ -116,7 +116,7 @@ def test_a_meeting_link_leads_to_known_hosts_only(hosts, url, may, nowhere):
     assert settings.may_link_to(url) == may
 
 
-def test_unsigned_webhooks_must_be_allowed_in_so_many_words(nowhere):
+def test_unsigned_webhooks_must_be_allowed_explicitly(nowhere):
     secrets = {"WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET", "RESEND_WEBHOOK_SECRET"}
     unsigned = {name: value for name, value in REAL.items() if name not in secrets}
 
@@ -150,24 +150,24 @@ def test_a_rehearsal_on_a_real_provider_mails_only_to_its_list(recipients, addre
     assert settings.may_mail(address) is may
 
 
-def test_the_list_binds_neither_the_sandbox_nor_the_real_campaign(nowhere):
+def test_testing_recipients_limit_neither_the_sandbox_nor_the_real_campaign(nowhere):
     assert load({"TESTING_MODE": "true"}, nowhere).may_mail("ada@example.com")
     assert load(REAL, nowhere).may_mail("ada@example.com")
 
 
-def test_the_gateways_own_address_is_the_public_one_until_another_is_set():
+def test_public_address_is_that_of_the_gateway_until_public_url_is_set():
     assert Settings(gateway_port=9000).public_address == "http://127.0.0.1:9000"
     assert Settings(gateway_host="0.0.0.0").public_address == "http://127.0.0.1:8000"
     assert Settings(gateway_host="::1").public_address == "http://[::1]:8000"
     assert Settings(public_url="https://advent.example/").public_address == "https://advent.example"
 
 
-def test_the_sandbox_has_a_sender_of_its_own_and_a_real_one_is_taken_as_it_is(nowhere):
+def test_sandbox_has_a_default_sender_and_a_configured_sender_is_used_unchanged(nowhere):
     assert Settings().identity.sender.endswith(".example>")
     assert load(REAL, nowhere).identity.sender_name == "Sarah"
 
 
-def test_secrets_come_as_lists_while_they_rotate():
+def test_secret_may_be_a_list_while_it_rotates():
     settings = Settings(webhook_secret=f"{SECRET} , {SECRET}", calcom_webhook_secret="new,old")
 
     assert settings.webhook_secrets == (SECRET, SECRET)
@@ -196,7 +196,7 @@ WEAK = {
 
 
 @pytest.mark.parametrize("name", WEAK)
-def test_what_is_safe_only_on_a_sandbox_is_refused_with_a_real_provider(name, nowhere):
+def test_value_that_is_safe_only_on_the_sandbox_is_refused_with_a_real_provider(name, nowhere):
     value, fault = WEAK[name]
 
     with pytest.raises(SettingsError) as refusal:
@@ -212,21 +212,21 @@ def test_what_is_safe_only_on_a_sandbox_is_refused_with_a_real_provider(name, no
 @pytest.mark.parametrize(
     "halves", ["0.0.0.0/1,128.0.0.0/1", "::/1, 8000::/1", "10.0.0.0/8,128.0.0.0/1,0.0.0.0/2,64.0.0.0/2"]
 )
-def test_every_address_in_several_networks_is_refused_too(halves, nowhere):
+def test_proxy_networks_that_together_cover_every_address_are_refused(halves, nowhere):
     with pytest.raises(SettingsError, match=r"^TRUSTED_PROXIES: trusts every address"):
         load({**REAL, "TRUSTED_PROXIES": halves}, nowhere)
 
 
-def test_half_of_all_addresses_is_not_every_address(nowhere):
+def test_proxy_networks_that_cover_half_of_all_addresses_are_accepted(nowhere):
     assert load({**REAL, "TRUSTED_PROXIES": "0.0.0.0/1,8000::/1"}, nowhere).trusted_networks
 
 
-def test_a_provider_whose_key_is_misspelled_is_no_sandbox(nowhere):
+def test_misspelled_key_of_a_provider_is_refused_and_does_not_select_the_sandbox(nowhere):
     with pytest.raises(SettingsError, match="NOTION_TOKENS: no setting, and one letter off NOTION_TOKEN"):
         load({"NOTION_TOKENS": "ntn_1"}, nowhere)
 
 
-def test_names_of_other_programs_are_left_alone(nowhere):
+def test_environment_variables_of_other_programs_are_ignored(nowhere):
     others = {"PATH": "/bin", "WORKERS": "2", "COMPOSE_PROFILES": "x", "REDIS_HOST": "r", "HOST": "h", "PORT": "1"}
 
     assert load({**REAL, **others}, nowhere).is_real

@@ -33,7 +33,7 @@ def simulated(store, campaign):
     return simulated
 
 
-async def test_a_seed_repeats_a_run_exactly_and_decides_the_order_of_what_is_due_together(simulated):
+async def test_seed_repeats_a_run_exactly_and_decides_the_order_of_simultaneous_jobs(simulated):
     once = await simulated(seed=1)
 
     assert once == await simulated(seed=1)
@@ -48,7 +48,7 @@ async def test_jobs_that_run_concurrently_send_the_same_mails_at_the_same_times(
     assert sorted(one_by_one) == sorted(await simulated(concurrency=8))
 
 
-async def test_what_is_paused_waits_and_the_rest_runs(store, campaign, clock):
+async def test_paused_queue_waits_in_a_simulation_and_the_other_queues_run(store, campaign, clock):
     simulation = Simulation(store, campaign, SETTINGS, clock=clock)
     await simulation.sign_up(PEOPLE[0])
     await store.sadd(QueueLayout().paused(), "send")
@@ -62,7 +62,7 @@ async def test_what_is_paused_waits_and_the_rest_runs(store, campaign, clock):
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-async def test_an_error_of_an_actor_is_raised_and_the_jobs_fetched_with_it_run_with_the_next_call(
+async def test_actor_error_is_raised_and_the_jobs_fetched_with_it_run_in_the_next_call(
     store, campaign, clock, concurrency
 ):
     def fail_for_the_first(mail):
@@ -81,7 +81,7 @@ async def test_an_error_of_an_actor_is_raised_and_the_jobs_fetched_with_it_run_w
     assert [len(simulation.mailer.inbox_of(person.email)) for person in PEOPLE] == [6, 7, 7, 7, 7]
 
 
-async def test_a_store_that_forgot_its_scripts_learns_them_again(store, campaign, clock):
+async def test_simulation_reloads_scripts_that_the_store_lost(store, campaign, clock):
     simulation = Simulation(store, campaign, SETTINGS, clock=clock)
     await simulation.sign_up(PEOPLE[0])
     await simulation.run(until_ms=clock.now_ms() + DAY_MS // 2)

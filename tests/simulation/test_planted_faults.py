@@ -414,7 +414,7 @@ async def run_scenario(
 
 
 @pytest.mark.parametrize("promise", FAULTS)
-async def test_an_invariant_finds_its_fault_in_the_code(store, home: Campaign, tmp_path: Path, promise: str):
+async def test_each_invariant_finds_its_planted_fault(store, home: Campaign, tmp_path: Path, promise: str):
     play_scenario, fault = FAULTS[promise]
     with ExitStack() as faults:
         for is_planted in (False, True):
@@ -427,5 +427,5 @@ async def test_an_invariant_finds_its_fault_in_the_code(store, home: Campaign, t
             assert is_planted or not found
 
 
-def test_every_invariant_has_a_fault_to_be_found():
+def test_every_invariant_has_a_planted_fault():
     assert {*FAULTS} == {invariant.__name__ for invariant in INVARIANTS}

@@ -31,14 +31,14 @@ PACKAGED = Path(loader.__file__).parent
 SETTINGS = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
 
 
-async def test_everybody_gets_seven_mails_and_no_promise_is_broken(campaign: Campaign):
+async def test_simulation_sends_every_contact_seven_mails_and_breaks_no_promise(campaign: Campaign):
     report = await simulate(campaign, SETTINGS, Scenario(people=12, seed=3))
 
     assert (report.people, report.sent, report.skipped, report.dead, report.violations) == (12, 84, 0, 0, [])
     assert report == await simulate(campaign, SETTINGS, Scenario(people=12, seed=3))
 
 
-async def test_the_same_seed_makes_the_same_people_at_the_same_times(store, campaign: Campaign):
+async def test_same_seed_makes_the_same_contacts_at_the_same_times(store, campaign: Campaign):
     async def signups(seed: int) -> list[tuple[str, int, int]]:
         await store.flushall()
         simulation = Simulation(store, campaign, SETTINGS, clock=VirtualClock(), concurrency=4)
@@ -53,7 +53,7 @@ async def test_the_same_seed_makes_the_same_people_at_the_same_times(store, camp
 
 
 @pytest.mark.timeout(120)
-def test_two_processes_report_the_same_as_one_and_tell_how_far_they_are():
+def test_two_processes_give_the_same_report_as_one_and_show_progress():
     seen: list[int] = []
     scenario = Scenario(people=7, seed=2)
     report = simulate_in_processes(SETTINGS, scenario, progress=seen.append, processes=2)
@@ -111,7 +111,7 @@ def drafts(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(180)
-async def test_nobody_notices_that_versions_change_under_way(campaign: Campaign, drafts: Path):
+async def test_version_changes_during_a_simulation_break_no_promise(campaign: Campaign, drafts: Path):
     campaigns = packaged_campaigns("christmas_2025", "new_year_2026")
     scenario = read_scenario(drafts, Scenario(people=12, seed=3), campaigns)
 
@@ -162,7 +162,7 @@ async def test_an_edit_that_would_repeat_a_text_is_refused(campaign: Campaign):
         await simulate(campaign, SETTINGS, Scenario(people=3, seed=1, edits=(again,)))
 
 
-async def test_people_who_call_are_reminded_and_followed_up_as_promised_though_providers_fail(tmp_path: Path):
+async def test_calls_are_reminded_and_followed_up_as_promised_while_providers_fail(tmp_path: Path):
     scenario_file = tmp_path / "scenario.toml"
     scenario_file.write_text("calls = 1.0\nfaults = 0.2\n")
     campaign = texting_campaign(tmp_path)

@@ -97,7 +97,9 @@ def vars_of(person: Assessment) -> dict[str, object]:
 
 
 @pytest.mark.timeout(180)  # Simulates days of many contacts.
-async def test_five_hundred_people_in_two_campaigns(both: Simulation, campaigns: Campaigns) -> None:
+async def test_five_hundred_contacts_in_two_campaigns_lose_and_double_no_mail(
+    both: Simulation, campaigns: Campaigns
+) -> None:
     both.mailer.failure = Weather().failure
     await asyncio.wait_for(sign_up_everybody(both), timeout=600)
 

@@ -21,7 +21,7 @@ def begun_with_another_key(store: EmbeddedStore) -> None:
     store.stop()
 
 
-async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
+async def test_gateway_accepts_webhooks_and_warns_when_the_store_has_another_secret_key(
     weak_store: EmbeddedStore, open_gateway: OpenGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_monitor, "RETRY_S", 0.02)
@@ -39,7 +39,7 @@ async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
     assert (await gateway.sign_up(person("boris"))).status == 202
 
 
-def test_a_worker_takes_no_job(place: Place) -> None:
+def test_worker_stops_when_the_store_has_another_secret_key(place: Place) -> None:
     store = place.own_store()
     store.start()
     begun_with_another_key(store)

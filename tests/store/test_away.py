@@ -31,7 +31,7 @@ STEPS = 7
 EARLY = 4
 
 
-def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_out_once(
+def test_all_events_that_arrive_while_the_store_is_down_are_processed_once(
     places: Callable[[], Place],
 ) -> None:
     place = places()

@@ -26,7 +26,7 @@ def trio() -> Iterator[Watched]:
         yield store
 
 
-def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
+def test_failover_under_load_sends_nothing_twice_and_everything_continues(
     places: Callable[[], Place],
     trio: Watched,
 ) -> None:

@@ -24,7 +24,7 @@ def test_commands_are_packed_in_c_into_the_bytes_that_redis_py_makes(command: tu
     assert b"".join(Connection().pack_command(*command)) == b"".join(Packing().pack_command(*command))
 
 
-def test_what_redis_py_refuses_is_refused_by_name() -> None:
+def test_packing_refuses_the_same_types_as_redis_py_by_name() -> None:
     with pytest.raises(DataError, match="NoneType"):
         Packing().pack_command("SET", "name", None)
 

@@ -59,7 +59,7 @@ def run_server() -> Iterator[RunServer]:
 
 @unusable
 @pytest.mark.parametrize("command", ["gateway", "worker", "console", "up"])
-def test_nothing_starts_on_it(
+def test_no_process_starts_on_an_unusable_store(
     command: str,
     lines: list[str],
     problem: str,
@@ -78,7 +78,9 @@ def test_nothing_starts_on_it(
 
 
 @unusable
-def test_check_and_health_name_it(lines: list[str], problem: str, run_server: RunServer, advent: Advent) -> None:
+def test_check_and_health_report_an_unusable_store(
+    lines: list[str], problem: str, run_server: RunServer, advent: Advent
+) -> None:
     url = run_server(*lines)
 
     checked, report, _ = advent("check", REDIS_URL=url, SANDBOX_PORT=1)
@@ -90,7 +92,7 @@ def test_check_and_health_name_it(lines: list[str], problem: str, run_server: Ru
 
 
 @unusable
-async def test_a_gateway_that_runs_already_says_why_it_only_spools(
+async def test_running_gateway_says_why_it_only_spools(
     lines: list[str], problem: str, run_server: RunServer, open_gateway: OpenGateway
 ) -> None:
     gateway = await open_gateway(run_server(*lines))
@@ -103,7 +105,7 @@ async def test_a_gateway_that_runs_already_says_why_it_only_spools(
 
 
 @unusable
-async def test_the_monitor_names_a_store_that_has_been_replaced(
+async def test_store_monitor_reports_an_unusable_store_under_a_running_process(
     lines: list[str], problem: str, run_server: RunServer
 ) -> None:
     client = connect_async(run_server(*lines))
@@ -123,7 +125,7 @@ FULL_STORES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("settings", "problem"), FULL_STORES)
-async def test_a_store_that_takes_no_write_is_down_with_its_reason(
+async def test_store_that_refuses_writes_is_reported_as_down_with_its_reason(
     settings: dict[str, Any], problem: str, weak_store: EmbeddedStore, configure: Configure, open_gateway: OpenGateway
 ) -> None:
     gateway = await open_gateway(weak_store.url)
@@ -151,7 +153,7 @@ def test_a_worker_waits_for_a_full_store_and_says_so(weak_store: EmbeddedStore, 
     assert "it is out of memory and takes no write; raise maxmemory" in said[0]
 
 
-async def test_the_probe_changes_nothing(weak_store: EmbeddedStore) -> None:
+async def test_probe_for_unusable_stores_writes_nothing(weak_store: EmbeddedStore) -> None:
     with connect(weak_store.url) as client:
         assert find_refusal_blocking(client) is None
         assert client.dbsize() == 0

@@ -53,7 +53,7 @@ async def test_a_long_outage_is_logged_once_and_its_end_once(heard: Heard, monke
     assert heard.events == ["store_away", "store_back"]
 
 
-def test_an_error_that_waiting_does_not_cure_is_raised_at_once() -> None:
+def test_error_that_waiting_cannot_fix_is_raised_at_once() -> None:
     def command() -> None:
         raise redis.ResponseError("unknown command")
 

@@ -30,7 +30,7 @@ def binary(version: str) -> str:
 @each_version
 @pytest.mark.acceptance
 @pytest.mark.timeout(900)
-def test_ledger_and_queue_work_on_it(version: str) -> None:
+def test_ledger_and_queue_work_on_each_store_version(version: str) -> None:
     environ = {**os.environ, servers.ENVIRONMENT: binary(version)}
     environ = {name: value for name, value in environ.items() if not name.startswith("PYTEST_")}
 
@@ -43,7 +43,7 @@ def test_ledger_and_queue_work_on_it(version: str) -> None:
 
 
 @each_version
-def test_only_redis_6_is_warned_of(version: str) -> None:
+def test_only_redis_6_causes_a_version_warning(version: str) -> None:
     with servers.running(INSTALLED[version] if binary(version) else None) as url, connect(url) as client:
         warnings = store_warnings(client)
 
@@ -51,7 +51,7 @@ def test_only_redis_6_is_warned_of(version: str) -> None:
     assert warnings == warned
 
 
-def test_a_version_that_is_missing_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_store_version_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.store.test_versions.INSTALLED", {})
 
     with pytest.raises(pytest.skip.Exception, match=r"Redis 8 is not on this machine: `make .venv/.stores`"):

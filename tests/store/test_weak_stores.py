@@ -59,7 +59,7 @@ def test_each_weakness_is_one_line_with_its_cure(
 
 
 @pytest.mark.parametrize(("settings", "cure"), WEAK)
-async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
+async def test_gateway_on_a_weak_store_is_ready_and_warns(
     settings: dict[str, Any], cure: str, weak_store: EmbeddedStore, configure: Configure, open_gateway: OpenGateway
 ) -> None:
     configure(**settings)
@@ -81,7 +81,7 @@ async def test_a_good_store_has_no_warnings(weak_store: EmbeddedStore, open_gate
     assert (answer.status, answer.json["warnings"]) == (200, [])
 
 
-async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
+async def test_weakness_of_a_store_is_logged_once_and_its_warning_ends_with_it(
     weak_store: EmbeddedStore, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -109,7 +109,7 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
 
 
 @refusing
-async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_takes_it(
+async def test_gateway_spools_events_that_the_store_refuses_and_replays_them_later(
     begins: dict[str, Any],
     ends: dict[str, Any],
     weak_store: EmbeddedStore,
@@ -131,7 +131,7 @@ async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_ta
 
 
 @refusing
-async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
+async def test_worker_waits_for_a_store_that_refuses_writes_and_continues_automatically(
     begins: dict[str, Any], ends: dict[str, Any], weak_store: EmbeddedStore, configure: Configure
 ) -> None:
     client = connect_async(weak_store.url)

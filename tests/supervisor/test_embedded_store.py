@@ -30,7 +30,7 @@ def store(directory):
     store.stop()
 
 
-def test_what_was_acknowledged_is_there_after_kill_9(store):
+def test_acknowledged_writes_survive_kill_9_of_the_embedded_store(store):
     with connect(store.url) as client:
         client.set("ada", "enrolled")
 
@@ -42,7 +42,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(store):
         assert client.get("ada") == b"enrolled"
 
 
-def test_a_half_written_last_line_does_not_stop_the_start(store, directory):
+def test_half_written_last_command_does_not_stop_the_embedded_store(store, directory):
     with connect(store.url) as client:
         client.set("ada", "enrolled")
     store.stop()
@@ -55,7 +55,7 @@ def test_a_half_written_last_line_does_not_stop_the_start(store, directory):
         assert client.get("ada") == b"enrolled"
 
 
-def test_a_damaged_file_is_named_with_the_stores_own_reason(store, directory):
+def test_damaged_store_file_is_reported_with_the_reason_of_the_store(store, directory):
     with connect(store.url) as client:
         client.set("ada", "enrolled")
     store.stop()
@@ -73,7 +73,7 @@ def test_a_second_store_in_the_same_folder_is_refused_in_one_line(store, directo
     assert "\n" not in str(refusal.value)
 
 
-def test_the_store_of_a_killed_parent_does_not_outlive_it_or_is_ended_by_the_next_start(directory):
+def test_store_of_a_killed_parent_has_ended_after_the_next_start(directory):
     script = f"""
         from pathlib import Path
         from common.store.embedded import EmbeddedStore
@@ -120,7 +120,7 @@ class EmbeddedStoreOf:
         self.store.stop()
 
 
-def test_only_we_can_read_the_data(store, directory):
+def test_embedded_store_is_accessible_to_its_owner_only(store, directory):
     assert directory.stat().st_mode & 0o077 == 0
     assert store.socket.stat().st_mode & 0o077 == 0
 
@@ -145,7 +145,7 @@ def test_the_embedded_store_is_durable_and_evicts_nothing(store):
     assert "set maxmemory-policy noeviction" in warnings[1]
 
 
-def test_a_store_that_forbids_config_is_read_through_info(store):
+def test_store_durability_is_read_from_info_when_config_is_forbidden(store):
     with connect(store.url) as client:
         client.config_set("appendonly", "no")
         client.execute_command("ACL", "SETUSER", "managed", "on", "nopass", "~*", "+@all", "-config")
@@ -173,7 +173,7 @@ def test_a_store_that_is_away_is_waited_for_and_reported(store):
     assert output[0].startswith("waiting for the data store at unix://")
 
 
-def test_a_wrong_password_is_not_waited_for(store):
+def test_wrong_store_password_is_reported_without_waiting(store):
     with connect(store.url) as client:
         client.execute_command("ACL", "SETUSER", "default", "on", ">right", "resetpass", ">right")
 
@@ -181,7 +181,7 @@ def test_a_wrong_password_is_not_waited_for(store):
         wait_for_store(store.url, lambda line: None)
 
 
-def test_a_password_is_never_redacted_url():
+def test_redacted_url_contains_no_user_and_no_password():
     assert redacted_url("rediss://user:pa55@host:6379/0?x=y") == "rediss://host:6379/0"
     assert redacted_url("sentinel://user:pa55@a:1,b:2/main") == "sentinel://a:1,b:2/main"
 

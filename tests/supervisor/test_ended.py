@@ -33,7 +33,7 @@ def headless() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as Linux tells it in /proc")
-def test_a_process_has_not_ended_before_its_last_thread(
+def test_process_counts_as_alive_until_its_last_thread_ends(
     headless: subprocess.Popen[bytes],
 ) -> None:
     deadline = time.monotonic() + 60

@@ -48,7 +48,7 @@ def test_an_unset_setting_is_taken_from_advent_up(runs, given):
     assert plan_differences(given()) is None
 
 
-def test_an_own_setting_wins_wherever_it_is_set(runs, given, tmp_path):
+def test_own_setting_wins_over_that_of_advent_up(runs, given, tmp_path):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000))
     (tmp_path / ".env").write_text("GATEWAY_PORT=8000\n")
 
@@ -57,7 +57,7 @@ def test_an_own_setting_wins_wherever_it_is_set(runs, given, tmp_path):
     assert (settings.testing_mode, settings.gateway_port, settings.campaign_speed) == (False, 8000, 10)
 
 
-def test_the_rates_that_all_workers_share_are_taken_over(runs, given):
+def test_shared_provider_rates_are_inherited_from_advent_up(runs, given):
     runs(Settings(resend_requests_per_second=5, notion_requests_per_minute=60, twilio_requests_per_second=15))
 
     settings = with_inherited_settings(given())
@@ -66,7 +66,7 @@ def test_the_rates_that_all_workers_share_are_taken_over(runs, given):
     assert (*rates, settings.twilio_requests_per_second) == (5, 60, 15)
 
 
-def test_another_plan_is_reported_in_one_line_and_another_port_is_not(runs, given):
+def test_different_pace_is_reported_in_one_line_and_a_different_port_is_not(runs, given):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000))
 
     assert plan_differences(given(TESTING_MODE="true", CAMPAIGN_SPEED="10", GATEWAY_PORT="8000")) is None
@@ -87,13 +87,13 @@ def test_a_process_keeps_its_own_address(runs, given):
 @pytest.mark.parametrize(
     ("theirs", "ours", "pace"), [(STORE, "redis://other", 1), (STORE, STORE, 10), (None, "redis://other", 10)]
 )
-def test_at_another_store_nothing_is_taken_over(runs, given, theirs, ours, pace):
+def test_command_with_another_store_inherits_no_settings(runs, given, theirs, ours, pace):
     runs(Settings(campaign_speed=10), store_url=theirs)
 
     assert with_inherited_settings(given(REDIS_URL=ours)).campaign_speed == pace
 
 
-def test_nothing_is_taken_over_from_an_ended_advent_up(runs, given, monkeypatch):
+def test_settings_of_an_ended_advent_up_are_not_inherited(runs, given, monkeypatch):
     runs(Settings(campaign_speed=10))
     monkeypatch.setattr(run_dir, "command_of", lambda pid: "another program")
 
@@ -111,7 +111,7 @@ def test_settings_of_another_version_are_read_as_far_as_possible(runs, given):
     assert with_inherited_settings(given()).campaign_speed == 1
 
 
-def test_a_folder_of_campaigns_is_found_from_another_folder(runs, given, tmp_path, monkeypatch):
+def test_inherited_campaigns_dir_works_from_another_folder(runs, given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs(Settings(campaigns_dir="mine"))
     (tmp_path / "elsewhere").mkdir()

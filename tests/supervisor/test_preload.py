@@ -54,7 +54,7 @@ NEEDED_BY_FEW = {"icalendar", "holidays", "dateutil"}
 """Libraries of several megabytes, for calendar files and for sending windows with holidays."""
 
 
-def test_no_process_loads_at_its_start_what_few_need() -> None:
+def test_no_process_loads_rarely_needed_libraries_at_its_start() -> None:
     assert NEEDED_BY_FEW & set(json.loads(_printed(LOADED))) == set()
 
 
@@ -62,7 +62,7 @@ def test_a_worker_imports_nothing_for_its_first_request() -> None:
     assert json.loads(_printed(IMPORTED_LATER)) == []
 
 
-def test_a_gateway_does_not_build_again_what_reads_signups() -> None:
+def test_gateway_does_not_rebuild_the_preloaded_signup_shapes() -> None:
     assert _printed(SHAPES_BUILT_LATER) == ""
 
 

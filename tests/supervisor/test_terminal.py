@@ -42,7 +42,7 @@ def test_a_duration_is_described_in_the_largest_fitting_unit(ms, words):
     assert in_words(ms) == words
 
 
-def test_a_provider_without_a_key_is_the_sandbox_and_one_with_a_key_is_left_alone():
+def test_sandbox_replaces_only_providers_without_a_key():
     settings = with_sandbox(Settings(resend_api_key="re_mine", sandbox_port=9002))
 
     assert (settings.resend_api_key, settings.resend_api_url) == ("re_mine", "https://api.resend.com")
@@ -66,18 +66,18 @@ def test_test_mode_on_a_real_provider_names_its_recipients(campaign):
         ({}, "what needs a decision"),
     ],
 )
-def test_it_is_said_which_token_logs_in(campaign, settings, note):
+def test_welcome_text_says_which_token_logs_in(campaign, settings, note):
     (line,) = [one for one in welcome(Settings(**settings), campaign, worker_url=None).splitlines() if "console" in one]
 
     assert line.endswith(note)
 
 
-def test_without_any_store_one_line_says_what_to_do(tmp_path):
+def test_missing_store_url_says_in_one_line_what_to_do(tmp_path):
     with pytest.raises(StoreError, match=r"REDIS_URL: unset, and no `advent up` .* set REDIS_URL, or start"):
         with_store_url(Settings(data_dir=tmp_path))
 
 
-def test_a_folder_of_another_user_is_reported_as_unreadable(tmp_path, monkeypatch):
+def test_data_dir_of_another_user_is_reported_as_unreadable(tmp_path, monkeypatch):
     def forbidden(path, **_):
         raise PermissionError(13, "Permission denied")
 
@@ -87,13 +87,13 @@ def test_a_folder_of_another_user_is_reported_as_unreadable(tmp_path, monkeypatc
         with_store_url(Settings(data_dir=tmp_path))
 
 
-def test_a_folder_with_spaces_can_be_pasted(tmp_path, monkeypatch):
+def test_suggested_command_quotes_a_data_dir_with_spaces(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert advent_command(Settings(data_dir=tmp_path / "my data")).startswith("DATA_DIR='./my data' ")
 
 
-def test_redis_url_is_used_as_it_is(tmp_path):
+def test_redis_url_is_used_unchanged(tmp_path):
     settings = Settings(data_dir=tmp_path, redis_url="redis://host")
 
     assert with_store_url(settings) is settings

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.acceptance
 NAMES = ("gateway", "worker", "console", "sandbox")
 
 
-def test_it_prints_addresses_pace_and_the_next_step(up):
+def test_advent_up_prints_addresses_pace_and_the_next_step(up):
     up.start(TESTING_MODE="true", CAMPAIGN_SPEED="10")
     data = ("sandbox: no real mail", "gateway", "inbox", "Notion", "console", "pace", "advent")
     output = [up.says(words) for words in data]
@@ -29,7 +29,7 @@ def test_it_prints_addresses_pace_and_the_next_step(up):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_in_order_and_cleanly(up, number):
+def test_advent_up_stops_its_processes_in_order_and_cleanly(up, number):
     up.started()
     pids = [up.pid_of(name) for name in (*NAMES, "store")]
 
@@ -42,7 +42,7 @@ def test_it_stops_in_order_and_cleanly(up, number):
     assert [file.name for file in (up.data_dir / "run").iterdir()] == ["up.lock"]
 
 
-def test_a_lost_key_is_not_regenerated_for_a_store_that_has_one(up):
+def test_lost_secret_key_is_not_regenerated_for_an_existing_store(up):
     up.started().ends(signal.SIGTERM)
     kept = up.data_dir / "secrets.env"
     others = [line for line in kept.read_text().splitlines(True) if not line.startswith("SECRET_KEY")]
@@ -95,7 +95,7 @@ def answers(url):
         return False
 
 
-def test_a_store_that_cannot_be_started_again_is_tried_until_it_can_and_ends_nothing(up):
+def test_store_restart_is_retried_and_the_other_processes_keep_running(up):
     up.started()
     url, killed, worker = running_in(Settings(data_dir=up.data_dir)).store_url, up.pid_of("store"), up.pid_of("worker")
     folder, elsewhere = up.data_dir / "store", up.data_dir / "elsewhere"
@@ -111,7 +111,7 @@ def test_a_store_that_cannot_be_started_again_is_tried_until_it_can_and_ends_not
     assert up.pid_of("worker") == worker
 
 
-def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
+def test_second_advent_up_in_the_same_folder_is_refused_in_one_line(up):
     up.started()
     second = Up(up.data_dir, up.cwd)
 
@@ -125,7 +125,7 @@ def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
 
 
 @pytest.mark.parametrize("setting", ["GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT", "CONSOLE_PORT"])
-def test_a_port_in_use_is_one_line_that_names_the_setting(up, setting):
+def test_port_in_use_is_reported_in_one_line_with_its_setting(up, setting):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         status, _, errors = up.start(**{setting: str(port)}).ends()
@@ -136,7 +136,7 @@ def test_a_port_in_use_is_one_line_that_names_the_setting(up, setting):
     )
 
 
-def test_after_kill_9_the_next_start_works(up):
+def test_advent_up_starts_again_after_kill_9(up):
     up.started()
     pids = [up.pid_of(name) for name in NAMES]
     up.ends(signal.SIGKILL)

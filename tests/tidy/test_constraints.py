@@ -37,12 +37,12 @@ def pinned(name: str) -> dict[str, set[str]]:
     return found
 
 
-def test_there_is_a_file_for_all_that_is_installed_and_no_other() -> None:
+def test_every_kind_of_installation_has_one_constraints_file() -> None:
     assert {file.stem for file in PINS.iterdir()} == set(ASKED), CURE
 
 
 @each_file
-def test_what_is_pinned_is_what_pyproject_allows(name: str) -> None:
+def test_pinned_versions_are_allowed_by_pyproject(name: str) -> None:
     pins = pinned(name)
 
     outside = {
@@ -63,7 +63,7 @@ def test_nothing_is_pinned_that_pyproject_no_longer_asks_for(name: str) -> None:
 
 
 @each_file
-def test_every_file_is_known_by_its_hash(name: str) -> None:
+def test_every_pinned_package_has_a_hash(name: str) -> None:
     text = (PINS / f"{name}.txt").read_text()
     entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)*", text, re.MULTILINE)
 
@@ -72,7 +72,7 @@ def test_every_file_is_known_by_its_hash(name: str) -> None:
 
 
 @each_file
-def test_no_package_host_is_named(name: str) -> None:
+def test_constraints_name_no_package_host(name: str) -> None:
     assert re.findall(r"://|^-", (PINS / f"{name}.txt").read_text(), re.MULTILINE) == []
 
 
@@ -91,7 +91,7 @@ FROM_OURSELVES = ("--no-deps --no-build-isolation", "--no-deps dist/*.whl", "--n
 @pytest.mark.parametrize(
     ("place", "installations"), [("Makefile", 7), ("Dockerfile", 4), ("deploy/lib/releases.sh", 5)]
 )
-def test_only_files_with_a_known_hash_are_installed(place: str, installations: int) -> None:
+def test_installations_require_hashes(place: str, installations: int) -> None:
     """Advent itself has no hash; it is built without access to a package index."""
     commands = [command for command in _commands(ROOT / place) if INSTALLS.search(command)]
 

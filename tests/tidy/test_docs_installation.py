@@ -13,7 +13,7 @@ NOT_READ = {".py", ".pyc"}
 
 
 @pytest.mark.parametrize("package", ["actors", "common", "services"])
-def test_every_file_that_is_no_code_is_packaged(package):
+def test_every_data_file_is_packaged(package):
     there = {file for file in (ROOT / package).rglob("*") if file.is_file() and file.suffix not in NOT_READ}
     packaged = {
         file for pattern in PACKAGING["*"] + PACKAGING.get(package, []) for file in (ROOT / package).glob(pattern)

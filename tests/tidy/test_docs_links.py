@@ -53,19 +53,19 @@ def test_the_settings_it_names_exist(page):
 
 
 @pages
-def test_what_it_says_of_dead_letters_can_be_typed(page):
+def test_dead_letter_commands_in_a_page_exist(page):
     named = set(re.findall(r"\badvent dead ([a-z]+)", page.read_text()))
 
     assert named <= set(dead.commands)
 
 
 @pytest.mark.parametrize("line", re.findall(r"^- (\[.+)$", (ROOT / "README.md").read_text(), re.MULTILINE))
-def test_each_promise_of_the_first_screen_leads_to_a_test(line):
+def test_each_promise_in_the_readme_links_to_a_test(line):
     assert re.fullmatch(r"\[.+\.\]\(tests/[\w/]+\.py\)", line)
 
 
 @pytest.mark.parametrize(("name", "bytes_max"), [("inbox", 120_000), ("overview", 120_000), ("person", 200_000)])
-def test_a_picture_of_the_first_screen_is_small_and_shown(name, bytes_max):
+def test_picture_in_the_readme_is_small_and_shown(name, bytes_max):
     picture = ROOT / "docs" / "images" / f"{name}.png"
 
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -42,7 +42,7 @@ def exposed() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", exposed())
-def test_a_metric_has_a_sentence_in_what_the_page_leads_to(name):
+def test_metric_has_a_sentence_as_its_help_text(name):
     assert re.fullmatch(r"\S+ .+\S\.", exposed()[name]._documentation)
 
 
@@ -51,7 +51,7 @@ def test_the_values_of_a_label_are_explained(label):
     assert label in OBVIOUS or re.search(rf"\b{label}: ", Path(metrics.__file__).read_text())
 
 
-def test_every_log_event_is_explained_and_nothing_else():
+def test_operations_page_explains_every_log_event_and_no_other():
     table = PAGE.split("## Log events")[1].split("\n## ")[0]
     cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
 
@@ -59,7 +59,7 @@ def test_every_log_event_is_explained_and_nothing_else():
 
 
 @pytest.mark.parametrize("reason", REASONS_OF_SKIPPED)
-def test_a_reason_of_skipped_is_explained(reason):
+def test_glossary_explains_each_reason_of_skipped(reason):
     assert f"`{reason}`" in (ROOT / "docs" / "glossary.md").read_text()
 
 

@@ -50,24 +50,24 @@ def test_bare_make_lists_every_target(checkout):
     assert [line.split()[1] for line in listed.splitlines()] == targets
 
 
-def test_a_newcomer_gets_minutes_for_days_ten_times_as_fast(checkout):
+def test_make_up_runs_in_testing_mode_at_speed_ten(checkout):
     assert make(checkout, "up") == "up true 10\n"
 
 
-def test_what_is_set_is_left_alone_wherever_it_is_set(checkout):
+def test_make_up_does_not_override_settings_wherever_they_are_set(checkout):
     assert make(checkout, "up", CAMPAIGN_SPEED="60") == "up true 60\n"
     assert make(checkout, "up", "CAMPAIGN_SPEED=2") == "up true 2\n"
     (checkout / ".env").write_text("TESTING_MODE=false\n")
     assert make(checkout, "up") == "up  10\n"
 
 
-def test_what_is_skipped_is_in_the_summary_with_its_reason():
+def test_pytest_summary_shows_skipped_tests_with_their_reasons():
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["addopts"].split()
 
     assert {"-ra", "-rA", "-rs"} & {*options}
 
 
-def test_ci_says_what_it_could_not_install():
+def test_ci_reports_the_tools_that_it_could_not_install():
     lines = (ROOT / ".ci" / "run").read_text().replace("||\n", "||").splitlines()
     installing = [line for line in lines if "|| apt_install " in line]
 

@@ -20,7 +20,7 @@ HOOKS = {
 }
 
 
-def test_what_is_installed_here_says_the_version_of_this_checkout() -> None:
+def test_installed_package_has_the_version_of_this_checkout() -> None:
     assert version("advent") == RELEASE, "cure: make .venv/.tests"
 
 
@@ -30,7 +30,7 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
     assert newest[0] == RELEASE
 
 
-def test_the_changelog_counts_down() -> None:
+def test_changelog_versions_are_dated_and_in_descending_order() -> None:
     versions = re.findall(
         r"^## \[?(\d+)\.(\d+)\.(\d+)\]? - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
@@ -62,7 +62,7 @@ def test_every_hook_that_is_a_tool_of_make_check_is_compared() -> None:
     assert set(HOOKS) - {"ruff-pre-commit", "codespell"} == {"pre-commit-hooks"}
 
 
-def test_the_websites_side_has_no_version_of_its_own() -> None:
+def test_package_for_the_website_has_no_version() -> None:
     assert "version" not in json.loads((ROOT / "deploy/website/package.json").read_text())
 
 

@@ -19,7 +19,7 @@ PAGES = [page for page in documents() if page.name != "french.md"]
 """The page about the French texts quotes English expressions."""
 
 
-def test_a_retired_word_would_be_found() -> None:
+def test_retired_words_are_detected_outside_code() -> None:
     page = "A page.\n\n    a house in code\n\nWhoever is at the door reads a story. `fate` is a label."
 
     assert retired_words(page) == ["whoever", "door", "story"]

@@ -40,19 +40,19 @@ def imports_of(file):
 
 
 @pytest.mark.parametrize("file", DOMAIN, ids=lambda file: file.name)
-def test_the_domain_imports_only_what_computes(file):
+def test_domain_modules_import_only_pure_modules(file):
     strangers = {name for name in imports_of(file) if name.split(".")[0] not in PURE}
 
     assert {name for name in strangers if not name.startswith("common.domain")} == set()
 
 
 @pytest.mark.parametrize("package", ["services", "actors", "common"])
-def test_no_path_of_one_machine_is_in_the_code(package):
+def test_code_contains_no_home_folder_of_one_machine(package):
     for file in (ROOT / package).rglob("*.py"):
         assert re.findall(r"/(?:root|home)/", file.read_text()) == [], file
 
 
-def test_every_script_of_the_ledger_begins_with_its_dictionary():
+def test_every_ledger_script_begins_with_a_comment():
     scripts = sorted((ROOT / "common" / "ledger" / "lua").rglob("*.lua"))
 
     assert scripts

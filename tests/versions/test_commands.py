@@ -67,13 +67,13 @@ def edit(files: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_before_a_first_start_there_is_nothing_to_compare_with(command):
+def test_campaign_plan_before_a_first_start_has_no_version_to_compare(command):
     result = command("plan")
 
     assert "no version of christmas_2025 is in force yet" in str(result.exception)
 
 
-def test_a_plan_names_the_step_and_the_people(command, started, files):
+def test_campaign_plan_names_the_step_and_the_number_of_contacts(command, started, files):
     edit(files)
 
     (plan,) = json.loads(command("plan", "--json").output)
@@ -83,7 +83,7 @@ def test_a_plan_names_the_step_and_the_people(command, started, files):
     assert plan["changes"] == [{"kind": "subject", "step": "step-5", "people": 0}]
 
 
-def test_what_is_applied_is_no_longer_planned_and_rollback_brings_it_back(command, started, files):
+def test_applied_change_leaves_the_plan_and_a_rollback_restores_it(command, started, files):
     edit(files)
 
     applied = command("apply")
@@ -96,7 +96,7 @@ def test_what_is_applied_is_no_longer_planned_and_rollback_brings_it_back(comman
 
 
 @pytest.mark.parametrize("action", [("apply",), ("rollback", KEY)])
-def test_who_is_replanned_by_a_worker_is_not_called_nobody(command, started, files, monkeypatch, action):
+def test_contacts_replanned_by_a_worker_are_not_reported_as_zero(command, started, files, monkeypatch, action):
     edit(files)
     if action[0] == "rollback":
         command("apply")
@@ -114,7 +114,7 @@ def test_who_is_replanned_by_a_worker_is_not_called_nobody(command, started, fil
     assert "0 people changed" not in output
 
 
-async def test_the_plan_of_one_person_is_printed_as_json(command, started, files, ada):
+async def test_plan_of_one_contact_is_printed_as_json(command, started, files, ada):
     edit(files)
     now_ms = SystemClock().now_ms()
     accepted = await started.signups.accept(ada, webhook_id="1", received_ms=now_ms)
@@ -131,7 +131,7 @@ async def test_the_plan_of_one_person_is_printed_as_json(command, started, files
     assert all(step["due_ms"] == step["due_then_ms"] for step in shown["steps"])
 
 
-def test_there_is_nothing_before_the_first_version(command, started):
+def test_first_version_cannot_be_rolled_back(command, started):
     result = command("rollback", KEY)
 
     assert "is the first one; there is none to go back to" in str(result.exception)

@@ -131,7 +131,7 @@ async def test_a_step_that_is_moved_into_the_past_is_due_at_once(run: CampaignRu
     assert dict(run.sent(ada))["step-4"] == pytest.approx(4, abs=0.001)
 
 
-async def test_a_step_taken_out_is_skipped_with_that_reason_and_the_next_keeps_its_day(run: CampaignRun, ada):
+async def test_removed_step_is_skipped_with_that_reason_and_the_next_keeps_its_day(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(8)
     await run.apply(edits.removed)
@@ -152,7 +152,7 @@ async def test_a_new_step_waits_for_its_day(run: CampaignRun, ada):
     assert run.sent(ada) == [*ALL[:3], ("step-8", 4), *ALL[3:]]
 
 
-async def test_a_new_step_whose_day_has_passed_is_not_sent_late(run: CampaignRun, ada):
+async def test_new_step_is_not_sent_after_its_day_has_passed(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(4.5)
     await run.apply(edits.added)
@@ -162,7 +162,7 @@ async def test_a_new_step_whose_day_has_passed_is_not_sent_late(run: CampaignRun
     assert (await run.enrollment(ada)).final_status_of(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
 
 
-async def test_a_new_step_whose_day_has_passed_is_sent_late_when_asked(run: CampaignRun, ada):
+async def test_new_step_is_sent_after_its_day_has_passed_when_requested(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(4.5)
     await run.apply(edits.added, send_late=True)
@@ -171,7 +171,7 @@ async def test_a_new_step_whose_day_has_passed_is_sent_late_when_asked(run: Camp
     assert {step for step, _ in run.sent(ada)} == {step for step, _ in ALL} | {"step-8"}
 
 
-async def test_going_back_brings_back_the_steps_whose_day_is_still_to_come(run: CampaignRun, ada):
+async def test_rollback_restores_removed_steps_that_are_not_yet_due(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(8)
     before = run.campaigns[KEY]
@@ -183,7 +183,7 @@ async def test_going_back_brings_back_the_steps_whose_day_is_still_to_come(run: 
     assert run.sent(ada) == ALL
 
 
-async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_without_it(run: CampaignRun, ada):
+async def test_rollback_restores_the_last_step_of_contacts_who_completed_without_it(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(10)
     before = run.campaigns[KEY]
@@ -199,7 +199,7 @@ async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_wi
     assert (await run.enrollment(ada)).status is Status.COMPLETED
 
 
-async def test_a_new_rule_moves_people_into_the_segment_that_it_names(run: CampaignRun):
+async def test_new_segment_rule_moves_active_contacts_into_its_segment(run: CampaignRun):
     chen = Assessment(email="chen@example.org", first_name="Chen", assessment_score=55, red_systems=1)
     await run.begin(chen)
     await run.until(0.5)
@@ -212,7 +212,7 @@ async def test_a_new_rule_moves_people_into_the_segment_that_it_names(run: Campa
     assert run.sent(chen) == ALL
 
 
-async def test_a_step_that_needs_another_one_from_now_on_is_skipped_and_planned_so(run: CampaignRun, ada):
+async def test_step_that_newly_needs_an_unsent_step_is_skipped_as_the_plan_says(run: CampaignRun, ada):
     refused = Permanent("invalid_attachment", status=422)
     run.simulation.mailer.failure = lambda mail: refused if mail.tags["step"] == "step-5" else None
     await run.begin(ada)
@@ -230,9 +230,7 @@ async def test_a_step_that_needs_another_one_from_now_on_is_skipped_and_planned_
     assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
 
 
-async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though_it_was_taken_out(
-    run: CampaignRun, ada
-):
+async def test_attempted_step_keeps_its_own_version_although_a_new_one_removes_it(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(8)
     enrollment = await run.enrollment(ada)
@@ -253,7 +251,7 @@ async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though
     assert again.payload == '{"the": "bytes"}'
 
 
-async def test_nothing_of_the_campaign_is_sent_while_schedules_follow_and_a_worker_finishes_it(
+async def test_nothing_is_sent_while_schedules_are_replanned_and_a_worker_finishes_that(
     run: CampaignRun, ada, campaign, settings, clock
 ):
     await run.begin(ada)
@@ -270,7 +268,7 @@ async def test_nothing_of_the_campaign_is_sent_while_schedules_follow_and_a_work
     assert [step for step, _ in run.sent(ada)] == [step for step, _ in ALL]
 
 
-async def test_the_plan_of_one_person_says_when_each_step_is_due_before_and_after(run: CampaignRun, ada):
+async def test_plan_of_one_contact_counts_only_their_changes_and_planned_steps(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(4)
     person = await person_of(run.ledger, enrollment_id(KEY, ada.email))

@@ -96,7 +96,7 @@ async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign
     }
 
 
-async def test_sms_that_are_turned_on_or_written_anew_change_no_mail(campaign, clock, settings, tmp_path):
+async def test_new_or_changed_sms_texts_change_no_mail(campaign, clock, settings, tmp_path):
     def plan(source: Campaign, target: Campaign, **reminded: int) -> tuple[set[tuple[str, str | None, int]], object]:
         found = compare(source, target, (), pace=settings.pace, now_ms=clock.now_ms(), reminded=reminded)
         return {(one.kind, one.step, one.people) for one in found.changes}, found.settings
@@ -114,7 +114,7 @@ async def test_sms_that_are_turned_on_or_written_anew_change_no_mail(campaign, c
 
 
 @pytest.mark.timeout(180)
-async def test_a_text_that_people_have_had_under_another_id_is_refused(people, campaign, clock, settings):
+async def test_text_already_sent_under_another_step_id_is_refused(people, campaign, clock, settings):
     plan = compare(
         campaign, campaign_of(edits.copied(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
     )
@@ -129,7 +129,7 @@ async def test_a_text_that_people_have_had_under_another_id_is_refused(people, c
 
 
 @pytest.mark.timeout(180)
-async def test_people_to_whom_a_moved_step_is_due_at_once_are_counted(people, campaign, clock, settings):
+async def test_contacts_with_a_moved_step_that_is_due_at_once_are_counted(people, campaign, clock, settings):
     plan = compare(
         campaign, campaign_of(edits.moved(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
     )

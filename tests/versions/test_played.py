@@ -27,7 +27,7 @@ def edited(campaign):
     return campaign_of(edits.text(campaign.compiled))
 
 
-async def test_a_first_start_puts_its_files_in_force_and_says_who(process, campaign, clock):
+async def test_first_start_puts_its_files_in_force_and_logs_who_did(process, campaign, clock):
     first = process()
 
     await first.versions.refresh()
@@ -43,7 +43,7 @@ async def test_a_first_start_puts_its_files_in_force_and_says_who(process, campa
     assert entry.by
 
 
-async def test_a_process_with_other_files_plays_what_is_in_force_and_says_so(process, campaign):
+async def test_process_with_different_files_plays_the_version_in_force_and_says_so(process, campaign):
     await process().versions.refresh()
     later = process(edited(campaign))
 
@@ -54,7 +54,7 @@ async def test_a_process_with_other_files_plays_what_is_in_force_and_says_so(pro
     assert [entry.action for entry in await later.ledger.versions.log(KEY)] == ["first start"]
 
 
-async def test_a_process_whose_files_are_in_force_says_nothing(process):
+async def test_process_with_the_files_in_force_reports_no_difference(process):
     await process().versions.refresh()
     later = process()
 
@@ -69,7 +69,7 @@ async def apply(process: Process, target, clock) -> None:
     assert applied.is_done
 
 
-async def test_a_change_is_one_switch_for_all_that_run(process, campaign, clock):
+async def test_applied_version_is_played_by_all_running_workers(process, campaign, clock):
     workers = [process(), process()]
     for worker in workers:
         await worker.versions.refresh()
@@ -81,7 +81,7 @@ async def test_a_change_is_one_switch_for_all_that_run(process, campaign, clock)
     assert [worker.version for worker in workers] == [edited(campaign).version] * 2
 
 
-async def test_of_two_people_who_apply_at_once_the_second_one_is_refused(process, campaign, clock):
+async def test_second_of_two_concurrent_applies_is_refused(process, campaign, clock):
     worker = process()
     await worker.versions.refresh()
     await apply(worker, edited(campaign), clock)
@@ -112,7 +112,7 @@ async def test_a_worker_that_plays_another_version_gets_no_claim(process, campai
     assert claim == ClaimRefused("another version", edited(campaign).version)
 
 
-async def test_a_mail_rendered_by_the_version_before_is_not_frozen(process, campaign, clock, ada):
+async def test_mail_rendered_with_the_previous_version_is_not_frozen(process, campaign, clock, ada):
     worker = process()
     await worker.versions.refresh()
     enrollment = await enrolled(worker, ada, clock)
@@ -127,7 +127,7 @@ async def test_a_mail_rendered_by_the_version_before_is_not_frozen(process, camp
     assert frozen.reason == "held"
 
 
-async def test_a_worker_that_plays_another_version_classifies_nobody(process, campaign, clock, ada):
+async def test_worker_that_plays_another_version_enrolls_no_contact(process, campaign, clock, ada):
     worker, stale = process(), process()
     for one in (worker, stale):
         await one.versions.refresh()
@@ -152,7 +152,7 @@ async def test_each_sent_mail_remembers_its_version(process, campaign, clock, ad
     assert fields["versions"] == f"@{campaign.version} step-1"
 
 
-async def test_an_emptied_store_is_given_the_version_that_was_in_force(process, campaign, clock, store):
+async def test_starting_process_restores_the_version_in_force_to_an_emptied_store(process, campaign, clock, store):
     worker = process()
     await worker.versions.refresh()
     await apply(worker, edited(campaign), clock)
@@ -166,7 +166,7 @@ async def test_an_emptied_store_is_given_the_version_that_was_in_force(process, 
     assert [entry.action for entry in await started_again.ledger.versions.log(KEY)] == ["from DATA_DIR"]
 
 
-async def test_a_running_worker_gives_an_emptied_store_what_it_plays(process, campaign, clock, store, tmp_path):
+async def test_running_worker_restores_its_version_to_an_emptied_store(process, campaign, clock, store, tmp_path):
     worker = process(settings=Settings(secret_key="s" * 32, data_dir=tmp_path / "a"))
     await worker.versions.refresh()
     await apply(worker, edited(campaign), clock)
@@ -179,7 +179,7 @@ async def test_a_running_worker_gives_an_emptied_store_what_it_plays(process, ca
     assert in_force[KEY].version == edited(campaign).version
 
 
-async def test_a_gateway_without_a_store_starts_with_the_version_that_it_knows(process, campaign, clock):
+async def test_gateway_without_a_store_starts_with_its_copy_of_the_version_in_force(process, campaign, clock):
     worker = process()
     await worker.versions.refresh()
     await apply(worker, edited(campaign), clock)
@@ -191,7 +191,7 @@ async def test_a_gateway_without_a_store_starts_with_the_version_that_it_knows(p
     assert gateway.version == edited(campaign).version
 
 
-async def test_a_copy_that_is_damaged_costs_nothing_but_the_copy(process, campaign, tmp_path: Path):
+async def test_damaged_copy_of_a_version_is_ignored(process, campaign, tmp_path: Path):
     (tmp_path / "campaigns").mkdir()
     (tmp_path / "campaigns" / f"{KEY}.json").write_text("{")
     gateway = process()
@@ -202,7 +202,7 @@ async def test_a_copy_that_is_damaged_costs_nothing_but_the_copy(process, campai
     assert gateway.version == campaign.version
 
 
-async def test_a_version_of_a_later_format_ends_an_older_process_with_one_line(process, campaign, clock, store):
+async def test_version_in_a_later_format_stops_an_older_process_with_one_line(process, campaign, clock, store):
     worker = process()
     await worker.versions.refresh()
     later = json.loads(campaign.compiled.to_json()) | {"format": 99}
@@ -213,7 +213,7 @@ async def test_a_version_of_a_later_format_ends_an_older_process_with_one_line(p
         await worker.versions.refresh()
 
 
-async def test_people_from_before_versions_wait_for_a_person_to_say_which_texts_they_get(
+async def test_contacts_from_before_versions_wait_for_an_operator_to_choose_their_texts(
     process, campaign, store, tmp_path
 ):
     await store.set(keys.UNVERSIONED, 1)
@@ -226,7 +226,7 @@ async def test_people_from_before_versions_wait_for_a_person_to_say_which_texts_
     assert await worker.ledger.versions.in_force() == {}
 
 
-async def test_at_the_sandbox_people_from_before_versions_get_the_files_by_themselves(process, campaign, store):
+async def test_contacts_from_before_versions_get_the_files_automatically_in_the_sandbox(process, campaign, store):
     await store.set(keys.UNVERSIONED, 1)
     worker = process()
 
@@ -236,7 +236,7 @@ async def test_at_the_sandbox_people_from_before_versions_get_the_files_by_thems
     assert not await worker.ledger.versions.is_unversioned()
 
 
-async def test_a_worker_leaves_the_schedules_to_the_command_until_that_stands_still(process, campaign, clock):
+async def test_worker_replans_schedules_only_after_the_command_has_stalled(process, campaign, clock):
     worker = process()
     await worker.versions.refresh()
     target = campaign_of(edits.moved(campaign.compiled))

@@ -20,7 +20,7 @@ from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
 CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 
 
-async def test_names_match_in_any_case(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_notion_columns_match_in_any_case(mirror: NotionMirror, notion: FakeNotion) -> None:
     source = notion.sources["ds-sequence"]
     source["EMAIL"] = source.pop("Email") | {"name": "EMAIL"}
 
@@ -51,7 +51,7 @@ async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_repor
     ]
 
 
-def test_a_near_column_is_offered_for_the_nearest_name_only() -> None:
+def test_misspelled_column_is_suggested_only_for_the_nearest_name() -> None:
     case = json.loads((CASES / "n94_one_near_column_for_six.json").read_text())
 
     problems = match(SEQUENCE, {"id": "ds", **case}).problems
@@ -92,7 +92,7 @@ async def test_a_column_that_is_added_while_we_run_is_noticed_within_ten_minutes
     assert notion.rows("ds-sequence")[0].get("Enrollment ID") == ADA.id
 
 
-async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_column_fix_adds_missing_and_optional_columns(mirror: NotionMirror, notion: FakeNotion) -> None:
     del notion.sources["ds-sequence"]["Segment"]
 
     added = await columns.fix(mirror)
@@ -104,7 +104,7 @@ async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionM
     assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
 
 
-async def test_without_a_column_for_addresses_nobody_is_doubled(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_missing_email_column_prevents_the_creation_of_rows(mirror: NotionMirror, notion: FakeNotion) -> None:
     del notion.sources["ds-sequence"]["Email"]
 
     with pytest.raises(Misconfigured, match="check --fix"):
@@ -135,7 +135,7 @@ async def test_a_database_that_is_not_shared_names_the_cure(mirror: NotionMirror
     assert len(notion.rows("ds-sequence")) == 1
 
 
-async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(
+async def test_long_texts_are_cut_commas_replaced_and_long_addresses_left_out(
     make_mirror: MakeMirror, notion: FakeNotion
 ) -> None:
     long = "a" * 190 + "@salon.example"

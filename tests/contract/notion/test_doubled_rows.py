@@ -17,7 +17,7 @@ def double(notion: FakeNotion, **more: Any) -> str:
     return notion.row("ds-sequence", Email={"email": "ada@salon.example"}, Campaign=campaign, **more)
 
 
-async def test_of_several_rows_the_oldest_is_kept_and_copies_go_to_the_trash(
+async def test_oldest_of_several_rows_is_kept_and_copies_go_to_the_trash(
     mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     oldest, *copies = [double(notion) for _ in range(3)]
@@ -28,7 +28,7 @@ async def test_of_several_rows_the_oldest_is_kept_and_copies_go_to_the_trash(
     assert [notion.pages[page]["in_trash"] for page in (oldest, *copies)] == [False, True, True]
 
 
-async def test_a_copy_that_somebody_worked_on_is_left_alone(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_duplicate_row_edited_by_a_person_is_left_alone(mirror: NotionMirror, notion: FakeNotion) -> None:
     notion.add_column("ds-sequence", "Notes", "rich_text")
     notes = {"rich_text": [{"text": {"content": "called her"}}]}
     _, with_notes, edited, without = double(notion), double(notion, Notes=notes), double(notion), double(notion)
@@ -39,9 +39,7 @@ async def test_a_copy_that_somebody_worked_on_is_left_alone(mirror: NotionMirror
     assert [notion.pages[page]["in_trash"] for page in (with_notes, edited, without)] == [False, False, True]
 
 
-async def test_a_second_row_that_is_not_this_campaigns_for_certain_is_left_alone(
-    mirror: NotionMirror, notion: FakeNotion
-) -> None:
+async def test_duplicate_row_without_a_campaign_is_left_alone(mirror: NotionMirror, notion: FakeNotion) -> None:
     for _ in range(2):
         notion.row("ds-sequence", Email={"email": "ada@salon.example"})
 
@@ -51,7 +49,7 @@ async def test_a_second_row_that_is_not_this_campaigns_for_certain_is_left_alone
 
 
 @pytest.mark.parametrize("how", ["trashed", "trashed but editable", "deleted"])
-async def test_a_page_that_went_away_is_looked_for_and_made_again(
+async def test_deleted_notion_page_is_searched_and_created_again(
     how: str, mirror: NotionMirror, notion: FakeNotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[tuple[str, str]] = []
@@ -77,7 +75,7 @@ async def test_a_page_that_went_away_is_looked_for_and_made_again(
     assert reported == [("notion_row_recreated", "Email Sequence")]
 
 
-async def test_a_page_that_went_away_while_another_row_is_there_gives_way_to_it(
+async def test_deleted_notion_page_is_replaced_by_another_row_of_the_contact(
     mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     ada = kept(ADA, await mirror.show(ADA))

@@ -77,7 +77,7 @@ async def test_a_value_that_is_refused_twice_is_permanent(mirror: NotionMirror, 
         (error(529, "service_overload"), 1_000),
     ],
 )
-async def test_throttled_waits_as_long_as_it_is_asked_and_so_does_everybody(
+async def test_wait_demanded_by_notion_applies_to_all_requests(
     answer: Answer, wait_ms: int, mirror: NotionMirror, notion: FakeNotion, budget: Patience
 ) -> None:
     notion.fails("/query", answer)
@@ -90,7 +90,7 @@ async def test_throttled_waits_as_long_as_it_is_asked_and_so_does_everybody(
     assert notion.asked.count("POST data_sources/ds-contact/query") == 0
 
 
-async def test_a_refusal_by_the_network_in_front_of_notion_is_no_matter_of_permissions(
+async def test_refusal_by_the_network_edge_of_notion_is_no_permission_problem(
     mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     head, _, page = (CASES / "n66_edge_403.http").read_text().partition("\n\n")

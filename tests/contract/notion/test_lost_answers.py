@@ -13,7 +13,7 @@ from tests.contract.scripted import Answer, hangs, hangs_up, says
 
 
 @pytest.mark.parametrize("answer", [hangs_up(), hangs(), error(500, "internal_server_error"), says(200, "<html>")])
-async def test_a_create_whose_answer_is_lost_is_looked_for_before_it_is_repeated(
+async def test_create_with_a_lost_answer_is_searched_before_it_is_repeated(
     answer: Answer, mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     notion.fails("POST pages", answer, committed=True)
@@ -24,7 +24,7 @@ async def test_a_create_whose_answer_is_lost_is_looked_for_before_it_is_repeated
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_a_create_that_was_lost_is_repeated_when_it_has_settled(
+async def test_lost_create_is_repeated_after_the_settling_time(
     mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
 ) -> None:
     notion.fails("POST pages", hangs_up())
@@ -39,7 +39,7 @@ async def test_a_create_that_was_lost_is_repeated_when_it_has_settled(
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_while_queries_lag_nothing_is_doubled(
+async def test_lagging_queries_lead_to_no_second_row(
     make_mirror: MakeMirror, notion: FakeNotion, clock: VirtualClock
 ) -> None:
     notion.lagging = True
@@ -66,7 +66,7 @@ async def test_a_second_worker_finds_the_page_of_the_first_although_queries_lag(
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_rows_that_lag_longer_than_the_wait_are_found_next_time_and_become_one_row(
+async def test_rows_that_lag_longer_than_the_wait_are_merged_next_time(
     mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
 ) -> None:
     notion.lagging = True
@@ -102,7 +102,7 @@ async def test_a_create_that_was_refused_may_be_repeated_at_once(mirror: NotionM
     assert len(notion.rows("ds-sequence")) == 1
 
 
-async def test_one_database_in_trouble_does_not_keep_the_other_from_being_shown(
+async def test_failure_in_one_notion_database_does_not_stop_updates_of_the_other(
     mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     notion.fails("POST pages", error(409, "conflict_error"))

@@ -13,9 +13,7 @@ from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, MakeMirror, Pati
 from tests.contract.notion_fake import FakeNotion
 
 
-async def test_nothing_is_asked_of_notion_before_there_is_somebody_to_show(
-    make_mirror: MakeMirror, notion: FakeNotion
-) -> None:
+async def test_notion_gets_no_request_before_a_contact_is_shown(make_mirror: MakeMirror, notion: FakeNotion) -> None:
     make_mirror()
 
     assert notion.asked == []
@@ -70,7 +68,7 @@ async def test_an_unchanged_person_costs_no_request_and_a_sent_step_costs_one(
     assert notion.rows("ds-sequence")[0]["Email 1 Sent"] == "2025-11-24T16:00:00.001+00:00"
 
 
-async def test_a_row_that_is_there_is_adopted_and_only_what_differs_is_written(
+async def test_existing_row_is_adopted_and_only_differences_are_written(
     make_mirror: MakeMirror, notion: FakeNotion
 ) -> None:
     ada = await make_mirror().show(ADA)
@@ -94,7 +92,7 @@ async def test_another_campaigns_row_of_the_same_person_stays_as_it_is(
     assert [row["Campaign"] for row in notion.rows("ds-sequence")] == ["Easter 2025", "Christmas 2025"]
 
 
-async def test_a_row_without_a_campaign_is_taken_for_this_one(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_row_without_a_campaign_is_adopted_by_this_campaign(mirror: NotionMirror, notion: FakeNotion) -> None:
     by_hand = notion.row("ds-sequence", Email={"email": "ada@salon.example"})
 
     pages = await mirror.show(ADA)
@@ -103,7 +101,9 @@ async def test_a_row_without_a_campaign_is_taken_for_this_one(mirror: NotionMirr
     assert [row["Campaign"] for row in notion.rows("ds-sequence")] == ["Christmas 2025"]
 
 
-async def test_a_booking_that_we_do_not_know_of_is_not_overwritten(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_booking_in_notion_that_the_ledger_lacks_is_not_overwritten(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
     when = {"date": {"start": "2025-12-01T10:00:00.000+00:00"}}
     booked = {"Booking Status": {"select": {"name": "Booked"}}, "Diagnostic Call Date": when}
     notion.row("ds-contact", email={"email": "ada@salon.example"}, **booked)
@@ -116,7 +116,9 @@ async def test_a_booking_that_we_do_not_know_of_is_not_overwritten(mirror: Notio
     assert row["Diagnostic Call Date"] == "2025-12-01T10:00:00.000+00:00"
 
 
-async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_booking_in_the_ledger_is_shown_in_notion_and_cleared_again(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
     ada = kept(ADA, await mirror.show(ADA, booking=NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)))
     assert notion.rows("ds-contact")[0]["Christmas Campaign Status"] == "Pre-Call Prep"
 
@@ -126,7 +128,7 @@ async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: Noti
     assert (row["Booking Status"], row["Diagnostic Call Date"]) == ("Not Booked", None)
 
 
-async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(
+async def test_contact_who_only_booked_a_call_has_a_contact_row_and_no_sequence_row(
     make_mirror: MakeMirror, notion: FakeNotion
 ) -> None:
     call = NotionBookingStatus(status=BOOKED, meeting_ms=ANCHOR_MS)
@@ -144,7 +146,7 @@ async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(
     assert await make_mirror(contact_db=None).show(BORIS, booking=call) == {}
 
 
-async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, notion: FakeNotion) -> None:
+async def test_row_created_by_a_person_keeps_its_title(mirror: NotionMirror, notion: FakeNotion) -> None:
     written = {"Name": {"title": [{"type": "text", "text": {"content": "Salon Boris"}, "plain_text": "Salon Boris"}]}}
     notion.row("ds-contact", email={"email": "boris@salon.example"}, **written)
 
@@ -171,7 +173,7 @@ async def test_only_the_database_that_is_configured_is_shown(make_mirror: MakeMi
         (None, "undefined", "ada@salon.example"),
     ],
 )
-async def test_the_title_is_the_business_else_the_name_else_the_address(
+async def test_row_title_falls_back_from_business_to_name_to_address(
     mirror: NotionMirror, notion: FakeNotion, business: str | None, first_name: str, title: str
 ) -> None:
     assessment = replace(ADA.assessment, business_name=business, first_name=first_name)

@@ -25,7 +25,7 @@ async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None
     await copy.delete(keys.GENERATION_KEEPER)
 
 
-async def test_a_start_without_any_witness_is_a_first_start(installation, start_worker, ada):
+async def test_worker_without_any_witness_makes_a_first_start(installation, start_worker, ada):
     await installation.simulation.sign_up(ada)
 
     await start_worker()
@@ -55,7 +55,7 @@ async def test_an_ordinary_restart_changes_nothing(installation, start_worker, a
     assert [seconds for seconds in waits if seconds > BEAT_S] == [], "since then no copy has written to a witness"
 
 
-async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, start_worker, ada, boris):
+async def test_nothing_is_sent_from_an_emptied_store_until_notion_was_read(installation, start_worker, ada, boris):
     guard = await start_worker()
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -81,7 +81,7 @@ async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation
     assert await installation.inbox(ada) == await installation.inbox(boris) == STEPS
 
 
-async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(installation, start_worker, ada):
+async def test_running_worker_notices_that_its_store_was_replaced(installation, start_worker, ada):
     guard = await start_worker()
     await installation.simulation.sign_up(ada)
     await installation.until(1)
@@ -100,7 +100,7 @@ async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(instal
     assert (await installation.world.ledger.generations.settlement()).merged == 1
 
 
-async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a_claim(
+async def test_no_worker_gets_a_claim_after_its_store_was_replaced_between_two_heartbeats(
     installation, start_worker, ada, clock
 ):
     second = step_delivery_id(enrollment_id("christmas_2025", ada.email), 2)
@@ -133,7 +133,7 @@ async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a
     assert isinstance(granted, ClaimGranted)
 
 
-async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
+async def test_copied_store_is_held_while_the_first_is_in_use_with_only_notion_as_witness(
     installation, start_worker, ada, copy
 ):
     first = await with_a_first_mail(installation, start_worker, ada)
@@ -150,7 +150,7 @@ async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_onl
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
-async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
+async def test_one_of_two_copied_stores_is_held_with_only_notion_as_witness(
     installation, start_worker, ada, copy, second_copy
 ):
     first = await with_a_first_mail(installation, start_worker, ada)
@@ -173,7 +173,7 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
     assert sorted(refusals, key=len) == [set(), {COPIED}]
 
 
-async def test_what_only_a_gateway_remembers_is_waited_for(installation, start_worker, ada, tmp_path):
+async def test_worker_waits_for_a_generation_that_only_a_gateway_knows(installation, start_worker, ada, tmp_path):
     """The workers have no lasting DATA_DIR and no Notion."""
     (tmp_path / "gateway").mkdir()
     settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
@@ -201,9 +201,7 @@ async def test_what_only_a_gateway_remembers_is_waited_for(installation, start_w
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
-    installation, start_worker, ada, copy
-):
+async def test_copied_store_is_held_although_notion_is_down_at_the_first_check(installation, start_worker, ada, copy):
     first = await with_a_first_mail(installation, start_worker, ada)
     await _copied(installation, copy)
     waits = 0
@@ -228,7 +226,7 @@ async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
-async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(
+async def test_copied_store_released_by_an_operator_is_held_while_the_first_is_in_use(
     installation, start_worker, ada, copy
 ):
     first = await with_a_first_mail(installation, start_worker, ada)
@@ -251,7 +249,9 @@ async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it
     assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
 
 
-async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, start_worker, ada, tmp_path):
+async def test_witness_written_by_a_gateway_is_not_mistaken_for_a_copied_store(
+    installation, start_worker, ada, tmp_path
+):
     first = await start_worker(notion=False)
     await installation.simulation.sign_up(ada)
     await installation.until(1)

@@ -36,7 +36,7 @@ async def _with_a_step_since_the_backup(
     await restore(installation, saved)
 
 
-async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installation, start_worker, run_audit):
+async def test_step_sent_after_the_backup_is_not_sent_again(installation, start_worker, run_audit):
     some = people(12)
     await _with_a_step_since_the_backup(installation, start_worker, some)
 
@@ -51,7 +51,7 @@ async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installat
     assert report.findings == []
 
 
-async def test_without_notion_the_list_of_the_provider_is_enough(installation, start_worker):
+async def test_list_of_the_provider_is_enough_for_a_restored_store_without_notion(installation, start_worker):
     some = people(3)
     await _with_a_step_since_the_backup(installation, start_worker, some, notion=False)
 
@@ -62,7 +62,7 @@ async def test_without_notion_the_list_of_the_provider_is_enough(installation, s
     assert (await installation.world.ledger.generations.settlement()).found == 3
 
 
-async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_listed(installation, start_worker):
+async def test_restored_store_with_a_send_only_key_sends_nothing_twice_and_lists_contacts(installation, start_worker):
     some = people(3)
     await _with_a_step_since_the_backup(installation, start_worker, some, notion=False, notion_sees_it=False)
     await installation.calm()
@@ -95,9 +95,7 @@ async def _with_the_third_step_since_the_backup(
     await restore(installation, saved)
 
 
-async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not_sent_again(
-    installation, start_worker, ada
-):
+async def test_mail_sent_early_by_an_operator_after_the_backup_is_not_sent_again(installation, start_worker, ada):
     await installation.simulation.sign_up(ada)
     guard = await start_worker(notion=False)
     await installation.until(31)
@@ -120,7 +118,7 @@ async def test_a_mail_that_a_person_sent_before_its_time_after_the_backup_is_not
     assert (await world.ledger.generations.settlement()).found == 1
 
 
-async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, start_worker, ada):
+async def test_restored_store_finds_a_mail_with_the_subject_of_an_earlier_version(installation, start_worker, ada):
     await _with_the_third_step_since_the_backup(installation, start_worker, ada)
     await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
 
@@ -132,9 +130,7 @@ async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobody_again(
-    installation, start_worker, ada
-):
+async def test_mail_with_a_subject_now_used_by_another_step_is_not_sent_again(installation, start_worker, ada):
     await _with_the_third_step_since_the_backup(installation, start_worker, ada)
     await installation.applies(edits.exchanged(installation.campaign.compiled))
 
@@ -167,7 +163,7 @@ async def _in_two_campaigns_of_the_same_subjects(
     await start_worker(notion=False)
 
 
-async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_own(installation, start_worker, ada):
+async def test_mail_that_only_one_of_two_campaigns_can_have_sent_is_attributed_to_it(installation, start_worker, ada):
     await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=1, restored_h=13)
 
     settlement = await installation.world.ledger.generations.settlement()
@@ -176,9 +172,7 @@ async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_
     assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
-async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_to_both(
-    installation, start_worker, ada
-):
+async def test_mails_that_either_of_two_campaigns_can_have_sent_are_unknown_for_both(installation, start_worker, ada):
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
     await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=0.01, restored_h=14)
 
@@ -188,7 +182,7 @@ async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_
     assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
-async def test_a_mail_that_may_be_of_either_of_two_campaigns_is_found_for_neither(installation, start_worker, ada):
+async def test_replay_of_a_mail_that_either_of_two_campaigns_can_have_sent_is_refused(installation, start_worker, ada):
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
     await _in_two_campaigns_of_the_same_subjects(installation, start_worker, ada, backup_h=0.01, restored_h=8)
     letters = await dead_letters_of(installation.world.ledger)
@@ -213,7 +207,9 @@ async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(instal
     assert planned.found.id == third["id"]
 
 
-async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, start_worker):
+async def test_restored_store_without_list_and_notion_sends_nothing_before_an_operator_releases_it(
+    installation, start_worker
+):
     some = people(1)
     await _with_a_step_since_the_backup(installation, start_worker, some, notion=False)
     may_only_send(installation)
@@ -229,7 +225,7 @@ async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent
     assert await installation.inbox(some[0]) == STEPS
 
 
-async def test_who_unsubscribed_after_the_backup_gets_no_mail(installation, start_worker, ada):
+async def test_contact_who_unsubscribed_after_the_backup_gets_no_mail(installation, start_worker, ada):
     await installation.simulation.sign_up(ada)
     guard = await start_worker()
     await installation.until(1)
