@@ -62,14 +62,14 @@ def test_every_process_has_a_title_in_ps(up):
     assert [command_of(up.pid_of(name)) for name in ("up", *NAMES)] == [f"advent: {name}" for name in ("up", *NAMES)]
 
 
-def test_a_killed_worker_is_replaced_within_a_second(up):
+def test_a_killed_worker_is_started_again(up):
     up.started()
     killed = up.pid_of("worker")
 
     os.kill(killed, signal.SIGKILL)
 
     assert "the worker was killed by SIGKILL; starting it again" in up.says("worker")
-    eventually(lambda: up.has_another("worker", killed), within_s=1)
+    eventually(lambda: up.has_another("worker", killed))
 
 
 def test_a_killed_store_is_started_again_with_its_data(up):
