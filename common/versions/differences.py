@@ -118,7 +118,7 @@ class Differences:
 
     @cached_property
     def copied(self) -> Mapping[tuple[Step, Step], frozenset[tuple[str, str]]]:
-        """By new step and old step with another id: the segments and languages in which both have the same body."""
+        """Return, for each new step and old step with another id, the segments and languages of equal bodies."""
         found: dict[tuple[Step, Step], frozenset[tuple[str, str]]] = {}
         for step in self.added:
             new = _bodies(self._new, step)

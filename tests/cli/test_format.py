@@ -1,4 +1,4 @@
-"""With a store of another format, no process starts; each command prints one line that says why."""
+"""No process starts on a store of another format; each command prints one line that says why."""
 
 import json
 

@@ -58,3 +58,20 @@ def test_every_ledger_script_begins_with_a_comment():
     assert scripts
     for script in scripts:
         assert script.read_text().startswith("--"), script.name
+
+
+FRAGMENT = re.compile(r"(?:Of|By|From|To|With|As|On|Who|Whom|Whose|That|Those|Whoever)\b")
+"""A docstring that begins so continues the name of its function, and cannot be understood by itself."""
+
+
+def docstrings_of(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+            yield ast.get_docstring(node) or ""
+
+
+@pytest.mark.parametrize("package", ["services", "actors", "common", "tests"])
+def test_every_docstring_can_be_understood_without_the_name_of_its_function(package):
+    files = sorted((ROOT / package).rglob("*.py"))
+
+    assert [(file.name, text) for file in files for text in docstrings_of(file) if FRAGMENT.match(text)] == []

@@ -1,4 +1,4 @@
-"""With wrong columns or oversized values, as much as possible is shown, and wrong columns are reported."""
+"""Notion shows as much as possible despite wrong columns or oversized values; wrong columns are reported."""
 
 from __future__ import annotations
 
