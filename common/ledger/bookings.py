@@ -168,7 +168,7 @@ class Bookings:
             rest = event.without(address) or event.about(address)
             kept = notes if rest.email == event.email else ()
             return await self.accept(rest, webhook_id=webhook_id, notes=kept)
-        # No text: the first event was erased with a forgotten contact. The answer then repeats the new event only.
+        # No text: the first event was erased with a forgotten contact. The answer then has only what this request says.
         first = BookingEvent.from_json(text) if text else event
         return BookingAnswer(
             repeated=bool(outcome),
@@ -213,7 +213,7 @@ class Bookings:
 
     async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
         """
-        Return contacts as the ledger knows them now. A contact before their first call has no calls yet.
+        Return contacts as the ledger knows them now; without calls if none of theirs has been written yet.
 
         Uses a script, because script calls for several bookings are sent together; see `Scripts`.
         """

@@ -67,9 +67,9 @@ class ClaimRefused:
 
     `reason`: `already`: it has a final status · `exited`: it must not be sent · `in hand`: another worker is processing
     it · `not yet`: it is not due, or too close to the last mail · `held`: sending is held or paused, the provider is
-    failing, the address is resting, or the enrollment is held (`until_ms` is 0) · `unknown`: nothing of this id is
-    planned · `lost`: another worker has claimed it · `dead`: its third worker died · `another version`: the campaign's
-    version in force is not the one that this ledger knows.
+    failing, the address is resting, this worker does not serve the campaign, or the enrollment is held (`until_ms` is
+    0) · `unknown`: nothing of this id is planned · `lost`: another worker has claimed it · `dead`: its third worker
+    died · `another version`: the campaign's version in force is not the one that this ledger knows.
     """
 
     reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead", "another version"]

@@ -52,7 +52,7 @@ class Enrollments:
                 yield enrollment
 
     async def ids(self) -> AsyncIterator[EnrollmentId]:
-        """Yield the id of each enrollment that was not erased, once, in no particular order."""
+        """Yield the id of each enrollment that is neither held nor erased, once, in no particular order."""
         # UNDER_WAY first: an enrollment that moves to ENDED in the meantime is not missed.
         seen = set[bytes]()
         for name in (keys.UNDER_WAY, keys.ENDED):
@@ -79,9 +79,10 @@ class Enrollments:
 
     async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str | None, now_ms: int) -> None:
         """
-        End the enrollment, if there is one, and suppress the mailbox. An earlier version's link may name either.
+        End the enrollment, if there is one, and suppress the mailbox.
 
-        `address_hash`: None if the contact leaves only this series; then nothing is suppressed.
+        Both arguments may be those of a link that an earlier version made. `address_hash`: None if the contact leaves
+        only this series; then nothing is suppressed.
         """
         reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
         await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)

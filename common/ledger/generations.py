@@ -20,7 +20,7 @@ class Settlement:
     `store_ms`: the time of the restored store, 0 if unknown. `found`: number of deliveries that the provider lists;
     `merged`: contacts of whom Notion shows more than the backup; `restored`: contacts missing from the backup;
     `unknown`: deliveries that may have been sent, and now wait for an operator as dead letters. `people`: the addresses
-    of their recipients. `notes`: what could not be queried, and why.
+    of their recipients, or the first of them. `notes`: what could not be queried, and why.
     """
 
     at_ms: int

@@ -8,7 +8,7 @@ erased by `lua/contacts.lua`: on request, or most of it when the retention perio
 | --- | --- | --- | --- |
 | `enrollment:<enr>` | HASH | one contact in one campaign, see `codec.py` | until forgotten |
 | `under_way` | ZSET | enrollment that has not ended, or that Notion does not show as it is yet → when the sweeper checks it next, ms | as above |
-| `ended` | ZSET | every other enrollment → time of its end, ms; `+inf` once everything except its id was erased | as above |
+| `ended` | ZSET | every other enrollment → time of its end or of its last call's, ms; `+inf` once everything except its id was erased | as above |
 | `delivery:<dlv>` | HASH | an open delivery: its claim, attempts and payload, see `lua/lib/delivery.lua` | from its first claim to its end; a dead letter until replayed or discarded |
 | `booking:<bkg>` | HASH | digest → event, JSON: everything that Cal.com reported about one uid | until forgotten |
 | `links:<bkg>` | SET | the bookings that this one was moved to or from, or that continue it under another host | as above |
@@ -69,7 +69,7 @@ erased by `lua/contacts.lua`: on request, or most of it when the retention perio
 | `sweep` | STRING | the worker that sweeps | seconds |
 | `ping` | STRING | the worker that sends the health check's ping | seconds |
 | `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; the time before which there is none, see `budget.lua` | minutes |
-| `mirror:create:<database>:<enr>` | HASH | the worker that is creating a Notion page, or the page it created, see `guard.lua` | an hour; a day when the outcome is unknown |
+| `mirror:create:<database>:<enr>` | HASH | the worker that is creating a Notion page, or the page it created, see `creation_guard.lua` | an hour; a day when the outcome is unknown |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until acknowledged |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due time, ms; ours have no body | until due |
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed with an internal error, or killed their workers | until an operator deletes or requeues them |

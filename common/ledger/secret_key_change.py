@@ -34,9 +34,9 @@ async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Key
     Make this the store's key. No other process may use the store meanwhile. After a failure, call it again: it starts
     from the beginning.
 
-    An old hash cannot be converted, because it does not contain the address. The address is known only from an
-    enrollment that ended because the contact left. Hashes of contacts who were never enrolled stay in the list, but
-    match nobody any more.
+    An old hash cannot be converted, because it does not contain the address. Of a suppressed contact, the address is
+    known only from an enrollment that ended because they left. Hashes of contacts who were never enrolled stay in the
+    list, but match nobody any more.
     """
     hashes = set[str]()
     async for page in _pages(ledger, keys.enrollment("*")):

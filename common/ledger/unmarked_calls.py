@@ -67,7 +67,7 @@ class UnmarkedCalls:
         Report how a call went, as if Cal.com had reported it now. A worker then removes it from the list and plans what
         follows.
 
-        Returns False, and does nothing, if this was done for the call before.
+        Returns False, and does nothing, if somebody has reported on this call here before.
         """
         event = call.marked(mark, now_ms=now_ms)
         answer = await self._bookings.accept(event, webhook_id=f"person:{call.id}:{call.end_ms}")

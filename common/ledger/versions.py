@@ -37,8 +37,8 @@ class CurrentVersion:
     """
     What the store knows about one campaign.
 
-    `version`: the version in force. `replanning`: set while some schedules do not follow it yet; `replanned_ms`: when a
-    process last worked on that.
+    `version`: the version in force, None without one. `replanning`: set while some schedules do not follow it yet;
+    `replanned_ms`: when a process last worked on that.
     """
 
     version: str | None = None
@@ -80,8 +80,8 @@ class Applied:
     """
     The result of `Versions.apply`.
 
-    `is_done`: the version is in force now. `instead`: the version in force, if it was not the expected `source`.
-    `is_new`: this call put it in force, not an earlier one.
+    `is_done`: the version is in force now. `instead`: the version in force, if it is not the expected `source`, or if
+    schedules are still being changed to it; "" for none. `is_new`: this call put it in force, not an earlier one.
     """
 
     is_done: bool

@@ -29,7 +29,11 @@ _REFUSED = re.compile(r"(?!http_|network_edge).* \((401|403)\)")
 
 
 def cure_of(provider: str, reason: str) -> str:
-    """Return the cure, or "" for none. `reason`: a failure's code, or a circuit's reason `invalid_api_key (403)`."""
+    """
+    Return the cure of a failure, or "" if none is known: it may end on its own.
+
+    `reason`: a failure's code, or a circuit's reason, `invalid_api_key (403)`.
+    """
     cures = _CURES.get(provider, {})
     if cure := cures.get(reason) or cures.get(reason.partition(" (")[0]):
         return cure

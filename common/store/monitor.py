@@ -45,7 +45,11 @@ class StoreMonitor:
         self._stopped = True
 
     async def check(self) -> bool:
-        """Check once; log each new problem. Return False if the store does not answer."""
+        """
+        Check once. Return False if the store does not answer.
+
+        Each new problem is logged as `store_misconfigured`, another SECRET_KEY as `secret_key_mismatched`.
+        """
         try:
             found = [*await store_warnings_async(self._client), *await self._problems()]
         except STORE_ERRORS:

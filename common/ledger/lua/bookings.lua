@@ -44,8 +44,7 @@ end
 --   JSON     id: of the booking; digest: of the event; received_ms; campaign
 --            address_hashes, mailboxes: of the addresses that the event names
 --            spelled: {hash of a spelling: address hash}; links: [booking that was moved]
---            contact: of the first address, see mailbox.lua; notes: [JSON] for their timeline, see
---            common/domain/note.py
+--            contact: of the guest, see mailbox.lua; notes: [JSON] for the guest's timeline, see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
 -- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: call without them
 -- Remember the webhook id, store the event, link its booking to others, schedule its processing: all or nothing.

@@ -97,7 +97,7 @@ end
 --         unread: [id] of bodies of Cal.com that could not be read and name them
 --         mailbox: index id by which bookings and enrollments are found
 --         steps: [name] that an enrollment may have; queues: [name]
---         job: for a worker, which informs the provider, see console_job.lua; it stores the addresses a while longer
+--         job: for a worker, which informs the provider, see console_job.lua; until then the job stores the addresses
 -- A worker that is processing one of their deliveries finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
   local given = cjson.decode(ARGV[1])
@@ -158,7 +158,7 @@ local function has_others(others)
   return false
 end
 
--- Erase an ended enrollment. Return until when a call prevents that; nil: it was erased.
+-- Erase an ended enrollment. Return when its contact's last call ends, if that is too recent; nil: it was erased.
 local function erase(id, given)
   local contact, others = unpack(redis.call('HMGET', keys.enrollment .. id, 'contact', 'others'))
   contact = contact or id
@@ -174,8 +174,8 @@ end
 -- erase_ended(KEYS = [ended], ARGV = [JSON]) → number of enrollments checked
 --   JSON   before_ms: they and their calls ended before; batch: how many are checked at most; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What the contact gave and received is deleted. The id stays, so that a late signup starts nothing; counts and
--- suppressions stay too. While sending is held, perhaps because a clock is wrong, nothing is erased.
+-- What the contact gave and received is deleted. The id stays, so that a later signup starts nothing; counts
+-- and suppressions stay too. While sending is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])
   if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end

@@ -291,8 +291,9 @@ end
 --   JSON     also fence: of the claim; version: the version of the campaign that rendered the payload
 --   payload  '' when the claim brought the payload of an earlier attempt, which is sent again
 -- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
--- The last check before the request: is the claim still valid, may the contact still be written to, may requests be
--- sent? Then the payload is stored, byte for byte, and the attempt begins: its outcome is unknown until it is settled.
+-- The last check before the request: is the claim still valid, may the contact still be written to, and does no hold,
+-- pause or open circuit forbid it? Then the payload is stored, byte for byte, and the attempt begins: its outcome is
+-- unknown until it is settled.
 function deliveries.freeze()
   local given, payload = cjson.decode(ARGV[1]), ARGV[2]
   local key, now_ms = KEYS[2], given.now_ms
@@ -324,9 +325,9 @@ function deliveries.freeze()
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
 end
 
--- Plan the next attempt at due_ms: this one failed (`retry`, which counts), or nothing was sent (`defer`). A `defer`
--- with an unknown outcome reached for the provider, but does not count as a failure; the timeline shows it once,
--- however long it lasts. A repetition of this call, whose first answer was lost, counts nothing.
+-- Plan the next attempt at due_ms: this one failed and counts (`retry`), or does not count (`defer`). A `defer` with an
+-- unknown outcome stays among the attempts, but is no failure; the timeline shows it once, however long it lasts. A
+-- repetition of this call, whose first answer was lost, counts nothing.
 local function try_again(owner, given)
   local id, detail, is_deferred = given.owner .. '/' .. given.name, given.detail, given.outcome == 'defer'
   local key = keys.delivery .. id
@@ -364,8 +365,9 @@ end
 --                  dead      it used up its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
 --                            ends: why nothing more can be sent to this address, if so
 --                  retry     an attempt failed and counts; the next one is at due_ms
---                  defer     nothing happened, and it does not count; the next attempt is at due_ms
--- → since_ms: settled, which closed the circuit that was open since then | 1 settled, no circuit was open
+--                  defer     it must wait, or failed by a fault of the provider that all deliveries wait for: it does
+--                            not count; the next attempt is at due_ms
+-- → since_ms: settled, which closed the circuit that was open since then | 1 settled, without closing a circuit
 --   | 0 refused: another worker has claimed it since, and will settle it
 --   | -1 accepted, whatever the outcome of this attempt: a webhook reported it while the worker was processing it
 function deliveries.settle()
@@ -422,7 +424,8 @@ end
 
 -- note_unaccepted(KEYS = [delivery], ARGV = [fence]) → 1 | 0 a person decides, or claimed by another since
 -- The provider lists everything that it accepted since the first attempt, and this is not among it. Attempts that were
--- made while all deliveries waited are then forgotten, so that a long outage leaves no dead letters; the payload stays.
+-- made while all deliveries waited for the provider are then forgotten, so that a long outage leaves no dead letters;
+-- the payload stays.
 function deliveries.note_unaccepted()
   local fence, probed, key_conflict = unpack(redis.call('HMGET', KEYS[1], 'fence', 'probed', 'key_conflict'))
   if fence ~= ARGV[1] or probed ~= '1' or key_conflict then return 0 end

@@ -1,4 +1,5 @@
--- Holds on all sending, which Advent itself starts for a reason and ends with the reason; a pause is a person's.
+-- Holds on all sending, or on one worker's. Advent itself starts a hold for a reason, and ends it with the reason; a
+-- pause is a person's.
 --   KEYS  hold:all: HASH, see lib/pause.lua
 -- A delivery that is being processed is stopped by its freeze, or has been sent.
 -- uses: pause

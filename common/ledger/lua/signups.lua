@@ -14,7 +14,7 @@ local function new_batch()
   }
 end
 
--- Return whether an earlier call failed halfway and left an enrollment that nothing would classify. It begins anew.
+-- Return whether an earlier call failed halfway and left an enrollment that nothing would classify; it is begun again.
 local function is_left_over(batch, id, status)
   return status == 'accepted' and not batch.is_coming[id] and not redis.call('ZSCORE', keys.under_way, id)
 end
@@ -110,7 +110,7 @@ local function assess_again(enrollment, given, assessment)
   queue.schedule('classify', id, received_ms)
 end
 
--- A signup that arrives late, after a newer one, only fills in missing consents.
+-- Store consents and notes. A signup that arrives late, after a newer one, only fills in a missing consent.
 local function keep_details(enrollment, given, is_newest)
   for _, name in ipairs({'consent', 'sms_consent'}) do
     if given[name] then redis.call(is_newest and 'HSET' or 'HSETNX', enrollment, name, given[name]) end

@@ -5,7 +5,7 @@
 local sweeper = {}
 
 local GRACE_MS, BOOKING_GRACE_MS, AGAIN_MS = 10000, 45000, 60000
--- Enrollments that are due within this time are checked already, so that what was lost before is not sent late.
+-- An enrollment is checked this long before it is due, so that a job that was lost before is not done late.
 local AHEAD_MS, HELD_MS = 60000, 3600000
 
 local function is_behind_schedule(due_ms, now_ms)
@@ -47,8 +47,9 @@ local function check_mirror(id, now_ms)
   end
 end
 
--- Return the time of the next check: usually the next sweep. An enrollment that has been due for a minute waits with
--- many others: checking all in each sweep would take the time that their mails need, so each is checked once a minute.
+-- Return the time of the next check, so that it is in the next sweep, or in the last minute before it is due if that is
+-- later. An enrollment that has been due for a minute waits with many others: checking all in each sweep would take the
+-- time that their mails need, so each is checked once a minute.
 local function next_check_ms(due_ms, now_ms)
   if due_ms + AHEAD_MS < now_ms then return now_ms + 2 * AHEAD_MS end
   return math.max(now_ms + AHEAD_MS + 1, due_ms)

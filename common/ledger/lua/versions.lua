@@ -11,8 +11,8 @@ local versions = {}
 --   JSON      campaign, version; from: the version that it replaces, absent: none; replanning: JSON, the parameters for
 --             changing the schedules; absent: no contact is enrolled; at_ms: now
 --   compiled  '' for a version that is stored already
--- → ['applied'] | ['already'] in force | ['changed', version] another one than `from` is in force, or schedules still
---   follow it | ['unknown'] that version is not stored
+-- → ['applied'] | ['already'] in force | ['changed', version] another one than `from` is in force, or schedules are
+--   still being changed to it | ['unknown'] that version is not stored
 function versions.apply()
   local given = cjson.decode(ARGV[1])
   local campaign, version = given.campaign, given.version

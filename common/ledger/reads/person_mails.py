@@ -24,8 +24,8 @@ class PersonMail:
     A step, or what is sent about a call.
 
     `campaign`: the one that it belongs to. `at_ms`: when it was sent or ended, or when it is to be sent. `state`: in
-    words; `why`: the reason. `may_skip`, `may_send_now`: what a person of the team can decide about it. `version`: that
-    of the campaign that rendered it. `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
+    words; `why`: the reason. `may_skip`, `may_send_now`: what a person of the team can decide about it. `version`: the
+    campaign version that rendered it. `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
     """
 
     delivery: Delivery

@@ -29,7 +29,7 @@ PAGES_MAX = 1_000
 
 
 class CalcomCalendar:
-    """The list, over one connection pool, for one event loop. Raises ValueError if the key has invalid characters."""
+    """The list, over one connection pool, for one event loop. Raises ValueError if the key is malformed."""
 
     def __init__(self, api_key: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
         self._budget = budget

@@ -29,7 +29,7 @@ _SILENT.propagate = False
 
 class NotionApi:
     """
-    One SDK client over one connection pool, for one event loop. Raises ValueError if the token has invalid characters.
+    One SDK client over one connection pool, for one event loop. Raises ValueError if the token is malformed.
 
     The SDK's own retries are off: it may sleep for two minutes inside a call, and knows neither our budget nor 529.
     """

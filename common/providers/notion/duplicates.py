@@ -49,7 +49,12 @@ class Turn:
 
 class CreateGuard(Protocol):
     async def begin(self, database: str, enrollment_id: str) -> Turn:
-        """Request to create a page. After creating it, call `created` or `release`; else the outcome is unknown."""
+        """
+        Request to create a page.
+
+        If the answer allows it, attempt to create the page and call `created` or, if certainly none was created,
+        `release`. Without either call the outcome counts as unknown.
+        """
         ...
 
     async def created(self, database: str, enrollment_id: str, page_id: str) -> None:

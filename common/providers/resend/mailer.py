@@ -20,7 +20,7 @@ PAGE = 100
 
 
 class ResendMailer(Mailer):
-    """A mailer for one event loop. Raises ValueError if the key has invalid characters."""
+    """A mailer for one event loop. Raises ValueError if the key is malformed."""
 
     def __init__(
         self, api_key: str, api_url: str, timeout_s: float = 10, *, witness: DateWitness | None = None

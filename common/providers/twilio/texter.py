@@ -26,11 +26,14 @@ VALIDITY_MAX_S = 36_000
 """The longest `ValidityPeriod`; the shortest is 1 s."""
 
 _CALLBACK_RETRIES = "#rc=5&rp=all"
-"""A fragment, neither sent nor signed (twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
+"""
+Has Twilio retry a failed callback, five times at most. Twilio reads it from the URL's fragment, which it neither sends
+nor signs (twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+"""
 
 
 class TwilioTexter:
-    """One connection pool, for one event loop. Raises ValueError if sid or token has invalid characters."""
+    """One connection pool, for one event loop. Raises ValueError if sid or token is malformed."""
 
     def __init__(
         self,

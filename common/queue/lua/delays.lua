@@ -56,7 +56,8 @@ local function allowance(name, batch, some)
   return from_ms > tonumber(NOW_MS) and 0 or 1, from_ms
 end
 
--- Return the job to probe with, [job id, due_ms]: the longest overdue that has not failed yet; if all have, of these.
+-- Return the job to probe with, [job id, due_ms]: the longest overdue that has not failed yet; if all have failed, the
+-- longest overdue.
 local function next_probe(name)
   local due = redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, 50)
   for i = 1, #due, 2 do

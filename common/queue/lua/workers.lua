@@ -80,10 +80,10 @@ function workers.deregister()
 end
 
 -- rescue(…, timeout_ms, ahead_ms) → [[worker, queue, messages put back, [ready ids quarantined]], …]
--- Rescues the messages of workers whose last heartbeat is older than the timeout, or further ahead than ahead_ms, if
--- given: the store's clock was set back, and a live worker has sent another heartbeat since. A message that was started
--- when limits.crashes_max workers died becomes a dead letter, because it probably killed them; messages that were only
--- in flight are not counted.
+-- Rescue the messages of the other workers whose last heartbeat is older than the timeout, or further ahead than
+-- ahead_ms, if given: then the store's clock was set back, and a live worker would have sent another heartbeat since. A
+-- message that was started when limits.crashes_max workers died becomes a dead letter, because it probably killed them;
+-- messages that were only in flight are not counted.
 function workers.rescue()
   local store_ms, timeout_ms, ahead_ms = tonumber(queue.store_ms()), tonumber(ARGV[4]), tonumber(ARGV[5] or math.huge)
   local beats, rescued = redis.call('ZRANGE', queue_keys.heartbeats(), 0, -1, 'WITHSCORES'), {}

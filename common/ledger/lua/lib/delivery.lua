@@ -11,7 +11,7 @@
 --     last_error                     detail of the last failure
 --     crashes, counted_claim_id      claims in a row whose worker died or forgot them; the last claim that was counted
 --     replayed                       1 when a person asked for it again: neither the minimum gap nor the order applies
---     probed                         1 when an attempt of unknown outcome was made while all deliveries waited
+--     probed                         1 when an attempt of unknown outcome was made while all waited for the provider
 --     key_conflict                   1 when the provider said that it has another payload under this key
 --     reported                       `accepted_ms provider_id`: a webhook reported it while a worker was processing it
 --     replay_requested_ms, replay_refused   of a dead letter: when a person requested a replay; why a worker refused it

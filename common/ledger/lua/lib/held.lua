@@ -22,7 +22,7 @@ local function let_through(key, per_hour, now_ms)
   redis.call('PEXPIRE', key, DAY_MS)
 end
 
--- Return the bound that one more signup is beyond; nil: none, and it counts. One that is beyond counts towards none.
+-- Return the bound that one more signup is beyond; nil: none, and it counts. A held one counts towards none.
 --   given  received_ms; per_hour, per_source: the bounds, nil: none; visitor: nil: unknown
 function held.beyond(given)
   local now_ms, per_hour, source = given.received_ms, given.per_hour, nil

@@ -21,7 +21,8 @@ function records.detail(line)
   return string.match(line, '^%S+ %S+ %S+ %S+ (.*)$')
 end
 
--- What the provider may report, and the status that follows from it; the first one that was reported decides.
+-- What the provider may report, and the status that follows from it. The order is that of importance, not of time: the
+-- first of these that was reported decides.
 local REPORTED = {
   {'complained', 'complained'}, {'bounced', 'bounced'}, {'suppressed', 'bounced'}, {'delivered', 'delivered'},
 }

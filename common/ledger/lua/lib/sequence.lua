@@ -1,6 +1,6 @@
 -- One enrollment and its steps: `next` names the only step that waits in the schedule unclaimed.
 --   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper checks it, ms
---   ended      ZSET  every other enrollment → time of its end, ms; `+inf` once its data was erased
+--   ended      ZSET  every other enrollment → time of its end or of its last call's, ms; `+inf` once it was erased
 -- uses: counts, held, owners, projection, queue, records, timeline
 
 local sequence = {}
@@ -126,7 +126,8 @@ function sequence.hold(id, reason, now_ms)
   return true
 end
 
--- Schedule again what waited: the next step at the time that it had, a step that is being retried now.
+-- Schedule again what waited: the next step at the time that it had, and at once each planned step whose claim was
+-- refused because of the hold.
 local function resume(enrollment, now_ms)
   local fields = owners.fields(enrollment)
   sequence.watch(enrollment.id, now_ms)
