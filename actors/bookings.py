@@ -23,24 +23,24 @@ from common.world import World
 
 log = structlog.get_logger(__name__)
 
-TURNS = 100
-"""How often to begin again. Each time, another event of the same contacts came first; so many do not come at once."""
+RESTARTS_MAX = 100
+"""How often a booking is processed anew, at most: each time another event of the same contacts was written first."""
 
 NOT_OURS_MS = 600_000
-"""How long a booking of another campaign on this store waits for a worker that has that campaign."""
+"""How long a booking waits for a worker that serves its campaign, before the next worker looks at it."""
 
-AT_ONCE = 25
-"""How many bookings one job processes when many wait."""
+OTHERS_MAX = 25
+"""How many other waiting bookings one job processes too, at most."""
 
 
 async def bookings(world: World, job: str) -> None:
     """
-    Process one booking, and others that wait. The job is `bkg_…`, or `bkg_…/event` for each event that came.
+    Process one booking, and others that wait. The job is `bkg_…`, or `bkg_…/<digest>` for a new event of the booking.
 
     If one of the others fails, it gets a job of its own.
     """
     booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
-    taken = await world.ledger.bookings.reserve(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
+    taken = await world.ledger.bookings.reserve(booking, now_ms=world.clock.now_ms(), count=OTHERS_MAX)
     outcomes = await asyncio.gather(*(_process(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
@@ -62,37 +62,41 @@ async def _process(world: World, booking: BookingId) -> None:
     """
     ledger = world.ledger.bookings
     with structlog.contextvars.bound_contextvars(booking_id=booking):
-        for _ in range(TURNS):
+        for _ in range(RESTARTS_MAX):
             now_ms = world.clock.now_ms()
             gathered = await ledger.gather(booking)
             if gathered.campaign not in ("", *world.campaigns):
                 await ledger.postpone(booking, until_ms=now_ms + NOT_OURS_MS)
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
-            other = _at_the_same_time(outcome)
+            other = _booking_at_same_time(outcome)
             if other is not None and await ledger.join(booking, other):
                 continue
             if await ledger.write(outcome, now_ms=now_ms):
                 log.info("booking_resolved", states=[str(one.state) for one, _ in outcome.bookings])
                 return
-        raise RuntimeError(f"{booking}: {TURNS} turns lost")
+        raise RuntimeError(f"{booking}: another event was written first, {RESTARTS_MAX} times in a row")
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     campaign = world.campaigns.get_or_default(gathered.campaign)
-    following = campaign.follow_up_rules(world.settings.pace)
+    follow_up_rules = campaign.follow_up_rules(world.settings.pace)
     resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
     contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
-    others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
+    others = [
+        (contact, one)
+        for contact in contacts
+        for one in await _other_enrollments(world, contact, known.get(contact.id))
+    ]
     return BookingOutcome(
         gathered=gathered,
         bookings=[
             (
-                as_of(one, _events_of(one, gathered.events), following, now_ms=now_ms),
+                as_of(one, _events_of(one, gathered.events), follow_up_rules, now_ms=now_ms),
                 reminders_of(one, await _in_zone_of_guest(world, campaign, one, reminding, found)),
             )
             for one in resolved
@@ -109,9 +113,10 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
             for contact, one in others
         ],
         follow_ups={
-            one.id: follow_ups_of(one, _events_of(one, gathered.events), following, now_ms=now_ms) for one in resolved
+            one.id: follow_ups_of(one, _events_of(one, gathered.events), follow_up_rules, now_ms=now_ms)
+            for one in resolved
         },
-        look=_look_again(world, resolved, following, now_ms),
+        look=_next_evaluation(world, resolved, follow_up_rules, now_ms),
     )
 
 
@@ -125,7 +130,7 @@ async def _in_zone_of_guest(
     return replace(rules, zone=campaign.zone_of(*[one.assessment.timezone async for one in of_guest]))
 
 
-def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
+def _booking_at_same_time(outcome: BookingOutcome) -> BookingId | None:
     """Return another booking, not gathered, with the same guest and start as one of these; seats do not count."""
     known = {booking_id(event.uid) for event in outcome.gathered.events}
     current = [booking for booking, _ in outcome.bookings if booking.state is not BookingState.MOVED]
@@ -143,7 +148,7 @@ def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[Boo
     return events_about(booking.email or "", [event for event in events if event.uid == booking.uid])
 
 
-async def _others(world: World, contact: Contact, address: str | None) -> list[Enrollment]:
+async def _other_enrollments(world: World, contact: Contact, address: str | None) -> list[Enrollment]:
     """
     Return the contact's enrollments other than the one under which the calls are stored.
 
@@ -161,7 +166,7 @@ def _nurture(
     world: World,
     contact: Contact,
     enrollment: Enrollment | None,
-    current_first: Sequence[Booking],
+    newest_first: Sequence[Booking],
     resolved: Sequence[Booking],
     now_ms: int,
 ) -> Nurture:
@@ -169,9 +174,11 @@ def _nurture(
     Return what happens to the nurture mails of one enrollment.
 
     A contact who signs up after booking wants the mails, so a booking from before the signup does not hold or stop
-    them. It can only release them: beside a later booking, it may have been the last one that held them.
+    them. It can release them: after a later booking had held them, it may have been the last call that they waited for.
+
+    `newest_first`: the contact's bookings among `resolved`, the most recently changed first.
     """
-    current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
+    current, earlier = (newest_first[0], newest_first[1:]) if newest_first else (None, ())
     if enrollment is None:
         return "leave"
     is_from_before = current is not None and current.received_ms < enrollment.anchor_ms
@@ -180,7 +187,7 @@ def _nurture(
     policy = world.campaigns.get_or_default(enrollment.campaign).booking
     answer = nurture_after(
         None if is_from_before else current,
-        [*others, *map(summarize, theirs)],
+        [*others, *map(summarize, earlier)],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
         since_ms=enrollment.anchor_ms,
@@ -202,8 +209,8 @@ def _current_of(
     return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
-def _look_again(
-    world: World, resolved: Sequence[Booking], following: FollowUpRules, now_ms: int
+def _next_evaluation(
+    world: World, resolved: Sequence[Booking], follow_up_rules: FollowUpRules, now_ms: int
 ) -> tuple[BookingId, int] | None:
     """
     Return the next time, with its booking, at which something follows without an event; None if there is none.
@@ -212,7 +219,7 @@ def _look_again(
     when nobody has reported how it went.
     """
     current = [one for one in resolved if one.state is not BookingState.MOVED]
-    times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
+    times = [(booking_of(one.id), unmarked_at_ms(one, follow_up_rules)) for one in current]
     pausing = [one.booking for one in world.campaigns.values() if one.booking.nurture == "pause"]
     if not all(policy.cancellation_resumes for policy in pausing):
         times += [(booking_of(one.id), summarize(one).off_for_certain_ms) for one in current]
@@ -223,5 +230,5 @@ def _look_again(
     return min(ahead, key=_time, default=None)
 
 
-def _time(look: tuple[BookingId, int]) -> int:
-    return look[1]
+def _time(evaluation: tuple[BookingId, int]) -> int:
+    return evaluation[1]

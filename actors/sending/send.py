@@ -45,8 +45,9 @@ async def send(world: World, job: str) -> None:
     ):
         claim = await _claim(world, delivery_id)
         if isinstance(claim, ClaimRefused):
-            _not_claimed(claim)
+            _log_refusal(claim)
             return
+        # A job's trace is that of its owner, for a reminder or a follow-up the booking. Link it to the contact's.
         if claim.delivery.kind is not Kind.STEP:
             tracing.belongs_to(claim.contact_id)
         try:
@@ -69,7 +70,7 @@ async def _claim(world: World, delivery_id: DeliveryId) -> ClaimGranted | ClaimR
     return await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
 
 
-def _not_claimed(refusal: ClaimRefused) -> None:
+def _log_refusal(refusal: ClaimRefused) -> None:
     if refusal.reason == "dead":
         metrics.DELIVERIES.labels("dead", "").inc()
         log.error("delivery_dead", reason="killed_its_worker")
@@ -110,7 +111,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
 
 
 def _version(world: World, claim: ClaimGranted) -> str | None:
-    """Return the loaded version of the campaign, or None when campaigns come from files, whatever the store says."""
+    """Return the version in force that is loaded; None when this process uses campaign files instead."""
     terms = world.ledger.campaigns.get(claim.campaign)
     return terms.version if terms else None
 
@@ -186,14 +187,14 @@ async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message
 
 async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Route, *, because: str) -> None:
     """
-    Search the provider's list for a delivery that may have been accepted, and settle it; it is never resent blindly.
+    Search the provider's list for a delivery that may have been accepted, and settle it. It is never resent blindly.
 
-    If the list does not tell, the delivery becomes a dead letter and a person decides.
+    If the list does not show whether it was accepted, it becomes a dead letter and a person decides.
     """
     answer = await reconcile(world, claim, route, because=because)
     if isinstance(answer, Decision):
-        may_go_again = answer.is_unsent and claim.delivery.channel.has_idempotency_keys
-        if may_go_again and await world.ledger.deliveries.note_unaccepted(claim):
+        may_send_again = answer.is_unsent and claim.delivery.channel.has_idempotency_keys
+        if may_send_again and await world.ledger.deliveries.note_unaccepted(claim):
             answer = Decision("defer", "Resend's list shows that no try was accepted", UNSENT_RETRY_MS)
         await _settle_or_defer(world, claim, answer)
         return
@@ -204,7 +205,11 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, route: Rou
 
 
 async def _idempotency_conflict(world: World, claim: ClaimGranted, route: Route) -> None:
-    """Resolve a delivery whose key was accepted with other bytes, within the day for which the provider keeps keys."""
+    """
+    Resolve a delivery whose key the provider has accepted with other bytes.
+
+    It accepted them within the last day, because it remembers keys no longer than that.
+    """
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):

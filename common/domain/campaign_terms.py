@@ -33,8 +33,8 @@ class CampaignTerms:
     lower number sends first. `excludes`: keys of campaigns whose contacts cannot enrol in this one. `is_open`: returns
     whether contacts may enrol at a time (ms). `window`: the hours in which steps may be sent, None for any hour.
     `zone_of`: returns the first of the given names that is a time zone, or the campaign's own zone when none is.
-    `version`: the version in force as far as this process knows, or None when the process plays campaign files,
-    whatever the store says.
+    `version`: the version in force as far as this process knows, or None when it uses campaign files and
+    ignores the version in force.
     """
 
     key: str

@@ -18,12 +18,14 @@ from common.ledger.store import Store, texts
 from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
 FORGETS_MAX = 3
+"""How often to erase: new data may arrive between the search and the erasure."""
+
 STEPS_MAX = 100
 NOT_ERASED = (
     "their rows in Notion, their mails at Resend, a call at Cal.com (cancel it there), backups of the store, and events"
     " in the spool of a gateway"
 )
-"""What Advent cannot erase, in words for the operator, who must do it by hand."""
+"""What Advent cannot erase, in words for the operator, who must erase it by hand."""
 _STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
 
@@ -32,13 +34,13 @@ class Traces:
     """
     Everything that is stored about the contact with an address, in every campaign and under every spelling.
 
-    `owners`: ids under which the contact is stored, or which lead to those; `enrolled` of them are enrollments.
+    `owners`: every id that the contact has or may have; `enrolled` of them are enrollments.
     `spellings`: the spellings of the mailbox that were found. `bookings`: calls that are theirs alone. `seats`: their
     seats at calls that others attend too. `events`: `(booking, digest, text)` of each event that names them, among
     those of shared calls and of calls that now belong to other contacts; `text`: the event without them, "" when
-    nothing is left. `waiting`: number of deliveries that are planned, being processed, or dead letters. `pages`: ids of
-    their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of their phone numbers
-    (`phones`).
+    nothing is left. `waiting`: number of deliveries that are planned or being processed, and of steps that are dead
+    letters. `pages`: ids of their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of
+    their phone numbers (`phones`).
     """
 
     address: str
@@ -177,7 +179,7 @@ class Contacts:
 
     async def erase_ended(self, *, before_ms: int, batch: int = 20) -> bool:
         """
-        Erase what contacts gave and received whose sequence and calls ended before `before_ms`.
+        Erase the answers, mails and calls of contacts whose sequence and calls ended before `before_ms`.
 
         Checks up to `batch` enrollments. Returns False when there are no more.
         """
@@ -211,6 +213,7 @@ class Contacts:
             found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
+        """Return whether the event names the contact. Note every spelling in it, so do not stop at the first."""
         return any([self._is_own_address(found, one) for one in event.addresses])
 
     async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:

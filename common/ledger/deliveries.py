@@ -27,7 +27,7 @@ _CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED
 _LATER_CALLS = {str(state): True for state in BookingState if state not in _CALLED_OFF}
 
 _ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.ends_all_channels}
-"""Reasons of a suppressed mail address that also end the contact's SMS."""
+"""Reasons for suppressing a mail address that also end the contact's SMS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,18 +225,18 @@ class Deliveries:
 
 
 def _claim_terms(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
-    """Return what a claim needs to know of a campaign. Which one the delivery belongs to is known only to the store."""
+    """Return what a claim needs to know of a campaign. Only the store knows which campaign the delivery belongs to."""
     cadence, step = terms.cadence, delivery.step
-    turn: dict[str, Any] = {"minimum_gap_ms": cadence.minimum_gap_ms, "priority": terms.priority}
+    fields: dict[str, Any] = {"minimum_gap_ms": cadence.minimum_gap_ms, "priority": terms.priority}
     if terms.version is not None:
-        turn["version"] = terms.version
+        fields["version"] = terms.version
     if step is not None:
         if step not in cadence.steps:
-            turn["lacks_step"] = True
+            fields["lacks_step"] = True
         if step in cadence.needs:
-            turn["needs"] = step_name(cadence.needs[step])
-        turn["following"] = steps_after(cadence, step)
-    return turn
+            fields["needs"] = step_name(cadence.needs[step])
+        fields["following"] = steps_after(cadence, step)
+    return fields
 
 
 def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
@@ -262,7 +262,8 @@ def _requires(delivery: Delivery) -> dict[str, Any] | None:
     """
     Return the conditions that the owner's call must meet; see `refusal` in `lua/lib/owners.lua`.
 
-    A follow-up is not sent to a contact who left, or who has another call that starts later.
+    A follow-up is not sent to a contact who left, who got another follow-up of this call, or who has another call that
+    starts later.
     """
     if delivery.call_state is None:
         return None

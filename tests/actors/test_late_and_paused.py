@@ -1,4 +1,4 @@
-"""After a pause or an outage no contact is lost or gets several mails at once, and the plan said so before."""
+"""After a pause or an outage no contact is lost or gets several mails at once, as `advent resume --plan` predicts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY_MS = 24 * HOUR_MS
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
-def said(simulation: Simulation) -> Pause:
+def pause_by_zoe(simulation: Simulation) -> Pause:
     return Pause(since_ms=simulation.clock.now_ms(), by="zoë", reason="")
 
 
@@ -44,7 +44,7 @@ async def test_pause_of_five_days_loses_no_mail_and_keeps_the_gap_as_planned(sim
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
-    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.ledger.pauses.start(None, pause_by_zoe(simulation))
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 150 * HOUR_MS)
     assert hours_of(simulation, ada.email, anchor) == [0, 24]
@@ -68,7 +68,7 @@ async def test_pause_of_five_days_loses_no_mail_and_keeps_the_gap_as_planned(sim
 
 
 async def test_no_job_runs_needlessly_while_all_mail_is_paused(simulation, ada, clock):
-    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.ledger.pauses.start(None, pause_by_zoe(simulation))
     for number in range(50):
         await simulation.sign_up(replace(ada, email=f"person{number}@example.org"))
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
@@ -82,7 +82,7 @@ async def test_pausing_one_contact_does_not_affect_the_others(simulation, ada, b
     await simulation.sign_up(ada)
     await simulation.sign_up(boris)
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
-    await simulation.ledger.pauses.start(ADA, said(simulation))
+    await simulation.ledger.pauses.start(ADA, pause_by_zoe(simulation))
     await simulation.run(until_ms=anchor + 130 * HOUR_MS)
     await simulation.ledger.pauses.finish(ADA, now_ms=clock.now_ms())
     await simulation.run()
@@ -95,7 +95,7 @@ async def test_contact_who_unsubscribes_during_a_pause_gets_no_mail_after_it(sim
     anchor = clock.now_ms()
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + HOUR_MS)
-    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.ledger.pauses.start(None, pause_by_zoe(simulation))
     await simulation.run(until_ms=anchor + 30 * HOUR_MS)
     await simulation.ledger.enrollments.unsubscribe(
         ADA, address_hash=simulation.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
@@ -114,7 +114,7 @@ async def test_pause_continues_after_a_provider_failure_within_it(simulation, ad
     )
     await simulation.sign_up(ada)
     await simulation.run(until_ms=anchor + 10_000)
-    await simulation.ledger.pauses.start(None, said(simulation))
+    await simulation.ledger.pauses.start(None, pause_by_zoe(simulation))
     await simulation.run(until_ms=anchor + 5 * HOUR_MS)
     assert simulation.mailer.accepted_mails == []
 
@@ -168,7 +168,7 @@ async def test_a_few_mails_that_always_fail_do_not_delay_the_others(simulation, 
 
 
 async def test_outage_longer_than_idempotency_keys_are_remembered_loses_no_mail(simulation, ada, boris, chen, clock):
-    """A gateway's 502 does not say what became of a mail; after 23 hours the provider's list does."""
+    """A proxy's 502 does not say what became of a mail; after 23 hours the provider's list does."""
     anchor = clock.now_ms()
     simulation.world = replace(simulation.world, mailer=Unreachable(simulation.mailer, until_ms=anchor + 24 * HOUR_MS))
     for person in (ada, boris, chen):
@@ -191,7 +191,7 @@ async def test_attempts_during_an_outage_do_not_count_as_failures(simulation, ad
     await simulation.run(until_ms=anchor + 5 * 60_000)
     kept = await simulation.ledger.store.read_hash(keys.delivery(f"{ADA}/step-1"))
     assert int(kept["attempts"]) > 1
-    assert int(kept.get("failures", "0")) <= 1, "what everybody waits for is nobody's try"
+    assert int(kept.get("failures", "0")) <= 1, "an attempt while all mail waits must not count as a failure"
 
     await simulation.run(until_ms=anchor + HOUR_MS)
 
@@ -200,7 +200,7 @@ async def test_attempts_during_an_outage_do_not_count_as_failures(simulation, ad
 
 
 class Unreachable:
-    """A gateway that answers 502 in the provider's place until a given time; nothing is handed over, nothing listed."""
+    """A proxy that answers 502 instead of the provider until a given time, and forwards nothing. `asked`: requests."""
 
     def __init__(self, mailer, *, until_ms: int) -> None:
         self._mailer, self._until_ms = mailer, until_ms

@@ -180,9 +180,9 @@ async def test_an_event_that_the_ledger_refuses_does_not_block_the_others(
 
     assert (await gateway.sign_up(person("boris"))).status == 202
     assert await enrolled(gateway, "boris")
-    kept = decode((folder / "spool" / "set-aside.jsonl").read_bytes())
-    assert kept is not None
-    assert kept.enrollment_id == ada
+    set_aside = decode((folder / "spool" / "set-aside.jsonl").read_bytes())
+    assert set_aside is not None
+    assert set_aside.enrollment_id == ada
 
 
 async def test_a_file_that_cannot_be_opened_does_not_block_the_others(

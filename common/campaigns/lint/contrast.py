@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-ENOUGH, ENOUGH_LARGE = 4.5, 3.0
+RATIO_MIN, LARGE_RATIO_MIN = 4.5, 3.0
 _LARGE_PX, _LARGE_BOLD_PX = 24.0, 18.66
 _COLOUR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 _PIXELS = re.compile(r"(\d+(?:\.\d+)?)px")
@@ -64,7 +64,7 @@ class _Reader(HTMLParser):
         if not text or tag in ("style", "title", "script") or style.get("display") == "none":
             return
         ratio = contrast(style["color"], style["background-color"])
-        if ratio < (ENOUGH_LARGE if _is_large(style) else ENOUGH):
+        if ratio < (LARGE_RATIO_MIN if _is_large(style) else RATIO_MIN):
             self.found.setdefault(text[:60], round(ratio, 1))
 
 

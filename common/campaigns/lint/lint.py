@@ -27,7 +27,7 @@ def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
     """
     Return the findings in a loaded campaign: errors first, notes last, each once.
 
-    A mail with the same problem for all readers is named for one of them only.
+    A problem that a mail has for several readers is reported only once, for the first of them.
     """
     found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
     found += sms_findings(campaign, campaign.identity(identity))

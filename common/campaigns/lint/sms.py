@@ -12,7 +12,7 @@ from common.campaigns.lint.finding import Finding
 from common.campaigns.sms import price_of
 from common.domain.sms import foreign_characters, size_of
 
-_WORDS = ("STOP", "ARRET")
+_STOP_WORDS = ("STOP", "ARRET")
 
 
 def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
@@ -39,6 +39,6 @@ def _of_text(policy: SmsPolicy | None, where: str, text: str) -> Iterator[Findin
     elif size_of(text).segments > 1:
         problem = f"{len(text)} characters are {price}; make it at most 160"
         yield Finding(where=where, rule="sms", problem=problem)
-    if not any(word in text for word in _WORDS):
+    if not any(word in text for word in _STOP_WORDS):
         problem = "it does not say how to stop these SMS; add a line such as: Reply STOP to end these texts"
         yield Finding(where=where, rule="sms", problem=problem, is_error=True)

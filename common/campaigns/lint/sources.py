@@ -29,7 +29,7 @@ def source_findings(campaign: CompiledCampaign) -> Iterator[Finding]:
             for name, value in asdict(advice).items():
                 if isinstance(value, str):
                     yield from _of_line(f"{home}/systems.toml: {key}.{name}", value.replace("{name}", ""), tag)
-        yield from _in_another_language(campaign.languages, tag, texts, home)
+        yield from _untranslated(campaign.languages, tag, texts, home)
 
 
 def _of_line(where: str, line: str, tag: str, *, subject: bool = False) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def _of_line(where: str, line: str, tag: str, *, subject: bool = False) -> Itera
         problem = f"{found[0]} would be printed unchanged; write it in Advent's form, such as {{{{ first_name }}}}"
         yield Finding(where=where, rule="field", problem=problem, is_error=True)
     text = _TAGS.sub(" ", line)
-    language = _spoken(tag)
+    language = _base_language(tag)
     if day := _found(RELATIVE_DAYS, language, text):
         problem = f"{day!r} may be wrong on the day when the mail is read; name the day, or remove it"
         yield Finding(where=where, rule="relative-day", problem=problem)
@@ -53,14 +53,14 @@ def _found(patterns: Mapping[str, re.Pattern[str]], language: str, text: str) ->
     return match[0] if match else None
 
 
-def _in_another_language(languages: Mapping[str, Texts], tag: str, texts: Texts, home: str) -> Iterator[Finding]:
-    """Yield paragraphs in another language than their file's, and paragraphs that are the same in two languages."""
-    own, spoken = _spoken(tag), {_spoken(name) for name in languages}
-    others = {name: other for name, other in languages.items() if _spoken(name) != own}
+def _untranslated(languages: Mapping[str, Texts], tag: str, texts: Texts, home: str) -> Iterator[Finding]:
+    """Yield a finding for each paragraph in another language than its file's, or the same as in another language's."""
+    own, bases = _base_language(tag), {_base_language(name) for name in languages}
+    others = {name: other for name, other in languages.items() if _base_language(name) != own}
     for file, text in texts.bodies.items():
         elsewhere = {line: name for name, other in others.items() for line in _paragraphs(other.bodies[file]).values()}
         for number, paragraph in _paragraphs(text).items():
-            if _language_of(paragraph, spoken) not in (None, own):
+            if _language_of(paragraph, bases) not in (None, own):
                 problem = "this paragraph is not in the language of its file; translate it"
             elif paragraph in elsewhere:
                 problem = f"the same paragraph is in {elsewhere[paragraph]}; translate one of the two"
@@ -69,7 +69,8 @@ def _in_another_language(languages: Mapping[str, Texts], tag: str, texts: Texts,
             yield Finding(where=f"{home}/{file}: line {number}", rule="language", problem=problem, is_error=True)
 
 
-def _spoken(tag: str) -> str:
+def _base_language(tag: str) -> str:
+    """Return `en` for `en-CA`."""
     return tag.partition("-")[0]
 
 
@@ -79,10 +80,14 @@ def _paragraphs(text: str) -> dict[int, str]:
     return {number: line for number, line in plain.items() if len(_WORDS.findall(line)) >= _ENOUGH_WORDS}
 
 
-def _language_of(paragraph: str, spoken: Set[str]) -> str | None:
-    """Return the language with at least three common words, and twice as many as any other; None if there is none."""
+def _language_of(paragraph: str, languages: Set[str]) -> str | None:
+    """
+    Return the language that has at least three common words in the paragraph, and twice as many as any other.
+
+    Returns None if there is none, or if the common words of one of the `languages` are not known.
+    """
     words = _WORDS.findall(paragraph.casefold())
-    counts = {name: sum(word in common for word in words) for name, common in COMMON.items() if name in spoken}
+    counts = {name: sum(word in common for word in words) for name, common in COMMON.items() if name in languages}
     ranked = sorted(((count, name) for name, count in counts.items()), reverse=True)
     (most, name), (second, _) = [*ranked, (0, ""), (0, "")][:2]
-    return name if most >= 3 and most >= 2 * second and spoken <= set(COMMON) else None
+    return name if most >= 3 and most >= 2 * second and languages <= set(COMMON) else None

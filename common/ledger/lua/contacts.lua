@@ -90,11 +90,11 @@ local function drop_contact(id, steps, queues)
 end
 
 -- forget(KEYS = [suppressed, console_job if there is a job], ARGV = [JSON]) → 1
---   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking to delete]
+--   JSON  address_hash, now_ms; contacts: [id], enrolled or not; bookings: [id] of those to delete
 --         seats: [[booking, guest]] of calls that others attend too
---         events: [[booking, digest, event]] of those, and of calls that are another contact's by now: what named them,
---                 and what is stored instead, '' for nothing
---         unread: [id] of bodies of Cal.com that could not be read and name them
+--         events: [[booking, digest, text]] of each event that names the contact, among those calls and calls that now
+--                 belong to another contact; text: the event without them, '' when nothing is left
+--         unread: [id] of unreadable Cal.com bodies that name them
 --         mailbox: index id by which bookings and enrollments are found
 --         steps: [name] that an enrollment may have; queues: [name]
 --         job: for a worker, which informs the provider, see console_job.lua; until then the job stores the addresses
@@ -174,8 +174,8 @@ end
 -- erase_ended(KEYS = [ended], ARGV = [JSON]) → number of enrollments checked
 --   JSON   before_ms: they and their calls ended before; batch: how many are checked at most; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What the contact gave and received is deleted. The id stays, so that a later signup starts nothing; counts
--- and suppressions stay too. While sending is held, perhaps because a clock is wrong, nothing is erased.
+-- The contact's answers, mails and calls are deleted. The id stays, so that a later signup starts nothing; counts and
+-- suppressions stay too. While sending is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])
   if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end

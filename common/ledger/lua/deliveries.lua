@@ -14,6 +14,8 @@
 
 local deliveries = {}
 
+-- When a delivery is checked again: one of a campaign that this worker does not serve; one that another delays.
+-- JUMP_MS: a time of the past that lies further ahead than this was recorded while a clock was wrong.
 local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
 -- A step that needs another one, which is not sent yet, is checked again after at most this time.
 local NEEDED_MS = 60000
@@ -53,8 +55,8 @@ local function pass_probe(from, to, now_ms)
   delivery.schedule(to, now_ms)
 end
 
--- A delivery that two dead workers were processing may have killed them, or it was only near. Such deliveries are tried
--- one at a time, so that a third death shows which one it is.
+-- A delivery that two dead workers were processing may have killed them, or another one that they were processing did.
+-- Such deliveries are tried one at a time, so that a third death shows which one it is.
 --   suspect  STRING  `delivery claim_id` of the one that is being tried
 local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
@@ -173,13 +175,13 @@ function deliveries.claim()
     return {'in hand', open.claim_id}
   end
 
-  -- While sending is held, no reason to skip is checked either: with a wrong clock a reminder would have expired.
+  -- While sending is held, no reason to skip is checked either: by a wrong clock a reminder may seem to have expired.
   local held = not is_repeated and (pause.hold_reason(string.match(claim_id, '^[^#]*'))
     or is_replaced(given.generation) and 'the store was replaced')
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
-  -- It must not be sent any more, or one more crash would make it a dead letter; but a webhook has reported that it was
-  -- accepted. In other cases it is sent again under the same key, and the provider itself returns the acceptance.
+  -- A webhook may have reported it as accepted. That settles it if it must not be sent any more, or if one more crash
+  -- would make it a dead letter. Otherwise it is sent again under the same key, and the provider returns the acceptance.
   local suppressed, ends_mail = suppressed_by(fields, given)
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   local sent_ms, provider_id = delivery.reported(key)
@@ -403,7 +405,7 @@ function deliveries.settle()
 end
 
 -- renew_lease(KEYS = [delivery], ARGV = [delivery id, fence, now_ms]) → 1 renewed | 0 claimed by another since
--- For a worker that needs long to find out from the provider what became of a delivery.
+-- For a worker that searches the provider's list for longer than a lease.
 function deliveries.renew_lease()
   if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
   redis.call('HSET', KEYS[1], 'claimed_ms', ARGV[3])

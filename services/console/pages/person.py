@@ -29,7 +29,7 @@ from services.web.problem import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the timeline. `local`: the time where the person is. `mail`: the mail that can be opened or decided."""
+    """A line of the timeline. `local`: the time where the person is. `mail`: the one to open, skip or send now."""
 
     at_ms: int
     local: datetime
@@ -125,7 +125,7 @@ async def _call(context: ConsoleContext, person: ContactTimeline, booking: Booki
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:
-    """Return the given answers by the field's name in words."""
+    """Return the answers that the contact gave, by the field's name with spaces."""
     given = enrollment.assessment
     names = (
         "business_name assessment_score gps_score money_score red_systems orange_systems yellow_systems green_systems"
@@ -138,7 +138,7 @@ def _answers(enrollment: Enrollment) -> Mapping[str, object]:
 def _rows(
     context: ConsoleContext, person: ContactTimeline, shown: Mapping[str, ShownMail]
 ) -> tuple[list[Row], list[Row]]:
-    """Return (what happened, oldest first; mails that are to come or will not be sent any more, soonest first)."""
+    """Return (what happened, oldest first; mails that will be sent, or never will be, by their due time)."""
     mails = {mail.delivery.id: mail for mail in (*person.mails, *person.call_mails)}
     past = []
     for entry in person.happened:

@@ -24,7 +24,7 @@ class SpoolDirectory:
         return SpoolFile.create(self.path)
 
     def orphans(self) -> list[tuple[SpoolFile, list[SpooledEvent]]]:
-        """Adopt the files of dead gateways. Return them, oldest first, each with its readable events."""
+        """Lock the files of dead gateways. Return them, oldest first, each with its readable events."""
         files = map(SpoolFile.adopt, sorted(self.path.glob(PATTERN), key=_modified_s))
         return [(file, _events(file)) for file in files if file is not None]
 

@@ -14,8 +14,8 @@ from common.domain.note import Note, read_notes
 
 Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking", "sms"]
 
-_LATER = ("notes", "visitor", "campaign", "is_closed")
-"""Fields that version 0.2 does not know."""
+_UNKNOWN_TO_0_2 = ("notes", "visitor", "campaign", "is_closed")
+"""Fields that a gateway of version 0.2 cannot read."""
 _RESPONSE_FIELDS = {"booking": ("kind", "uid", "email", "start_ms"), "feedback": ("kind", "delivery_id")}
 
 
@@ -62,9 +62,9 @@ class SpooledEvent:
     is_closed: bool = False
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields without empty ones of `_LATER`, so that a gateway of version 0.2 can replay the file."""
+        """Return the fields, without empty ones of `_UNKNOWN_TO_0_2`: version 0.2 can then replay the file."""
         fields = asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in _LATER}
+        return {name: value for name, value in fields.items() if value or name not in _UNKNOWN_TO_0_2}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> SpooledEvent:
@@ -81,9 +81,9 @@ class SpooledEvent:
         )
 
     def assessment(self) -> Assessment:
-        kinds = {"consent": Consent, "sms_consent": SmsConsent}
-        said = {name: kind(**self.payload[name]) for name, kind in kinds.items() if self.payload.get(name)}
-        return Assessment(**{**self.payload, **said})
+        types = {"consent": Consent, "sms_consent": SmsConsent}
+        consents = {name: type_(**self.payload[name]) for name, type_ in types.items() if self.payload.get(name)}
+        return Assessment(**{**self.payload, **consents})
 
     def read_notes(self) -> tuple[Note, ...]:
         return read_notes(self.notes)

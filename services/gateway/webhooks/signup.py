@@ -37,7 +37,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
 
 
 async def receive_named(context: GatewayContext, request: web.Request) -> JsonResponse:
-    """Receive a signup for the campaign that the path names; 404 when it is not played here."""
+    """Receive a signup for the campaign that the path names; 404 when this gateway does not serve it."""
     return await _receive(context, request, request.match_info["campaign"])
 
 
@@ -78,7 +78,7 @@ def _parse_counted(body: bytes, shape: SignupShape) -> SignupForm:
 
 
 def parse(body: bytes, shape: SignupShape = DEFAULT_SHAPE) -> SignupForm:
-    """Return the signup in `body`. Raises Problem as `read_signup` does."""
+    """Return the signup in `body`, by the fast path if it needs no repair. Raises Problem as `read_signup` does."""
     return (read_ordinary_signup(body) if shape.allows_fast_path else None) or read_signup(body, shape)
 
 

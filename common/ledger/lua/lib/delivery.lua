@@ -5,7 +5,7 @@
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
 --     version                        the version of the campaign that rendered the payload
 --     attempted_ms                   time of the last attempt
---     attempts, failures             requests that reached for the provider; those of them that count as failures
+--     attempts, failures             requests that may have reached the provider; those that count as failures
 --     in_progress                    1 while an attempt is under way
 --     outcome_unknown                1 once the outcome of an attempt stayed unknown
 --     last_error                     detail of the last failure
