@@ -91,7 +91,9 @@ def due_times_ahead(
             has_reopened = has_reopened or is_open
         if is_open and step not in person.frozen:
             found[step] = due_ms
-    found = {step: due_ms for step, due_ms in found.items() if _has_needed(person, cadence, step, found)}
+    for step in [*found]:  # An earlier step first: one that is not sent takes those that need it with it.
+        if not _has_needed(person, cadence, step, found):
+            del found[step]
     is_under_way = enrollment.status in (Status.ACCEPTED, Status.ACTIVE)
     return found if is_under_way or (has_reopened and enrollment.status is Status.COMPLETED) else {}
 

@@ -106,6 +106,30 @@ async def test_a_held_enrollment_of_the_first_campaign_delays_no_mail_of_the_sec
     assert isinstance(claim, ClaimGranted)
 
 
+@pytest.mark.parametrize("where", ["the sending mail", "a dead letter"])
+async def test_time_that_a_wrong_clock_recorded_delays_no_mail_of_another_campaign(
+    both: Simulation, clock: VirtualClock, ada: Assessment, where: str
+) -> None:
+    for campaign in (CHRISTMAS, NEW_YEAR):
+        await both.sign_up(ada, campaign=campaign)
+        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
+        assert enrollment is not None
+        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
+    first, client = enrollment_id(CHRISTMAS, ada.email), both.ledger.client
+    wrong_ms = clock.now_ms() + 9 * DAY_MS
+    await client.hset(keys.enrollment(first), "hold", "booking")
+    if where == "the sending mail":
+        await client.hset(keys.enrollment(first), "sending", f"step-1 {wrong_ms}")
+    else:
+        attempt = {"outcome_unknown": "1", "attempted_ms": wrong_ms}
+        await client.hset(keys.delivery(step_delivery_id(first, 1)), mapping=attempt)
+        await client.hset(keys.enrollment(first), "/step-1", f"dead {clock.now_ms()} 1 0 timeout")
+
+    second = step_delivery_id(enrollment_id(NEW_YEAR, ada.email), 1)
+    claim = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert isinstance(claim, ClaimGranted), claim
+
+
 async def test_mail_of_unknown_outcome_holds_back_mail_of_another_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:

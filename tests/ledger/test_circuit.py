@@ -47,6 +47,15 @@ def ready(store_url, clock):
         yield ready
 
 
+async def test_ids_of_which_one_begins_with_the_other_are_different_failures(ledger, clock):
+    opened = [
+        await ledger.circuits.report_failure("resend", id=id, reason="503", provider_wide=False, now_ms=clock.now_ms())
+        for id in ("enr_a/step-10", "enr_a/step-1", "enr_a/step-1", "enr_b/step-1")
+    ]
+
+    assert [found is not None for found in opened] == [False, False, False, True]
+
+
 async def trouble(ledger, whose, now_ms):
     return await ledger.circuits.report_failure("resend", id=whose, reason="connect", provider_wide=True, now_ms=now_ms)
 

@@ -510,7 +510,8 @@ FAULTS: tuple[Fault, ...] = (
     ("mirror", "  elseif again_ms then\n", "  elseif false then\n"),
     # circuits
     ("circuits", "DIFFERENT_MAX, FAILING_MS, LONGEST_MS = 3,", "DIFFERENT_MAX, FAILING_MS, LONGEST_MS = 4,"),
-    ("circuits", "if not string.find(failing, given.id, 1, true) then failing", "if true then failing"),
+    ("circuits", "given.id .. ' ', 1, true) then failing", "given.id .. ' ', 1, true) or true then failing"),
+    ("circuits", "' ' .. failing, ' ' .. given.id .. ' '", "failing, given.id"),
     ("circuits", "600000, 30000", "600000, 300000"),
     ("circuits", "if at_least_ms <= until_ms then return", "if true then return"),
     ("circuits", "    queue.probe_from(given.queue, until_ms, given.id, until_ms - now_ms)\n", ""),
@@ -690,7 +691,9 @@ FAULTS: tuple[Fault, ...] = (
     ("unread_bookings", "redis.call('ZREM', KEYS[1], id) == 1", "redis.call('ZREM', KEYS[1], id) >= 0"),
     ("unread_bookings", "    redis.call('HDEL', KEYS[2], id)\n  end\n  return discarded", "  end\n  return discarded"),
     # lib/crossing
-    ("lib/crossing", "last_ms and not is_wrong and last_ms + gap_ms or 0", "0"),
+    ("lib/crossing", "last_ms and is_possible(last_ms, now_ms) and last_ms + gap_ms or 0", "0"),
+    ("lib/crossing", " and is_possible(since_ms, now_ms) then", " then"),
+    ("lib/crossing", "is_possible(at_ms, now_ms) and until_ms or 0", "until_ms"),
     ("lib/crossing", "math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)", "0"),
     ("lib/crossing", "until_ms = math.max(until_ms, unknown_until(other.id .. field, line, gap_ms, now_ms))", ""),
     ("lib/crossing", "terms.priority < campaign.priority and may_go", "terms.priority > campaign.priority and may_go"),

@@ -230,6 +230,18 @@ async def test_step_that_newly_needs_an_unsent_step_is_skipped_as_the_plan_says(
     assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
 
 
+async def test_plan_counts_no_step_whose_chain_of_needed_steps_is_broken(run: CampaignRun, ada):
+    refused = Permanent("invalid_attachment", status=422)
+    run.simulation.mailer.failure = lambda mail: refused if mail.tags["step"] == "step-5" else None
+    await run.begin(ada)
+    await run.until(8)
+
+    plan = await run.plan(lambda campaign: edits.needing(edits.needing(campaign), step="step-7", needs="step-6"))
+
+    assert plan.counts == {}
+    assert [(one.kind, one.step) for one in plan.changes] == [("removed", "step-6"), ("removed", "step-7")]
+
+
 async def test_attempted_step_keeps_its_own_version_although_a_new_one_removes_it(run: CampaignRun, ada):
     await run.begin(ada)
     await run.until(8)

@@ -18,7 +18,7 @@ function circuits.report_failure()
   local misses, failing, reason = unpack(redis.call('HMGET', key, 'misses', 'failing', 'reason'))
   local known_ms = circuit.read(key, now_ms)
   failing = failing or ''
-  if not string.find(failing, given.id, 1, true) then failing = failing .. given.id .. ' ' end
+  if not string.find(' ' .. failing, ' ' .. given.id .. ' ', 1, true) then failing = failing .. given.id .. ' ' end
   local _, different = string.gsub(failing, ' ', '')
   if not known_ms and not given.provider_wide and different < DIFFERENT_MAX then
     redis.call('HSET', key, 'failing', failing)

@@ -10,22 +10,30 @@ local REQUEST_MS = 15000
 -- A mail whose outcome is unknown, or that is being sent, is checked again after these times.
 local UNSETTLED_MS, SOON_MS, JUMP_MS = 60000, 1000, 60000
 
+-- Return whether something could happen at that time; if not, it was recorded while a clock was wrong.
+local function is_possible(at_ms, now_ms)
+  return not queue.is_too_far(at_ms, now_ms, JUMP_MS)
+end
+
 -- Return until when a mail of another campaign delays others because it may have been accepted; 0: it does not.
 local function unknown_until(id, line, gap_ms, now_ms)
   local unknown, in_progress, attempted_ms, first_ms = unpack(redis.call('HMGET', keys.delivery .. id,
     'outcome_unknown', 'in_progress', 'attempted_ms', 'first_attempt_ms'))
   if unknown ~= '1' and in_progress ~= '1' then return 0 end
-  local until_ms = tonumber(attempted_ms or first_ms or 0) + REQUEST_MS + gap_ms
-  return records.status(line) == 'planned' and math.min(until_ms, now_ms + UNSETTLED_MS) or until_ms
+  local at_ms = tonumber(attempted_ms or first_ms or 0)
+  local until_ms = at_ms + REQUEST_MS + gap_ms
+  if records.status(line) == 'planned' then return math.min(until_ms, now_ms + UNSETTLED_MS) end
+  return is_possible(at_ms, now_ms) and until_ms or 0
 end
 
 local function delayed_until(other, gap_ms, now_ms)
   local fields = other.fields
   local last_ms = tonumber(fields.last_sent_ms)
-  local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- recorded while a clock was wrong
-  local until_ms = last_ms and not is_wrong and last_ms + gap_ms or 0
+  local until_ms = last_ms and is_possible(last_ms, now_ms) and last_ms + gap_ms or 0
   local since_ms = string.match(fields.sending or '', ' (%d+)$')
-  if since_ms and since_ms + gap_ms > now_ms then until_ms = math.max(until_ms, now_ms + SOON_MS) end
+  if since_ms and since_ms + gap_ms > now_ms and is_possible(since_ms, now_ms) then
+    until_ms = math.max(until_ms, now_ms + SOON_MS)
+  end
   for field, line in pairs(fields) do
     local status = string.find(field, '^/') and records.status(line)
     if status == 'planned' or status == 'dead' then
