@@ -26,6 +26,7 @@ NOT_ERASED = (
     " in the spool of a gateway"
 )
 """What Advent cannot erase, in words for the operator, who must erase it by hand."""
+_WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEAD)
 _STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
 
@@ -38,9 +39,9 @@ class Traces:
     `spellings`: the spellings of the mailbox that were found. `bookings`: calls that are theirs alone. `seats`: their
     seats at calls that others attend too. `events`: `(booking, digest, text)` of each event that names them, among
     those of shared calls and of calls that now belong to other contacts; `text`: the event without them, "" when
-    nothing is left. `waiting`: number of deliveries that are planned or being processed, and of steps that are dead
-    letters. `pages`: ids of their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of
-    their phone numbers (`phones`).
+    nothing is left. `waiting`: number of deliveries that are planned, being processed or dead letters. `pages`: ids of
+    their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of their phone numbers
+    (`phones`).
     """
 
     address: str
@@ -210,7 +211,7 @@ class Contacts:
             found.events += [(booking, digest, _text(event, found.spellings)) for digest, event in named.items()]
         for fields in theirs.values():
             records = codec.read_records(fields).values()
-            found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
+            found.waiting += sum(record.final_status in _WAITING for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
         """Return whether the event names the contact. Note every spelling in it, so do not stop at the first."""
