@@ -24,7 +24,7 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 TURNS = 100
-"""How often to begin again. Each time, another event of the same contacts came first; so many do not come at once."""
+"""How many times to begin again, each time because another event of the same contacts came first; more do not come."""
 
 NOT_OURS_MS = 600_000
 """How long a booking of another campaign on this store waits for a worker that has that campaign."""
