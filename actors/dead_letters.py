@@ -62,7 +62,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     try:
         answer = await _find_accepted(world, letter)
     except CampaignError as error:
-        return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
+        return Plan(letter, Way.REFUSED, f"it cannot be searched for, because it cannot be rendered: {error}")
     except Failure as failure:
         return Plan(letter, Way.REFUSED, f"it cannot be searched for now ({failure.code}): try again later")
     if isinstance(answer, NotFound):

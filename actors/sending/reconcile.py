@@ -42,12 +42,13 @@ async def reconcile(
     """
     provider = id(route.provider)
     if provider in _reading:
-        return Decision("defer", "being looked for", BUSY_LOOKUP_RETRY_MS)
+        return Decision("defer", "being searched for", BUSY_LOOKUP_RETRY_MS)
     _reading.add(provider)
     try:
         answer = await route.find(claim, _LeaseRenewingBudget(world, claim, route.budget))
     except CampaignError as error:
-        return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
+        reason = f"{because}; it cannot be searched for, because it cannot be rendered: {error}"
+        return Decision("dead", reason, code="not_rendered")
     except Failure as failure:
         return _defer_lookup(failure)
     finally:

@@ -31,7 +31,7 @@ _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is n
 
 class Bootstrap:
     """
-    One worker's part of it. TESTING_MODE turns it off: a test run must not go on with people who did not sign up in it.
+    One worker's part of it. TESTING_MODE turns it off: a test run must not touch live rows that it did not create.
 
     `before_work` returns when jobs may be fetched; `watch_store` never returns; `stop` ends what both started.
     """

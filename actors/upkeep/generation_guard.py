@@ -125,7 +125,7 @@ class GenerationGuard:
         await self._witnesses.close()
 
     async def _keep_lease(self) -> bool:
-        """Become or stay the keeper. The lease's word changes with each heartbeat: the keeper is alive."""
+        """Become or stay the keeper. The lease's word changes with each heartbeat, so others notice a dead keeper."""
         return await self._lease.keep(self._world.worker, f"{self._state} {self._beats}")
 
     async def _is_checked_by_another(self) -> bool:

@@ -62,11 +62,13 @@ def _time(ms: int) -> str:
 
 
 _COPIED_WHY = "another store of this campaign is running with the same generation"
-_COPIED_CURE = "Stop one of the two; sending goes on 20 seconds later."
-_RESTORED_CURE = "What went out since is being settled from Resend's list and Notion; `advent resume --plan` shows it."
-_EMPTIED_CURE = "It ends when Notion was read; or `advent resume` begins without those people."
-_EMPTIED_CURE_ALONE = "Restore a backup; or `advent resume` begins without those people."
-_UNSETTLED_WHY = "the store was restored, and neither Resend nor Notion tells who left since the backup"
+_COPIED_CURE = "Stop one of the two; sending continues 20 seconds later."
+_RESTORED_CURE = (
+    "Mail sent since the backup is being settled from Resend's list and Notion; `advent resume --plan` shows it."
+)
+_EMPTIED_CURE = "It ends when Notion has been read; or `advent resume` starts sending without those people."
+_EMPTIED_CURE_ALONE = "Restore a backup; or `advent resume` starts sending without those people."
+_UNSETTLED_WHY = "the store was restored, and neither Resend nor Notion shows who has left since the backup"
 _UNSETTLED_CURE = (
     "Set RESEND_API_KEY to one with full access and restart; or suppress who left with `advent suppress` and run"
     " `advent resume`."

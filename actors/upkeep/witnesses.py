@@ -23,7 +23,7 @@ WAIT_S = 3.0
 """Longer than a heartbeat: within this time, another running copy replaces a foreign token by its own."""
 WAIT_NOTION_S = 7.0
 NOTION_TRIES = 5
-"""How often to read a token back from Notion. If it does not answer, it then counts as away, as at any start."""
+"""How many times to try to read a token back from Notion; after that it counts as away, as at any start."""
 
 
 class Witnesses:

@@ -144,7 +144,7 @@ def _steps(manifest: Manifest) -> Iterator[Problem]:
         place = ("steps", number, "body")
         reported = names if isinstance(entry.body, str) else list(entry.body)
         if missing := [name for name in names if name not in reported]:
-            yield place, f"no file for segment {', '.join(missing)}; add it"
+            yield place, f"no file for segment{'s' if len(missing) > 1 else ''} {', '.join(missing)}; add it"
         if unknown := [name for name in reported if name not in names]:
             yield place, f"unknown segment {unknown[0]!r}; {suggestion(unknown[0], names)}"
         if entry.needs is not None and entry.needs not in [step.id for step in manifest.steps[:number]]:

@@ -64,7 +64,10 @@ def check_held_signups(stats: StoreStats) -> Finding:
     held = " and ".join(f"{number:,} {LIMIT_TEXTS[bound]}" for bound, number in stats.held_signups.items())
     verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
     sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
-    cure = "Check them in the console or with `advent signups held`; then `advent signups release` or `discard` them."
+    cure = (
+        "Check them in the console or with `advent signups held`. Then release the genuine ones and discard the others,"
+        " with `advent signups release` and `advent signups discard`."
+    )
     return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
 
 

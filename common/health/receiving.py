@@ -18,7 +18,7 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
         return
     if status.clock_ahead_ms:
         apart = f"{duration(abs(status.clock_ahead_ms))} {'ahead' if status.clock_ahead_ms > 0 else 'behind'}"
-        cure = "It refuses signed webhooks whose timestamp differs from its clock. Synchronize the clock with NTP."
+        cure = "It refuses signed webhooks whose timestamp is far from its clock. Synchronize the clock with NTP."
         yield Finding("gateway", Level.BROKEN, f"the clock of its machine is {apart}", cure)
     elif status.is_ready:
         yield Finding("gateway", Level.OK, "accepts events")

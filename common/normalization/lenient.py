@@ -1,5 +1,5 @@
 """
-Lenient reading of values in providers' webhooks and lists, which nobody can correct: a valid value, or None.
+Lenient reading of values in webhooks and lists of providers, who cannot be asked to correct them: a value, or None.
 
 Invisible characters are removed from texts, and long texts are cut; a value of a wrong type counts as absent.
 """

@@ -1,4 +1,4 @@
-"""Reads settings from the environment and from `.env`, which loses; `<NAME>_FILE` names a file with the value."""
+"""Reads settings from the environment, which wins, and from `.env`; `<NAME>_FILE` names a file with the value."""
 
 from __future__ import annotations
 

@@ -263,11 +263,11 @@ class Settings(BaseSettings):
         return self.public_url or self.gateway_url
 
     def may_mail(self, address: str) -> bool:
-        """Return whether mail may be sent to this address: with a real Resend in TESTING_MODE, if it is listed."""
+        """Return whether mail may go to an address: in TESTING_MODE with a real Resend, only to TESTING_RECIPIENTS."""
         return not self.is_rehearsal or is_listed(address, self.testing_recipients)
 
     def may_text(self, number: str) -> bool:
-        """Return whether SMS may be sent to this E.164 number: with a real Twilio in TESTING_MODE, if it is listed."""
+        """Return whether SMS may go to a number (E.164): with a real Twilio in TESTING_MODE, to TESTING_RECIPIENTS."""
         return not (self.testing_mode and self.twilio_is_real) or is_listed(number, self.testing_recipients)
 
     def may_link_to(self, url: str) -> bool:

@@ -190,9 +190,9 @@ def _no_mail_lines(person: dict[str, Any]) -> list[str]:
 
 
 def no_mail_since(suppressed: dict[str, Any]) -> str:
-    """`receives no mail since 2025-11-24 09:09:00 UTC (unsubscribed, forgotten)`"""
+    """Return a text such as `gets no mail: suppressed since 2025-11-24 09:09:00 UTC (unsubscribed, forgotten)`."""
     why = f"{suppressed['reason']}, forgotten" if suppressed["is_forgotten"] else suppressed["reason"]
-    return f"receives no mail since {clock_time(suppressed['since_ms'])} UTC ({why})"
+    return f"gets no mail: suppressed since {clock_time(suppressed['since_ms'])} UTC ({why})"
 
 
 def _sms_consent_line(consent: dict[str, Any]) -> str:

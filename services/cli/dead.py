@@ -64,9 +64,9 @@ def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_jso
     Schedule dead letters again, due at once. Nobody receives a mail twice.
 
     A mail that was certainly never accepted is rendered again. A mail that may have been accepted is sent again with
-    the same bytes and the same idempotency key while the provider remembers the key. After 23 hours Resend's list is
-    searched, and the mail is sent again only if it is not there. If the list gives no clear answer, it stays a dead
-    letter, and the exit status is 1.
+    the same bytes and the same idempotency key while the provider remembers the key. After 23 hours, and for an SMS at
+    once, the provider's list is searched, and the message is sent again only if it is not there. If the list gives no
+    clear answer, it stays a dead letter, and the exit status is 1.
     """
     if (delivery is None) is not everything:
         raise click.UsageError("Give one ID, or --all.")

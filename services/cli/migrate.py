@@ -167,4 +167,4 @@ def _print_migration(migration: Migration) -> None:
     for note in (note for result in migration.results for note in result.notes):
         click.echo(note)
     if migration.copy is not None:
-        click.echo(f"to go back: `advent migrate --restore {migration.copy}`, then start the version before")
+        click.echo(f"to go back: `advent migrate --restore {migration.copy}`, then start the previous version")

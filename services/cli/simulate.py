@@ -25,7 +25,7 @@ def command(people: int, seed: int, campaign: str | None, scenario: Path | None,
     """
     Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent or stored.
 
-    Nobody leaves or books a call unless the scenario says so. Exit status 1 when a promise was broken.
+    Nobody leaves, and nobody books a call unless the scenario says so. Exit status 1 when a promise was broken.
     """
     from common.campaigns.campaigns import load_campaigns
     from common.settings.load import load_settings

@@ -93,7 +93,7 @@ def test_failed_jobs_with_one_error_are_counted_and_deleted_by_two_clicks(page: 
     group.get_by_text("Delete these …").click()
     group.get_by_role("button", name="Delete 3").click()
 
-    expect(page.get_by_role("status")).to_contain_text("3 deleted: they never run again")
+    expect(page.get_by_role("status")).to_contain_text("3 deleted: never to run again")
     expect(page.get_by_text("ValueError: no hour").first).to_be_visible()
     expect(page.get_by_text("KeyError: 'step'")).to_have_count(0)
 

@@ -163,7 +163,7 @@ def test_person_is_suppressed_and_forgotten_and_the_user_logs_out(users: Any) ->
     find(page, "bor", "Boris")
     page.get_by_text("Suppress …").click()
     page.get_by_role("button", name="Suppress").click()
-    expect(page.get_by_text("Gets no mail, since")).to_be_visible()
+    expect(page.get_by_text("Gets no mail: suppressed since")).to_be_visible()
     page.get_by_text("Forget …").click()
     page.get_by_label("It cannot be undone").check()
     page.get_by_role("button", name="Forget this person").click()

@@ -40,7 +40,7 @@ def test_forget_erases_the_person_and_names_data_elsewhere(run_command, enrolled
     assert "delete in Notion: https://www.notion.so/23d5fd787144509a8d85f21d3c7d3f51" in output
     assert "their mails at Resend" in output
     status, output, _ = run_command("contact", ADA)
-    assert (status, output.startswith(f"{ADA} receives no mail since"), "nothing else is stored" in output) == (
+    assert (status, output.startswith(f"{ADA} gets no mail: suppressed since"), "nothing else is stored" in output) == (
         0,
         True,
         True,

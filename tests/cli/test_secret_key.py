@@ -65,7 +65,7 @@ def test_new_secret_key_is_accepted_on_request_and_its_cost_is_reported(advent, 
 
     assert status == 0
     assert (
-        "the store has a new one. 0 suppressed addresses were carried over; 1 more belong to no enrolled contact"
+        "the store has a new one. 0 suppressed addresses were carried over; 1 more belongs to no enrolled contact"
         in output
     )
     assert "links in mails already sent end in 404" in output

@@ -78,7 +78,7 @@ def test_suppressed_address_is_listed_at_resend_until_unsuppressed(run_command, 
     assert (person["exit_reason"], person["suppressed"]["reason"]) == ("suppressed", "suppressed")
     assert said(run_command)["suppressed"] == f"by {getpass.getuser()}"
     assert listed(sandbox) == {ADA: "manual"}
-    assert "receives no mail since" in run_command("contact", ADA)[1]
+    assert "gets no mail: suppressed since" in run_command("contact", ADA)[1]
 
     answer = run_command("unsuppress", ADA, "--consent", "asked by phone on Monday")
     assert answer == (0, f"{ADA} may receive mail again\n", "")
@@ -160,7 +160,11 @@ def test_forgotten_address_is_recognized_as_suppressed(run_command, run_ledger, 
 
     for command in (("contact", ADA), ("forget", ADA)):
         status, output, _ = run_command(*command)
-        assert (status, f"{ADA} receives no mail since 20" in output, "(unsubscribed, forgotten)" in output) == (
+        assert (
+            status,
+            f"{ADA} gets no mail: suppressed since 20" in output,
+            "(unsubscribed, forgotten)" in output,
+        ) == (
             0,
             True,
             True,

@@ -12,7 +12,7 @@ import redis.exceptions
 from structlog.testing import CapturingLogger
 
 from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus
+from common.domain.delivery import DeliveryStatus, delivery_of
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.errors import Permanent
 from common.ledger import dead_letters as ledger_dead_letters
@@ -106,6 +106,20 @@ async def test_the_effect_of_a_replay_is_shown_before_the_click(
     assert ("may have been accepted</span>" in page) is (unknown_for_ms is not None)
 
 
+def test_replay_of_a_text_checks_the_list_of_twilio() -> None:
+    letter = ListedLetter(
+        delivery=delivery_of(DeliveryId("bkg_aaaaaaaaaaaaaaaa/1764856800000/24h.sms")),
+        dead_since_ms=60_000,
+        reason="no answer",
+        outcome_unknown=True,
+        first_attempt_ms=0,
+    )
+
+    effect = dead_letter_pages.replay_effect(letter, now_ms=60_000)
+
+    assert effect.startswith("Twilio may have accepted it, and would not recognize it. A worker checks Twilio's list")
+
+
 async def test_replayed_dead_letter_is_sent_once_and_logged(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
@@ -132,7 +146,7 @@ async def test_worker_looks_up_a_replayed_mail_that_may_have_been_accepted(
     await run_two_seconds(simulation)
 
     assert answer.location == "/?done=asked"
-    assert "A worker will check Resend's list for it" in waiting
+    assert "A worker will check the provider's list for it" in waiting
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
 
 
@@ -315,7 +329,7 @@ async def test_ticked_dead_letters_are_discarded_only_after_a_second_click(
     text = (await console.get("/dead-letters")).text
 
     asked = re.findall(r'<details name="ticked">.*?</details>', text, re.DOTALL)
-    assert ["These mails are never sent" in each and "Discard them" in each for each in asked] == [True]
+    assert ["No further attempt is made to send these" in each and "Discard them" in each for each in asked] == [True]
     assert text.count('formaction="/dead-letters/discard-many"') == 1
     assert "What to do about a reason" in text
 

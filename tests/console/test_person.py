@@ -203,7 +203,7 @@ async def test_only_the_next_mail_of_the_campaign_is_sent_now(
 async def test_suppressed_person_is_unsuppressed_only_with_consent(console: Console, signed_up: Simulation) -> None:
     assert "Suppressed: this address gets no further mail" in await decide(console, "suppress")
     page = (await console.get(f"/people/{ADA}")).text
-    assert "Gets no mail, since" in page
+    assert "Gets no mail: suppressed since" in page
     assert "say how and when" in await decide(console, "unsuppress", consent="  ")
 
     assert "A worker takes it off" in await decide(console, "unsuppress", consent="by phone, today")

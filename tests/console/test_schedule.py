@@ -262,7 +262,7 @@ async def test_page_shows_what_a_resume_sends_before_the_click(
     console: Console, signed_up: Simulation, scope: str
 ) -> None:
     answer = await console.post("/schedule/pause", scope=scope, reason="the sender moves")
-    assert "Paused: no further mail is sent." in (await console.get(answer.location)).text
+    assert "Paused: this mail waits until somebody resumes it." in (await console.get(answer.location)).text
     console.clock.advance(25 * HOUR_MS)
 
     paused = (await console.get("/schedule")).text

@@ -25,8 +25,8 @@ def command(name: str | None, late: bool) -> None:
     Put the files on disk in force, for all processes at once; `advent campaign plan` shows first what that changes.
 
     Mails that have been attempted are sent unchanged. Each person's days still count from the same signup. While
-    schedules are changed, a few seconds for 10,000 people, the campaign starts no mail. NAME: one campaign; by default
-    all that are played.
+    schedules are changed, a few seconds for 10,000 people, no mail of the campaign is sent. NAME: one campaign; by
+    default all that are played.
     """
     with_versions(lambda versions: _apply(versions, name, late=late))
 

@@ -96,9 +96,9 @@ async def put_in_force(
 
 def replanning_result(changed: int | None) -> str:
     """Return the result of `put_in_force` in words."""
-    return (
-        "a worker changes the plans of those under way" if changed is None else f"the plans of {changed} people changed"
-    )
+    if changed is None:
+        return "a worker changes the plans of those under way"
+    return f"the plans of {changed} {'person' if changed == 1 else 'people'} changed"
 
 
 def refuse_repeated(plan: Plan) -> None:

@@ -209,8 +209,8 @@ class DeadLetterResult(ApiModel):
     """
     How many dead letters had which result.
 
-    `asked`: a worker first checks Resend's list, then sends the mail or records why not. `gone`: it was not a dead
-    letter any more, or had changed.
+    `asked`: a worker first checks the provider's list, then sends the message or records why not. `gone`: it was
+    not a dead letter any more, or had changed.
     """
 
     replayed: int = 0

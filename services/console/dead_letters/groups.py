@@ -20,7 +20,7 @@ class Group:
     The dead letters of one reason.
 
     `rendered`: how many a replay renders again; `same`: how many it sends unchanged under the same idempotency key;
-    `checked`: for how many it must first ask Resend.
+    `checked`: for how many the provider's list must be checked first.
     """
 
     reason: str
@@ -36,12 +36,9 @@ class Group:
     @property
     def replay_effect(self) -> str:
         parts = [
-            (self.rendered, "rendered again and sent at once: Resend certainly never had them"),
-            (self.same, "sent to Resend again, unchanged: Resend sends none of them twice"),
-            (
-                self.checked,
-                "checked against Resend's list by a worker, and sent only if they certainly are not there",
-            ),
+            (self.rendered, "rendered again and sent at once: certainly never accepted by the provider"),
+            (self.same, "sent to Resend again, unchanged: Resend sends nothing twice"),
+            (self.checked, "checked against the provider's list by a worker, and sent only if certainly not on it"),
         ]
         return "; ".join(f"{number:,} {what}" for number, what in parts if number)
 
@@ -66,7 +63,7 @@ def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
 
 
 def way_of(letter: DeadLetter | ListedLetter, *, now_ms: int) -> Way | None:
-    """Return how a replay would be done; None if a worker must first ask Resend whether it accepted the mail."""
+    """Return how a replay would be done; None if a worker must first check the provider's list."""
     return way_at_once(
         outcome_unknown=letter.outcome_unknown,
         first_ms=letter.first_attempt_ms,
@@ -76,7 +73,7 @@ def way_of(letter: DeadLetter | ListedLetter, *, now_ms: int) -> Way | None:
 
 
 async def replay_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Literal["replayed", "asked", "gone"]:
-    """Replay a dead letter now; if Resend must be asked first, request the replay from a worker."""
+    """Replay a dead letter now; if the provider's list must be checked first, a worker does it."""
     way, dead_since_ms = way_of(letter, now_ms=now_ms), letter.dead_since_ms
     if way is None:
         asked = await ledger.dead_letters.request_replay(letter.id, dead_since_ms=dead_since_ms, now_ms=now_ms)

@@ -9,10 +9,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
 from common.domain.replay import Way
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
+from common.ledger.reads.dead_letters import ListedLetter
 from services.console.acting import record_action
 from services.console.bulk_decisions import numbers_in_words
 from services.console.context import CONTEXT
@@ -36,21 +38,22 @@ class Outcome(StrEnum):
 
 
 _MESSAGES = {
-    Outcome.REPLAYED: "Replayed: the mail is planned again, due at once.",
-    Outcome.ASKED: "A worker checks Resend's list for the mail, then sends it or says why not. This takes a moment.",
-    Outcome.DISCARDED: "Discarded: the mail is never sent. Its reason stays in the contact's timeline.",
+    Outcome.REPLAYED: "Replayed: it is planned again, due at once.",
+    Outcome.ASKED: "A worker checks the provider's list for it, then sends it or says why not. This takes a moment.",
+    Outcome.DISCARDED: "Discarded: no further attempt is made to send it. Its reason stays in the contact's timeline.",
     Outcome.GONE: "Nothing was done: the dead letter has changed since you saw it.",
     Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
     Outcome.NONE_LEFT: "Nothing was done: none of these is still a dead letter.",
 }
 _NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
-    Way.RENDERED: "Resend certainly never accepted it: it is rendered again and sent at once.",
+    Way.RENDERED: "{provider} certainly never accepted it: it is rendered again and sent at once.",
     Way.SAME: "The same mail is sent to Resend again, unchanged. If Resend has already accepted it, Resend recognizes"
     " it, and nothing is sent twice.",
-    None: "Resend may have accepted it, but too long ago to recognize it. A worker checks Resend's list: if the mail is"
-    " there, nothing is sent; if it certainly is not there, it is sent; if the list does not tell, it stays here.",
+    None: "{provider} may have accepted it, and would not recognize it{again}. A worker checks {provider}'s list: if it"
+    " is there, nothing is sent; if it certainly is not there, it is sent; if the list does not tell, it stays here.",
 }
+"""Resend recognizes a mail for a day, Twilio never recognizes an SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,11 @@ def rows_of(letters: Iterable[DeadLetter], *, now_ms: int) -> list[Row]:
     return [Row(letter, letter.contact_id, replay_effect(letter, now_ms=now_ms)) for letter in letters]
 
 
-def replay_effect(letter: DeadLetter, *, now_ms: int) -> str:
+def replay_effect(letter: DeadLetter | ListedLetter, *, now_ms: int) -> str:
     """Return in words what a replay would do."""
-    return _REPLAY_EFFECTS[way_of(letter, now_ms=now_ms)]
+    is_sms = letter.delivery.channel is Channel.SMS
+    provider, again = ("Twilio", "") if is_sms else ("Resend", " any more")
+    return _REPLAY_EFFECTS[way_of(letter, now_ms=now_ms)].format(provider=provider, again=again)
 
 
 def message_of(request: web.Request) -> str:
@@ -180,9 +185,9 @@ def _chosen(value: str) -> tuple[str, int]:
 
 _DONE = {
     "replayed": "planned again, due at once",
-    "asked": "being checked against Resend's list by a worker",
+    "asked": "being checked against the provider's list by a worker",
     "discarded": "discarded",
-    "gone": "left unchanged, because they had changed meanwhile",
+    "gone": "left out, because of a change meanwhile",
 }
 
 

@@ -21,9 +21,9 @@ _MESSAGES = {
     "none": "Nothing was done: none of these is still a failed job.",
 }
 _OUTCOMES = {
-    "requeued": "requeued: a worker runs each as soon as one is free",
-    "deleted": "deleted: they never run again; mails that they should have sent are scheduled again if still due",
-    "gone": "left unchanged, because they were no longer failed jobs",
+    "requeued": "requeued: to run as soon as a worker is free",
+    "deleted": "deleted: never to run again; mail that is still due is scheduled again",
+    "gone": "left out, because no longer failed",
 }
 
 

@@ -25,7 +25,7 @@ SERIES_MAX = 6
 """Number of fills in the style sheet. Further series all have the last one."""
 
 _MESSAGES = {
-    "paused": "Paused: no further mail is sent. Nothing is lost.",
+    "paused": "Paused: this mail waits until somebody resumes it. Nothing is lost.",
     "was paused": "It was already paused; nothing changed.",
     "resumed": "Resumed: overdue mail is sent as the plan said.",
     "was not paused": "It was not paused; nothing changed.",
