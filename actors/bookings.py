@@ -24,7 +24,7 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 RESTARTS_MAX = 100
-"""How many times a booking is processed again at most, each time because another event of the same contacts was first."""
+"""How many times a booking is processed again at most, because another event of its contacts was written first."""
 
 NOT_OURS_MS = 600_000
 """How long a booking waits for a worker that serves its campaign, before the next worker looks at it."""
