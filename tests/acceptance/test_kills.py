@@ -133,7 +133,9 @@ def _each_of_seven_mails_was_accepted_once(place: Place) -> None:
     _everybody_has_seven(place, 1)
     counts = place.sandbox.counts()
     assert {"resend 200"} == {answer for answer in counts["answers"] if answer.startswith("resend")}
-    assert place.sandbox.asked_to_send() == 7 + 1
+    attempts = sum(line["attempt"] for step in range(1, 8) for line in place.accepted(f"step-{step}"))
+    # The kill repeats the first mail, and any other that was being sent just then; nothing else is sent again.
+    assert 7 + 1 <= place.sandbox.asked_to_send() <= attempts
 
 
 def _kill(place: Place, name: str) -> None:

@@ -38,6 +38,7 @@ def main(url: str, silence_ms: str, threads: str) -> None:
     worker = dramatiq.Worker(broker, worker_threads=int(threads), worker_timeout=50)
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    note("is", broker.broker_id)
     worker.start()
     note("works", broker.broker_id)
     while not stop:

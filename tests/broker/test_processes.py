@@ -103,7 +103,7 @@ def test_messages_of_a_suspended_worker_run_elsewhere_and_only_once_after_it_con
     sleeper.send_signal(signal.SIGSTOP)
     other = hire()
     eventually(lambda: said(broker, "ended", "boris") == [other.pid])
-    sleepers_id = next(whom for pid, what, whom in journal(broker) if (pid, what) == (sleeper.pid, "works"))
+    sleepers_id = next(whom for pid, what, whom in journal(broker) if (pid, what) == (sleeper.pid, "is"))
     assert sleepers_id not in workers(broker)
 
     send(broker, "work", "chen", 1_000)
