@@ -252,7 +252,7 @@ FAULTS: dict[str, tuple[PlayScenario, Mutant]] = {
     ),
     "mails_of_two_campaigns_keep_the_larger_gap": (
         ada_signs_up_for_both,
-        Mutant(LEDGER, "lib/crossing", "last_ms and not is_wrong and last_ms + gap_ms or 0", "0"),
+        Mutant(LEDGER, "lib/crossing", "last_ms and is_possible(last_ms, now_ms) and last_ms + gap_ms or 0", "0"),
     ),
     "a_campaign_of_higher_priority_goes_first": (
         ada_signs_up_for_both_at_once,
