@@ -191,7 +191,7 @@ def test_a_dead_letter_is_replayed_by_two_clicks(page: Any, place: Place) -> Non
     page.get_by_text("it is rendered again").first.wait_for()
     page.get_by_role("button", name="Replay it").click()
 
-    page.get_by_text("Replayed: the mail is planned again, due at once.").wait_for()
+    page.get_by_text("Replayed: it is planned again, due at once.").wait_for()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^All is well"))
     expect(page).to_have_title(re.compile("^All is well"))
 
