@@ -26,6 +26,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     ),
     BROKER: (
         ("tests/broker", "-m", "not acceptance"),
+        ("tests/ledger", *_NOT_EVERY_ORDER),
         _EVERY_ORDER,
         ("tests/broker/test_processes.py",),
     ),
