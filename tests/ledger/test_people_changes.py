@@ -72,16 +72,18 @@ async def test_people_list_that_missed_too_many_changes_reads_all_contacts(ledge
     assert [one.id for one in await people.find(PeopleFilter())] == [ADA]
 
 
-async def test_changed_contact_without_stored_data_is_not_listed(ledger, ada, clock):
+async def test_changed_contact_without_stored_data_is_not_listed(ledger, ada, clock, monkeypatch):
     people = PeopleList(ledger)
     await enrolled(ledger, ada, clock.now_ms())
     await people.refresh()
     await ledger.client.incr(keys.PEOPLE_CHANGES_LAST)
     await ledger.client.zadd(keys.PEOPLE_CHANGES, {"enr_gone": await ledger.client.get(keys.PEOPLE_CHANGES_LAST)})
 
+    monkeypatch.setattr(people_module, "log", log := CapturingLogger())
     await people.refresh()
 
     assert [one.id for one in people.all()] == [ADA]
+    assert log.calls == []  # The contact is gone, and not one whose fields cannot be read.
 
 
 @pytest.mark.parametrize("kept_with", [ADA, "enr_of_another_spelling"])
