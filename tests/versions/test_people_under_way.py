@@ -16,7 +16,7 @@ from common.domain.ids import enrollment_id, step_of
 from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.constants import ADDED_LATE, NOT_SENT, REMOVED
-from common.ledger.versions import LogEntry
+from common.ledger.versions import LogEntry, PlannedStep, ReplannedEnrollment
 from common.versions.people import people_of, person_of
 from common.versions.plan import Comparison, Plan, compare
 from common.versions.played import PlayedVersions
@@ -261,6 +261,30 @@ async def test_attempted_step_keeps_its_own_version_although_a_new_one_removes_i
     )
 
     assert again.payload == '{"the": "bytes"}'
+
+
+@pytest.mark.parametrize("is_replanning", [False, True], ids=["nothing is replanned", "another version is in force"])
+async def test_schedules_change_only_to_the_version_that_is_being_applied(run: CampaignRun, ada, is_replanning):
+    await run.begin(ada)
+    await run.until(4)
+    source = (await run.ledger.versions.in_force())[KEY].version
+    if is_replanning:
+        target = run.target([edits.moved])
+        entry = LogEntry(version=target.version, source=source, action="apply", by="ada", at_ms=run.clock.now_ms())
+        await run.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())
+    enrollment = await run.enrollment(ada)
+    before = await run.ledger.store.read_hash(keys.enrollment(enrollment.id))
+
+    changed = await run.ledger.versions.replan(
+        KEY,
+        source,
+        [PlannedStep(name="step-4", after_ms=99 * DAY_MS, is_new=False)],
+        [ReplannedEnrollment(id=enrollment.id, segment=str(enrollment.segment), assessed_ms=before["anchor_ms"])],
+        now_ms=run.clock.now_ms(),
+    )
+
+    assert changed is None
+    assert await run.ledger.store.read_hash(keys.enrollment(enrollment.id)) == before
 
 
 async def test_nothing_is_sent_while_schedules_are_replanned_and_a_worker_finishes_that(
