@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 
 from tests.mutants.mutant import BROKER, LEDGER, PROVIDERS, Mutant
 from tests.mutants.planted import MUTANTS
@@ -31,6 +32,12 @@ def test_code_replaced_by_a_planted_fault_occurs_exactly_once(mutant: Mutant) ->
 @pytest.mark.parametrize("mutant", [mutant for mutant in MUTANTS if mutant.is_python], ids=str)
 def test_module_with_a_planted_fault_compiles(mutant: Mutant) -> None:
     compile((INSTALLATION / mutant.file).read_text().replace(mutant.was, mutant.becomes), mutant.file, "exec")
+
+
+async def test_every_script_with_a_planted_fault_compiles(store: redis.asyncio.Redis) -> None:
+    for mutant in (mutant for mutant in MUTANTS if not mutant.is_python):
+        text = (INSTALLATION / mutant.file).read_text().replace(mutant.was, mutant.becomes)
+        assert await store.script_load(text), mutant
 
 
 def test_no_planted_fault_is_listed_twice() -> None:
