@@ -73,7 +73,7 @@ class _FirstFailure:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.by:
             # A fault may make a test wait forever; so may an overloaded machine.
-            self.by = report.nodeid + (TOO_LONG if "Timeout" in str(report.longrepr) else "")
+            self.by = report.nodeid + (TOO_LONG if "Timeout (>" in str(report.longrepr) else "")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
