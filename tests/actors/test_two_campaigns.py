@@ -14,7 +14,7 @@ from common.domain.catch_up import late_mails
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -56,6 +56,17 @@ def steps(both: Simulation, address: str, campaign: str) -> list[str]:
     return [step for key, _, step in found if key == campaign]
 
 
+async def enroll_in_both(both: Simulation, person: Assessment) -> list[EnrollmentId]:
+    """Sign a contact up for both campaigns. Return the enrollments, whose first mails are due now."""
+    ids = [enrollment_id(campaign, person.email) for campaign in (CHRISTMAS, NEW_YEAR)]
+    for campaign, id in zip((CHRISTMAS, NEW_YEAR), ids, strict=True):
+        await both.sign_up(person, campaign=campaign)
+        enrollment = await both.ledger.enrollments.get(id)
+        assert enrollment is not None
+        await both.ledger.signups.enroll(enrollment, now_ms=both.clock.now_ms(), announce=False)
+    return ids
+
+
 async def test_mails_of_two_campaigns_are_never_closer_than_the_larger_gap(both: Simulation, ada: Assessment) -> None:
     await both.sign_up(ada, campaign=NEW_YEAR)
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -72,13 +83,7 @@ async def test_mails_of_two_campaigns_are_never_closer_than_the_larger_gap(both:
 async def test_first_campaigns_mail_deferred_for_days_by_a_wrong_clock_is_still_sent_first(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    await both.sign_up(ada, campaign=CHRISTMAS)
-    await both.sign_up(ada, campaign=NEW_YEAR)
-    for campaign in (CHRISTMAS, NEW_YEAR):
-        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
-        assert enrollment is not None
-        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
-    first, second = (step_delivery_id(enrollment_id(key, ada.email), 1) for key in (CHRISTMAS, NEW_YEAR))
+    first, second = (step_delivery_id(enrolled, 1) for enrolled in await enroll_in_both(both, ada))
     put_off = {"claim_id": "", "not_before_ms": clock.now_ms() + 9 * DAY_MS, "wait_ms": HOUR_MS}
     await both.ledger.client.hset(keys.delivery(first), mapping=put_off)
 
@@ -94,14 +99,10 @@ async def test_first_campaigns_mail_deferred_for_days_by_a_wrong_clock_is_still_
 async def test_a_held_enrollment_of_the_first_campaign_delays_no_mail_of_the_second(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
-    for campaign in (CHRISTMAS, NEW_YEAR):
-        await both.sign_up(ada, campaign=campaign)
-        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
-        assert enrollment is not None
-        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
-    await both.ledger.client.hset(keys.enrollment(enrollment_id(CHRISTMAS, ada.email)), "hold", "booking")
+    christmas, new_year = await enroll_in_both(both, ada)
+    await both.ledger.client.hset(keys.enrollment(christmas), "hold", "booking")
 
-    second = step_delivery_id(enrollment_id(NEW_YEAR, ada.email), 1)
+    second = step_delivery_id(new_year, 1)
     claim = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
     assert isinstance(claim, ClaimGranted)
 
@@ -110,22 +111,18 @@ async def test_a_held_enrollment_of_the_first_campaign_delays_no_mail_of_the_sec
 async def test_time_that_a_wrong_clock_recorded_delays_no_mail_of_another_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment, where: str
 ) -> None:
-    for campaign in (CHRISTMAS, NEW_YEAR):
-        await both.sign_up(ada, campaign=campaign)
-        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
-        assert enrollment is not None
-        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
-    first, client = enrollment_id(CHRISTMAS, ada.email), both.ledger.client
+    christmas, new_year = await enroll_in_both(both, ada)
+    client = both.ledger.client
     wrong_ms = clock.now_ms() + 9 * DAY_MS
-    await client.hset(keys.enrollment(first), "hold", "booking")
+    await client.hset(keys.enrollment(christmas), "hold", "booking")
     if where == "the sending mail":
-        await client.hset(keys.enrollment(first), "sending", f"step-1 {wrong_ms}")
+        await client.hset(keys.enrollment(christmas), "sending", f"step-1 {wrong_ms}")
     else:
         attempt = {"outcome_unknown": "1", "attempted_ms": wrong_ms}
-        await client.hset(keys.delivery(step_delivery_id(first, 1)), mapping=attempt)
-        await client.hset(keys.enrollment(first), "/step-1", f"dead {clock.now_ms()} 1 0 timeout")
+        await client.hset(keys.delivery(step_delivery_id(christmas, 1)), mapping=attempt)
+        await client.hset(keys.enrollment(christmas), "/step-1", f"dead {clock.now_ms()} 1 0 timeout")
 
-    second = step_delivery_id(enrollment_id(NEW_YEAR, ada.email), 1)
+    second = step_delivery_id(new_year, 1)
     claim = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
     assert isinstance(claim, ClaimGranted), claim
 
