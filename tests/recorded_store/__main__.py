@@ -25,7 +25,8 @@ def main() -> None:
     if given.command == "record":
         record(given.version)
     else:
-        recording.load_data_dir(given.version, given.data_dir)
+        attempted_ms = recording.read(given.version).recorded_ms
+        recording.load_data_dir(given.version, given.data_dir, attempted_ms=attempted_ms)
 
 
 def record(version: str) -> None:

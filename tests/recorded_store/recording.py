@@ -10,6 +10,7 @@ A recorded store: everything that the processes of one version left behind, as t
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ from tests.recorded_store import keyspace, sandbox_file
 FOLDER = Path(__file__).parents[1] / "fixtures" / "stores"
 _CHECKOUT = Path(__file__).parents[2]
 _DATA_DIR = "data_dir"
+_FIRST_ATTEMPT = re.compile(r'("first(?:_attempt_ms)?": ")\d{13}')
+"""The field of an open delivery, as 0.1.0 and as later versions call it."""
 _SANDBOX = Path("sandbox") / "sandbox.sqlite3"
 
 
@@ -76,15 +79,20 @@ def load_store(version: str, client: redis.Redis) -> int:
         return keyspace.load(client, lines)
 
 
-def load_data_dir(version: str, data_dir: Path) -> None:
-    """Create a DATA_DIR as that version left it: embedded store, sandbox, spool and secrets."""
+def load_data_dir(version: str, data_dir: Path, *, attempted_ms: int) -> None:
+    """
+    Create a DATA_DIR as that version left it: embedded store, sandbox, spool and secrets.
+
+    `attempted_ms` replaces the time of every first request to send, because its age decides whether the idempotency
+    key is still known; otherwise what the tests see would depend on the age of the recording.
+    """
     folder = FOLDER / version
     shutil.copytree(folder / _DATA_DIR, data_dir, dirs_exist_ok=True)
-    sandbox_file.load(data_dir / _SANDBOX, (folder / "sandbox.sql").read_text())
+    sandbox_file.load(data_dir / _SANDBOX, (folder / "sandbox.sql").read_text(), answered_ms=attempted_ms)
     store = EmbeddedStore(data_dir / "store")
     store.start()
     try:
-        with connect(store.url) as client:
-            load_store(version, client)
+        with connect(store.url) as client, (folder / "store.jsonl").open() as lines:
+            keyspace.load(client, (_FIRST_ATTEMPT.sub(rf"\g<1>{attempted_ms}", line) for line in lines))
     finally:
         store.stop()

@@ -22,7 +22,9 @@ def dump(database: Path) -> str:
         return "\n".join(connection.iterdump()) + "\n"
 
 
-def load(database: Path, statements: str) -> None:
+def load(database: Path, statements: str, *, answered_ms: int) -> None:
+    """Recreate the database; `answered_ms` replaces the time at which each idempotency key was used."""
     database.parent.mkdir(parents=True, exist_ok=True)
     with sqlite3.connect(database) as connection:
         connection.executescript(statements)
+        connection.execute("UPDATE answers SET at_ms = ?", (answered_ms,))
