@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -24,6 +26,28 @@ from tests.store import servers
 _MEMORY = Path("/dev/shm")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+_configure = structlog.configure
+
+
+def _configure_without_cache(**given: Any) -> None:
+    _configure(**given | {"cache_logger_on_first_use": False})
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what `setup_logs` does in a command that a test calls; else loggers write to that test's stderr for ever."""
+    monkeypatch.setattr(structlog, "configure", _configure_without_cache)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    _configure(**before)
+    if root.handlers != handlers:
+        root.handlers = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
 
 
 PROCESSES_TIMEOUT_S = 180
