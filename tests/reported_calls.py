@@ -12,7 +12,8 @@ from common.domain.booking import BookingEvent
 from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger.bookings import ReportedCall
 from services.gateway.events import IgnoredEvent
-from services.gateway.webhooks.calcom_payload import ReceivedWebhook, event_of
+from services.gateway.webhooks.calcom_event import event_of
+from services.gateway.webhooks.calcom_payload import ReceivedWebhook
 from services.simulation.engine import Simulation
 
 CASES = Path(__file__).parent / "fixtures" / "cases"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from common.settings.settings import Settings
 from services.cli.check_report import CheckReport
 from services.cli.check_webhooks import Webhook, compare_webhooks, get
-from services.gateway.webhooks.calcom_payload import KIND_BY_TRIGGER
+from services.gateway.webhooks.calcom_event import KIND_BY_TRIGGER
 
 
 async def check_calcom(settings: Settings, found: CheckReport) -> None:

@@ -17,7 +17,8 @@ from common.domain.ids import DeliveryId, booking_id, enrollment_id, follow_up_d
 from common.ledger import keys
 from common.ledger.texts import Texts
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.calcom_payload import ReceivedWebhook, event_of
+from services.gateway.webhooks.calcom_event import event_of
+from services.gateway.webhooks.calcom_payload import ReceivedWebhook
 from services.gateway.webhooks.twilio_payload import status_of, word_of
 from services.sandbox.twilio.callbacks import signature
 from tests.gateway.conftest import Answer, Gateway, OpenGateway

@@ -20,8 +20,9 @@ from services.gateway.events import BookingReceived, IgnoredEvent, UnreadBooking
 from services.gateway.http.body import JsonResponse, json_response, read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
+from services.gateway.webhooks.calcom_event import TRIGGER_BY_KIND, event_of
 from services.gateway.webhooks.calcom_notes import field_notes
-from services.gateway.webhooks.calcom_payload import TRIGGER_BY_KIND, ReceivedWebhook, event_of
+from services.gateway.webhooks.calcom_payload import ReceivedWebhook
 from services.web.problem import Problem
 
 log = get_logger(__name__)

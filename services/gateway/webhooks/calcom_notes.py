@@ -9,7 +9,8 @@ from common.domain.booking import BookingKind
 from common.domain.note import Kept, Note, NoteKind
 from common.normalization.place import read_place
 from common.normalization.text import if_usable, name_if_usable
-from services.gateway.webhooks.calcom_payload import CANCELLED_KINDS, Attendee, Booking, ReceivedWebhook, first_name_of
+from services.gateway.webhooks.calcom_event import CANCELLED_KINDS
+from services.gateway.webhooks.calcom_payload import Attendee, Booking, ReceivedWebhook
 
 _REPAIRED = {"email": "was written in its usual form", "timezone": "was read as an IANA name"}
 _LEFT_OUT = "was left out: Cal.com sent it in a form that cannot be used"
@@ -60,7 +61,7 @@ def _booking_fields(fields: dict[str, Any], booking: Booking) -> Iterator[Field]
 
 def _attendee_fields(given: dict[str, Any], attendee: Attendee) -> Iterator[Field]:
     yield "email", given.get("displayEmail") or given.get("email"), attendee.display_email or attendee.email
-    yield "first_name", given.get("firstName") or given.get("name"), name_if_usable(first_name_of(attendee))
+    yield "first_name", given.get("firstName") or given.get("name"), name_if_usable(attendee.given_name)
     yield "timezone", given.get("timeZone"), attendee.time_zone
     yield "locale", *_member(given, "language", "locale", attendee.language.locale)
 
