@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 SYSTEMS = 8
+FINITE_MAX = sys.float_info.max
+"""JSON integers may have thousands of digits; those beyond a double are numbers that nobody means."""
 
 
 def read_number(value: object) -> int | float | None:
@@ -22,7 +24,7 @@ def read_number(value: object) -> int | float | None:
         if len(text) > 40 or _NUMBER.fullmatch(text) is None:
             return None
         value = float(text) if re.search(r"[.eE]", text) else int(text)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not -FINITE_MAX <= value <= FINITE_MAX:
         return None
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 

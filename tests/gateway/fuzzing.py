@@ -54,6 +54,7 @@ VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
+    | st.just(10**400)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
     | st.datetimes().map(str)

@@ -12,10 +12,12 @@ from common.domain.ids import enrollment_id
 from common.ledger.reads.contact_timeline import read_field_notes
 from common.observability import metrics
 from common.providers.calcom.rows import read_booking
-from tests.gateway.conftest import Gateway, OpenGateway
+from tests.gateway.conftest import Gateway, OpenGateway, person
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
+_CASE = json.loads((CASES / "hostile.json").read_text())
+HOSTILE = _CASE["bookings (location, attendee, name, title of a BOOKING_CREATED)"]
 
 
 @pytest.fixture
@@ -62,7 +64,27 @@ async def test_reschedule_to_an_unknown_booking_is_stored_for_a_person(gateway: 
 async def test_guest_with_a_unicode_domain_has_the_ascii_address_of_the_signup(gateway: Gateway) -> None:
     answer = await post_calcom(gateway, case("c77"))
 
+    signup = await gateway.sign_up(person("ada", email="ada@müller.example"))
     assert (answer.status, answer.json["email"]) == (202, "ada@xn--mller-kva.example")
+    assert signup.json["email"] == answer.json["email"], "one contact"
+
+
+@pytest.mark.parametrize("field", ["iCalSequence", "seatsPerTimeSlot", "eventTypeId"])
+async def test_number_of_hundreds_of_digits_costs_no_booking(gateway: Gateway, field: str) -> None:
+    payload = fixture("booking_created")
+    payload["payload"][field] = 10**400
+
+    assert (await post_calcom(gateway, payload)).status == 202
+
+
+@pytest.mark.parametrize("given", HOSTILE, ids=lambda given: given["email"])
+async def test_a_hostile_booking_is_accepted(gateway: Gateway, given: dict[str, str]) -> None:
+    """What becomes of its texts is tested with the reminders."""
+    payload = fixture("booking_created")
+    guest = {"email": given["email"], "name": given["name"], "timeZone": "America/Toronto"}
+    payload["payload"] |= {"location": given["location"], "title": given["title"], "metadata": {}, "attendees": [guest]}
+
+    assert (await post_calcom(gateway, payload)).status == 202
 
 
 async def test_unusable_time_zone_of_a_booking_is_noted_and_counted_once(gateway: Gateway) -> None:

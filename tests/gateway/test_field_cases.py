@@ -106,6 +106,19 @@ async def test_numbers_sent_as_text_are_read(gateway: Gateway) -> None:
     assert found.phone == "5551234"
 
 
+async def test_number_of_hundreds_of_digits_in_a_campaigns_field_is_left_out(gateway: Gateway) -> None:
+    answer = await gateway.sign_up(person("ada", system_scores={"GPS": 10**400, "FUEL": 50}))
+
+    assert (answer.status, (await enrolled(gateway, answer)).assessment.extra) == (202, {})
+    assert [note.field for note in await notes(gateway, answer)] == ["system_scores"]
+
+
+async def test_a_visitor_may_be_named_in_any_script(gateway: Gateway) -> None:
+    answer = await gateway.sign_up(person("ada", visitor="é" * 64))
+
+    assert (answer.status, await notes(gateway, answer)) == (202, [])
+
+
 async def test_a_phone_number_of_any_type_is_kept_as_text(gateway: Gateway) -> None:
     answer = await gateway.post(case("s83_phone_number"))
 

@@ -9,6 +9,11 @@ from common.normalization.numbers import fitted_counts, read_number
 ADA = "ada@example.com"
 
 
+@pytest.mark.parametrize("given", [10**400, -(10**400), float("inf"), float("nan"), "1e999", True, None, "1,500"])
+def test_what_is_no_number_for_a_form_is_not_read(given):
+    assert read_number(given) is None
+
+
 @pytest.mark.parametrize(
     "given",
     [

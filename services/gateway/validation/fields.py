@@ -86,8 +86,8 @@ def timestamp_ms(value: Any) -> int:
 
 def opaque_token(value: Any) -> str | None:
     token = _string(value).strip()
-    if not (token.isascii() and token.isprintable()) or len(token) > VISITOR_CHARACTERS_MAX:
-        raise invalid(f"must be an opaque text of at most {VISITOR_CHARACTERS_MAX} ASCII characters")
+    if not token.isprintable() or len(token) > VISITOR_CHARACTERS_MAX:
+        raise invalid(f"must be an opaque text of at most {VISITOR_CHARACTERS_MAX} characters, all printable")
     return token or None
 
 

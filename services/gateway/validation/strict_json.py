@@ -15,8 +15,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     """
     Return the object in `body`. A byte order mark before it is skipped.
 
-    Raises Problem: 400 for anything but JSON (not UTF-8, NaN, a repeated key, a number beyond a double, nesting that
-    exhausts the parser), 422 for JSON that is not an object.
+    Raises Problem: 400 for anything but JSON (not UTF-8, NaN, a repeated key, a decimal number beyond a double,
+    nesting that exhausts the parser), 422 for JSON that is not an object.
     """
     try:
         value = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
