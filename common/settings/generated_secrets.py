@@ -28,7 +28,7 @@ def with_generated_secrets(settings: Settings) -> Settings:
     secrets. Raises SettingsError when DATA_DIR cannot be written.
     """
     wanted = [name for name in _wanted(settings) if getattr(settings, name) is None]
-    if settings.is_real or not wanted:
+    if not settings.is_simulated or not wanted:
         return settings
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -44,7 +44,7 @@ def with_saved_secrets(settings: Settings) -> Settings:
 
     Raises SettingsError when that file exists and cannot be read.
     """
-    if settings.is_real:
+    if not settings.is_simulated:
         return settings
     try:
         kept = _read(settings.data_dir / FILE_NAME)

@@ -38,8 +38,10 @@ def warnings_of(settings: Settings) -> list[str]:
 
 def reaches_a_provider(settings: Settings) -> bool:
     """Return whether a real provider is configured that is not a test double on this machine."""
-    return settings.reaches_strangers or (
-        settings.notion_is_real and not values.is_this_machine(settings.notion_base_url)
+    return (
+        settings.reaches_strangers
+        or (settings.notion_is_real and not values.is_this_machine(settings.notion_base_url))
+        or (settings.twilio_is_real and not values.is_this_machine(settings.twilio_api_url))
     )
 
 
@@ -66,7 +68,7 @@ def _check_twilio(settings: Settings) -> Iterator[str]:
 
 
 def _check_secrets(settings: Settings, process: str | None) -> Iterator[str]:
-    if not settings.is_real:
+    if settings.is_simulated:
         return
     if settings.secret_key is None and is_needed("secret_key", process):
         yield f"SECRET_KEY: unset, but a real provider is configured; set {SECRET_KEY_CURE}"

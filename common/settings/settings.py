@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         return self.resend_is_real or self.notion_is_real
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether no provider is real: secrets may be generated, and the sandbox may book calls."""
+        return not (self.is_real or self.twilio_is_real)
+
+    @property
     def pace(self) -> Pace:
         return Pace(testing=self.testing_mode, speed=self.campaign_speed)
 

@@ -38,9 +38,7 @@ def welcome(settings: Settings, campaign: Campaign, *, worker_url: str | None) -
 
 
 def _headline(settings: Settings, campaign: Campaign) -> str:
-    real = [
-        name for name, is_real in (("Resend", settings.resend_is_real), ("Notion", settings.notion_is_real)) if is_real
-    ]
+    real = [name for name in ("Resend", "Notion", "Twilio") if getattr(settings, f"{name.lower()}_is_real")]
     if not real:
         return f"Advent · {campaign.name} · on the sandbox: no real mail leaves this machine"
     recipients = ""

@@ -47,6 +47,21 @@ def test_missing_required_setting_is_refused_with_real_providers(missing, nowher
     assert line.startswith(f"{missing}: unset, but ")
 
 
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET"])
+def test_real_twilio_alone_needs_the_secrets_too(missing, nowhere):
+    given = {name: REAL[name] for name in ("SECRET_KEY", "WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET")}
+    twilio = {
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "a token of Twilio",
+        "TWILIO_FROM": "+14165550100",
+    }
+    assert load(given | twilio, nowhere).twilio_is_real
+    del given[missing]
+
+    with pytest.raises(SettingsError, match=f"^{missing}: unset, but a real provider"):
+        load(given | twilio, nowhere)
+
+
 def test_simulated_provider_on_this_machine_needs_no_sender(nowhere):
     sender = {"EMAIL_FROM", "EMAIL_POSTAL_ADDRESS", "BOOKING_URL", "PUBLIC_URL"}
     given = {name: value for name, value in REAL.items() if name not in sender}

@@ -50,6 +50,17 @@ def test_sandbox_replaces_only_providers_without_a_key():
     assert (settings.resend_is_real, settings.notion_is_real) == (True, False)
 
 
+SID = "AC" + "0" * 32
+
+
+def test_sandbox_books_no_calls_that_a_real_twilio_would_announce():
+    twilio = {"twilio_account_sid": SID, "twilio_auth_token": "t" * 32, "twilio_from": "+14165550100"}
+    settings = with_sandbox(Settings(**twilio))
+
+    assert (settings.calcom_api_key, settings.twilio_account_sid) == (None, SID)
+    assert settings.sandboxed == {"resend", "notion"}
+
+
 def test_test_mode_on_a_real_provider_names_its_recipients(campaign):
     settings = Settings(resend_api_key="re_mine", testing_mode=True, testing_recipients="example.com")
 
