@@ -116,6 +116,14 @@ def unanswered(code: str, detail: str = "", *, status: int | None = None, readin
     return (Transient if reading else Ambiguous)(code, detail, status=status)
 
 
+def list_of(answer: Any, name: str) -> list[Any]:
+    """Return the list in a provider's answer. Raises `Transient` if there is none: that is not an empty list."""
+    rows = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise unanswered("unreadable_answer", f"a success without a list of {name}", status=200, reading=True)
+    return rows
+
+
 def status_failure(
     status: int, code: object, detail: str = "", *, headers: Mapping[str, str] | None = None, reading: bool = False
 ) -> Failure:

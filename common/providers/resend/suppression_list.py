@@ -11,6 +11,7 @@ from common.domain.ids import normal_address
 from common.domain.suppression import ListedSuppression
 from common.errors import Permanent
 from common.providers.budget import Budget
+from common.providers.http import list_of
 from common.providers.protocols import SuppressionList
 from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 
@@ -31,8 +32,8 @@ class ResendSuppressionList(SuppressionList):
             await self._budget.take()
             with self._sdk.request(reading=True):
                 query: Any = {"limit": PAGE} | ({"after": after} if after else {})
-                answer = object_of(await resend.Suppressions.list_async(query))
-            rows = answer.get("data", [])
+                answer: Any = await resend.Suppressions.list_async(query)
+                rows = list_of(answer, "data")
             yield [_entry(row) for row in rows]
             if not rows or not answer.get("has_more"):
                 return
@@ -42,7 +43,7 @@ class ResendSuppressionList(SuppressionList):
         await self._budget.take()
         try:
             with self._sdk.request(reading=True):
-                return str((await resend.Suppressions.get_async(address))["origin"])
+                return str(object_of(await resend.Suppressions.get_async(address), "origin")["origin"])
         except Permanent as refused:
             if refused.code != "not_found":
                 raise
