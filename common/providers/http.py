@@ -124,6 +124,17 @@ def list_of(answer: Any, name: str) -> list[Any]:
     return rows
 
 
+@contextmanager
+def readable_rows() -> Iterator[None]:
+    """Raise `Transient` if a row of a provider's list lacks what is read of it: it may be the one sought."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise unanswered(
+            "unreadable_answer", "a list with a row that cannot be read", status=200, reading=True
+        ) from None
+
+
 def status_failure(
     status: int, code: object, detail: str = "", *, headers: Mapping[str, str] | None = None, reading: bool = False
 ) -> Failure:

@@ -53,17 +53,29 @@ async def texts_at(url: str) -> int:
 
 Read = Callable[[str], Awaitable[int]]
 
-LISTS: list[tuple[Read, str, dict[str, Any]]] = [
-    (mails_at, "data", MAIL),
-    (suppressions_at, "data", SUPPRESSION),
-    (texts_at, "messages", SMS),
+LISTS: list[tuple[Read, str, dict[str, Any], tuple[str, str]]] = [
+    (mails_at, "data", MAIL, ("id", "created_at")),
+    (suppressions_at, "data", SUPPRESSION, ("id", "created_at")),
+    (texts_at, "messages", SMS, ("sid", "date_created")),
 ]
 EMPTY: list[tuple[Read, Any]] = [
-    (read, body) for read, name, _ in LISTS for body in ({}, {name: None}, {name: {}}, {"object": "list"}, [])
+    (read, body) for read, name, _, _ in LISTS for body in ({}, {name: None}, {name: {}}, {"object": "list"}, [])
+]
+MALFORMED: list[tuple[Read, str, list[Any]]] = [
+    (read, name, [row, bad])
+    for read, name, row, (id_, time) in LISTS
+    for bad in (
+        {key: value for key, value in row.items() if key != id_},
+        {key: value for key, value in row.items() if key != time},
+        row | {time: "soon"},
+        row | {time: None},
+        "a row",
+        None,
+    )
 ]
 
 
-@pytest.mark.parametrize(("read", "name", "row"), LISTS)
+@pytest.mark.parametrize(("read", "name", "row"), [(read, name, row) for read, name, row, _ in LISTS])
 async def test_provider_list_of_well_formed_rows_is_read(read: Read, name: str, row: dict[str, Any]) -> None:
     async with scripted(says(200, {name: [row]})) as server:
         assert await read(server.url) == 1
@@ -76,6 +88,16 @@ async def test_provider_answer_without_its_list_is_unreadable_instead_of_empty(r
             await read(server.url)
 
     assert (type(raised.value), raised.value.code) == (Transient, "unreadable_answer")
+
+
+@pytest.mark.parametrize(("read", "name", "rows"), MALFORMED)
+async def test_provider_list_with_a_malformed_row_is_unreadable(read: Read, name: str, rows: list[Any]) -> None:
+    async with scripted(says(200, {name: rows})) as server:
+        with pytest.raises(Transient) as raised:
+            await read(server.url)
+
+    assert (type(raised.value), raised.value.code) == (Transient, "unreadable_answer")
+    assert raised.value.provider in ("resend", "twilio")
 
 
 async def test_suppression_without_an_origin_is_unreadable() -> None:

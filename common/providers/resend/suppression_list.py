@@ -11,7 +11,7 @@ from common.domain.ids import normal_address
 from common.domain.suppression import ListedSuppression
 from common.errors import Permanent
 from common.providers.budget import Budget
-from common.providers.http import list_of
+from common.providers.http import list_of, readable_rows
 from common.providers.protocols import SuppressionList
 from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 
@@ -34,10 +34,12 @@ class ResendSuppressionList(SuppressionList):
                 query: Any = {"limit": PAGE} | ({"after": after} if after else {})
                 answer: Any = await resend.Suppressions.list_async(query)
                 rows = list_of(answer, "data")
-            yield [_entry(row) for row in rows]
+                with readable_rows():
+                    page = [_entry(row) for row in rows]
+                    after = str(rows[-1]["id"]) if rows else None
+            yield page
             if not rows or not answer.get("has_more"):
                 return
-            after = str(rows[-1]["id"])
 
     async def origin_of(self, address: str) -> str | None:
         await self._budget.take()
