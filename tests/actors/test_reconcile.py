@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace as replace_in
 
 import pytest
 
-from actors.dead_letters import Way, plan, replay
+from actors.dead_letters import Plan, Way, plan, replay
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
@@ -18,6 +19,7 @@ from tests.ledger_reads import record_of
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
+BORIS = "boris@example.org"
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ async def _two_calls_one_reminder_unknown(simulation, began_ms) -> dict[str, int
     """Book two calls of Boris and lose the answer to the first reminder of the first one. Return uid → start in ms."""
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await simulation.book("boris@example.org", start_ms, uid=uid)
+        await simulation.book(BORIS, start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
     simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
     await simulation.run(until_ms=began_ms + HOUR_MS + 1_000)
@@ -135,7 +137,44 @@ async def test_listed_reminder_is_settled_as_accepted_among_those_of_other_calls
         "sim_0",
         began_ms + HOUR_MS,
     )
-    assert len(simulation.mailer.inbox_of("boris@example.org")) == 2
+    assert len(simulation.mailer.inbox_of(BORIS)) == 2
+
+
+async def _lost_with_the_store(simulation, *, mails: Sequence[str]) -> Plan:
+    """
+    Plan the replay of Boris's first reminder, which a restored store may have sent and has no bytes of.
+
+    `mails`: the subjects of what the lost store sent him since the backup.
+    """
+    start_ms = simulation.clock.now_ms() + 75 * HOUR_MS
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 73 * HOUR_MS)
+    simulation.clock.advance(2 * HOUR_MS)
+    sender = simulation.world.campaigns.default.identity(simulation.world.settings.identity).sender
+    for subject in mails:
+        mail = Mail(sender=sender, to=BORIS, subject=subject, html="", text="", reply_to=None, headers={}, tags={})
+        await simulation.mailer.send(mail, idempotency_key=f"lost {subject}")
+    lost, now_ms = reminder_delivery_id(booking_id("A"), start_ms=start_ms, name="72h"), simulation.clock.now_ms()
+    assert await simulation.ledger.deliveries.settle_restored(
+        lost, "christmas_2025", now_ms=now_ms, detail="restored", unknown_since_ms=now_ms - 24 * HOUR_MS
+    )
+    return await plan(simulation.world, await simulation.ledger.dead_letters.get(lost))
+
+
+async def test_replay_of_a_reminder_lost_with_its_store_is_refused_when_a_mail_in_other_words_is_listed(simulation):
+    planned = await _lost_with_the_store(simulation, mails=["Your call, at the hour that the lost store knew"])
+
+    assert planned.way is Way.REFUSED
+    assert planned.why == "1 of the mails that Resend lists may be it: look at them there, and discard this if one is"
+
+
+async def test_replay_of_a_reminder_lost_with_its_store_sends_it_when_no_other_mail_is_listed(simulation, boris):
+    await simulation.sign_up(boris)
+
+    planned = await _lost_with_the_store(simulation, mails=[])
+
+    assert len(simulation.mailer.inbox_of(BORIS)) > 0, "the steps of his enrollment, which the ledger knows"
+    assert planned.way is Way.AGAIN
 
 
 async def test_several_matching_mails_settle_nothing_and_nothing_is_sent(simulation, lost):
