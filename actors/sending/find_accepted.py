@@ -135,7 +135,8 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | 
     """
     Return the one SMS on the provider's list with this number, time and text, or why there is no such SMS.
 
-    An SMS that is known to be another delivery does not count. Raises like `find_mail`.
+    An SMS that is known to be another delivery does not count. Without frozen bytes, every other SMS to this number may
+    be it. Raises like `find_mail`.
     """
     assert world.texter is not None, "the channel is set up"
     try:
@@ -149,11 +150,16 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | 
     except Permanent as refused:
         return NotFound(f"it cannot be searched for: Twilio would not list what it accepted ({refused.code})")
     known = await world.ledger.texts.accepted_ids(text.to)
-    found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
+    left = [one for one in listed if one.id not in known]
+    found = [one for one in left if plain_text(one.body) == text.body]
     if len(found) == 1:
         return found[0]
-    if found:
-        return NotFound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
+    # Without frozen bytes the text is rendered now, and may have been another.
+    possible = found if found or item.payload is not None else left
+    if possible:
+        return NotFound(
+            f"{len(possible)} of the SMS that Twilio lists may be it: look there, and discard this if one is"
+        )
     return NotFound("not found among what Twilio lists: replay sends it again", is_certain=True)
 
 
