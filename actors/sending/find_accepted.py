@@ -59,7 +59,10 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     Raises `CampaignError` when no attempt was frozen and rendering now would leave a blank; `Throttled`, `Transient` or
     `Misconfigured` when the list cannot be read now. If the key may not list at all, that is the reason returned.
     """
-    sought = await _sought(world, item)
+    try:
+        sought = await _sought(world, item)
+    except NotSent as refusal:
+        return NotFound(f"it cannot be searched for: {refusal}; discard it, or add it to the campaign again and replay")
     try:
         mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
     except Misconfigured as refused:

@@ -8,18 +8,22 @@ from dataclasses import replace as replace_in
 
 import pytest
 
-from actors.dead_letters import Plan, Way, plan, replay
+from actors.dead_letters import Way, plan, replay
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.campaigns import Campaigns
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
 from common.ledger import keys
+from common.ledger.dead_letters import DeadLetter
 from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
 BORIS = "boris@example.org"
+GONE = "it cannot be searched for: removed from the campaign; discard it, or add it to the campaign again and replay"
 
 
 @pytest.fixture
@@ -140,9 +144,9 @@ async def test_listed_reminder_is_settled_as_accepted_among_those_of_other_calls
     assert len(simulation.mailer.inbox_of(BORIS)) == 2
 
 
-async def _lost_with_the_store(simulation, *, mails: Sequence[str]) -> Plan:
+async def _lost_with_the_store(simulation, *, mails: Sequence[str] = ()) -> DeadLetter:
     """
-    Plan the replay of Boris's first reminder, which a restored store may have sent and has no bytes of.
+    Return the dead letter of Boris's first reminder, which a lost store may have sent, and whose bytes are lost.
 
     `mails`: the subjects of what the lost store sent him since the backup.
     """
@@ -158,11 +162,12 @@ async def _lost_with_the_store(simulation, *, mails: Sequence[str]) -> Plan:
     assert await simulation.ledger.deliveries.settle_restored(
         lost, "christmas_2025", now_ms=now_ms, detail="restored", unknown_since_ms=now_ms - 24 * HOUR_MS
     )
-    return await plan(simulation.world, await simulation.ledger.dead_letters.get(lost))
+    return await simulation.ledger.dead_letters.get(lost)
 
 
 async def test_replay_of_a_reminder_lost_with_its_store_is_refused_when_a_mail_in_other_words_is_listed(simulation):
-    planned = await _lost_with_the_store(simulation, mails=["Your call, at the hour that the lost store knew"])
+    lost = await _lost_with_the_store(simulation, mails=["Your call, at the hour that the lost store knew"])
+    planned = await plan(simulation.world, lost)
 
     assert planned.way is Way.REFUSED
     assert planned.why == "1 of the mails that Resend lists may be it: look at them there, and discard this if one is"
@@ -171,10 +176,33 @@ async def test_replay_of_a_reminder_lost_with_its_store_is_refused_when_a_mail_i
 async def test_replay_of_a_reminder_lost_with_its_store_sends_it_when_no_other_mail_is_listed(simulation, boris):
     await simulation.sign_up(boris)
 
-    planned = await _lost_with_the_store(simulation, mails=[])
+    lost = await _lost_with_the_store(simulation)
 
     assert len(simulation.mailer.inbox_of(BORIS)) > 0, "the steps of his enrollment, which the ledger knows"
-    assert planned.way is Way.AGAIN
+    assert (await plan(simulation.world, lost)).way is Way.AGAIN
+
+
+def _without(campaign: Campaign, **changes: tuple[object, ...]) -> Campaigns:
+    return Campaigns(campaign_of(replace_in(campaign.compiled, **changes)))
+
+
+async def test_replay_of_a_removed_reminder_is_refused_with_that_reason(simulation, campaign):
+    lost = await _lost_with_the_store(simulation)
+    world = replace_in(simulation.world, campaigns=_without(campaign, reminders=()))
+
+    planned = await plan(world, lost)
+
+    assert (planned.way, planned.why) == (Way.REFUSED, GONE)
+
+
+async def test_replay_of_a_removed_step_is_refused_with_that_reason(simulation, campaign, lost):
+    await lost(accepted=False)
+    await simulation.ledger.client.hdel(keys.delivery(FIRST), "payload")
+    world = replace_in(simulation.world, campaigns=_without(campaign, steps=campaign.compiled.steps[1:]))
+
+    planned = await plan(world, await letter(simulation))
+
+    assert (planned.way, planned.why) == (Way.REFUSED, GONE)
 
 
 async def test_several_matching_mails_settle_nothing_and_nothing_is_sent(simulation, lost):
