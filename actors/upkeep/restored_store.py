@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
-from actors.sending.reconcile import DAY_MS
 from actors.sending.render import reminder_rules
 from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
 from actors.upkeep.suppression_sync import read_when_due
@@ -19,6 +18,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
+from common.domain.retry import KEY_LIFE_MS
 from common.errors import Failure, Permanent
 from common.ledger import keys
 from common.ledger.generations import Settlement
@@ -317,8 +317,8 @@ async def _apply(
         for risk in person.risks.values():
             if risk.found is None and not risk.is_unknown and not risk.reason:
                 continue
-            # At least a day ago, so that a replay searches for it instead of trusting the key: clocks may be off.
-            since_ms = min(risk.due_ms, now_ms - DAY_MS) if risk.is_unknown else None
+            # So long ago that a replay searches for it instead of trusting the key: clocks may be off.
+            since_ms = min(risk.due_ms, now_ms - KEY_LIFE_MS) if risk.is_unknown else None
             changed = await world.ledger.deliveries.settle_restored(
                 risk.id,
                 risk.campaign,
