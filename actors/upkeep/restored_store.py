@@ -313,12 +313,14 @@ async def _apply(
 ) -> Settlement:
     found = unknown = 0
     waiting: list[str] = []
+    # A replay searches from here on: from the backup, because an operator may have sent it early, and at least so far
+    # back that it does not trust the key instead, because clocks may be off. The backup's time 0 is unknown.
+    searched_ms = min(store_ms or now_ms, now_ms - KEY_LIFE_MS)
     for address, person in people.items():
         for risk in person.risks.values():
             if risk.found is None and not risk.is_unknown and not risk.reason:
                 continue
-            # So long ago that a replay searches for it instead of trusting the key: clocks may be off.
-            since_ms = min(risk.due_ms, now_ms - KEY_LIFE_MS) if risk.is_unknown else None
+            since_ms = min(risk.due_ms, searched_ms) if risk.is_unknown else None
             changed = await world.ledger.deliveries.settle_restored(
                 risk.id,
                 risk.campaign,

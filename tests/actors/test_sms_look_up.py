@@ -150,6 +150,21 @@ async def test_replay_of_an_sms_lost_with_its_store_is_refused_when_another_sms_
     assert (await plan(run.world, letter)).way is way
 
 
+async def test_sms_sent_early_two_days_before_the_restore_is_not_sent_again_by_a_replay(run):
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 75 * HOUR_MS)
+    backup_ms = run.clock.now_ms()
+    run.clock.advance(HOUR_MS)
+    await run.texter.send(Sms(to=NUMBER, body="A reminder", valid_until_ms=START_MS, reference={}))
+    run.clock.advance(48 * HOUR_MS)
+    await settle(run.world, store_ms=backup_ms)
+    letter = await run.ledger.dead_letters.get(
+        reminder_delivery_id(booking_id("ada"), start_ms=START_MS, name="24h.sms")
+    )
+
+    assert (await plan(run.world, letter)).way is Way.REFUSED
+
+
 @pytest.mark.parametrize("failure", [Permanent("list_too_long"), Misconfigured("http_401", status=401)])
 async def test_unreadable_sms_list_does_not_hold_a_restored_store(run, monkeypatch, failure):
     async def refuses(*_: object, **__: object) -> list[object]:
