@@ -118,18 +118,23 @@ def _words(failure: Failure) -> str:
 
 
 async def _send_test(world: World, job: ConsoleJob) -> Mapping[str, str]:
-    """Send a test mail. A repetition after a crash has the same key and bytes, so the provider sends only one."""
+    """
+    Send a test mail.
+
+    A repetition after a crash has the same key, so the provider sends only one. It also has the same bytes, unless
+    campaign or contact changed meanwhile; then the provider refuses it.
+    """
     to = job.arguments["to"]
     await check_recipient(world, to)
-    campaign, mail = await _test_mail(world, job.arguments)
+    campaign, mail = await _test_mail(world, job.arguments, at_ms=job.asked_ms)
     provider_id = await retry_patiently(lambda: send_test(world, campaign, mail, to=to, key=job.id), tries=3)
     return {"provider_id": provider_id, "subject": mail.subject}
 
 
-async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, Rendered]:
-    """Render the named delivery as its contact would get it now, or else a campaign's mail for a made-up contact."""
+async def _test_mail(world: World, given: Mapping[str, str], *, at_ms: int) -> tuple[Campaign, Rendered]:
+    """Render the named delivery as of `at_ms`, or else a campaign's mail for a made-up contact."""
     if name := given.get("delivery"):
-        return await _persons_mail(world, name)
+        return await _persons_mail(world, name, at_ms=at_ms)
     campaign = world.campaigns.played(given["campaign"])
     language = _one_of("language", given.get("language"), campaign.languages)
     segment = _one_of("segment", given.get("segment"), campaign.segments)
@@ -140,7 +145,7 @@ async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, 
     return campaign, found
 
 
-async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
+async def _persons_mail(world: World, name: str, *, at_ms: int) -> tuple[Campaign, Rendered]:
     item = await read_recipient(world.ledger.store, DeliveryId(name))
     if item is None:
         raise JobRefused("mail: its recipient is not known")
@@ -154,7 +159,7 @@ async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
             item.delivery,
             await read_reader(world.ledger, campaign, item),
             unsubscribe_url=unsubscribe_url(world.settings),
-            at_ms=world.clock.now_ms(),
+            at_ms=at_ms,
         )
     except (IndexError, KeyError):
         raise JobRefused("mail: the campaign has no such mail any more") from None

@@ -30,8 +30,9 @@ class _Sought:
     A mail that may have been accepted at `since_ms` or later.
 
     `others`: the records of all accepted mails of this contact, steps and reminders; this mail is none of them.
-    `enrollment` and `step`: the step that this mail is; both None for a reminder. `is_frozen`: `subject` is that of the
-    frozen bytes. Otherwise it is rendered now, from answers that may have changed, so its absence proves nothing.
+    `enrollment` and `step`: the step that this mail is; both None for a mail about a call. `is_frozen`: `subject` is
+    that of the frozen bytes. Otherwise it is rendered now, from answers that may have changed, so its absence proves
+    nothing.
     """
 
     to: str
@@ -58,7 +59,10 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     Raises `CampaignError` when no attempt was frozen and rendering now would leave a blank; `Throttled`, `Transient` or
     `Misconfigured` when the list cannot be read now. If the key may not list at all, that is the reason returned.
     """
-    sought = await _sought(world, item)
+    try:
+        sought = await _sought(world, item)
+    except NotSent as refusal:
+        return NotFound(f"it cannot be searched for: {refusal}; discard it, or add it to the campaign again and replay")
     try:
         mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
     except Misconfigured as refused:
@@ -68,13 +72,17 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     except Permanent as refused:
         return NotFound(f"it cannot be searched for: Resend would not list what it accepted ({refused.code})")
     left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
-    steps_of = _StepsOf(world)
+    subjects = _CampaignSubjects(world)
     found = possible = [mail for mail in left if mail.subject == sought.subject]
     if not found and not sought.is_frozen and sought.enrollment:
-        steps = await steps_of.all(sought.enrollment, left)
+        steps = await subjects.steps_of(sought.enrollment, left)
         found = [mail for mail in left if steps.get(mail.id) == [sought.step]]
         possible = [mail for mail in left if mail.id in steps and (not steps[mail.id] or sought.step in steps[mail.id])]
-    if len(found) == 1 and not await _may_be_another(world, sought, found[0], steps_of):
+    elif not found and not sought.is_frozen:
+        # A mail about a call names its hour, zone and place, which may have changed since.
+        of_campaign = await subjects.of(item.campaign)
+        possible = [mail for mail in left if of_campaign.is_ours(mail)]
+    if len(found) == 1 and not await _may_be_another(world, sought, found[0], subjects):
         return found[0]
     if possible:
         return NotFound(
@@ -83,52 +91,55 @@ async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail |
     return NotFound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
-class _StepsOf:
-    """Finds the steps that a mail may be. It reads the versions of a campaign once, for all contacts."""
+class _CampaignSubjects:
+    """The subjects of each campaign. Its versions are read once, for all contacts."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._subjects: dict[str, Subjects] = {}
 
-    async def all(self, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
+    async def of(self, campaign: str) -> Subjects:
+        if campaign not in self._subjects:
+            self._subjects[campaign] = await subjects_of(self._world, self._world.campaigns.played(campaign))
+        return self._subjects[campaign]
+
+    async def steps_of(self, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
         """Return, for the id of each mail of ours, the steps with its subject in any version; it may be none."""
-        key = enrollment.campaign
-        if key not in self._subjects:
-            self._subjects[key] = await subjects_of(self._world, self._world.campaigns.played(key))
-        subjects = self._subjects[key]
+        subjects = await self.of(enrollment.campaign)
         return {
             mail.id: subjects.steps_of(mail.subject, enrollment.assessment) for mail in mails if subjects.is_ours(mail)
         }
 
 
-async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail, steps_of: _StepsOf) -> bool:
+async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail, subjects: _CampaignSubjects) -> bool:
     """Return whether the mail may be another step of unknown outcome for this contact, in any campaign."""
     if (one := sought.enrollment) is None:
         return False
     for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
         for name, payload in (await world.ledger.deliveries.unknown_outcomes(owner)).items():
             step = step_of(name)
-            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail, steps_of):
+            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail, subjects):
                 return True
     return False
 
 
 async def _fits(
-    world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail, steps_of: _StepsOf
+    world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail, subjects: _CampaignSubjects
 ) -> bool:
     if payload:
         return Mail.thawed(payload).subject == mail.subject
     enrollment = await world.ledger.enrollments.get(owner)
     if enrollment is None or enrollment.campaign not in world.campaigns:
         return False
-    return step in (await steps_of.all(enrollment, [mail])).get(mail.id, [])
+    return step in (await subjects.steps_of(enrollment, [mail])).get(mail.id, [])
 
 
 async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | NotFound:
     """
     Return the one SMS on the provider's list with this number, time and text, or why there is no such SMS.
 
-    An SMS that is known to be another delivery does not count. Raises like `find_mail`.
+    An SMS that is known to be another delivery does not count. Without frozen bytes, every other SMS to this number may
+    be it. Raises like `find_mail`.
     """
     assert world.texter is not None, "the channel is set up"
     try:
@@ -142,21 +153,24 @@ async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedSms | 
     except Permanent as refused:
         return NotFound(f"it cannot be searched for: Twilio would not list what it accepted ({refused.code})")
     known = await world.ledger.texts.accepted_ids(text.to)
-    found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
+    left = [one for one in listed if one.id not in known]
+    found = [one for one in left if plain_text(one.body) == text.body]
     if len(found) == 1:
         return found[0]
-    if found:
-        return NotFound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
+    # Without frozen bytes the text is rendered now, and may have been another.
+    possible = found if found or item.payload is not None else left
+    if possible:
+        return NotFound(
+            f"{len(possible)} of the SMS that Twilio lists may be it: look there, and discard this if one is"
+        )
     return NotFound("not found among what Twilio lists: replay sends it again", is_certain=True)
 
 
-async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
+async def _others(world: World, item: Owned) -> list[Record]:
     """Return the records of all accepted mails of a contact, enrolled or not: steps, and mails about their calls."""
-    records = [*enrollment.records.values()] if enrollment else []
-    address = enrollment.assessment.email if enrollment else ""
-    people = dict.fromkeys([who, *(await world.ledger.mailboxes.in_campaigns(address) if address else ())])
-    for other in people:
-        known = await world.ledger.enrollments.get(other) if other != who else None
+    records: list[Record] = []
+    for other in dict.fromkeys([item.contact_id, *await world.ledger.mailboxes.in_campaigns(item.address)]):
+        known = await world.ledger.enrollments.get(other)
         records += known.records.values() if known else ()
         async for call in world.ledger.bookings.calls(other):
             records += call.records.values()
@@ -165,19 +179,16 @@ async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None
 
 async def _sought(world: World, item: Owned) -> _Sought:
     payload, owner = item.payload, item.owner
-    enrollment: Enrollment | None
-    if isinstance(owner, Enrollment):
-        begin_ms, enrollment = owner.anchor_ms, owner
-    else:
-        begin_ms, enrollment = owner.received_ms, await world.ledger.enrollments.get(item.contact_id)
+    enrollment = owner if isinstance(owner, Enrollment) else None
+    begin_ms = owner.anchor_ms if isinstance(owner, Enrollment) else owner.received_ms
     return _Sought(
         to=item.address,
         subject=(Mail.thawed(payload) if payload else await render(world, item)).subject,
         is_frozen=payload is not None,
         since_ms=item.first_attempt_ms or begin_ms,
-        others=await _others(world, item.contact_id, enrollment),
-        enrollment=owner if isinstance(owner, Enrollment) else None,
-        step=item.delivery.step if isinstance(owner, Enrollment) else None,
+        others=await _others(world, item),
+        enrollment=enrollment,
+        step=item.delivery.step if enrollment else None,
     )
 
 

@@ -53,11 +53,11 @@ class Subjects:
 
     def reminders_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> list[AuditedReminder]:
         """Return, of those with this subject, the one due nearest to the mail and those due within an hour of it."""
-        alike = [one for one in reminders if mail.subject in self._subjects_of(one)]
+        alike = [one for one in reminders if mail.subject in self._subjects_of_reminder(one)]
         nearest_first = sorted(alike, key=lambda one: abs(one.due_ms - mail.created_ms))
         return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
-    def _subjects_of(self, one: AuditedReminder) -> set[str]:
+    def _subjects_of_reminder(self, one: AuditedReminder) -> set[str]:
         """Return every subject it may have had when it was sent: zone, locale and link may have changed since."""
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
@@ -86,7 +86,7 @@ class Subjects:
         found: dict[str, list[Step]] = {}
         for campaign, identity in self._versions:
             for step in campaign.step_ids:
-                for subject in set(_subjects_of(campaign, identity, step, person)):
+                for subject in set(_subjects_of_step(campaign, identity, step, person)):
                     steps = found.setdefault(subject, [])
                     if step not in steps:
                         steps.append(step)
@@ -98,7 +98,7 @@ async def subjects_of(world: World, campaign: Campaign) -> Subjects:
     return Subjects([campaign, *await other_versions(campaign, world.ledger)], world.settings)
 
 
-def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Assessment) -> Iterator[str]:
+def _subjects_of_step(campaign: Campaign, identity: Identity, step: Step, person: Assessment) -> Iterator[str]:
     for language in campaign.languages:
         for segment in campaign.segments:
             try:

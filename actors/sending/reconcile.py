@@ -20,9 +20,6 @@ BUSY_LOOKUP_RETRY_MS = 2_000
 LOOKUP_RETRY_MS = 60_000
 RENEW_MS = 15_000
 
-DAY_MS = 86_400_000
-"""How long the provider remembers an idempotency key."""
-
 KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
 KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
 NO_KEYS: Final = "it may have been accepted, and the provider knows no keys"

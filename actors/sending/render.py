@@ -30,7 +30,7 @@ class NotSent(Exception):
 
 
 class RemovedFromCampaign(NotSent):
-    """The campaign no longer has this reminder or follow-up."""
+    """The campaign no longer has this step, reminder or follow-up."""
 
     def __init__(self, name: str) -> None:
         super().__init__(REMOVED)
@@ -117,6 +117,8 @@ async def _step(
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
+    if step not in campaign.step_ids:
+        raise RemovedFromCampaign(item.delivery.name)
     today = local_day(world.clock.now_ms(), reader.zone) if campaign.compiled.weeks else None
     rendered = campaign.messages.render(
         step,

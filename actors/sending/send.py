@@ -9,13 +9,13 @@ import structlog
 
 from actors.sending.channels import Message, Route, route_of
 from actors.sending.failure_policy import Decision, decide
-from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, NO_KEYS, reconcile
+from actors.sending.reconcile import KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, NO_KEYS, reconcile
 from actors.sending.render import NotSent
 from actors.sending.windows import OUTSIDE_WINDOW, next_opening_ms
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
-from common.domain.retry import RetryPolicy, may_repeat
+from common.domain.retry import KEY_LIFE_MS, RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
 from common.ledger.circuits import circuit_closed, circuit_opened
 from common.ledger.constants import PROVIDER_OF
@@ -208,10 +208,10 @@ async def _idempotency_conflict(world: World, claim: ClaimGranted, route: Route)
     """
     Resolve a delivery whose key the provider has accepted with other bytes.
 
-    It accepted them within the last day, because it remembers keys no longer than that.
+    It accepted them within the life of a key, because it remembers none for longer.
     """
     now_ms = world.clock.now_ms()
-    since_ms = now_ms - DAY_MS
+    since_ms = now_ms - KEY_LIFE_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):
         claim = replace(claim, outcome_unknown=True, first_attempt_ms=since_ms)
         await _resolve_unknown_outcome(world, claim, route, because=KEY_TAKEN)

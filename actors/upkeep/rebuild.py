@@ -193,13 +193,13 @@ async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> li
         return await retry_patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
     except Failure as failure:
         cure = (
-            "set RESEND_API_KEY to one with full access, and rebuild again"
-            if failure.status == 401
-            else "see its status"
+            "set RESEND_API_KEY to one with full access, and run `advent rebuild` again"
+            if failure.status in (401, 403)
+            else "run `advent rebuild` again when Resend answers"
         )
         summary.notes.append(
-            f"Resend could not be asked what it accepted ({failure.code}): mails that should be out and have no date in"
-            f" Notion are looked for before they are sent; {cure}"
+            f"Resend's list could not be read ({failure.code}): mails that are due and have no date in Notion are"
+            f" repeated under their key for 23 hours, and after that searched for first; {cure}"
         )
         return None
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from actors.sending.find_accepted import CLOCKS_APART_MS
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
-from actors.sending.reconcile import DAY_MS
 from actors.sending.render import reminder_rules
 from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
 from actors.upkeep.suppression_sync import read_when_due
@@ -19,6 +18,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
+from common.domain.retry import KEY_LIFE_MS
 from common.errors import Failure, Permanent
 from common.ledger import keys
 from common.ledger.generations import Settlement
@@ -313,12 +313,14 @@ async def _apply(
 ) -> Settlement:
     found = unknown = 0
     waiting: list[str] = []
+    # A replay searches from here on: from the backup, because an operator may have sent it early, and at least so far
+    # back that it does not trust the key instead, because clocks may be off. The backup's time 0 is unknown.
+    searched_ms = min(store_ms or now_ms, now_ms - KEY_LIFE_MS)
     for address, person in people.items():
         for risk in person.risks.values():
             if risk.found is None and not risk.is_unknown and not risk.reason:
                 continue
-            # At least a day ago, so that a replay searches for it instead of trusting the key: clocks may be off.
-            since_ms = min(risk.due_ms, now_ms - DAY_MS) if risk.is_unknown else None
+            since_ms = min(risk.due_ms, searched_ms) if risk.is_unknown else None
             changed = await world.ledger.deliveries.settle_restored(
                 risk.id,
                 risk.campaign,

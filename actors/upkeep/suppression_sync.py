@@ -96,8 +96,8 @@ async def process_unsuppress_requests(world: World, suppression_list: Suppressio
 
 def _in_words(refused: str) -> str:
     if refused == "complained":
-        return "this person complained about our mail, and nobody may undo that"
-    return f"Resend did not take the address off its list ({refused}); once that is mended, ask again"
+        return "this contact reported our mail as spam; that cannot be undone"
+    return f"Resend refused to remove the address from its list ({refused}); fix that, then request it again"
 
 
 async def _refusal(world: World, suppression_list: SuppressionList, request: UnsuppressRequest) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KEY_REMEMBERED_MS = 23 * 3_600_000
-"""Resend forgets idempotency keys after 24 h. From an hour before, an attempt of unknown outcome is never repeated."""
+KEY_LIFE_MS = 24 * 3_600_000
+"""How long Resend remembers an idempotency key."""
+
+KEY_REMEMBERED_MS = KEY_LIFE_MS - 3_600_000
+"""An attempt of unknown outcome is never repeated when its key is older than this."""
 
 UNKNOWN_OUTCOME_WAIT_MAX_MS = KEY_REMEMBERED_MS - 3_600_000
 """A mail that may have been accepted waits no longer than this, so that a repetition under its key is still safe."""

@@ -116,6 +116,25 @@ def unanswered(code: str, detail: str = "", *, status: int | None = None, readin
     return (Transient if reading else Ambiguous)(code, detail, status=status)
 
 
+def list_of(answer: Any, name: str) -> list[Any]:
+    """Return the list in a provider's answer. Raises `Transient` if there is none: that is not an empty list."""
+    rows = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise unanswered("unreadable_answer", f"a success without a list of {name}", status=200, reading=True)
+    return rows
+
+
+@contextmanager
+def readable_rows() -> Iterator[None]:
+    """Raise `Transient` if a row of a provider's list lacks what is read of it: it may be the one sought."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise unanswered(
+            "unreadable_answer", "a list with a row that cannot be read", status=200, reading=True
+        ) from None
+
+
 def status_failure(
     status: int, code: object, detail: str = "", *, headers: Mapping[str, str] | None = None, reading: bool = False
 ) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import CapturingLogger
@@ -17,6 +18,7 @@ from common.settings.settings import Settings
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 SARAH = "sarah@businessx.example"
+MONDAY_MS = round(datetime(2026, 11, 30, tzinfo=UTC).timestamp() * 1000)
 SAMPLE = {"campaign": "christmas_2025", "mail": "step-1", "to": SARAH}
 
 
@@ -148,6 +150,23 @@ async def test_console_job_repeated_by_another_worker_sends_one_mail(simulation)
 
     await console_job(simulation.world, job)
 
+    assert len(simulation.mailer.inbox_of(SARAH)) == 1
+
+
+async def test_contacts_own_test_mail_repeated_on_the_next_day_is_the_same_mail(simulation, ada, clock):
+    """Between the two, the week that the mail counts down to has come nearer."""
+    clock.move_to(MONDAY_MS - 60_000)
+    await simulation.sign_up(replace(ada, timezone="UTC"))
+    job = await ask(simulation, {"delivery": f"{ADA}/step-4", "to": SARAH})
+    known = await simulation.ledger.client.hgetall(keys.console_job(job))
+    await console_job(simulation.world, job)
+    await simulation.ledger.client.delete(keys.console_job(job))
+    await simulation.ledger.client.hset(keys.console_job(job), mapping=known)
+    clock.move_to(MONDAY_MS + 60_000)
+
+    await console_job(simulation.world, job)
+
+    assert (await simulation.ledger.console_jobs.get(job)).is_done
     assert len(simulation.mailer.inbox_of(SARAH)) == 1
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace as replace_in
 
 import pytest
 
 from actors.dead_letters import Way, plan, replay
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.campaigns import Campaigns
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
 from common.ledger import keys
+from common.ledger.dead_letters import DeadLetter
 from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
+BORIS = "boris@example.org"
+GONE = "it cannot be searched for: removed from the campaign; discard it, or add it to the campaign again and replay"
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ async def _two_calls_one_reminder_unknown(simulation, began_ms) -> dict[str, int
     """Book two calls of Boris and lose the answer to the first reminder of the first one. Return uid → start in ms."""
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await simulation.book("boris@example.org", start_ms, uid=uid)
+        await simulation.book(BORIS, start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
     simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
     await simulation.run(until_ms=began_ms + HOUR_MS + 1_000)
@@ -135,7 +141,68 @@ async def test_listed_reminder_is_settled_as_accepted_among_those_of_other_calls
         "sim_0",
         began_ms + HOUR_MS,
     )
-    assert len(simulation.mailer.inbox_of("boris@example.org")) == 2
+    assert len(simulation.mailer.inbox_of(BORIS)) == 2
+
+
+async def _lost_with_the_store(simulation, *, mails: Sequence[str] = ()) -> DeadLetter:
+    """
+    Return the dead letter of Boris's first reminder, which a lost store may have sent, and whose bytes are lost.
+
+    `mails`: the subjects of what the lost store sent him since the backup.
+    """
+    start_ms = simulation.clock.now_ms() + 75 * HOUR_MS
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 73 * HOUR_MS)
+    simulation.clock.advance(2 * HOUR_MS)
+    sender = simulation.world.campaigns.default.identity(simulation.world.settings.identity).sender
+    for subject in mails:
+        mail = Mail(sender=sender, to=BORIS, subject=subject, html="", text="", reply_to=None, headers={}, tags={})
+        await simulation.mailer.send(mail, idempotency_key=f"lost {subject}")
+    lost, now_ms = reminder_delivery_id(booking_id("A"), start_ms=start_ms, name="72h"), simulation.clock.now_ms()
+    assert await simulation.ledger.deliveries.settle_restored(
+        lost, "christmas_2025", now_ms=now_ms, detail="restored", unknown_since_ms=now_ms - 24 * HOUR_MS
+    )
+    return await simulation.ledger.dead_letters.get(lost)
+
+
+async def test_replay_of_a_reminder_lost_with_its_store_is_refused_when_a_mail_in_other_words_is_listed(simulation):
+    lost = await _lost_with_the_store(simulation, mails=["Your call, at the hour that the lost store knew"])
+    planned = await plan(simulation.world, lost)
+
+    assert planned.way is Way.REFUSED
+    assert planned.why == "1 of the mails that Resend lists may be it: look at them there, and discard this if one is"
+
+
+async def test_replay_of_a_reminder_lost_with_its_store_sends_it_when_no_other_mail_is_listed(simulation, boris):
+    await simulation.sign_up(boris)
+
+    lost = await _lost_with_the_store(simulation)
+
+    assert len(simulation.mailer.inbox_of(BORIS)) > 0, "the steps of his enrollment, which the ledger knows"
+    assert (await plan(simulation.world, lost)).way is Way.AGAIN
+
+
+def _without(campaign: Campaign, **changes: tuple[object, ...]) -> Campaigns:
+    return Campaigns(campaign_of(replace_in(campaign.compiled, **changes)))
+
+
+async def test_replay_of_a_removed_reminder_is_refused_with_that_reason(simulation, campaign):
+    lost = await _lost_with_the_store(simulation)
+    world = replace_in(simulation.world, campaigns=_without(campaign, reminders=()))
+
+    planned = await plan(world, lost)
+
+    assert (planned.way, planned.why) == (Way.REFUSED, GONE)
+
+
+async def test_replay_of_a_removed_step_is_refused_with_that_reason(simulation, campaign, lost):
+    await lost(accepted=False)
+    await simulation.ledger.client.hdel(keys.delivery(FIRST), "payload")
+    world = replace_in(simulation.world, campaigns=_without(campaign, steps=campaign.compiled.steps[1:]))
+
+    planned = await plan(world, await letter(simulation))
+
+    assert (planned.way, planned.why) == (Way.REFUSED, GONE)
 
 
 async def test_several_matching_mails_settle_nothing_and_nothing_is_sent(simulation, lost):

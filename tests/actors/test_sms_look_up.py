@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis.asyncio
 
+from actors.dead_letters import Way, plan
 from actors.upkeep.restored_store import settle
 from common.campaigns.campaign import Campaign
 from common.clock import VirtualClock
@@ -131,6 +132,37 @@ async def test_sms_that_may_have_been_sent_after_the_backup_waits_for_a_person_a
     await settle(run.world, store_ms=backup_ms)
 
     assert (await outcome(run, "ada"))[0] == status
+
+
+@pytest.mark.parametrize(("sent", "way"), [([], Way.AGAIN), (["In other words"], Way.REFUSED)])
+async def test_replay_of_an_sms_lost_with_its_store_is_refused_when_another_sms_is_listed(run, sent, way):
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 25 * HOUR_MS)
+    backup_ms = run.clock.now_ms()
+    run.clock.advance(2 * HOUR_MS)
+    for words in sent:
+        await run.texter.send(Sms(to=NUMBER, body=words, valid_until_ms=START_MS, reference={}))
+    await settle(run.world, store_ms=backup_ms)
+    letter = await run.ledger.dead_letters.get(
+        reminder_delivery_id(booking_id("ada"), start_ms=START_MS, name="24h.sms")
+    )
+
+    assert (await plan(run.world, letter)).way is way
+
+
+async def test_sms_sent_early_two_days_before_the_restore_is_not_sent_again_by_a_replay(run):
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 75 * HOUR_MS)
+    backup_ms = run.clock.now_ms()
+    run.clock.advance(HOUR_MS)
+    await run.texter.send(Sms(to=NUMBER, body="A reminder", valid_until_ms=START_MS, reference={}))
+    run.clock.advance(48 * HOUR_MS)
+    await settle(run.world, store_ms=backup_ms)
+    letter = await run.ledger.dead_letters.get(
+        reminder_delivery_id(booking_id("ada"), start_ms=START_MS, name="24h.sms")
+    )
+
+    assert (await plan(run.world, letter)).way is Way.REFUSED
 
 
 @pytest.mark.parametrize("failure", [Permanent("list_too_long"), Misconfigured("http_401", status=401)])

@@ -162,7 +162,7 @@ async def test_complaint_known_only_to_the_ledger_keeps_the_contact_on_both_list
 
     assert refused(log) == ["complained"]
     assert await why_not(synced) == [
-        "this person complained about our mail, and nobody may undo that; asked for by phone"
+        "this contact reported our mail as spam; that cannot be undone; asked for by phone"
     ]
     assert await listed(resend) == {"chen@example.org": "manual"}
     assert await synced.ledger.suppressions.unsuppress_requests() == []
@@ -200,7 +200,7 @@ async def test_address_that_the_list_refuses_does_not_block_the_others(
 
     assert refused(log) == ["validation_error"]
     assert await why_not(synced) == [
-        "Resend did not take the address off its list (validation_error); once that is mended, ask again;"
+        "Resend refused to remove the address from its list (validation_error); fix that, then request it again;"
         " asked for by phone"
     ]
     assert await synced.ledger.suppressions.of(chen.email) is not None

@@ -8,13 +8,14 @@ from itertools import pairwise
 import pytest
 import redis.asyncio
 
+from actors.dead_letters import Way, plan
 from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.catch_up import late_mails
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
+from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -322,3 +323,19 @@ async def test_mails_of_a_campaign_that_is_no_longer_played_wait(
     await alone.run(until_ms=clock.now_ms() + DAY_MS)
 
     assert alone.mailer.accepted_mails == []
+
+
+async def test_known_mails_of_another_campaign_do_not_keep_a_reminder_lost_with_its_store_from_its_replay(both, ada):
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    await both.run(until_ms=both.clock.now_ms() + DAY_MS)
+    known_ms = both.mailer.accepted_mails[-1][0]
+    start_ms = both.clock.now_ms() + 75 * HOUR_MS
+    await both.book(ada.email, start_ms, uid="A")
+    await both.run(until_ms=start_ms - 73 * HOUR_MS)
+    both.clock.advance(2 * HOUR_MS)
+    lost, now_ms = reminder_delivery_id(booking_id("A"), start_ms=start_ms, name="72h"), both.clock.now_ms()
+    await both.ledger.deliveries.settle_restored(
+        lost, CHRISTMAS, now_ms=now_ms, detail="restored", unknown_since_ms=known_ms
+    )
+
+    assert (await plan(both.world, await both.ledger.dead_letters.get(lost))).way is Way.AGAIN

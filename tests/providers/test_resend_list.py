@@ -84,6 +84,15 @@ async def test_empty_sent_list_is_a_valid_result():
     assert await since(listing, 0) == await since(listing, 0) == []
 
 
+async def test_sent_list_that_was_empty_is_read_again():
+    resend = Resend(0)
+    listing = Listing(resend.page)
+    await since(listing, 0)
+    resend.accepts(12)
+
+    assert await since(listing, 0) == [f"m{n}" for n in range(11, -1, -1)]
+
+
 async def test_emptied_sent_list_is_read_again():
     resend = Resend(20)
     listing = Listing(resend.page)

@@ -21,7 +21,7 @@ from common.errors import Throttled
 from common.providers.budget import Budget
 from common.providers.calcom.failures import failure_of
 from common.providers.calcom.rows import read_booking
-from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
+from common.providers.http import DeadlineClient, checked_secret, list_of, measured, transport_failure
 
 VERSION = "2024-08-13"
 PAGE = 100
@@ -58,14 +58,14 @@ class CalcomCalendar:
         asked = {**which, "sortCreated": "asc", "take": str(PAGE)}
         skip = 0
         for _ in range(PAGES_MAX):
-            body = await self._request({**asked, "skip": str(skip)})
-            rows = body["data"]
+            rows, has_next_page = await self._request({**asked, "skip": str(skip)})
             yield [booking for row in rows if (booking := read_booking(row)) is not None]
             skip += len(rows)
-            if not rows or not _has_next_page(body):
+            if not rows or not has_next_page:
                 return
 
-    async def _request(self, query: dict[str, str]) -> dict[str, Any]:
+    async def _request(self, query: dict[str, str]) -> tuple[list[Any], bool]:
+        """Return the rows of one page, and whether another page may follow."""
         await self._budget.take()
         try:
             with measured("calcom"):
@@ -74,7 +74,7 @@ class CalcomCalendar:
             await self._budget.push(throttled.retry_after_ms)
             raise
 
-    async def _get(self, query: dict[str, str]) -> dict[str, Any]:
+    async def _get(self, query: dict[str, str]) -> tuple[list[Any], bool]:
         try:
             answer = await self._client.get(self._url, params=query, headers=self._headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -82,12 +82,10 @@ class CalcomCalendar:
         if answer.status_code != 200:
             raise failure_of(answer.status_code, answer.headers)
         try:
-            body = answer.json()
+            body: Any = answer.json()
         except ValueError:
             body = None
-        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            raise unanswered("unreadable_answer", "a success without bookings", status=200, reading=True)
-        return body
+        return list_of(body, "data"), _has_next_page(body)
 
 
 def _has_next_page(body: dict[str, Any]) -> bool:

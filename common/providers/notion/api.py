@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from notion_client import AsyncClient
@@ -15,7 +15,15 @@ from notion_client.errors import HTTPResponseError, RequestTimeoutError
 from common.clock import DateWitness
 from common.errors import Throttled
 from common.providers.budget import Budget
-from common.providers.http import DeadlineClient, checked_secret, measured, phases, transport_failure, unanswered
+from common.providers.http import (
+    DeadlineClient,
+    checked_secret,
+    list_of,
+    measured,
+    phases,
+    transport_failure,
+    unanswered,
+)
 from common.providers.notion.failures import committed_id, failure_of
 
 Page = dict[str, Any]
@@ -72,7 +80,7 @@ class NotionApi:
         """Return the first hundred pages that match a filter. Pages that were created just now may be missing."""
         async with self._request(reading=True, cure=cure):
             answer = await self._sdk.data_sources.query(data_source_id, filter=dict(condition), page_size=100)
-            return cast(list[Page], expect_object(answer, "results", reading=True)["results"])
+            return list_of(answer, "results")
 
     async def page(self, page_id: str) -> Page:
         async with self._request(reading=True):

@@ -13,7 +13,8 @@ from common.domain.notion_import import SequenceRow
 from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.budget import Budget
-from common.providers.notion.api import NotionApi, Page, expect_object, is_trashed
+from common.providers.http import list_of
+from common.providers.notion.api import NotionApi, Page, is_trashed
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.schema import Schema, databases
 from common.providers.notion.table import Table
@@ -45,9 +46,10 @@ class ReadingApi(NotionApi):
         if cursor:
             query["start_cursor"] = cursor
         async with self._request(reading=True, cure=cure):
-            answer = expect_object(await self._sdk.data_sources.query(data_source_id, **query), "results", reading=True)
+            answer: Any = await self._sdk.data_sources.query(data_source_id, **query)
+            pages = list_of(answer, "results")
         status = answer.get("request_status") or {}
-        return Batch(answer["results"], answer.get("next_cursor"), status.get("type") == "incomplete")
+        return Batch(pages, answer.get("next_cursor"), status.get("type") == "incomplete")
 
 
 class SequenceRows:

@@ -11,7 +11,7 @@ from common.clock import DateWitness
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail, Attachment, Mail, SentMail
 from common.providers.budget import Budget, Unlimited
-from common.providers.http import unanswered
+from common.providers.http import list_of, readable_rows, unanswered
 from common.providers.protocols import Mailer
 from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 from common.providers.resend.sent_list import Listing, Page
@@ -70,8 +70,10 @@ class ResendMailer(Mailer):
     async def _page(self, after: str | None) -> Page:
         with self._sdk.request(reading=True):
             listing: Any = {"limit": PAGE} | ({"after": after} if after else {})
-            answer = object_of(await resend.Emails.list_async(listing))
-            mails = [_accepted(row) for row in answer.get("data", [])]
+            answer: Any = await resend.Emails.list_async(listing)
+            rows = list_of(answer, "data")
+            with readable_rows():
+                mails = [_accepted(row) for row in rows]
             return Page(mails, has_more=bool(answer.get("has_more")))
 
 

@@ -52,9 +52,9 @@ class ResendSdk:
         await self._client.aclose()
 
 
-def object_of(answer: Any) -> dict[str, Any]:
-    """Return the answer as the JSON object that it must be. Raises a `Failure` when it is none."""
-    if not isinstance(answer, dict):
+def object_of(answer: Any, *members: str) -> dict[str, Any]:
+    """Return the answer as the JSON object that it must be. Raises `Transient` if it is none or lacks a member."""
+    if not isinstance(answer, dict) or not answer.keys() >= {*members}:
         raise unanswered("unreadable_answer", status=200, reading=True)
     return answer
 

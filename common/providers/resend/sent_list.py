@@ -49,6 +49,8 @@ class Listing:
         async with self._turn:
             if self._known:
                 await self._read_new(budget)
+            else:
+                self._is_whole = False  # The list was empty; it may have mails now.
             await self._read_back(since_ms, budget)
             found = [mail for mail in self._known if mail.created_ms >= since_ms]
             self._drop_older_half()

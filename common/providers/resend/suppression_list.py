@@ -11,6 +11,7 @@ from common.domain.ids import normal_address
 from common.domain.suppression import ListedSuppression
 from common.errors import Permanent
 from common.providers.budget import Budget
+from common.providers.http import list_of, readable_rows
 from common.providers.protocols import SuppressionList
 from common.providers.resend.sdk import ResendSdk, object_of, read_time_ms
 
@@ -31,18 +32,20 @@ class ResendSuppressionList(SuppressionList):
             await self._budget.take()
             with self._sdk.request(reading=True):
                 query: Any = {"limit": PAGE} | ({"after": after} if after else {})
-                answer = object_of(await resend.Suppressions.list_async(query))
-            rows = answer.get("data", [])
-            yield [_entry(row) for row in rows]
+                answer: Any = await resend.Suppressions.list_async(query)
+                rows = list_of(answer, "data")
+                with readable_rows():
+                    page = [_entry(row) for row in rows]
+                    after = str(rows[-1]["id"]) if rows else None
+            yield page
             if not rows or not answer.get("has_more"):
                 return
-            after = str(rows[-1]["id"])
 
     async def origin_of(self, address: str) -> str | None:
         await self._budget.take()
         try:
             with self._sdk.request(reading=True):
-                return str((await resend.Suppressions.get_async(address))["origin"])
+                return str(object_of(await resend.Suppressions.get_async(address), "origin")["origin"])
         except Permanent as refused:
             if refused.code != "not_found":
                 raise

@@ -17,7 +17,15 @@ from common.clock import Clock
 from common.domain.sms import AcceptedSms, Sms
 from common.errors import Permanent
 from common.providers.budget import Budget, Unlimited
-from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
+from common.providers.http import (
+    DeadlineClient,
+    checked_secret,
+    list_of,
+    measured,
+    readable_rows,
+    transport_failure,
+    unanswered,
+)
 from common.providers.twilio.failures import failure_of
 
 PAGE = 100
@@ -85,7 +93,9 @@ class TwilioTexter:
             await (budget or Unlimited()).take()
             with measured("twilio"):
                 answer = await self._request("GET", url)
-            rows = [_accepted(row) for row in answer.get("messages", ()) if not _is_inbound(row)]
+                listed = list_of(answer, "messages")
+                with readable_rows():
+                    rows = [_accepted(row) for row in listed if not _is_inbound(row)]
             found += [text for text in rows if text.created_ms >= since_ms]
             following = answer.get("next_page_uri")
             if not following or any(text.created_ms < since_ms for text in rows):

@@ -41,6 +41,7 @@ BOTH: list[tuple[Answer, type[Failure], type[Failure], str]] = [
     (error(504, "gateway_timeout"), Transient, Ambiguous, "gateway_timeout"),
     (says(200, "<html>welcome"), Transient, Ambiguous, "unreadable_answer"),
     (says(200, []), Transient, Ambiguous, "unreadable_answer"),
+    (says(200, {"object": "list", "results": None}), Transient, Ambiguous, "unreadable_answer"),
     (says(301, "", {"Location": "/"}), Misconfigured, Misconfigured, "http_301"),
     (hangs(), Transient, Ambiguous, "read_timeout"),
     (hangs_up(), Transient, Ambiguous, "remote_protocol_error"),
