@@ -7,13 +7,14 @@ import redis
 
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
-from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.ledger import keys, secret_key_change
 from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.secret_key_change import KeyChangeResult, accept_new_key
 from common.store.clients import connect
 from common.store.identity import secret_key_differs, secret_key_matches, secret_key_matches_async
+from tests.ledger.planned import book, plan_step
 
 OLD, NEW = "s" * 32, "n" * 32
 
@@ -143,3 +144,56 @@ async def test_contact_who_left_two_campaigns_is_counted_as_one_address(left: Le
 
     # The 20, of which one had left before and one had been stopped, and p599, who complained.
     assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == KeyChangeResult(21, lost=1)
+
+
+async def stopped_then_unsubscribed(ledger: Ledger, one: EnrollmentId, address: str, now_ms: int) -> None:
+    await ledger.enrollments.exit(one, ExitReason.STOPPED, address_hash=None, now_ms=now_ms)
+    await ledger.enrollments.unsubscribe(one, address_hash=ledger.store.address_hash(address), now_ms=now_ms)
+
+
+async def left_then_suppressed(ledger: Ledger, one: EnrollmentId, address: str, now_ms: int) -> None:
+    await ledger.enrollments.exit(one, ExitReason.LEFT, address_hash=None, now_ms=now_ms)
+    await ledger.suppressions.suppress(address, ExitReason.SUPPRESSED, detail="by hand", now_ms=now_ms)
+
+
+async def unsubscribed_twice(ledger: Ledger, one: EnrollmentId, address: str, now_ms: int) -> None:
+    hashed = ledger.store.address_hash(address)
+    await ledger.enrollments.unsubscribe(one, address_hash=hashed, now_ms=now_ms - 2)
+    await ledger.suppressions.unsuppress(address, detail="asked to come back", now_ms=now_ms - 1)
+    await ledger.enrollments.unsubscribe(one, address_hash=hashed, now_ms=now_ms)
+
+
+@pytest.mark.parametrize("leave", [stopped_then_unsubscribed, left_then_suppressed, unsubscribed_twice])
+async def test_suppression_of_a_known_address_survives_a_key_change_whatever_the_exit_reason(ledger, clock, leave):
+    step = await plan_step(ledger, clock.now_ms())
+    await leave(ledger, step.contact, step.address, clock.now_ms())
+    before, renewed = await ledger.suppressions.of(step.address), under(ledger, NEW)
+
+    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == KeyChangeResult(1, lost=0)
+
+    assert before is not None
+    assert await renewed.suppressions.of(step.address) == before
+
+
+async def test_suppression_of_a_guest_who_never_signed_up_survives_a_key_change(ledger, clock):
+    await book(ledger, "caller@example.org", clock.now_ms())
+    await ledger.suppressions.suppress(
+        "caller@example.org", ExitReason.BOUNCED, detail="bounced", now_ms=clock.now_ms()
+    )
+    renewed = under(ledger, NEW)
+
+    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == KeyChangeResult(1, lost=0)
+
+    assert await renewed.suppressions.of("caller@example.org") is not None
+
+
+async def test_contact_who_was_let_back_is_not_suppressed_by_a_key_change(ledger, clock):
+    step = await plan_step(ledger, clock.now_ms())
+    hashed = ledger.store.address_hash(step.address)
+    await ledger.enrollments.unsubscribe(step.contact, address_hash=hashed, now_ms=clock.now_ms())
+    await ledger.suppressions.unsuppress(step.address, detail="asked to come back", now_ms=clock.now_ms() + 1)
+    renewed = under(ledger, NEW)
+
+    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == KeyChangeResult(0, lost=0)
+
+    assert await renewed.suppressions.of(step.address) is None
