@@ -87,3 +87,9 @@ class Assessment:
     @property
     def segment(self) -> Segment:
         return segment_of(red=self.red_systems, orange=self.orange_systems)
+
+    @property
+    def agreed_number(self) -> str | None:
+        """The phone number for which the contact agreed to SMS, as they wrote it; None: they did not, or gave none."""
+        consent = self.sms_consent
+        return (consent.number or self.phone) if consent is not None and consent.is_given else None

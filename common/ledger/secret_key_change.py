@@ -1,4 +1,4 @@
-"""Changes a store's SECRET_KEY: hashes all addresses anew that the ledger still knows."""
+"""Changes a store's SECRET_KEY: hashes all addresses and phone numbers anew that the ledger still knows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.enrollment import ExitReason
-from common.domain.ids import key_fingerprint
+from common.domain.ids import EnrollmentId, key_fingerprint
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts
+from common.normalization.phone import mobile_number
 
 AT_ONCE = 500
 _LEFT = tuple(reason for reason in ExitReason if reason.is_suppressing)
@@ -21,8 +22,8 @@ class KeyChangeResult:
     """
     The result of a key change.
 
-    `suppressed`: number of addresses that stay suppressed under the new key. `lost`: number of hashes whose addresses
-    are unknown, so that they match nobody under the new key.
+    `suppressed`: number of addresses and phone numbers that stay suppressed under the new key. `lost`: number of hashes
+    whose addresses or phone numbers are unknown, so that they match nobody under the new key.
     """
 
     suppressed: int
@@ -43,13 +44,15 @@ async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Key
     from the beginning.
 
     An old hash cannot be converted, because it does not contain the address. But each enrollment and guest stores its
-    address next to the old hash. Other hashes stay in the list, but match nobody any more.
+    address next to the old hash, and a guest the hash of the number that got its last SMS. Other hashes stay in the
+    list, but match nobody any more.
     """
     carried = _Carried()
     async for page in _pages(ledger, keys.enrollment("*")):
         await _hash_addresses(ledger, page, carried, now_ms=now_ms)
     async for page in _pages(ledger, keys.guest("*")):
         await _hash_addresses(ledger, page, carried, now_ms=now_ms)
+        await _hash_numbers(ledger, page, carried)
     # Counted after everything is hashed anew, so that a repetition after a failure gets the same number.
     others = int(await ledger.client.hlen(keys.SUPPRESSED)) - len(carried.hashes)
     outdated = int(await ledger.client.get(keys.OUTDATED_HASHES) or 0)
@@ -113,3 +116,38 @@ async def _hash_addresses(ledger: Ledger, page: Sequence[str], carried: _Carried
             writing.hsetnx(keys.SUPPRESSED, hashed, f"{reason} {int(ended_ms or now_ms)}")
             carried.hashes.add(hashed)
     await writing.execute()
+
+
+async def _hash_numbers(ledger: Ledger, page: Sequence[str], carried: _Carried) -> None:
+    """
+    Hash the phone number of each guest in `page` who got an SMS, with its suppression.
+
+    If the guest answered STOP, all their numbers are suppressed, because the old hash does not say which one was
+    written to. All or nothing, as for addresses.
+    """
+    answers = await _read(ledger, page, "number_hash", "contact", "email", "sms_number")
+    suppressed = await ledger.store.read_hash(keys.SUPPRESSED)
+    writing = ledger.client.pipeline(transaction=True)
+    for key, (old_hash, contact, email, sms_number) in zip(page, answers, strict=True):
+        if old_hash is None or not (numbers := await _numbers(ledger, contact, email, sms_number)):
+            continue
+        hashes = [ledger.store.number_hash(number) for number in numbers]
+        writing.smove(keys.numbers(old_hash), keys.numbers(hashes[0]), key.removeprefix(keys.guest("")))
+        writing.hset(key, "number_hash", hashes[0])
+        if text := suppressed.get(old_hash):
+            ended = hashes if text.startswith(ExitReason.UNSUBSCRIBED) else hashes[:1]
+            for hashed in ended:
+                writing.hsetnx(keys.SUPPRESSED, hashed, text)
+            carried.hashes.update(ended)
+            carried.moved.add(hashes[0])
+    await writing.execute()
+
+
+async def _numbers(
+    ledger: Ledger, contact: EnrollmentId | None, email: str | None, sms_number: str | None
+) -> list[str]:
+    """Return all phone numbers of a guest, first the one that an SMS about their call goes to."""
+    signups = [one.assessment async for one in ledger.enrollments.of_guest(contact, email)] if contact and email else []
+    refused = [one.sms_consent.number for one in signups if one.sms_consent is not None]
+    written = [sms_number, *(one.agreed_number for one in signups), *refused, *(one.phone for one in signups)]
+    return list(dict.fromkeys(number for one in written if one and (number := mobile_number(one))))
