@@ -10,7 +10,7 @@ from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
-from common.ledger.booking_codec import read_calls
+from common.ledger.booking_codec import read_calls, read_refused_signups
 from common.ledger.console_jobs import JobKind, new_job_id, request_of
 from common.ledger.constants import QUEUES
 from common.ledger.mailboxes import Mailboxes, traces_id
@@ -35,19 +35,20 @@ class Traces:
     """
     Everything that is stored about the contact with an address, in every campaign and under every spelling.
 
-    `owners`: every id that the contact has or may have; `enrolled` of them are enrollments.
-    `spellings`: the spellings of the mailbox that were found. `bookings`: calls that are theirs alone. `seats`: their
-    seats at calls that others attend too. `events`: `(booking, digest, text)` of each event that names them, among
-    those of shared calls and of calls that now belong to other contacts; `text`: the event without them, "" when
-    nothing is left. `waiting`: number of deliveries that are planned, being processed or dead letters. `pages`: ids of
-    their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of their phone numbers
-    (`phones`).
+    `owners`: every id that the contact has or may have; `enrolled` of them are enrollments. `refused`: number of
+    their signups that campaigns refused. `spellings`: the spellings of the mailbox that were found. `bookings`: calls
+    that are theirs alone. `seats`: their seats at calls that others attend too. `events`: `(booking, digest, text)` of
+    each event that names them, among those of shared calls and of calls that now belong to other contacts; `text`: the
+    event without them, "" when nothing is left. `waiting`: number of deliveries that are planned, being processed or
+    dead letters. `pages`: ids of their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one
+    of their phone numbers (`phones`).
     """
 
     address: str
     owners: list[EnrollmentId]
     spellings: list[str] = field(default_factory=list)
     enrolled: int = 0
+    refused: int = 0
     bookings: list[BookingId] = field(default_factory=list)
     seats: list[GuestId] = field(default_factory=list)
     events: list[tuple[BookingId, str, str]] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Traces:
 
     @property
     def is_known(self) -> bool:
-        return bool(self.enrolled or self.bookings or self.seats or self.events or self.unread)
+        return bool(self.enrolled or self.refused or self.bookings or self.seats or self.events or self.unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,9 @@ class Contacts:
         if not self._is_own_address(found, fields.get("email")):
             return []
         _note_owner(found, contact)
+        refused = read_refused_signups(fields)
+        found.refused += len(refused)
+        found.phones |= {one.phone for one in refused if one.phone}
         found.pages += codec.read_page_ids(fields)
         return [booking_of(guest) for guest in read_calls(fields)]
 
