@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.domain.booking import BookingEvent
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
@@ -27,7 +28,8 @@ NOT_ERASED = (
 )
 """What Advent cannot erase, in words for the operator, who must erase it by hand."""
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEAD)
-_STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
+_NUMBERED_STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
+"""Names of steps that may have been removed from their campaign; those of removed steps with a word are unknown."""
 
 
 @dataclass(slots=True)
@@ -87,8 +89,8 @@ class ForgetJob:
 class Contacts:
     """Everything stored about one contact, in all campaigns of the store. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
-        self._store, self._mailboxes = store, mailboxes
+    def __init__(self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
         self._unread = UnreadBookings(store)
 
     async def find_traces(self, address: str) -> Traces:
@@ -176,7 +178,7 @@ class Contacts:
                 "events": traces.events,
                 "unread": traces.unread,
                 "mailbox": traces_id(traces.address),
-                "steps": _STEPS,
+                "steps": self._step_names(),
                 "queues": QUEUES,
                 "job": job.as_json(traces, now_ms) if job else None,
             },
@@ -188,8 +190,13 @@ class Contacts:
 
         Checks up to `batch` enrollments. Returns False when there are no more.
         """
-        given = {"before_ms": before_ms, "batch": batch, "steps": _STEPS, "queues": QUEUES}
+        given = {"before_ms": before_ms, "batch": batch, "steps": self._step_names(), "queues": QUEUES}
         return bool(await self._store.run_json("contacts.erase_ended", [keys.ENDED], given) == batch)
+
+    def _step_names(self) -> list[str]:
+        """Return the names of the steps of which an enrollment may have a delivery without a record."""
+        in_force = {step_name(step) for terms in self._campaigns.values() for step in terms.cadence.steps}
+        return sorted(in_force.union(_NUMBERED_STEPS))
 
     async def _waiting(self, owner: str, fields: dict[str, str]) -> int:
         """Return how many deliveries of an enrollment are planned, being processed, or dead letters."""
