@@ -111,7 +111,7 @@ async def _schedule(ledger: Ledger) -> _Schedule:
     for name in (keys.OPEN, *scheduled):
         pipe.zrange(name, 0, -1, withscores=True)
     for queue in (*SENDING_QUEUES, "classify", "bookings"):
-        pipe.hkeys(keys.ready(queue) + ".msgs")
+        pipe.hkeys(keys.QUEUE.messages(queue))
     pipe.zrange(keys.delayed("bookings"), 0, -1)
     opened, *answers, looking, to_look = await pipe.execute()
     delayed, ready = chain(*answers[: len(scheduled)]), chain(*answers[len(scheduled) :])

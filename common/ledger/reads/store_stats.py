@@ -18,7 +18,6 @@ from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, campaign_scope, read_pause
 from common.ledger.store import texts
-from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 from common.store.refusals import Refusal, ask_probe, refusal_in
 
@@ -191,11 +190,11 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
         pipe.zrange(delayed, 0, 0, withscores=True)
         pipe.llen(ready)
         pipe.lindex(ready, 0)
-        pipe.hlen(ready + ".msgs")
-        pipe.zcard(ready + ".XQ")
+        pipe.hlen(keys.QUEUE.messages(queue))
+        pipe.zcard(keys.QUEUE.dead(queue))
     for worker in workers:
         for queue in QUEUES:
-            pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
+            pipe.scard(keys.QUEUE.in_flight(worker, queue))
     pipe.hgetall(keys.COUNTS)
     for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
         for queue in SENDING_QUEUES:
