@@ -190,7 +190,7 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             person = people.setdefault(reminder.email, _Person())
             person.reminders.setdefault(campaign.key, []).append(reminder)
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
-            is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
+            is_open = reminder.record is None or reminder.record.status is DeliveryStatus.PLANNED
             if is_open:
                 risk = _Risk(reminder.id, campaign.key, reminder.due_ms, is_sms=reminder.channel is Channel.SMS)
                 # The list of mails does not show an SMS; its replay searches the list of its own provider.

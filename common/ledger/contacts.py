@@ -222,7 +222,7 @@ class Contacts:
             found.events += [(booking, digest, _text(event, found.spellings)) for digest, event in named.items()]
         for fields in theirs.values():
             records = codec.read_records(fields).values()
-            found.waiting += sum(record.final_status in _WAITING for record in records)
+            found.waiting += sum(record.status in _WAITING for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
         """Return whether the event names the contact. Note every spelling in it, so do not stop at the first."""

@@ -207,7 +207,7 @@ class Deliveries:
         """
         found: dict[str, str] = {}
         for name, record in read_records(await self._store.read_hash(keys.owner(owner))).items():
-            if record.final_status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
+            if record.status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
                 fields = await self._store.read_hash(keys.delivery(f"{owner}/{name}"))
                 if "1" in (fields.get("outcome_unknown"), fields.get("in_progress")):
                     found[name] = fields.get("payload", "")

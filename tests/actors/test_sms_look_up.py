@@ -45,7 +45,7 @@ async def book(run: Simulation, name: str, number: str = NUMBER) -> None:
 async def outcome(run: Simulation, name: str) -> tuple[str, str]:
     record = await record_of(run.ledger, reminder_delivery_id(booking_id(name), start_ms=START_MS, name="24h.sms"))
     assert record is not None
-    return str(record.final_status), record.detail
+    return str(record.status), record.detail
 
 
 async def test_last_attempt_of_an_sms_is_looked_up_too(run):

@@ -122,7 +122,7 @@ class CallsPlay(Play):
         final_statuses = []
         for job in JOBS:
             known = await record_of(self.ledger, job)
-            final_statuses += [known.final_status] if known else []
+            final_statuses += [known.status] if known else []
         assert DeliveryStatus.PLANNED not in final_statuses
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)

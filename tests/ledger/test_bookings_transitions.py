@@ -71,7 +71,7 @@ async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w
 async def final_status(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
     known = await record_of(ledger, delivery)
     assert known
-    return known.final_status, known.detail
+    return known.status, known.detail
 
 
 async def test_repeated_booking_event_is_stored_once_and_schedules_one_job(bookings, ledger, clock):

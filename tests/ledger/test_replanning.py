@@ -87,7 +87,7 @@ async def test_a_dead_reminder_stays_dead_whatever_its_reason(ledger, booked, re
     await look(ledger, due_ms)
 
     assert await due(ledger, reminder) is None
-    assert (await record_of(ledger, reminder)).final_status is DeliveryStatus.DEAD
+    assert (await record_of(ledger, reminder)).status is DeliveryStatus.DEAD
 
 
 async def test_what_a_booking_no_longer_says_is_deleted(ledger, booked, reminder):
