@@ -153,10 +153,9 @@ def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, plan_name:
 
 
 class DeliveryStatus(StrEnum):
-    """`planned → claimed → accepted → delivered | bounced | complained`, or `skipped(reason)`, or `dead(reason)`."""
+    """`planned → accepted → delivered | bounced | complained`, or `skipped(reason)`, or `dead(reason)`."""
 
     PLANNED = "planned"
-    CLAIMED = "claimed"
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
     BOUNCED = "bounced"
