@@ -16,6 +16,7 @@ from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
+from common.normalization.phone import mobile_number
 from common.world import World
 
 
@@ -50,9 +51,10 @@ class Person:
 
     @property
     def numbers(self) -> set[str]:
-        """The phone numbers to which SMS about their calls may be sent."""
+        """The phone numbers, in E.164, to which SMS about their calls may be sent."""
         of_calls = {one.booking.sms_number for some in self.reminders.values() for one in some}
-        return {number for number in of_calls | {one.assessment.phone for one in self.enrollments} if number}
+        given = {number for one in self.enrollments for number in one.assessment.numbers}
+        return {number for one in of_calls | given if one and (number := mobile_number(one))}
 
     def add(self, risk: Risk, now_ms: int) -> None:
         (self.risks if risk.due_ms <= now_ms else self.early)[risk.id] = risk

@@ -173,7 +173,8 @@ async def _match_texts(world: World, people: dict[str, Person], store_ms: int, n
         notes.append(f"Twilio's list could not be read ({failure.code}): an SMS that a person sent early goes again")
         return
     for person in waiting:
-        sent = [text for text in listed if text.to in person.numbers and text.id not in person.known_ids]
+        numbers = person.numbers
+        sent = [text for text in listed if text.to in numbers and text.id not in person.known_ids]
         if len(sent) > sum(risk.is_sms for risk in person.risks.values()):
             for risk in [one for one in person.early.values() if one.is_sms]:
                 risk.is_unknown = True

@@ -148,6 +148,6 @@ async def _numbers(
 ) -> list[str]:
     """Return all phone numbers of a guest, first the one that an SMS about their call goes to."""
     signups = [one.assessment async for one in ledger.enrollments.of_guest(contact, email)] if contact and email else []
-    refused = [one.sms_consent.number for one in signups if one.sms_consent is not None]
-    written = [sms_number, *(one.agreed_number for one in signups), *refused, *(one.phone for one in signups)]
+    given = [number for one in signups for number in one.numbers]
+    written = [sms_number, *(one.agreed_number for one in signups), *given]
     return list(dict.fromkeys(number for one in written if one and (number := mobile_number(one))))
