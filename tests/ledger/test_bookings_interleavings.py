@@ -16,7 +16,7 @@ from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async

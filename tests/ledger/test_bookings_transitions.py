@@ -14,7 +14,8 @@ from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_de
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome, Bookings, Gathered
+from common.ledger.booking_outcome import BookingOutcome, Gathered
+from common.ledger.bookings import Bookings
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import record_of

@@ -12,7 +12,7 @@ from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, s
 from common.domain.reminders import SHORT_NOTICE, ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import record_of
 
