@@ -18,7 +18,8 @@ from common.domain.guests import events_about
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_id, booking_of, split_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking, BookingState, resolve
-from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
+from common.ledger.booking_outcome import BookingOutcome, Contact, Gathered
+from common.ledger.bookings import Bookings
 from common.world import World
 
 log = structlog.get_logger(__name__)

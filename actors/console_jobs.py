@@ -170,7 +170,7 @@ async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
     """Return a sent mail by the provider's id in the ledger, so that console users can read only contacts' mails."""
     item = await read_recipient(world.ledger.store, DeliveryId(job.arguments["delivery"]))
     record = item.record if item else None
-    if item is None or record is None or not record.final_status.is_sent or item.delivery.channel is Channel.SMS:
+    if item is None or record is None or not record.status.is_sent or item.delivery.channel is Channel.SMS:
         raise JobRefused("no such mail was sent")
     try:
         mail = await retry_patiently(lambda: _read_sent(world, record.detail), tries=3)

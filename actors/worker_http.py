@@ -12,7 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from common.domain.signup_bounds import Bound
 from common.health_checks import Level, check_health
 from common.ledger.ledger import Ledger
-from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats, read_store_stats
+from common.ledger.reads.queue_stats import QueueStats
+from common.ledger.reads.store_stats import PROVIDERS, StoreStats, read_store_stats
 from common.observability import metrics
 from common.settings.settings import url_of
 from common.store.errors import STORE_ERRORS

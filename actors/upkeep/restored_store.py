@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from actors.sending.find_accepted import CLOCKS_APART_MS
-from actors.sending.mail_matching import Subjects, by_address, subjects_of
+from actors.sending.mail_matching import by_address
 from actors.sending.render import reminder_rules
-from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
+from actors.upkeep.rebuild import Summary, combine, rebuild, rows_of
+from actors.upkeep.restored_matching import Person, Risk, match_mails
 from actors.upkeep.suppression_sync import read_when_due
-from common.domain.audit import APART_MS
-from common.domain.audit_bookings import AuditedReminder
-from common.domain.delivery import Channel, DeliveryStatus, Record
+from common.domain.delivery import Channel, DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import DeliveryId, Step, step_delivery_id
+from common.domain.ids import step_delivery_id
 from common.domain.mail import AcceptedMail
-from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.retry import KEY_LIFE_MS
 from common.errors import Failure, Permanent
 from common.ledger import keys
@@ -29,70 +26,6 @@ from common.world import World
 PEOPLE_NAMED_MAX = 1_000
 
 UNKNOWN = "the store was restored from a backup, and it may have gone out since"
-
-
-@dataclass(slots=True)
-class _Risk:
-    """A delivery that was open in the backup, so the lost store may have sent it."""
-
-    id: DeliveryId
-    campaign: str
-    due_ms: int
-    step: Step | None = None
-    found: AcceptedMail | None = None
-    reason: str = ""
-    is_unknown: bool = False
-    is_sms: bool = False
-
-
-@dataclass(slots=True)
-class _Person:
-    """
-    What one address may have received since the backup. `reminders`: by campaign.
-
-    `risks`: open deliveries that are due by now. `early`: open deliveries that are not due yet; they were sent only if
-    an operator sent them early. `known_ids`: the provider's ids of messages that the backup knows as accepted.
-    """
-
-    enrollments: list[Enrollment] = field(default_factory=list)
-    reminders: dict[str, list[AuditedReminder]] = field(default_factory=dict)
-    risks: dict[DeliveryId, _Risk] = field(default_factory=dict)
-    early: dict[DeliveryId, _Risk] = field(default_factory=dict)
-    known_ids: set[str] = field(default_factory=set)
-
-    @property
-    def numbers(self) -> set[str]:
-        """The phone numbers to which SMS about their calls may be sent."""
-        of_calls = {one.booking.sms_number for some in self.reminders.values() for one in some}
-        return {number for number in of_calls | {one.assessment.phone for one in self.enrollments} if number}
-
-    def add(self, risk: _Risk, now_ms: int) -> None:
-        (self.risks if risk.due_ms <= now_ms else self.early)[risk.id] = risk
-
-    def risk_of(self, id: DeliveryId) -> _Risk | None:
-        """Return the risk of this delivery. An early one turned out to be sent, so it moves to `risks`."""
-        if id in self.early:
-            self.risks[id] = self.early.pop(id)
-        return self.risks.get(id)
-
-    def find(self, risk: _Risk, mail: AcceptedMail) -> None:
-        if risk.found is None:
-            risk.found, risk.is_unknown = mail, False
-
-    def mark_unknown(self, until_ms: int, *, among: Collection[DeliveryId] | None = None) -> None:
-        """Mark all risks due until then as unknown: any of them may have been sent. `among`: mark only these."""
-        for risk in self.risks.values():
-            if risk.found is None and risk.due_ms <= until_ms and (among is None or risk.id in among):
-                risk.is_unknown = True
-
-    def close_gaps(self) -> None:
-        """Give a reason to unsent steps before a sent one: the lost store skipped them, or they failed there."""
-        for enrollment in self.enrollments:
-            steps = [risk for risk in self.risks.values() if risk.step and risk.id.startswith(f"{enrollment.id}/")]
-            last_ms = max((risk.due_ms for risk in steps if risk.found), default=0)
-            for risk in steps:
-                if risk.found is None and risk.due_ms < last_ms and not risk.is_unknown:
-                    risk.reason = WENT_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +53,7 @@ async def settle(world: World, *, store_ms: int) -> SettleResult:
     people = await _people(world, now_ms)
     if any(one.risks or one.early for one in people.values()):
         due_ms = (risk.due_ms for one in people.values() for risk in one.risks.values())
-        await _match(world, people, await _listed(world, min([store_ms, *due_ms]), notes))
+        await match_mails(world, people, await _listed(world, min([store_ms, *due_ms]), notes))
         await _match_texts(world, people, store_ms, notes)
     settlement = await _apply(world, people, notes, store_ms=store_ms, now_ms=now_ms)
     if from_notion is not None:
@@ -175,38 +108,38 @@ async def _read_notion(world: World, notes: list[str]) -> Summary | None:
     return combine(summaries)
 
 
-async def _people(world: World, now_ms: int) -> dict[str, _Person]:
-    people: dict[str, _Person] = {}
+async def _people(world: World, now_ms: int) -> dict[str, Person]:
+    people: dict[str, Person] = {}
     for campaign in world.campaigns.values():
         rules = reminder_rules(campaign, world.settings.pace)
         snapshot = await read_audit_snapshot(world.ledger, rules, campaign=campaign.key, now_ms=now_ms)
         for one in snapshot.people:
-            person = people.setdefault(one.email, _Person())
+            person = people.setdefault(one.email, Person())
             person.enrollments.append(one.enrollment)
             person.known_ids |= {record.detail for record in one.enrollment.records.values() if record.sent_ms}
             for risk in _open_steps(world, one.enrollment):
                 person.add(risk, now_ms)
         for reminder in snapshot.reminders:
-            person = people.setdefault(reminder.email, _Person())
+            person = people.setdefault(reminder.email, Person())
             person.reminders.setdefault(campaign.key, []).append(reminder)
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
-            is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
+            is_open = reminder.record is None or reminder.record.status is DeliveryStatus.PLANNED
             if is_open:
-                risk = _Risk(reminder.id, campaign.key, reminder.due_ms, is_sms=reminder.channel is Channel.SMS)
+                risk = Risk(reminder.id, campaign.key, reminder.due_ms, is_sms=reminder.channel is Channel.SMS)
                 # The list of mails does not show an SMS; its replay searches the list of its own provider.
                 risk.is_unknown = risk.is_sms and risk.due_ms <= now_ms
                 person.add(risk, now_ms)
     return people
 
 
-def _open_steps(world: World, enrollment: Enrollment) -> Iterator[_Risk]:
+def _open_steps(world: World, enrollment: Enrollment) -> Iterator[Risk]:
     if enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return
     cadence = world.ledger.cadence_of(enrollment.campaign)
     for step in cadence.steps:
         due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
         if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
-            yield _Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)
+            yield Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)
 
 
 async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, list[AcceptedMail]] | None:
@@ -222,43 +155,7 @@ async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, li
     return by_address(mails)
 
 
-async def _match(world: World, people: dict[str, _Person], mails: dict[str, list[AcceptedMail]] | None) -> None:
-    subjects = {campaign.key: await subjects_of(world, campaign) for campaign in world.campaigns.values()}
-    for number, (address, person) in enumerate(people.items()):
-        if number % 50 == 0:
-            await asyncio.sleep(0)  # noqa: TID251 -- heartbeats must go on in between
-        if mails is None:
-            for risk in person.risks.values():
-                risk.is_unknown = True
-            continue
-        for mail in mails.get(address, ()):
-            if mail.id not in person.known_ids:
-                _match_mail(person, mail, subjects)
-        person.close_gaps()
-
-
-def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
-    """
-    Match a mail to one step or reminder.
-
-    If it fits several, their outcomes become unknown; if it is ours and fits none, those of everything due by then. A
-    delivery that is known under another id of the provider does not fit.
-    """
-    fitting = dict([*_steps_with(person, mail, subjects), *_reminders_with(person, mail, subjects)])
-    possible = [id for id, record in fitting.items() if not _has_own_id(record)]
-    until_ms = mail.created_ms + CLOCKS_APART_MS
-    if any(_is_shown(fitting[id], mail) for id in possible):
-        return  # Notion shows it, without the provider's id.
-    if len(possible) == 1:
-        if risk := person.risk_of(possible[0]):
-            person.find(risk, mail)
-    elif possible:
-        person.mark_unknown(until_ms, among=possible)
-    elif not fitting and any(one.is_ours(mail) for one in subjects.values()):
-        person.mark_unknown(until_ms)
-
-
-async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, notes: list[str]) -> None:
+async def _match_texts(world: World, people: dict[str, Person], store_ms: int, notes: list[str]) -> None:
     """
     Mark the early SMS of contacts who got more SMS since the backup than were due: a person decides which was sent.
 
@@ -276,40 +173,16 @@ async def _match_texts(world: World, people: dict[str, _Person], store_ms: int, 
         notes.append(f"Twilio's list could not be read ({failure.code}): an SMS that a person sent early goes again")
         return
     for person in waiting:
-        sent = [text for text in listed if text.to in person.numbers and text.id not in person.known_ids]
+        numbers = person.numbers
+        sent = [text for text in listed if text.to in numbers and text.id not in person.known_ids]
         if len(sent) > sum(risk.is_sms for risk in person.risks.values()):
             for risk in [one for one in person.early.values() if one.is_sms]:
                 risk.is_unknown = True
                 person.risk_of(risk.id)
 
 
-def _steps_with(
-    person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]
-) -> Iterator[tuple[DeliveryId, Record | None]]:
-    for one in person.enrollments:
-        for step in subjects[one.campaign].steps_of(mail.subject, one.assessment):
-            yield step_delivery_id(one.id, step), one.records.get(step)
-
-
-def _reminders_with(
-    person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]
-) -> Iterator[tuple[DeliveryId, Record | None]]:
-    for campaign, reminders in person.reminders.items():
-        for reminder in subjects[campaign].reminders_of(mail, reminders):
-            yield reminder.id, reminder.record
-
-
-def _has_own_id(record: Record | None) -> bool:
-    return record is not None and record.sent_ms is not None and record.detail != AS_NOTION_SHOWS
-
-
-def _is_shown(record: Record | None, mail: AcceptedMail) -> bool:
-    is_out = record is not None and record.sent_ms is not None
-    return is_out and abs(mail.created_ms - (record.sent_ms or 0)) < APART_MS  # type: ignore[union-attr]
-
-
 async def _apply(
-    world: World, people: dict[str, _Person], notes: list[str], *, store_ms: int, now_ms: int
+    world: World, people: dict[str, Person], notes: list[str], *, store_ms: int, now_ms: int
 ) -> Settlement:
     found = unknown = 0
     waiting: list[str] = []

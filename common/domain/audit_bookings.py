@@ -140,7 +140,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Collection[str], ter
         if reminder.sent_as is not None and reminder.sent_as not in listed:
             what = f"accepted as {reminder.sent_as}, and the provider does not list it"
             yield reminder.finding("missing", what)
-        if reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED:
+        if reminder.record is None or reminder.record.status is DeliveryStatus.PLANNED:
             yield from _of_waiting(reminder, terms)
 
 
@@ -177,8 +177,8 @@ def of_mails(
         if reminder.id in accounted:
             yield reminder.finding("doubled", f"the provider lists {mail.id} too")
         elif not reminder.is_under_way and not _is_older(mail, reminder):
-            final_status = reminder.record.final_status if reminder.record else DeliveryStatus.PLANNED
-            yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {final_status}")
+            status = reminder.record.status if reminder.record else DeliveryStatus.PLANNED
+            yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {status}")
         accounted.add(reminder.id)
 
 
@@ -197,5 +197,5 @@ def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:
     skipped because its time had passed by then.
     """
     record = reminder.record
-    had_passed = record is not None and record.final_status is DeliveryStatus.SKIPPED and record.detail == PASSED
+    had_passed = record is not None and record.status is DeliveryStatus.SKIPPED and record.detail == PASSED
     return had_passed and mail.created_ms < reminder.booking.received_ms

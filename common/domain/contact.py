@@ -87,3 +87,15 @@ class Assessment:
     @property
     def segment(self) -> Segment:
         return segment_of(red=self.red_systems, orange=self.orange_systems)
+
+    @property
+    def agreed_number(self) -> str | None:
+        """The phone number for which the contact agreed to SMS, as they wrote it; None: they did not, or gave none."""
+        consent = self.sms_consent
+        return (consent.number or self.phone) if consent is not None and consent.is_given else None
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The phone numbers that the contact gave, as they wrote them."""
+        of_sms = self.sms_consent.number if self.sms_consent is not None else None
+        return tuple(number for number in (of_sms, self.phone) if number)

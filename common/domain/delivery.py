@@ -153,10 +153,9 @@ def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, plan_name:
 
 
 class DeliveryStatus(StrEnum):
-    """`planned → claimed → accepted → delivered | bounced | complained`, or `skipped(reason)`, or `dead(reason)`."""
+    """`planned → accepted → delivered | bounced | complained`, or `skipped(reason)`, or `dead(reason)`."""
 
     PLANNED = "planned"
-    CLAIMED = "claimed"
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
     BOUNCED = "bounced"
@@ -188,13 +187,14 @@ _SENT = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    The ledger's record of a delivery that has a final status.
+    The ledger's record of a delivery.
 
-    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did. `attempts`: how
-    many attempts there were. `detail`: the provider's id if it was sent, otherwise the reason.
+    `at_ms`: when it got this status; for a planned one, when it is due. `sent_ms`: when the provider accepted it, None
+    if it never did. `attempts`: how many attempts there were. `detail`: the provider's id if it was sent, otherwise the
+    reason.
     """
 
-    final_status: DeliveryStatus
+    status: DeliveryStatus
     at_ms: int
     attempts: int
     detail: str

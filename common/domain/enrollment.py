@@ -92,7 +92,7 @@ class Enrollment:
         """Return the status and the reason of a step, even if the step was never claimed."""
         record = self.records.get(step)
         if record is not None:
-            return record.final_status, record.detail
+            return record.status, record.detail
         if self.status is Status.EXITED:
             return DeliveryStatus.SKIPPED, self.exit_reason or ""
         return DeliveryStatus.PLANNED, ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.formatting import as_sentence, count, duration
 from common.health.finding import Finding, Level, Limits
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
-from common.ledger.reads.store_stats import QueueStats, StoreStats
+from common.ledger.reads.queue_stats import QueueStats
+from common.ledger.reads.store_stats import StoreStats
 from common.providers.cures import cure_of
 
 _WAITING = {

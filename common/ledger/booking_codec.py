@@ -35,10 +35,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common.domain.contact import Assessment
 from common.domain.contact_booking_status import BookingSummary, UnenrolledContact
 from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
-from common.ledger.codec import read_pages
+from common.ledger.codec import read_assessment, read_pages
 
 _TEXTS = (
     "email",
@@ -109,6 +110,16 @@ def read_unenrolled_contact(contact: str, fields: Mapping[str, str]) -> Unenroll
         revision=int(fields.get("revision", "0")),
         pages=read_pages(fields),
     )
+
+
+def read_refused_signups(fields: Mapping[str, str]) -> list[Assessment]:
+    """Return the signups in a contact's HASH that campaigns refused."""
+    email = fields.get("email", "")
+    return [
+        read_assessment({"email": email, "assessment": text})
+        for name, text in fields.items()
+        if name.startswith("signup:")
+    ]
 
 
 def _read_call(text: str, called_off: str | None) -> BookingSummary:

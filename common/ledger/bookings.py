@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, summarize
-from common.domain.delivery import Record, Trigger, delivery_of
-from common.domain.enrollment import Enrollment
-from common.domain.follow_ups import FOLLOW_UPS_AWAY, SENT_BEFORE, FollowUp
+from common.domain.contact_booking_status import UnenrolledContact
+from common.domain.delivery import Record
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
-from common.domain.reminders import PASSED, PLANNED_AWAY, QUIET_HOURS, SHORT_NOTICE, Reminder
-from common.domain.series import Booking, BookingState
+from common.domain.series import Booking
 from common.ledger import keys
-from common.ledger.booking_codec import (
-    OPTIONAL_FIELDS,
-    booking_fields,
-    call_text,
-    read_booking,
-    read_calls,
-    read_unenrolled_contact,
-)
+from common.ledger.booking_codec import read_booking, read_calls, read_unenrolled_contact
+from common.ledger.booking_outcome import BookingOutcome, Contact, Gathered, outcome_fields
 from common.ledger.codec import read_enrollment, read_records
 from common.ledger.mailboxes import Mailboxes, traces_id
-from common.ledger.store import Store, flat, pairs
-
-_SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
-"""
-Reasons for which a reminder that is already planned stays planned: a later event about the same start may come at
-short notice.
-"""
-
-_PLANNING = dict.fromkeys((*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE), True)
-"""Reasons that follow the booking: a delivery skipped for one of them is planned again when the booking changes."""
+from common.ledger.store import Store, pairs
 
 _NAMES_FORGOTTEN = 2
 
@@ -57,56 +38,6 @@ class BookingAnswer:
     email: str | None
     meeting_time_ms: int | None
     received_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """
-    All events of one series, and the ids of the contacts under which its bookings are stored so far.
-
-    `campaign`: the campaign whose gateway received the booking's first event; "" if there was none. `first_guests`: for
-    each booking, the address of the guest who is stored under the booking's own id.
-    """
-
-    booking_id: BookingId
-    campaign: str
-    events: tuple[BookingEvent, ...]
-    contacts: tuple[EnrollmentId, ...]
-    first_guests: Mapping[BookingId, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """
-    One contact with their calls. `enrollment`: None when they are not enrolled.
-
-    `writes`: how often their calls were written. `Bookings.write` compares it, so that no worker overwrites calls that
-    it has not read.
-    """
-
-    id: EnrollmentId
-    writes: int
-    calls: Mapping[GuestId, BookingSummary]
-    enrollment: Enrollment | None
-    email: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingOutcome:
-    """
-    The consequences of a series, to be written by `Bookings.write`.
-
-    `bookings`: each booking with its reminders. `follow_ups`: by guest. `nurture`: each contact of the series, and what
-    happens to their nurture mails; `others`: the same for their enrollments in other campaigns. `look`: a booking that
-    must be evaluated again, and when, ms.
-    """
-
-    gathered: Gathered
-    bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
-    nurture: Sequence[tuple[Contact, Nurture]]
-    others: Sequence[tuple[Enrollment, Nurture]] = ()
-    follow_ups: Mapping[GuestId, Sequence[FollowUp]] = field(default_factory=dict)
-    look: tuple[BookingId, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,64 +179,12 @@ class Bookings:
         Returns False, and writes nothing, if another event arrived, or another call of one of its contacts was written,
         since the series was gathered.
         """
-        gathered = outcome.gathered
-        look = outcome.look
         addresses = [one.email for one, _ in outcome.bookings if one.email is not None]
-        contacts = await self._mailboxes.find_all(addresses, gathered.campaign)
-        written = await self._store.run_json(
-            "bookings.write",
-            [keys.BOOKINGS],
-            {
-                "id": gathered.booking_id,
-                "events": len(gathered.events),
-                "now_ms": now_ms,
-                "contacts": [
-                    {"id": contact.id, "writes": contact.writes, "nurture": nurture}
-                    for contact, nurture in outcome.nurture
-                ],
-                "others": [
-                    {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
-                ],
-                "bookings": [
-                    self._written(booking, reminders, contacts)
-                    | {"follow_ups": [_follow_up(one, booking) for one in outcome.follow_ups.get(booking.id, ())]}
-                    for booking, reminders in outcome.bookings
-                ],
-                "optional_fields": OPTIONAL_FIELDS,
-                "jobs": [
-                    (f"{gathered.booking_id}/{event.digest()}", event.received_ms)
-                    for event in gathered.events
-                    if booking_id(event.uid) == gathered.booking_id
-                ],
-                "planning": _PLANNING,
-                "sparing": _SPARING,
-                "sent_before": SENT_BEFORE,
-                "look": {"id": look[0], "at_ms": look[1]} if look else None,
-            },
-        )
+        contacts = await self._mailboxes.find_all(addresses, outcome.gathered.campaign)
+        hashes = {address: self._store.address_hash(address) for address in addresses}
+        given = outcome_fields(outcome, contacts, hashes) | {"now_ms": now_ms}
+        written = await self._store.run_json("bookings.write", [keys.BOOKINGS], given)
         return bool(written)
-
-    def _written(
-        self, booking: Booking, reminders: Sequence[Reminder], contacts: Mapping[str, EnrollmentId]
-    ) -> dict[str, Any]:
-        call = summarize(booking)
-        fields = booking_fields(booking)
-        written: dict[str, Any] = {
-            "id": booking.id,
-            "left": call_text(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
-            "reminders": [_reminder(reminder) for reminder in reminders],
-            "is_unmarked": booking.state is BookingState.UNMARKED,
-        }
-        if booking.id != booking_of(booking.id):
-            written["seat_of"] = booking_of(booking.id)
-        if booking.email is not None:
-            contact = contacts[booking.email]
-            fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
-            person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
-            written |= {"contact": contact, "call": call_text(call), "person": flat(person)}
-            if call.called_off_ms is not None:
-                written["called_off"] = str(call.called_off_ms)
-        return written | {"fields": flat(fields)}
 
 
 def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[str, str]) -> Contact:
@@ -316,23 +195,6 @@ def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[
         enrollment=read_enrollment(contact, enrolled) if enrolled else None,
         email=calls.get("email"),
     )
-
-
-def _reminder(reminder: Reminder) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
-    return written if reminder.skip_reason is None else written | {"reason": reminder.skip_reason}
-
-
-def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
-    delivery = delivery_of(follow_up.id)
-    written: dict[str, Any] = {
-        "name": follow_up.name,
-        "due_ms": follow_up.due_ms,
-        "trigger": delivery.trigger,
-        "other_triggers": [one for one in Trigger if one is not delivery.trigger],
-        "chain": booking.chain,
-    }
-    return written if follow_up.skip_reason is None else written | {"reason": follow_up.skip_reason}
 
 
 def _links(event: BookingEvent) -> list[BookingId]:

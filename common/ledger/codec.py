@@ -127,9 +127,7 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         next_step=step_of(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,
         records={
-            step_of(name): record
-            for name, record in records.items()
-            if record.final_status is not DeliveryStatus.PLANNED
+            step_of(name): record for name, record in records.items() if record.status is not DeliveryStatus.PLANNED
         },
         revision=int(fields.get("revision", "0")),
         mirrored_revision=int(fields.get("mirrored", "0")),
@@ -172,10 +170,10 @@ def read_record(text: str) -> Record:
     The parts are status, `at_ms`, attempts, acceptance and detail. Acceptance: how many ms after `at_ms` the provider
     accepted it, with a sign (`-1500`: before it); `0`: never.
     """
-    final_status, at_ms, *rest = text.split(" ", 4)
+    status, at_ms, *rest = text.split(" ", 4)
     attempts, sent, detail = rest or ("0", "0", "")
     return Record(
-        final_status=DeliveryStatus(final_status),
+        status=DeliveryStatus(status),
         at_ms=int(at_ms),
         attempts=int(attempts),
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),

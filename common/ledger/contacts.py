@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.domain.booking import BookingEvent
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
-from common.ledger.booking_codec import read_calls
+from common.ledger.booking_codec import read_calls, read_refused_signups
 from common.ledger.console_jobs import JobKind, new_job_id, request_of
 from common.ledger.constants import QUEUES
 from common.ledger.mailboxes import Mailboxes, traces_id
@@ -27,7 +28,8 @@ NOT_ERASED = (
 )
 """What Advent cannot erase, in words for the operator, who must erase it by hand."""
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEAD)
-_STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
+_NUMBERED_STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
+"""Names of steps that may have been removed from their campaign; those of removed steps with a word are unknown."""
 
 
 @dataclass(slots=True)
@@ -35,19 +37,20 @@ class Traces:
     """
     Everything that is stored about the contact with an address, in every campaign and under every spelling.
 
-    `owners`: every id that the contact has or may have; `enrolled` of them are enrollments.
-    `spellings`: the spellings of the mailbox that were found. `bookings`: calls that are theirs alone. `seats`: their
-    seats at calls that others attend too. `events`: `(booking, digest, text)` of each event that names them, among
-    those of shared calls and of calls that now belong to other contacts; `text`: the event without them, "" when
-    nothing is left. `waiting`: number of deliveries that are planned, being processed or dead letters. `pages`: ids of
-    their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one of their phone numbers
-    (`phones`).
+    `owners`: every id that the contact has or may have; `enrolled` of them are enrollments. `refused`: number of
+    their signups that campaigns refused. `spellings`: the spellings of the mailbox that were found. `bookings`: calls
+    that are theirs alone. `seats`: their seats at calls that others attend too. `events`: `(booking, digest, text)` of
+    each event that names them, among those of shared calls and of calls that now belong to other contacts; `text`: the
+    event without them, "" when nothing is left. `waiting`: number of deliveries that are planned, being processed or
+    dead letters. `pages`: ids of their Notion pages. `unread`: ids of unreadable Cal.com bodies that name them or one
+    of their phone numbers (`phones`).
     """
 
     address: str
     owners: list[EnrollmentId]
     spellings: list[str] = field(default_factory=list)
     enrolled: int = 0
+    refused: int = 0
     bookings: list[BookingId] = field(default_factory=list)
     seats: list[GuestId] = field(default_factory=list)
     events: list[tuple[BookingId, str, str]] = field(default_factory=list)
@@ -58,7 +61,7 @@ class Traces:
 
     @property
     def is_known(self) -> bool:
-        return bool(self.enrolled or self.bookings or self.seats or self.events or self.unread)
+        return bool(self.enrolled or self.refused or self.bookings or self.seats or self.events or self.unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,8 @@ class ForgetJob:
 class Contacts:
     """Everything stored about one contact, in all campaigns of the store. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
-        self._store, self._mailboxes = store, mailboxes
+    def __init__(self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
         self._unread = UnreadBookings(store)
 
     async def find_traces(self, address: str) -> Traces:
@@ -123,6 +126,9 @@ class Contacts:
         if not self._is_own_address(found, fields.get("email")):
             return []
         _note_owner(found, contact)
+        refused = read_refused_signups(fields)
+        found.refused += len(refused)
+        found.phones |= {one.phone for one in refused if one.phone}
         found.pages += codec.read_page_ids(fields)
         return [booking_of(guest) for guest in read_calls(fields)]
 
@@ -172,7 +178,7 @@ class Contacts:
                 "events": traces.events,
                 "unread": traces.unread,
                 "mailbox": traces_id(traces.address),
-                "steps": _STEPS,
+                "steps": self._step_names(),
                 "queues": QUEUES,
                 "job": job.as_json(traces, now_ms) if job else None,
             },
@@ -184,8 +190,13 @@ class Contacts:
 
         Checks up to `batch` enrollments. Returns False when there are no more.
         """
-        given = {"before_ms": before_ms, "batch": batch, "steps": _STEPS, "queues": QUEUES}
+        given = {"before_ms": before_ms, "batch": batch, "steps": self._step_names(), "queues": QUEUES}
         return bool(await self._store.run_json("contacts.erase_ended", [keys.ENDED], given) == batch)
+
+    def _step_names(self) -> list[str]:
+        """Return the names of the steps of which an enrollment may have a delivery without a record."""
+        in_force = {step_name(step) for terms in self._campaigns.values() for step in terms.cadence.steps}
+        return sorted(in_force.union(_NUMBERED_STEPS))
 
     async def _waiting(self, owner: str, fields: dict[str, str]) -> int:
         """Return how many deliveries of an enrollment are planned, being processed, or dead letters."""
@@ -211,7 +222,7 @@ class Contacts:
             found.events += [(booking, digest, _text(event, found.spellings)) for digest, event in named.items()]
         for fields in theirs.values():
             records = codec.read_records(fields).values()
-            found.waiting += sum(record.final_status in _WAITING for record in records)
+            found.waiting += sum(record.status in _WAITING for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
         """Return whether the event names the contact. Note every spelling in it, so do not stop at the first."""

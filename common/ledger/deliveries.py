@@ -63,13 +63,15 @@ class ClaimGranted:
 @dataclass(frozen=True, slots=True)
 class ClaimRefused:
     """
-    A refused claim or freeze: the delivery is not sent now, or never. The ledger has already recorded the consequences.
+    A refused claim or freeze: the delivery is not sent now, or never. After a refused claim the ledger has recorded the
+    consequences; after a refused freeze the caller must settle, unless the claim is `lost`.
 
     `reason`: `already`: it has a final status · `exited`: it must not be sent · `in hand`: another worker is processing
     it · `not yet`: it is not due, or too close to the last mail · `held`: sending is held or paused, the provider is
     failing, the address is resting, this worker does not serve the campaign, or the enrollment is held (`until_ms` is
-    0) · `unknown`: nothing of this id is planned · `lost`: another worker has claimed it · `dead`: its third worker
-    died · `another version`: the campaign's version in force is not the one that this ledger knows.
+    0); for a freeze also: another version is in force by now · `unknown`: nothing of this id is planned · `lost`:
+    another worker has claimed it · `dead`: its third worker died · `another version`: the campaign's version in force
+    is not the one that this ledger knows.
     """
 
     reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead", "another version"]
@@ -207,7 +209,7 @@ class Deliveries:
         """
         found: dict[str, str] = {}
         for name, record in read_records(await self._store.read_hash(keys.owner(owner))).items():
-            if record.final_status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
+            if record.status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
                 fields = await self._store.read_hash(keys.delivery(f"{owner}/{name}"))
                 if "1" in (fields.get("outcome_unknown"), fields.get("in_progress")):
                     found[name] = fields.get("payload", "")

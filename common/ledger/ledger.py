@@ -128,7 +128,7 @@ class Ledger:
         self.planned_deliveries = PlannedDeliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, mailboxes, campaign=campaign)
-        self.contacts = Contacts(store, mailboxes)
+        self.contacts = Contacts(store, mailboxes, self.campaigns)
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
         self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)

@@ -22,7 +22,10 @@ FORMAT: Final = 3
 
 KEY: Final = "{advent}:format"
 _ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "status"
-"""The keys and the field of an enrollment; repeated here, because the ledger's package imports this module."""
+"""
+`enrolled` exists only in stores before format 3; `enrollment:` is repeated here, because the ledger's package imports
+this module.
+"""
 
 _READ_OR_SET = """
 -- read_or_set(KEYS = [format, enrolled], ARGV = [format of this version, prefix of an enrollment's key, field])

@@ -84,7 +84,7 @@ def due_times_ahead(
         if record is None:
             is_open = send_late or step not in added or due_ms > now_ms
         else:
-            is_skipped = record.final_status is DeliveryStatus.SKIPPED
+            is_skipped = record.status is DeliveryStatus.SKIPPED
             is_open = is_skipped and (
                 (record.detail == REMOVED and due_ms > now_ms) or (record.detail == ADDED_LATE and send_late)
             )
@@ -104,7 +104,7 @@ def _has_needed(person: ContactUnderWay, cadence: Cadence, step: Step, found: Co
     if needed is None or needed in found or needed in person.frozen:
         return True
     record = person.enrollment.records.get(needed)
-    return record is not None and record.final_status.is_sent
+    return record is not None and record.status.is_sent
 
 
 class Comparison:

@@ -90,8 +90,8 @@ async def _refuse_while_in_use(ledger: Ledger) -> None:
 
 
 def _result_line(result: KeyChangeResult) -> str:
-    carried = "1 suppressed address was" if result.suppressed == 1 else f"{result.suppressed} suppressed addresses were"
-    belong = "belongs to no enrolled contact and is" if result.lost == 1 else "belong to no enrolled contact and are"
+    carried = "1 suppression was" if result.suppressed == 1 else f"{result.suppressed} suppressions were"
+    belong = "belongs to no stored contact and is" if result.lost == 1 else "belong to no stored contact and are"
     lost = f"{result.lost} more {belong} lost; " if result.lost else ""
     return (
         f"SECRET_KEY: the store has a new one. {carried} carried over; {lost}"

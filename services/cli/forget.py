@@ -121,6 +121,7 @@ def _figures(traces: Traces) -> dict[str, Any]:
     return {
         "email": traces.address,
         "enrollments": known["enrolled"],
+        "refused_signups": traces.refused,
         "calls": len(traces.bookings) + len(traces.seats),
         "calls_of_others": len({booking for booking, *_ in traces.events} - set(map(booking_of, traces.seats))),
         "unread_bookings": len(traces.unread),
@@ -136,9 +137,10 @@ def _print(traces: Traces, suppressed: Suppression | None) -> None:
     if not traces.is_known:
         click.echo(f"{traces.address}: nothing is stored about this address")
         return
+    refused = f"{_count(traces.refused, 'refused signup')}, " if traces.refused else ""
     click.echo(
-        f"{traces.address}: {_count(figures['enrollments'], 'enrollment')}, {_count(figures['calls'], 'call')},"
-        f" {figures['mails_waiting']} of their mails are waiting or failed"
+        f"{traces.address}: {_count(traces.enrolled, 'enrollment')}, {refused}{_count(figures['calls'], 'call')},"
+        f" {traces.waiting} of their mails are waiting or failed"
     )
 
 

@@ -17,7 +17,7 @@ from common.domain.follow_ups import follow_ups_of
 from common.domain.guests import events_about
 from common.domain.ids import booking_of
 from common.domain.series import Booking, resolve
-from common.ledger.bookings import Gathered
+from common.ledger.booking_outcome import Gathered
 from common.ledger.unmarked_calls import MARKS, Mark, UnmarkedCall
 from services.console.acting import record_action
 from services.console.context import ConsoleContext

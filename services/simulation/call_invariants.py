@@ -30,7 +30,7 @@ def the_ledger_says_what_was_accepted_of_calls(run: FinishedRun) -> Iterator[str
     """The ledger shows exactly the accepted reminders and follow-ups as sent, or says that it cannot know."""
     accepted = {delivery for _, delivery in _accepted(run)}
     for delivery, record in run.call_records():
-        has, says = delivery in accepted, record.final_status in _SENT
+        has, says = delivery in accepted, record.status in _SENT
         if has != says and not may_be_out(record):
             yield f"{delivery}: sent in the ledger: {says}, accepted by the provider: {has}"
 
@@ -38,10 +38,10 @@ def the_ledger_says_what_was_accepted_of_calls(run: FinishedRun) -> Iterator[str
 def every_delivery_of_a_call_ends(run: FinishedRun) -> Iterator[str]:
     """Each reminder and each follow-up has a final status, and a reason if it was not sent."""
     for delivery, record in run.call_records():
-        if not record.final_status.is_final:
+        if not record.status.is_final:
             yield f"{delivery} has no final status"
-        elif record.final_status not in _SENT and not record.detail:
-            yield f"{delivery} is {record.final_status} without a reason"
+        elif record.status not in _SENT and not record.detail:
+            yield f"{delivery} is {record.status} without a reason"
 
 
 def every_call_has_its_reminders(run: FinishedRun) -> Iterator[str]:

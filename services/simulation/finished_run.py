@@ -72,4 +72,4 @@ Invariant = Callable[[FinishedRun], Iterator[str]]
 
 def may_be_out(record: Record | None) -> bool:
     """Return whether this is a dead letter that says that the provider may have accepted it."""
-    return record is not None and record.final_status is DeliveryStatus.DEAD and "may have been" in record.detail
+    return record is not None and record.status is DeliveryStatus.DEAD and "may have been" in record.detail

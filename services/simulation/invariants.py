@@ -73,7 +73,7 @@ def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
     """Every dead letter has a reason."""
     for enrollment in run.enrollments:
         for step, record in enrollment.records.items():
-            if record.final_status is DeliveryStatus.DEAD and not record.detail:
+            if record.status is DeliveryStatus.DEAD and not record.detail:
                 yield f"{enrollment.id}/{step_name(step)} is dead without a reason"
 
 

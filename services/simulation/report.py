@@ -56,16 +56,14 @@ async def report_on(
     """
     run = await finished(simulation, history=history)
     enrollments = run.enrollments
-    final_statuses = [
-        enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)
-    ]
+    statuses = [enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)]
     known = len({enrollment.assessment.email for enrollment in enrollments})
     missing = [f"nobody_is_lost: {people - known} who signed up are not in the ledger"] if known != people else []
     return Report(
         people=people,
-        sent=sum(final_status.is_sent for final_status in final_statuses),
-        skipped=sum(final_status == "skipped" for final_status in final_statuses),
-        dead=sum(final_status == "dead" for final_status in final_statuses),
+        sent=sum(status.is_sent for status in statuses),
+        skipped=sum(status == "skipped" for status in statuses),
+        dead=sum(status == "dead" for status in statuses),
         violations=missing + violations(run),
         calls=len(run.histories),
         call_mails=sum("booking" in mail.tags for _, mail in simulation.mailer.accepted_mails),

@@ -101,7 +101,7 @@ async def test_every_order_of_the_calcom_fixtures_ends_in_the_same_state(store, 
         await simulation.run()
         final_statuses = sorted(
             [
-                (call.booking.uid, name, record.final_status.value, record.detail)
+                (call.booking.uid, name, record.status.value, record.detail)
                 async for call in simulation.ledger.bookings.calls(WHO)
                 for name, record in call.records.items()
                 if name.partition("/")[0].isdecimal()  # A reminder.

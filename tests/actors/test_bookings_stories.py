@@ -40,8 +40,7 @@ async def final_statuses(simulation: Simulation, who: EnrollmentId = WHO) -> dic
     """Return, for each booking uid, the (status, reason) pairs of its reminders; sent ones have no reason."""
     return {
         call.booking.uid: {
-            (str(record.final_status), record.detail if record.sent_ms is None else "")
-            for record in call.records.values()
+            (str(record.status), record.detail if record.sent_ms is None else "") for record in call.records.values()
         }
         async for call in simulation.ledger.bookings.calls(who)
     }

@@ -116,7 +116,7 @@ async def test_webhook_settles_a_lost_answer_without_another_request(simulation,
     await simulation.run()
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
-    assert simulation.mirror.rows[CHEN].records[1].final_status is DeliveryStatus.DELIVERED
+    assert simulation.mirror.rows[CHEN].records[1].status is DeliveryStatus.DELIVERED
     assert await dead_letters_of(simulation.ledger) == []
 
 
@@ -131,8 +131,8 @@ async def test_bounced_reminder_is_the_last_one(simulation, clock):
     assert subjects(simulation) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
     final_statuses = [(await record_of(simulation.ledger, delivery)) for delivery in (bounced, last)]
-    assert [(one.final_status, one.detail) for one in final_statuses[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
-    assert final_statuses[0].final_status is DeliveryStatus.BOUNCED
+    assert [(one.status, one.detail) for one in final_statuses[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
+    assert final_statuses[0].status is DeliveryStatus.BOUNCED
     lines = [entry.what for entry in await timeline_of(simulation.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
@@ -160,7 +160,7 @@ async def test_webhook_that_precedes_a_lost_answer_prevents_the_retry(simulation
     await simulation.run()
 
     record = (await simulation.ledger.enrollments.get(CHEN)).records[1]
-    assert (quick.asked, record.final_status, record.attempts, record.detail) == (
+    assert (quick.asked, record.status, record.attempts, record.detail) == (
         1,
         DeliveryStatus.DELIVERED,
         1,

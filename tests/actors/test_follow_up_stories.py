@@ -74,7 +74,7 @@ async def reason(simulation: Simulation, on: str, name: str, uid: str = "A") -> 
     """Return why a follow-up was not sent; the ledger and the timeline must agree."""
     record = await record_of(simulation.ledger, follow_up_delivery_id(booking_id(uid), on=on, name=name))
     assert record is not None
-    assert record.final_status == "skipped"
+    assert record.status == "skipped"
     lines = [(entry.what, entry.detail) for entry in await timeline_of(simulation.ledger, WHO)]
     assert (f"follow-up {name} skipped", record.detail) in lines
     return record.detail
@@ -388,7 +388,7 @@ async def test_seat_given_up_a_second_time_is_followed_up(simulation, start_ms):
     delivery_id = follow_up_delivery_id(seat_id(booking_id("A"), BORIS), on="cancelled", name="come-back")
     record = await record_of(simulation.ledger, delivery_id)
     assert record is not None
-    assert (record.final_status, record.detail) == ("skipped", "booked")
+    assert (record.status, record.detail) == ("skipped", "booked")
 
     await simulation.cancel("A", email=BORIS, **seat)
     await simulation.run()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from common.domain.booking import Attendee, BookingEvent, BookingKind
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
@@ -283,6 +284,24 @@ async def test_forgotten_contact_is_erased_from_every_campaign_of_the_store(simu
 
     assert await naming(simulation.ledger.client) == {}
     assert await simulation.ledger.client.zcard(keys.UNDER_WAY) == 0
+
+
+async def test_refused_signup_of_a_forgotten_contact_is_counted_and_erased_with_everything_about_the_contact(
+    simulation, store, dunya
+):
+    terms = [CampaignTerms(key="christmas_2025", cadence=simulation.ledger.cadence, is_open=lambda _: False)]
+    ledger = Ledger.of(store, terms, secret_key="k" * 32)
+    now_ms = simulation.clock.now_ms()
+    refused = await ledger.signups.accept(dunya, webhook_id="signup:refused", received_ms=now_ms)
+    named = '{"payload": {"phone": "+1 416 555 0123"}}'
+    await ledger.unread_bookings.keep(named, reason="payload.startTime must be a timestamp", received_ms=now_ms)
+
+    traces = await ledger.contacts.forget_address(DUNYA, now_ms=now_ms)
+
+    assert (refused.answer, traces.refused, traces.is_known) == ("closed", 1, True)
+    assert traces.spellings == [DUNYA]
+    assert await naming(store) == {}
+    assert await ledger.unread_bookings.read_all() == []
 
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])

@@ -99,7 +99,7 @@ async def test_seats_end_in_the_same_state_in_every_order_of_events(guests, stor
                         call.booking.state.value,
                         call.booking.organizer,
                         name,
-                        str(record.final_status),
+                        str(record.status),
                     )
                     for who in (ADA, BOB)
                     for call in sorted(await calls(guests, who), key=lambda one: one.booking.uid)

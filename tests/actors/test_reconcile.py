@@ -66,7 +66,7 @@ async def letter(simulation):
 async def test_mail_listed_once_is_settled_as_accepted_at_its_own_time(simulation, lost):
     anchor_ms = await lost(accepted=True)
 
-    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).status is DeliveryStatus.ACCEPTED
     assert (await record(simulation)).detail == "sim_0"
     assert (await record(simulation)).sent_ms == anchor_ms
     assert len(firsts(simulation)) == 1
@@ -83,7 +83,7 @@ async def test_unlisted_mail_waits_for_a_person_and_can_be_replayed(simulation, 
     assert planned.way is Way.AGAIN
     assert await replay(simulation.world, planned)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
-    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).status is DeliveryStatus.ACCEPTED
     assert len(firsts(simulation)) == 1
 
 
@@ -123,7 +123,7 @@ async def test_listed_reminder_of_another_call_does_not_settle_a_lost_one(simula
     await simulation.run(until_ms=began_ms + 27 * HOUR_MS)
 
     final_statuses = [(await record_of(simulation.ledger, delivery)) for delivery in (lost, other)]
-    assert [record.final_status for record in final_statuses] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
+    assert [record.status for record in final_statuses] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
     assert final_statuses[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
@@ -136,7 +136,7 @@ async def test_listed_reminder_is_settled_as_accepted_among_those_of_other_calls
     await simulation.run(until_ms=began_ms + 27 * HOUR_MS)
 
     record = await record_of(simulation.ledger, lost)
-    assert (record.final_status, record.detail, record.sent_ms) == (
+    assert (record.status, record.detail, record.sent_ms) == (
         DeliveryStatus.ACCEPTED,
         "sim_0",
         began_ms + HOUR_MS,
@@ -221,14 +221,14 @@ async def test_sending_only_key_leaves_an_unknown_outcome_to_a_person_with_the_c
     simulation.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
-    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert (await record(simulation)).status is DeliveryStatus.DEAD
     assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(simulation)).detail
     assert (await plan(simulation.world, await letter(simulation))).way is Way.REFUSED
     simulation.mailer.list_failure = None
     planned = await plan(simulation.world, await letter(simulation))
     assert planned.way is Way.FOUND
     assert await replay(simulation.world, planned)
-    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).status is DeliveryStatus.ACCEPTED
     assert len(firsts(simulation)) == 1
 
 
@@ -249,7 +249,7 @@ async def test_unavailable_list_is_requested_again_and_counts_no_attempt(simulat
     assert (held["attempts"], held["failures"]) == ("1", "1")
     simulation.mailer.list_failure = None
     await simulation.run(until_ms=clock.now_ms() + 120_000)
-    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).status is DeliveryStatus.ACCEPTED
     assert len(firsts(simulation)) == 1
 
 
@@ -278,7 +278,7 @@ async def test_conflicting_idempotency_key_is_never_reused_while_the_list_is_una
     assert firsts(simulation) == []
     simulation.mailer.list_failure = None
     await simulation.run(until_ms=anchor_ms + 11 * HOUR_MS)
-    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert (await record(simulation)).status is DeliveryStatus.DEAD
     assert firsts(simulation) == []
 
 
@@ -302,7 +302,7 @@ async def test_replay_while_the_key_is_remembered_sends_the_same_bytes_once(simu
     assert planned.way is Way.SAME
     assert await replay(simulation.world, planned)
     await simulation.run(until_ms=anchor_ms + 2 * HOUR_MS)
-    assert (await record(simulation)).final_status is DeliveryStatus.ACCEPTED
+    assert (await record(simulation)).status is DeliveryStatus.ACCEPTED
     assert len(firsts(simulation)) == 1
 
 
@@ -325,7 +325,7 @@ async def test_replay_plan_from_before_another_replay_is_refused(simulation, los
     simulation.mailer.failure = lambda _mail: answers.pop() if answers else None
     await simulation.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await record(simulation)).final_status is DeliveryStatus.DEAD
+    assert (await record(simulation)).status is DeliveryStatus.DEAD
     assert not await replay(simulation.world, old)
     assert len(firsts(simulation)) == 1
 

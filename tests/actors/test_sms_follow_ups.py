@@ -65,7 +65,7 @@ async def outcome(run: Simulation, uid: str = "A") -> tuple[str, str]:
     """Return what became of the SMS, and the reason if it was not sent."""
     record = await record_of(run.ledger, follow_up_delivery_id(booking_id(uid), on="no_show", name="missed.sms"))
     assert record is not None
-    return str(record.final_status), "" if record.sent_ms else record.detail
+    return str(record.status), "" if record.sent_ms else record.detail
 
 
 async def test_contact_who_missed_a_call_and_agreed_to_sms_gets_sms_and_mail(run):

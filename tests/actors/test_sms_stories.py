@@ -61,7 +61,7 @@ async def book(run: Simulation, start: str = "2026-03-12T14:00", **fields: objec
 async def sms_statuses(run: Simulation) -> dict[str, tuple[str, str]]:
     return {
         f"{call.booking.uid} {name.rpartition('/')[2]} {local(int(name.partition('/')[0]))}": (
-            str(record.final_status),
+            str(record.status),
             record.detail if record.sent_ms is None else "",
         )
         async for call in run.ledger.bookings.calls(WHO)
@@ -286,7 +286,7 @@ async def test_identical_sms_to_a_shared_phone_cannot_be_attributed(run):
     await run.run(until_ms=at("2026-03-11T14:00"))
     run.texter.failure = lambda _text: None
     await run.run()
-    statuses = [str(record.final_status) for record in await _all_sms(run)]
+    statuses = [str(record.status) for record in await _all_sms(run)]
     assert len(texted(run)) == 2
     assert statuses == ["dead", "dead"]
 
@@ -310,7 +310,7 @@ async def test_thirty_percent_of_faults_double_nothing_and_leave_nothing_unexpla
     records = [record async for record in _every_sms(run, 40)]
     assert len(records) == 40
     accepted = [record for record in records if record.sent_ms is not None]
-    assert all(str(one.final_status) in ("accepted", "dead") for one in records)
+    assert all(str(one.status) in ("accepted", "dead") for one in records)
     assert len(accepted) == len(per_number)
     assert all(at("2026-03-11T14:00") <= ms < at("2026-03-11T20:00") for ms, _ in run.texter.accepted_texts)
 

@@ -39,5 +39,5 @@ async def test_testing_mode_sends_mail_and_sms_to_listed_recipients_only(
 
     assert (len(run.mailer.accepted_mails), len(run.texter.accepted_texts)) == (mailed, texted)
     [row] = run.mirror.rows.values()
-    skipped = [one.detail for one in row.records.values() if one.final_status is DeliveryStatus.SKIPPED]
+    skipped = [one.detail for one in row.records.values() if one.status is DeliveryStatus.SKIPPED]
     assert {*skipped} == (set() if mailed else {"test_mode"})

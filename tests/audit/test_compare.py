@@ -40,7 +40,7 @@ class BySubject:
 def sent(step: int, provider_id: str = "") -> Record:
     at_ms = SIGNUP_MS + (step - 1) * 24 * HOUR_MS
     return Record(
-        final_status=DeliveryStatus.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms
+        status=DeliveryStatus.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms
     )
 
 
@@ -111,7 +111,7 @@ def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_do
 
 
 def test_listed_mail_of_a_skipped_step_is_unexplained_even_after_a_strange_mail():
-    skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: sent(1), 2: skipped}), mails=[mail(1), mail(1, "x", subject="Hello"), mail(2)]) == {
         ("unexplained", 0, "the provider lists x (Hello)"),
         ("unexplained", 2, "the provider lists m2, and the ledger says skipped"),
@@ -164,13 +164,13 @@ def test_time_of_a_rebuilt_record_may_differ_from_its_mail_by_two_minutes():
 
 
 def test_skipped_step_needs_no_listed_mail_and_does_not_hide_the_next_step():
-    skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: skipped, 2: sent(2)}), mails=[mail(2)], rows=[row(2)]) == set()
 
 
 @pytest.mark.parametrize("final_status", [DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED])
 def test_delivered_bounced_or_complained_mail_counts_as_accepted(final_status):
-    assert found(ada(records={1: sent(1), 2: replace(sent(2), final_status=final_status)})) == set()
+    assert found(ada(records={1: sent(1), 2: replace(sent(2), status=final_status)})) == set()
 
 
 def test_due_mail_without_a_job_is_missing_after_ten_minutes():

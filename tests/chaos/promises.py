@@ -91,9 +91,9 @@ def _reminders(
         found.lost += 1
         found.violations.append(f"lost: {booking} was answered, and has {len(records)} reminders")
     for name, record in records.items():
-        if record.final_status is DeliveryStatus.PLANNED:
+        if record.status is DeliveryStatus.PLANNED:
             found.lost += 1
-            found.violations.append(f"lost: {booking}/{name} ended as {record.final_status}")
+            found.violations.append(f"lost: {booking}/{name} ended as {record.status}")
         else:
             _recorded(found, f"{booking}/{name}", record, mails.get(name, []))
     for name in mails.keys() - records.keys():
@@ -105,7 +105,7 @@ def _recorded(found: Comparison, name: str, record: Record, mails: list[Accepted
     if len(mails) > 1:
         found.doubled += 1
         found.violations.append(f"doubled: {name} was accepted {len(mails)} times")
-    if not record.final_status.is_sent:
+    if not record.status.is_sent:
         _not_sent(found, name, record, mails)
     elif [mail.id for mail in mails] != [record.detail]:
         found.lost += not mails
@@ -113,14 +113,14 @@ def _recorded(found: Comparison, name: str, record: Record, mails: list[Accepted
 
 
 def _not_sent(found: Comparison, name: str, record: Record, mails: list[Accepted]) -> None:
-    kind = found.dead if record.final_status is DeliveryStatus.DEAD else found.skipped
+    kind = found.dead if record.status is DeliveryStatus.DEAD else found.skipped
     kind[record.detail] += 1
     if not record.detail:
         found.unexplained += 1
-        found.violations.append(f"unexplained: {name} is {record.final_status} without a reason")
+        found.violations.append(f"unexplained: {name} is {record.status} without a reason")
     if mails and not any(words in record.detail for words in UNKNOWN_OUTCOME):
         found.unexplained += 1
-        found.violations.append(f"unexplained: {name} was accepted, and is {record.final_status}: {record.detail}")
+        found.violations.append(f"unexplained: {name} was accepted, and is {record.status}: {record.detail}")
 
 
 def _same_subject_twice(found: Comparison, mails: list[Accepted]) -> None:
@@ -147,7 +147,7 @@ def compare_rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str
         known = addresses.get(fields["Email"])
         if known is None or row["in_trash"]:
             continue
-        sent = {step for step, record in known.records.items() if record.final_status.is_sent}
+        sent = {step for step, record in known.records.items() if record.status.is_sent}
         dated = {step for step in range(1, STEPS + 1) if fields[f"Email {step} Sent"]}
         if sent != dated or not fields["Sequence Completed"]:
             yield f"the row of {known.id} shows {sorted(dated)}, not {sorted(sent)}, of a sequence that has ended"

@@ -2,8 +2,12 @@ import json
 
 import pytest
 
+from common.domain.campaign_terms import CampaignTerms
+from common.domain.contact import Assessment
 from common.ledger import keys
+from common.ledger.ledger import Ledger
 from common.store.clients import connect
+from tests.cli.conftest import SECRET_KEY
 from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
@@ -19,6 +23,21 @@ def test_a_dry_run_shows_what_would_be_erased_and_changes_nothing(run_command, e
 
     assert (status, output) == (0, f"{ADA}: 1 enrollment, 0 calls, 1 of their mails are waiting or failed\n")
     assert run_command("contact", ADA)[0] == 0
+
+
+def test_forget_shows_and_erases_a_refused_signup(run_command, run_ledger):
+    async def closed(ledger):
+        terms = [CampaignTerms(key=ledger.campaign, cadence=ledger.cadence, is_open=lambda _: False)]
+        ada = Assessment(email=ADA, first_name="Ada", assessment_score=50)
+        refusing = Ledger.of(ledger.client, terms, secret_key=SECRET_KEY)
+        await refusing.signups.accept(ada, webhook_id="signup:1", received_ms=1)
+
+    run_ledger(closed)
+
+    dry = run_command("forget", ADA, "--dry-run")
+    assert dry == (0, f"{ADA}: 0 enrollments, 1 refused signup, 0 calls, 0 of their mails are waiting or failed\n", "")
+    assert json.loads(run_command("forget", ADA, "--yes", "--json")[1])["refused_signups"] == 1
+    assert run_command("forget", ADA, "--dry-run")[1].endswith("nothing is stored about this address\n")
 
 
 def test_forget_needs_confirmation_and_does_nothing_without_a_terminal(run_command, enrolled):
@@ -59,6 +78,7 @@ def test_forget_with_yes_suppresses_an_unknown_address(run_command, store_url):
             {
                 "email": ADA,
                 "enrollments": 0,
+                "refused_signups": 0,
                 "calls": 0,
                 "calls_of_others": 0,
                 "unread_bookings": 0,

@@ -328,9 +328,9 @@ async def test_skip_and_send_now_by_two_users_have_one_outcome_that_both_see(
     assert record is not None
     number = len(signed_up.mailer.inbox_of("ada@example.org")) - 1
     if "Skipped: that mail is never sent" in pages["skip"]:
-        assert (record.final_status, number) == (DeliveryStatus.SKIPPED, 0)
+        assert (record.status, number) == (DeliveryStatus.SKIPPED, 0)
     else:
         assert "Nothing was done" in pages["skip"]
-        assert (record.final_status, number) == (DeliveryStatus.ACCEPTED, 1)
+        assert (record.status, number) == (DeliveryStatus.ACCEPTED, 1)
     assert "That mail is due now" in pages["send-now"] or "Nothing was done" in pages["send-now"]
     assert (moment in MOMENTS[2:]) == ("Nothing was done" in pages["skip"])

@@ -28,9 +28,9 @@ BORIS = "boris@salon.example"
 CALL = Booking(
     id=booking_id("A"), uid="A", state=BookingState.BOOKED, received_ms=REPORTED_MS, start_ms=START_MS, email=BORIS
 )
-ACCEPTED = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
-PLANNED = Record(final_status=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
-SKIPPED = Record(final_status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempts=0, detail=PASSED)
+ACCEPTED = Record(status=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
+PLANNED = Record(status=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
+SKIPPED = Record(status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempts=0, detail=PASSED)
 
 
 class BySubject:
@@ -218,7 +218,7 @@ def test_mail_of_ours_that_is_no_reminder_is_unexplained_and_foreign_mail_hides_
         (SKIPPED, REPORTED_MS - 1, False),
         (SKIPPED, REPORTED_MS, True),
         (replace(SKIPPED, detail=SHORT_NOTICE), REPORTED_MS - 1, True),
-        (replace(SKIPPED, final_status=DeliveryStatus.DEAD), REPORTED_MS - 1, True),
+        (replace(SKIPPED, status=DeliveryStatus.DEAD), REPORTED_MS - 1, True),
         (None, REPORTED_MS - 1, True),
     ],
     ids=["of an earlier store", "since it was reported", "called off otherwise", "died", "no word of it"],
@@ -226,7 +226,7 @@ def test_mail_of_ours_that_is_no_reminder_is_unexplained_and_foreign_mail_hides_
 def test_only_a_reminder_due_before_the_report_may_have_been_sent_by_an_earlier_store(record, created_ms, is_found):
     [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])
 
-    final_status = record.final_status if record else DeliveryStatus.PLANNED
+    final_status = record.status if record else DeliveryStatus.PLANNED
     what = f"the provider lists x, and the ledger says {final_status}"
     assert findings == ([says("unexplained", what)] if is_found else [])
 

@@ -52,7 +52,7 @@ ENROLLED = Enrollment(
 
 
 def sent(at_ms: int, final_status: DeliveryStatus = DeliveryStatus.ACCEPTED) -> Record:
-    return Record(final_status=final_status, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
+    return Record(status=final_status, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
 
 
 def sequence(enrollment: Enrollment) -> dict[str, object]:
@@ -95,8 +95,8 @@ def test_sequence_row_shows_when_a_step_was_accepted_whatever_happened_later() -
     records = {
         1: sent(ANCHOR_MS, DeliveryStatus.DELIVERED),
         2: sent(ANCHOR_MS + 1_000, DeliveryStatus.BOUNCED),
-        3: Record(final_status=DeliveryStatus.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
-        4: Record(final_status=DeliveryStatus.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
+        3: Record(status=DeliveryStatus.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
+        4: Record(status=DeliveryStatus.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
         7: sent(ANCHOR_MS + 2_000),
         8: sent(ANCHOR_MS + 3_000),
     }
@@ -208,7 +208,7 @@ def test_exit_after_the_last_mail_is_marked_even_without_a_reason_column() -> No
 
 
 def _sent(*steps: int) -> dict[int, Record]:
-    accepted = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, sent_ms=ANCHOR_MS, detail="id")
+    accepted = Record(status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, sent_ms=ANCHOR_MS, detail="id")
     return dict.fromkeys(steps, accepted)
 
 

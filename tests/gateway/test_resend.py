@@ -64,7 +64,7 @@ async def test_a_delivered_event_is_accepted_and_recorded(gateway: Gateway, cloc
             "timestamp": iso(clock.now_ms()),
         },
     )
-    assert (await ada(gateway)).records[1].final_status is DeliveryStatus.DELIVERED
+    assert (await ada(gateway)).records[1].status is DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ async def test_feedback_during_a_store_outage_is_replayed(
 
     own_store.start()
     await gateway.wait_until_replayed()
-    assert ((await ada(gateway)).exit_reason, (await ada(gateway)).records[1].final_status) == (
+    assert ((await ada(gateway)).exit_reason, (await ada(gateway)).records[1].status) == (
         ExitReason.BOUNCED,
         DeliveryStatus.BOUNCED,
     )

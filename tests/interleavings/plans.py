@@ -22,7 +22,7 @@ from common.domain.ids import (
 )
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.constants import PROVIDER_OF, QUEUE_OF
 from common.ledger.ledger import Ledger
 

@@ -57,7 +57,7 @@ class Recovery:
             protocol.promote()
             worked = self._work_off()
             records = protocol.records()
-            is_planned = records and any(record.final_status is DeliveryStatus.PLANNED for record in records.values())
+            is_planned = records and any(record.status is DeliveryStatus.PLANNED for record in records.values())
             if not is_planned and not worked and not protocol.client.zcard(keys.OPEN):
                 return records
             if not worked:
@@ -79,15 +79,15 @@ class Recovery:
             if record is None:
                 assert protocol.is_called_off(key), f"nothing became of {key}"
                 assert key not in accepted, f"{key} was accepted, and nothing is known of it"
-            elif record.final_status.is_sent:
+            elif record.status.is_sent:
                 assert key in accepted, f"{key} is said to be accepted"
             else:
-                assert record.detail, f"{key} is {record.final_status} without a reason"
+                assert record.detail, f"{key} is {record.status} without a reason"
                 is_unknown = any(words in record.detail for words in OUTCOME_UNKNOWN)
                 assert key not in accepted or is_unknown, f"{key} was accepted, and is {record}"
         if protocol.has_heard():
             first = records[protocol.first]
-            assert first.final_status is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
+            assert first.status is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
 
     def _the_dead_can_be_replayed(self) -> None:
         protocol = self._protocol
@@ -98,4 +98,4 @@ class Recovery:
         assert records is not None
         self._every_delivery_ended(records)
         for key, record in records.items():
-            assert record.final_status.is_sent or protocol.is_called_off(key), f"a replay did not help: {key}, {record}"
+            assert record.status.is_sent or protocol.is_called_off(key), f"a replay did not help: {key}, {record}"

@@ -25,7 +25,7 @@ from common.domain.notion_import import Restored
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.constants import MAIL, PROVIDER_OF, QUEUE_OF, TEXTS
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger

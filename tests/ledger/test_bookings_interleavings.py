@@ -16,7 +16,7 @@ from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
@@ -122,7 +122,7 @@ class CallsPlay(Play):
         final_statuses = []
         for job in JOBS:
             known = await record_of(self.ledger, job)
-            final_statuses += [known.final_status] if known else []
+            final_statuses += [known.status] if known else []
         assert DeliveryStatus.PLANNED not in final_statuses
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)

@@ -14,7 +14,8 @@ from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_de
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome, Bookings, Gathered
+from common.ledger.booking_outcome import BookingOutcome, Gathered
+from common.ledger.bookings import Bookings
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import record_of
@@ -71,7 +72,7 @@ async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w
 async def final_status(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
     known = await record_of(ledger, delivery)
     assert known
-    return known.final_status, known.detail
+    return known.status, known.detail
 
 
 async def test_repeated_booking_event_is_stored_once_and_schedules_one_job(bookings, ledger, clock):

@@ -57,7 +57,7 @@ def test_missing_assessment_answers_take_no_space():
 def test_a_record_keeps_spaces_in_its_reason():
     record = read_record("dead 10 4 0 4 tries failed, the last with 503")
 
-    assert (record.final_status, record.attempts, record.sent_ms) == ("dead", 4, None)
+    assert (record.status, record.attempts, record.sent_ms) == ("dead", 4, None)
     assert record.detail == "4 tries failed, the last with 503"
 
 

@@ -121,4 +121,4 @@ async def test_reminder_is_counted_once_it_has_a_final_status(ledger, clock, out
         await ends(ledger, reminder, "accepted", now_ms)
     await reported_of(ledger, FeedbackKind.DELIVERED, reminder, person("boris"), now_ms)
     assert await counted(ledger) == {"delivery:delivered": 1}
-    assert (await record_of(ledger, reminder)).final_status == "delivered"
+    assert (await record_of(ledger, reminder)).status == "delivered"

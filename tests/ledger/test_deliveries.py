@@ -104,7 +104,7 @@ async def test_claim_and_freeze_refuse_an_address_suppressed_by_another_campaign
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == refusal
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
     assert await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms) == refusal
-    assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
+    assert (await planned.record()).status is DeliveryStatus.SKIPPED
 
 
 async def test_retry_that_is_due_later_keeps_its_time_during_a_pause(ledger, planned, now_ms):
@@ -158,7 +158,7 @@ async def test_lost_claim_can_neither_be_renewed_nor_frozen_nor_settled(ledger, 
     assert not await ledger.deliveries.renew_lease(lost, now_ms=now_ms)
     assert await ledger.deliveries.freeze(lost, "mail", now_ms=now_ms) == ClaimRefused("lost")
     assert await ledger.deliveries.settle(lost, "accepted", "re_1", now_ms=now_ms) is None
-    assert (await planned.record()).final_status is DeliveryStatus.PLANNED
+    assert (await planned.record()).status is DeliveryStatus.PLANNED
 
 
 @pytest.mark.parametrize("frozen_by", [{"a"}, {"c"}, set()])
@@ -172,7 +172,7 @@ async def test_delivery_that_killed_three_workers_says_whether_it_may_have_been_
     may = "; it may have been accepted nevertheless" if frozen_by else ""
     assert answer == ClaimRefused("dead", f"killed its worker 3 times{may}")
     assert ("outcome_unknown" in await planned.fields) is bool(frozen_by)
-    assert (await planned.record()).final_status is DeliveryStatus.DEAD
+    assert (await planned.record()).status is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
 
 
@@ -218,7 +218,7 @@ async def test_stalled_worker_neither_sends_nor_settles_a_dead_letter(ledger, pl
     assert await ledger.deliveries.freeze(stopped, "mail", now_ms=now_ms) == ClaimRefused("lost")
     assert await ledger.deliveries.settle(stopped, "accepted", "re_1", now_ms=now_ms) is None
 
-    assert (await planned.record()).final_status is DeliveryStatus.DEAD
+    assert (await planned.record()).status is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.DEAD, planned.id) == now_ms
 
 
@@ -234,7 +234,7 @@ async def test_skipped_delivery_says_whether_an_earlier_attempt_has_an_unknown_o
     assert answer == ClaimRefused("exited", planned.exit_reason)
     record = await planned.record()
     unknown = ", while the outcome of an earlier attempt was unknown" if frozen_by else ""
-    assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, planned.exit_reason + unknown)
+    assert (record.status, record.detail) == (DeliveryStatus.SKIPPED, planned.exit_reason + unknown)
     assert await planned.fields == {}
     assert await ledger.client.exists(keys.OPEN, keys.delayed(planned.queue)) == 0
 
@@ -271,7 +271,7 @@ async def test_acceptance_clears_the_delivery_and_closes_the_circuit(ledger, pla
     assert await planned.fields == {}
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
     record = await planned.record()
-    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
+    assert (record.status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "delivery:accepted") == b"1"
     assert await ledger.client.exists(keys.circuit(planned.provider), keys.QUEUE.probing()) == 0
 
@@ -407,7 +407,7 @@ async def test_answer_of_the_provider_is_recorded_also_after_its_webhook(ledger,
 
     assert settled == Settled(circuit_open_since_ms=now_ms - 1_000)
     record = await planned.record()
-    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
+    assert (record.status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
     assert await ledger.client.llen(keys.timeline(planned.contact)) == lines
 
 
@@ -427,7 +427,7 @@ async def test_delivery_reported_while_claimed_is_accepted_whatever_its_worker_s
     assert answer == Settled(None, is_reported=True)
     record = await planned.record()
     final_status = DeliveryStatus.DELIVERED if reported is FeedbackKind.DELIVERED else DeliveryStatus.ACCEPTED
-    assert (record.final_status, record.sent_ms, record.detail) == (final_status, now_ms + 400, "re_reported")
+    assert (record.status, record.sent_ms, record.detail) == (final_status, now_ms + 400, "re_reported")
     assert await scheduled(planned) is None
     assert await ledger.client.zcard(keys.DEAD) == 0
 
@@ -446,7 +446,7 @@ async def test_reported_delivery_is_accepted_although_its_workers_died_before_se
 
     assert answer == ClaimRefused("already", "accepted")
     record = await planned.record()
-    assert (record.final_status, record.sent_ms, record.attempts) == (DeliveryStatus.ACCEPTED, now_ms + 400, 3)
+    assert (record.status, record.sent_ms, record.attempts) == (DeliveryStatus.ACCEPTED, now_ms + 400, 3)
     assert await ledger.client.zcard(keys.DEAD) == 0
     reported = [entry.detail for entry in await timeline_of(ledger, planned.contact)]
     assert f"{planned.label}: reported by the provider" in reported
@@ -480,7 +480,7 @@ async def test_unclaimed_delivery_is_accepted_as_soon_as_it_is_reported(ledger, 
     await planned.reported(FeedbackKind.DELIVERED)
 
     record = await planned.record()
-    assert (record.final_status, record.sent_ms, record.detail) == (
+    assert (record.status, record.sent_ms, record.detail) == (
         DeliveryStatus.DELIVERED,
         now_ms + 400,
         "re_reported",
@@ -529,7 +529,7 @@ async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned
     assert not await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
 
     record = await planned.record()
-    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 9, "re_1")
+    assert (record.status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 9, "re_1")
     assert await planned.fields == {}
     assert await ledger.client.zcard(keys.DEAD) == 0
 
@@ -540,7 +540,7 @@ async def test_a_discarded_letter_stays_dead_with_its_reason(ledger, planned, no
     assert await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
 
     record = await planned.record()
-    assert (record.final_status, record.detail) == (DeliveryStatus.DEAD, "because")
+    assert (record.status, record.detail) == (DeliveryStatus.DEAD, "because")
     assert await planned.fields == {}
     assert ("discarded", planned.label) in [
         (entry.what, entry.detail) for entry in await timeline_of(ledger, planned.contact)
@@ -659,4 +659,4 @@ async def test_mail_frozen_before_its_delivery_was_ended_is_settled_by_its_worke
 
     assert (await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms)).reason == "in hand"
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms) is not None
-    assert (await planned.record()).final_status is DeliveryStatus.ACCEPTED
+    assert (await planned.record()).status is DeliveryStatus.ACCEPTED

@@ -86,7 +86,7 @@ async def test_delivered_mail_keeps_its_provider_id_and_time_of_sending(ledger, 
     await tell(ledger, about(K.DELIVERED, sent + 20))
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.final_status, record.at_ms, record.sent_ms, record.detail) == (
+    assert (record.status, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.DELIVERED,
         sent + 20,
         sent,
@@ -235,7 +235,7 @@ async def test_feedback_before_the_settle_is_applied_by_the_settle(ledger, ada, 
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 3)
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.final_status, record.at_ms, record.sent_ms, record.detail) == (
+    assert (record.status, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.BOUNCED,
         now + 2,
         now + 3,
@@ -254,7 +254,7 @@ async def test_feedback_shows_the_acceptance_of_a_mail_after_a_lost_answer(ledge
     await tell(ledger, about(K.DELIVERED, now + 500))
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
+    assert (record.status, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.DELIVERED,
         now + 499,
         1,
@@ -291,7 +291,7 @@ async def test_feedback_on_a_claimed_mail_decides_its_status_whatever_its_worker
     assert answer == Settled(None, is_reported=True)
     record = (await ledger.enrollments.get(ADA)).records[1]
     final_status = DeliveryStatus.DELIVERED if reported_first is K.DELIVERED else DeliveryStatus.ACCEPTED
-    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
+    assert (record.status, record.sent_ms, record.attempts, record.detail) == (
         final_status,
         now + 499,
         1,

@@ -241,7 +241,7 @@ async def test_feedback_on_a_mail_from_before_a_rebuild_reaches_the_enrollment(l
     await ledger.feedback.record(event, webhook_id="resend:1")
 
     known = await ledger.enrollments.get(spelled_id(PLAIN))
-    assert (known.status, known.records[1].final_status) == (Status.EXITED, DeliveryStatus.COMPLAINED)
+    assert (known.status, known.records[1].status) == (Status.EXITED, DeliveryStatus.COMPLAINED)
 
 
 async def test_unsubscribe_link_from_before_a_rebuild_still_ends_the_enrollment(before, ledger, spelled, clock):

@@ -227,7 +227,7 @@ async def test_a_mail_that_was_reported_before_its_worker_died_cannot_be_skipped
     decided = await skip(ledger, 2, later + 1_000)
 
     assert (decided.answer, decided.detail) == ("already", status)
-    assert (await ada_now(ledger)).records[2].final_status == status
+    assert (await ada_now(ledger)).records[2].status == status
     assert await lines_of_hand(ledger) == []
 
 
@@ -317,7 +317,7 @@ async def test_skipped_reminder_stays_skipped_when_its_booking_is_processed_agai
 
     await book(ledger, planned.address, planned.now_ms, uid="uid-ada")
 
-    assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
+    assert (await planned.record()).status is DeliveryStatus.SKIPPED
 
 
 async def test_send_now_sends_a_reminder_immediately(ledger, clock):

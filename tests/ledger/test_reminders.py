@@ -52,7 +52,7 @@ async def test_reminder_with_a_retry_after_the_start_of_its_call_expires_at_the_
     assert answer == ClaimRefused("exited", "expired")
     record = await reminder.record()
     unknown = "expired, while the outcome of an earlier attempt was unknown"
-    assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, unknown)
+    assert (record.status, record.detail) == (DeliveryStatus.SKIPPED, unknown)
 
 
 async def test_reminder_claimed_before_its_call_began_cannot_be_frozen_afterwards(ledger, reminder, start_ms):

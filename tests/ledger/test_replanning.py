@@ -12,7 +12,7 @@ from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, s
 from common.domain.reminders import SHORT_NOTICE, ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome
+from common.ledger.booking_outcome import BookingOutcome
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import record_of
 
@@ -87,7 +87,7 @@ async def test_a_dead_reminder_stays_dead_whatever_its_reason(ledger, booked, re
     await look(ledger, due_ms)
 
     assert await due(ledger, reminder) is None
-    assert (await record_of(ledger, reminder)).final_status is DeliveryStatus.DEAD
+    assert (await record_of(ledger, reminder)).status is DeliveryStatus.DEAD
 
 
 async def test_what_a_booking_no_longer_says_is_deleted(ledger, booked, reminder):

@@ -35,7 +35,7 @@ async def test_reported_mail_is_not_dead_lettered_at_its_third_worker_death(ledg
 
     assert answer == ClaimRefused("already", "accepted")
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
+    assert (record.status, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.ACCEPTED,
         now + 499,
         3,

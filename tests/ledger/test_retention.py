@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Cadence
+from common.domain.enrollment import ExitReason
 from common.domain.ids import booking_id, enrollment_id
 from common.ledger import keys
+from common.ledger.enrollments import Restoration
 from common.ledger.ledger import Ledger
+from tests.ledger.planned import restored_of
 from tests.ledger_reads import sweep
 
 HOUR_MS = 3_600_000
@@ -135,3 +139,23 @@ async def test_no_contact_is_erased_while_a_clock_may_be_wrong(ledger, store, en
     assert await ledger.contacts.erase_ended(before_ms=ended_ms + 1) is False
 
     assert (await ledger.enrollments.get(ADA)).status == "exited"
+
+
+@pytest.mark.parametrize("erased", ["on request", "after the retention period"])
+async def test_erasure_covers_the_named_steps_whose_outcome_a_rebuild_could_not_find(store, ada, clock, erased):
+    now_ms = clock.now_ms()
+    cadence = Cadence((0, HOUR_MS), 12 * HOUR_MS, ids=("welcome", "last-call"))
+    ledger = Ledger(store, campaign="christmas_2025", cadence=cadence, secret_key="s" * 32)
+    unsubscribed = restored_of(ada, now_ms, exit_reason=ExitReason.UNSUBSCRIBED)
+    restoration = Restoration(person=unsubscribed, unknown_since_ms={"welcome": now_ms})
+    assert await ledger.enrollments.restore(restoration, now_ms=now_ms) == "restored"
+    assert await store.exists(keys.delivery(f"{ADA}/welcome"))
+
+    if erased == "on request":
+        await ledger.contacts.forget_address(ada.email, now_ms=now_ms + 1)
+    else:
+        await sweep(ledger, now_ms)
+        await ledger.contacts.erase_ended(before_ms=now_ms + 1)
+
+    assert not await store.exists(keys.enrollment(ADA))
+    assert [key async for key in store.scan_iter(match=keys.delivery("*"))] == []

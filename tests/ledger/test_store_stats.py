@@ -10,7 +10,8 @@ from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause, campaign_scope
-from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, read_store_stats
+from common.ledger.reads.queue_stats import QueueStats
+from common.ledger.reads.store_stats import OpenCircuit, StoreStats, read_store_stats
 from tests.ledger.test_transitions import ADA, enrolled, send
 
 MINUTE_MS = 60_000

@@ -85,7 +85,7 @@ async def test_every_migrated_open_delivery_is_recorded_with_its_owner(
         owner, _, name = delivery.partition("/")
         record = codec.read_records(hashes[keys.owner(owner)])[name]
         expected = DeliveryStatus.DEAD if await store.zscore(keys.DEAD, delivery) else DeliveryStatus.PLANNED
-        assert record.final_status is expected
+        assert record.status is expected
         kept = after[delivery]
         assert (kept.get("claim_id"), kept.get("payload")) == (was.get("worker"), was.get("frozen"))
         assert (kept.get("outcome_unknown"), kept.get("in_progress")) == (was.get("doubt"), was.get("unknown"))

@@ -22,7 +22,8 @@ from common.health_checks import (
 from common.ledger.constants import QUEUES
 from common.ledger.holds import Hold
 from common.ledger.pauses import Pause
-from common.ledger.reads.store_stats import PROVIDERS, OpenCircuit, QueueStats, StoreStats, WorkerStats
+from common.ledger.reads.queue_stats import QueueStats, WorkerStats
+from common.ledger.reads.store_stats import PROVIDERS, OpenCircuit, StoreStats
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000

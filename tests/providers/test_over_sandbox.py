@@ -151,7 +151,7 @@ async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(prov
     await columns.fix(mirror)
     ada = replace(ADA, pages=await mirror.show(ADA))
 
-    record = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)
+    record = Record(status=DeliveryStatus.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)
     ada = replace(ada, records={1: record}, status=Status.EXITED, exit_reason=ExitReason.UNSUBSCRIBED)
     await mirror.show(ada)
 

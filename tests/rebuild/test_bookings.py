@@ -64,9 +64,7 @@ async def test_reminder_due_before_its_call_was_restored_is_skipped_and_later_on
 
     assert await reminded(installation, BORIS) == [(24, "72h"), (94, "2h")]
     [call] = [call async for call in installation.world.ledger.bookings.calls(_id(BORIS))]
-    final_statuses = {
-        name.partition("/")[2]: (record.final_status, record.detail) for name, record in call.records.items()
-    }
+    final_statuses = {name.partition("/")[2]: (record.status, record.detail) for name, record in call.records.items()}
     assert final_statuses["72h"] == final_statuses["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 
 

@@ -115,7 +115,7 @@ async def test_rebuild_finds_accepted_mails_missing_in_notion_in_the_list_of_the
 
     assert summary.found == 2
     record = (await installation.record(ada)).records[3]
-    assert record.final_status is DeliveryStatus.ACCEPTED
+    assert record.status is DeliveryStatus.ACCEPTED
     assert record.detail == [m["id"] for m in await installation.ask("GET", "/inbox.json")][2]
     await installation.until(300)
     assert await installation.inbox(ada) == STEPS

@@ -75,3 +75,24 @@ def test_every_docstring_can_be_understood_without_the_name_of_its_function(pack
     files = sorted((ROOT / package).rglob("*.py"))
 
     assert [(file.name, text) for file in files for text in docstrings_of(file) if FRAGMENT.match(text)] == []
+
+
+QUEUE_KEY = re.compile(
+    r"\.(?:DQ|XQ|msgs)$|__(?:acks|failed|heartbeats|ignored|paused|probing|queues|started|takeovers)__"
+)
+
+
+def strings_of(file):
+    """Yield every string of a module that is not a docstring."""
+    tree = ast.parse(file.read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("package", ["services", "actors", "common"])
+def test_keys_of_the_queue_are_spelled_in_its_layout_only(package):
+    files = {file for file in (ROOT / package).rglob("*.py") if file != ROOT / "common" / "queue" / "layout.py"}
+
+    assert [(str(file), text) for file in files for text in strings_of(file) if QUEUE_KEY.search(text)] == []

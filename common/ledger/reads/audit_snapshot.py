@@ -111,7 +111,7 @@ async def _schedule(ledger: Ledger) -> _Schedule:
     for name in (keys.OPEN, *scheduled):
         pipe.zrange(name, 0, -1, withscores=True)
     for queue in (*SENDING_QUEUES, "classify", "bookings"):
-        pipe.hkeys(keys.ready(queue) + ".msgs")
+        pipe.hkeys(keys.QUEUE.messages(queue))
     pipe.zrange(keys.delayed("bookings"), 0, -1)
     opened, *answers, looking, to_look = await pipe.execute()
     delayed, ready = chain(*answers[: len(scheduled)]), chain(*answers[len(scheduled) :])
@@ -195,7 +195,7 @@ def _reminders_of(
         head, _, called = name.partition("/")
         start_ms = int(head) if head.isdecimal() else booking.start_ms or 0
         record = records.get(name)
-        is_planned = record is not None and record.final_status is DeliveryStatus.PLANNED
+        is_planned = record is not None and record.status is DeliveryStatus.PLANNED
         found.append(
             AuditedReminder(
                 booking=booking,
@@ -213,7 +213,7 @@ def _reminders_of(
 
 async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
     """Mark the planned deliveries that were claimed at least once: the provider may have these already."""
-    planned = [one for one in found if one.record is not None and one.record.final_status is DeliveryStatus.PLANNED]
+    planned = [one for one in found if one.record is not None and one.record.status is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in planned:
         pipe.exists(keys.delivery(one.id))

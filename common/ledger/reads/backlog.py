@@ -124,7 +124,7 @@ async def _waiting_in(ledger: Ledger, schedule: str, until_ms: int) -> AsyncIter
 
 def _planned_ms(line: str) -> int | None:
     record = codec.read_record(line)
-    return record.at_ms if record.final_status is DeliveryStatus.PLANNED else None
+    return record.at_ms if record.status is DeliveryStatus.PLANNED else None
 
 
 async def _backlog(ledger: Ledger, person: EnrollmentId, waiting: list[_Waiting]) -> Backlog:

@@ -46,7 +46,7 @@ async def _of_call(
     found = []
     for place, delivery in enumerate(deliveries):
         record, (fields, dead_since, circuit) = call.records[delivery.name], rest[3 * place : 3 * place + 3]
-        if record.final_status is DeliveryStatus.PLANNED:
+        if record.status is DeliveryStatus.PLANNED:
             found.append(_to_come(delivery, campaign, record, fields, stopped, circuit, now_ms))
         else:
             found.append(ended_mail(delivery, campaign, record, version_of.get(delivery.name), dead_since))

@@ -90,7 +90,7 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
     for call in [call for contact in contacts async for call in ledger.bookings.calls(contact)]:
         for name, record in call.records.items():
             start, _, reminder = name.partition("/")
-            if record.final_status is DeliveryStatus.PLANNED and start.isdecimal() and int(start) <= now_ms:
+            if record.status is DeliveryStatus.PLANNED and start.isdecimal() and int(start) <= now_ms:
                 expired.append((call.booking.email or "", reminder, int(start)))
     late = list(late_mails(backlogs, now_ms=now_ms, per_second=per_second))
     on_time = [0] * _hours(late, now_ms)

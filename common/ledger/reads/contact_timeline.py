@@ -217,11 +217,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
 
 
 def _ended(label: str, record: Record) -> Iterator[Entry]:
-    if record.final_status is DeliveryStatus.PLANNED:
+    if record.status is DeliveryStatus.PLANNED:
         return
-    if not record.final_status.is_reported:
-        yield Entry(record.at_ms, f"{label} {record.final_status}", record.detail)
-    if record.sent_ms and (record.final_status.is_reported or record.sent_ms != record.at_ms):
+    if not record.status.is_reported:
+        yield Entry(record.at_ms, f"{label} {record.status}", record.detail)
+    if record.sent_ms and (record.status.is_reported or record.sent_ms != record.at_ms):
         yield Entry(record.sent_ms, f"{label} accepted", record.detail)
 
 

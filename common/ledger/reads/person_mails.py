@@ -123,7 +123,7 @@ def ended_mail(
     delivery: Delivery, campaign: str, record: Record, version: str | None, dead_since: float | None
 ) -> PersonMail:
     """Return the mail of a delivery that has ended."""
-    status = record.final_status
+    status = record.status
     sent = status.is_sent
     return PersonMail(
         delivery=delivery,

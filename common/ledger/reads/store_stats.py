@@ -13,55 +13,18 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import is_enrollment_id
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUE_OF, QUEUES, SENDING_QUEUES, TEXTS
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUE_OF, SENDING_QUEUES, TEXTS
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, campaign_scope, read_pause
+from common.ledger.reads.queue_stats import QueueStats, WorkerStats, ask_queues, read_queues, read_workers
 from common.ledger.store import texts
-from common.queue.layout import NAMESPACE
-from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 from common.store.refusals import Refusal, ask_probe, refusal_in
 
 PROVIDERS = (MAIL, TEXTS, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueStats:
-    """
-    Jobs of one queue, each counted once.
-
-    `scheduled`: due later. `due`: due, and not yet on the ready list. `ready`: on that list. `in_flight`: fetched by a
-    worker. `failed`: raised an unexpected error and wait for a person. `oldest_ms`: for how long the oldest job of
-    `due` and `ready` has been due; 0 when there is none.
-    """
-
-    scheduled: int
-    due: int
-    ready: int
-    in_flight: int
-    failed: int
-    oldest_ms: int
-
-    @property
-    def unsettled(self) -> int:
-        """Due, and not finished."""
-        return self.due + self.ready + self.in_flight
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStats:
-    """`silent_ms`: since its last heartbeat, by the store's clock. `in_flight`: messages that it has fetched."""
-
-    id: str
-    silent_ms: int
-    in_flight: int
-
-    @property
-    def is_alive(self) -> bool:
-        return self.silent_ms <= HEARTBEAT_TIMEOUT_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,18 +147,7 @@ def _raise_first(answers: Sequence[Any]) -> None:
 
 def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[str]) -> None:
     """Queue the commands in the order in which `_stats` reads the answers."""
-    for queue in QUEUES:
-        delayed, ready = keys.delayed(queue), keys.ready(queue)
-        pipe.zcount(delayed, f"({now_ms}", "+inf")
-        pipe.zcount(delayed, "-inf", now_ms)
-        pipe.zrange(delayed, 0, 0, withscores=True)
-        pipe.llen(ready)
-        pipe.lindex(ready, 0)
-        pipe.hlen(ready + ".msgs")
-        pipe.zcard(ready + ".XQ")
-    for worker in workers:
-        for queue in QUEUES:
-            pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
+    ask_queues(pipe, now_ms, workers)
     pipe.hgetall(keys.COUNTS)
     for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
         for queue in SENDING_QUEUES:
@@ -222,15 +174,8 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
 def _stats(
     answers: Iterator[Any], config: Any, heartbeats: list[Any], *, campaigns: Sequence[str], now_ms: int, store_ms: int
 ) -> StoreStats:
-    queues = {queue: _queue(answers, now_ms) for queue in QUEUES}
-    workers = tuple(
-        WorkerStats(
-            id=worker.decode(),
-            silent_ms=_silent_ms(store_ms, int(beat)),
-            in_flight=sum(next(answers) for _ in QUEUES),
-        )
-        for worker, beat in heartbeats
-    )
+    queues = read_queues(answers, now_ms)
+    workers = read_workers(answers, heartbeats, store_ms)
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
     due_next_hour, due_next_day, overdue = (sum(next(answers) for _ in SENDING_QUEUES) for _ in range(3))
     dead, suppressed, unread, unmarked, resting = (next(answers) for _ in range(5))
@@ -272,31 +217,6 @@ def _stats(
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),
         memory_max_bytes=int(memory.get("maxmemory", 0)),
-    )
-
-
-def _silent_ms(store_ms: int, beat_ms: int) -> int:
-    """
-    Return how long a worker has been silent.
-
-    A heartbeat far ahead is from before the store's clock was set back: a live worker has sent another since.
-    """
-    ago_ms = store_ms - beat_ms
-    return -ago_ms if ago_ms < -JUMP_MS else max(0, ago_ms)
-
-
-def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
-    scheduled, due, first, ready, head, bodies, failed = (next(answers) for _ in range(7))
-    due_times = [int(first[0][1])] if first else []
-    if head is not None:
-        due_times.append(due_ms_of(head.decode()) or now_ms)  # a message without a due time is no older than now
-    return QueueStats(
-        scheduled=scheduled,
-        due=due,
-        ready=ready,
-        in_flight=max(0, bodies - ready),
-        failed=failed,
-        oldest_ms=max(0, now_ms - min(due_times, default=now_ms)),
     )
 
 

@@ -15,16 +15,17 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import redis
-from dramatiq.common import dq_name, q_name, xq_name
+from dramatiq.common import dq_name, q_name
 from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 from dramatiq_dashboard.interface import Job, RedisInterface, Worker
 
 from common.queue.job import Job as DelayedJob
-from common.queue.layout import NAMESPACE
+from common.queue.layout import QueueLayout
 from common.queue.lua_broker import LuaBroker
 
 PAGE = 300
+_LAYOUT = QueueLayout()
 
 
 class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it is installed at all
@@ -36,7 +37,7 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
 
     @property
     def workers(self) -> list[Worker]:
-        beats: Any = self._client.zrange(f"{NAMESPACE}:__heartbeats__", 0, -1, withscores=True)
+        beats: Any = self._client.zrange(_LAYOUT.heartbeats(), 0, -1, withscores=True)
         return [
             Worker(name=name.decode(), last_seen=_naive(beat), jobs_in_flight=self._in_flight(name.decode()))
             for name, beat in beats
@@ -46,38 +47,40 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         """Return for each queue: name, number of jobs ready or in flight, number delayed, number failed."""
         pipe = self._client.pipeline(transaction=False)
         for name in names:
-            pipe.hlen(self.qualify(f"{name}.msgs"))
-            pipe.zcard(self.qualify(dq_name(name)))
-            pipe.hlen(self.qualify(f"{xq_name(name)}.msgs"))
+            pipe.hlen(_LAYOUT.messages(name))
+            pipe.zcard(_LAYOUT.delayed(name))
+            pipe.hlen(_LAYOUT.dead_messages(name))
         counts: list[int] = pipe.execute()
         return [(name.encode(), *counts[3 * at : 3 * at + 3]) for at, name in enumerate(names)]  # type: ignore[misc]
 
     def get_jobs(self, queue_name: str, cursor: int = 0) -> tuple[int | None, list[Job]]:
         if queue_name == dq_name(queue_name):
             return self._delayed_jobs(queue_name, cursor)
-        found: Any = self._client.hscan(self.qualify(f"{queue_name}.msgs"), cursor, count=PAGE)
+        found: Any = self._client.hscan(_LAYOUT.messages(queue_name), cursor, count=PAGE)
         following, bodies = found
         jobs = [_job(queue_name, stored_id.decode(), body) for stored_id, body in bodies.items()]
         return following or None, sorted(jobs, key=lambda job: job.timestamp, reverse=True)
 
     def get_job(self, queue_name: str, message_id: str) -> Job | None:
         """Return a job by its id. `message_id`: plain, as in a form, or URL-quoted, as in a path."""
-        key, delayed = self.qualify(f"{queue_name}.msgs"), queue_name == dq_name(queue_name)
+        key, delayed = _LAYOUT.messages(queue_name), queue_name == dq_name(queue_name)
         for stored_id in (message_id, unquote(message_id)):
             body: Any = self._client.hget(key, stored_id)
             if body is not None:
                 return _job(queue_name, stored_id, body)
-            due_ms: Any = self._client.zscore(self.qualify(queue_name), stored_id) if delayed else None
+            due_ms: Any = self._client.zscore(_LAYOUT.delayed(q_name(queue_name)), stored_id) if delayed else None
             if due_ms is not None:
                 return _bodiless_job(queue_name, stored_id, due_ms)
         return None
 
     def _delayed_jobs(self, queue_name: str, first: int) -> tuple[int | None, list[Job]]:
         """Return the index of the next page, or None, and a page of delayed jobs, soonest first."""
-        entries: Any = self._client.zrange(self.qualify(queue_name), first, first + PAGE - 1, withscores=True)
+        entries: Any = self._client.zrange(
+            _LAYOUT.delayed(q_name(queue_name)), first, first + PAGE - 1, withscores=True
+        )
         if not entries:
             return None, []
-        bodies: Any = self._client.hmget(self.qualify(f"{queue_name}.msgs"), [job_id for job_id, _ in entries])
+        bodies: Any = self._client.hmget(_LAYOUT.messages(queue_name), [job_id for job_id, _ in entries])
         jobs = [
             _job(queue_name, job_id.decode(), body) if body else _bodiless_job(queue_name, job_id.decode(), due_ms)
             for (job_id, due_ms), body in zip(entries, bodies, strict=True)
@@ -85,9 +88,9 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         return (first + PAGE if len(entries) == PAGE else None), jobs
 
     def _in_flight(self, worker: str) -> int:
-        queues: Any = self._client.smembers(f"{NAMESPACE}:__queues__.{worker}")
-        acks = (f"{NAMESPACE}:__acks__.{worker}.{queue.decode()}" for queue in queues)
-        return sum(int(self._client.scard(each)) for each in acks)
+        queues: Any = self._client.smembers(_LAYOUT.queues_of(worker))
+        in_flight = (_LAYOUT.in_flight(worker, queue.decode()) for queue in queues)
+        return sum(int(self._client.scard(each)) for each in in_flight)
 
 
 def make_uri(prefix: str) -> Any:

@@ -14,7 +14,8 @@ from common.health_checks import Finding, Level, check_health
 from common.health_summary import summarize
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
-from common.ledger.reads.store_stats import QueueStats, StoreStats
+from common.ledger.reads.queue_stats import QueueStats
+from common.ledger.reads.store_stats import StoreStats
 from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages.dead_letters import message_of, rows_of

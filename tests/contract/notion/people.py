@@ -59,9 +59,7 @@ def kept(enrollment: Enrollment, pages: dict[str, str]) -> Enrollment:
 
 
 def sent(enrollment: Enrollment, step: int) -> Enrollment:
-    record = Record(
-        final_status=DeliveryStatus.ACCEPTED, at_ms=ANCHOR_MS, attempts=1, detail="id", sent_ms=ANCHOR_MS + step
-    )
+    record = Record(status=DeliveryStatus.ACCEPTED, at_ms=ANCHOR_MS, attempts=1, detail="id", sent_ms=ANCHOR_MS + step)
     return replace(enrollment, records=enrollment.records | {step: record})
 
 
