@@ -14,6 +14,8 @@ from click.testing import CliRunner
 import common.campaigns
 from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
+from common.domain.ids import enrollment_id
+from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.versions import Versions
 from common.settings.settings import Settings
@@ -129,6 +131,22 @@ async def test_plan_of_one_contact_is_printed_as_json(command, started, files, a
     assert shown["segment"] == {"from": "CRITICAL", "to": "CRITICAL"}
     assert [step["step"] for step in shown["steps"]] == [f"step-{number}" for number in range(1, 8)]
     assert all(step["due_ms"] == step["due_then_ms"] for step in shown["steps"])
+
+
+async def test_rollback_that_would_repeat_a_text_is_refused(command, started, files, ada):
+    owner, now_ms = enrollment_id(KEY, "ada@example.org"), SystemClock().now_ms()
+    await started.signups.accept(ada, webhook_id="1", received_ms=now_ms)
+    await started.signups.enroll(await started.enrollments.get(owner), now_ms=now_ms, announce=False)
+    toml = files / KEY / "campaign.toml"
+    toml.write_text(toml.read_text().replace('id = "step-3"', 'id = "step-9"\ncolumn = "Email 3 Sent"'))
+    await asyncio.to_thread(command, "apply")
+    await started.client.hset(keys.enrollment(owner), "/step-9", f"accepted {now_ms} 1 +0 id")
+
+    result = await asyncio.to_thread(command, "rollback", KEY)
+
+    assert "step-3 has the text of step-9, which 1 people under way have had" in str(result.exception)
+    assert "in force again" not in result.output
+    assert [entry.action for entry in await started.versions.log(KEY)] == ["first start", "apply"]
 
 
 def test_first_version_cannot_be_rolled_back(command, started):

@@ -10,11 +10,9 @@ from services.cli.campaign.versions import (
     plan_of,
     print_plan,
     put_in_force,
-    refuse_repeated,
     replanning_result,
     with_versions,
 )
-from services.cli.shared import record_action
 
 
 @click.command()
@@ -38,8 +36,5 @@ async def _apply(versions: OpenVersions, name: str | None, *, late: bool) -> Non
         print_plan(plan)
         if plan.is_empty:
             continue
-        refuse_repeated(plan)
-        changed = await put_in_force(versions, target, "apply", compiled=target.compiled.to_json(), send_late=late)
-        before = versions.in_force[key].version if key in versions.in_force else None
-        await record_action(versions.ledger, "apply", [key], before=before or "", after=target.version or "")
+        changed = await put_in_force(versions, target, "apply", send_late=late)
         click.echo(f"{key}: version {target.version} is in force; {replanning_result(changed)}")

@@ -14,7 +14,6 @@ from services.cli.campaign.versions import (
     with_versions,
 )
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import record_action
 
 
 @click.command()
@@ -31,11 +30,10 @@ def command(name: str) -> None:
 
 async def _roll_back(versions: OpenVersions, name: str) -> None:
     versions.chosen(name)
-    current, ledger = versions.in_force[name], versions.ledger
-    target = await campaign_before(ledger, current)
+    current = versions.in_force[name]
+    target = await campaign_before(versions.ledger, current)
     if target is None:
         raise CommandFailed(f"{name}: version {current.version} is the first one; there is none to go back to")
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
-    await record_action(ledger, "rollback", [name], before=current.version, after=target.version)
     click.echo(f"{name}: version {target.version} is in force again; {replanning_result(changed)}")

@@ -14,14 +14,13 @@ from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
-from common.ledger.versions import Action, LogEntry
 from common.settings.settings import Settings
 from common.versions import in_force
-from common.versions.in_force import read_plan
+from common.versions.in_force import VersionAction, read_plan
 from common.versions.plan import Plan
 from common.versions.replan import update_schedules
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import now_ms, open_ledger, print_table, settings_with_store, user_name
+from services.cli.shared import now_ms, open_ledger, print_table, record_action, settings_with_store, user_name
 
 Result = TypeVar("Result")
 
@@ -70,26 +69,22 @@ async def plan_of(versions: OpenVersions, target: Campaign, *, send_late: bool =
 
 
 async def put_in_force(
-    versions: OpenVersions, target: Campaign, action: Action, *, compiled: str = "", send_late: bool = False
+    versions: OpenVersions, target: Campaign, action: VersionAction, *, send_late: bool = False
 ) -> int | None:
     """
     Switch to `target` and adapt the schedules. Return how many people's plans changed; None: a worker finishes it.
 
-    Raises CommandFailed when another version was put in force meanwhile.
+    Raises CommandFailed when another version was put in force meanwhile, and RepeatedText.
     """
     ledger, clock, key = versions.ledger, SystemClock(), target.key
-    entry = LogEntry(
-        version=target.version,
-        source=versions.in_force[key].version,
-        action=action,
-        by=user_name(),
-        at_ms=clock.now_ms(),
-    )
+    source, pace = versions.in_force[key], versions.settings.pace
     applied = await in_force.put_in_force(
-        ledger, target, entry, versions.settings.pace, compiled=compiled, send_late=send_late
+        ledger, source, target, action, pace, by=user_name(), at_ms=clock.now_ms(), send_late=send_late
     )
     if not applied.is_done:
         raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
+    if applied.is_new:
+        await record_action(ledger, action, [key], before=source.version, after=target.version)
     replanning = (await ledger.versions.in_force())[key].replanning
     return await update_schedules(ledger, target, replanning, clock) if replanning else None
 
@@ -99,12 +94,6 @@ def replanning_result(changed: int | None) -> str:
     if changed is None:
         return "a worker changes the plans of those under way"
     return f"the plans of {changed} {'person' if changed == 1 else 'people'} changed"
-
-
-def refuse_repeated(plan: Plan) -> None:
-    """Raises CommandFailed for a step whose text people have already received."""
-    if plan.repeated:
-        raise CommandFailed(f"{plan.campaign}: {plan.repeated[0]}")
 
 
 def print_plan(plan: Plan) -> None:
