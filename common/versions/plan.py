@@ -57,10 +57,6 @@ class Plan:
     settings: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.changes and not self.settings
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:

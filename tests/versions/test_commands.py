@@ -20,7 +20,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.versions import Versions
 from common.settings.settings import Settings
 from common.store.clients import connect_async
-from common.versions.played import PlayedVersions
+from common.versions.played import PlayedVersions, differing_from
 from services.cli.main import advent
 from tests.versions.conftest import KEY
 
@@ -95,6 +95,26 @@ def test_applied_change_leaves_the_plan_and_a_rollback_restores_it(command, star
     back = command("rollback", KEY)
     assert "is in force again" in back.output
     assert len(json.loads(command("plan", "--json").output)[0]["changes"]) == 1
+
+
+async def test_files_that_change_no_mail_are_applied(command, started, files):
+    for emails in (files / KEY).glob("*/emails"):
+        (emails / "5-case-study.md").rename(emails / "5-story.md")
+    toml = files / KEY / "campaign.toml"
+    toml.write_text(toml.read_text().replace("5-case-study.md", "5-story.md"))
+    campaigns = load_campaigns((KEY,), directory=files)
+
+    planned = await asyncio.to_thread(command, "plan")
+    applied = await asyncio.to_thread(command, "apply")
+    again = await asyncio.to_thread(command, "apply")
+
+    before = (await started.versions.log(KEY))[0].version
+    after = campaigns[KEY].version
+    assert f"{KEY}: from version {before} to {after}; no mail and no schedule changes" in planned.output
+    assert f"{KEY}: version {after} is in force; the plans of 0 people changed" in applied.output
+    assert f"{KEY}: version {after} is in force already; nothing would change" in again.output
+    assert await differing_from(campaigns, started) == ()
+    assert [entry.action for entry in await started.versions.log(KEY)] == ["first start", "apply"]
 
 
 @pytest.mark.parametrize("action", [("apply",), ("rollback", KEY)])

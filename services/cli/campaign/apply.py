@@ -34,7 +34,7 @@ async def _apply(versions: OpenVersions, name: str | None, *, late: bool) -> Non
         target = versions.files[key]
         plan = await plan_of(versions, target, send_late=late)
         print_plan(plan)
-        if plan.is_empty:
+        if plan.source == plan.target:
             continue
         changed = await put_in_force(versions, target, "apply", send_late=late)
         click.echo(f"{key}: version {target.version} is in force; {replanning_result(changed)}")

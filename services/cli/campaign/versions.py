@@ -27,7 +27,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVersions:
-    """`files`: the campaigns on disk. `in_force`: the versions in force, which `ledger` plays."""
+    """
+    `in_force`: the versions in force, which `ledger` plays. `files`: the campaigns on disk; the same object as the one
+    in force if they are equal.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -57,8 +60,9 @@ def with_versions(run_in: Callable[[OpenVersions], Awaitable[Result]]) -> Result
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[OpenVersions]:
     played = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
-    files = dict(played)
+    on_disk = dict(played)
     async with open_ledger(settings, campaigns=played) as ledger:
+        files = {key: played[key] if one.compiled == played[key].compiled else one for key, one in on_disk.items()}
         yield OpenVersions(settings=settings, ledger=ledger, files=files, in_force=dict(played))
 
 
@@ -97,8 +101,11 @@ def replanning_result(changed: int | None) -> str:
 
 
 def print_plan(plan: Plan) -> None:
-    if plan.is_empty:
-        click.echo(f"{plan.campaign}: the files say what version {plan.target} in force says; nothing would change")
+    if plan.source == plan.target:
+        click.echo(f"{plan.campaign}: version {plan.source} is in force already; nothing would change")
+        return
+    if not plan.changes and not plan.settings:
+        click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; no mail and no schedule changes")
         return
     people = "1 person is" if plan.people == 1 else f"{plan.people} people are"
     click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; {people} under way")
