@@ -153,7 +153,8 @@ async def test_plan_of_one_contact_is_printed_as_json(command, started, files, a
     assert all(step["due_ms"] == step["due_then_ms"] for step in shown["steps"])
 
 
-async def test_rollback_that_would_repeat_a_text_is_refused(command, started, files, ada):
+async def receive_a_renamed_step(command, started, files, ada) -> None:
+    """Apply files in which step-3 has another id, under which Ada receives it."""
     owner, now_ms = enrollment_id(KEY, "ada@example.org"), SystemClock().now_ms()
     await started.signups.accept(ada, webhook_id="1", received_ms=now_ms)
     await started.signups.enroll(await started.enrollments.get(owner), now_ms=now_ms, announce=False)
@@ -162,11 +163,40 @@ async def test_rollback_that_would_repeat_a_text_is_refused(command, started, fi
     await asyncio.to_thread(command, "apply")
     await started.client.hset(keys.enrollment(owner), "/step-9", f"accepted {now_ms} 1 +0 id")
 
+
+async def test_rollback_that_would_repeat_a_text_is_refused(command, started, files, ada):
+    await receive_a_renamed_step(command, started, files, ada)
+
     result = await asyncio.to_thread(command, "rollback", KEY)
 
     assert "step-3 has the text of step-9, which 1 people under way have had" in str(result.exception)
     assert "in force again" not in result.output
     assert [entry.action for entry in await started.versions.log(KEY)] == ["first start", "apply"]
+
+
+def test_apply_and_rollback_print_the_plan_and_its_result_as_json(command, started, files):
+    edit(files)
+    planned = json.loads(command("plan", "--json").output)
+
+    (applied,) = json.loads(command("apply", "--json").output)
+    (again,) = json.loads(command("apply", "--json").output)
+    back = json.loads(command("rollback", KEY, "--json").output)
+
+    assert applied == {**planned[0], "applied": True, "people_replanned": 0}
+    assert (again["from"], again["to"], again["changes"]) == (applied["to"], applied["to"], [])
+    assert (again["applied"], again["people_replanned"]) == (False, None)
+    assert (back["from"], back["to"]) == (applied["to"], applied["from"])
+    assert (back["changes"], back["applied"], back["people_replanned"]) == (applied["changes"], True, 0)
+
+
+async def test_refused_rollback_says_in_json_that_nothing_was_applied(command, started, files, ada):
+    await receive_a_renamed_step(command, started, files, ada)
+
+    result = await asyncio.to_thread(command, "rollback", KEY, "--json")
+
+    refused = json.loads(result.stdout)
+    assert (refused["applied"], refused["people_replanned"], len(refused["repeated"])) == (False, None, 1)
+    assert refused["repeated"][0] in str(result.exception)
 
 
 def test_first_version_cannot_be_rolled_back(command, started):

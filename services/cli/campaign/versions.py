@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -15,9 +15,8 @@ from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.versions import in_force
-from common.versions.in_force import VersionAction, read_plan
-from common.versions.plan import Plan
+from common.versions.in_force import VersionAction, put_in_force, read_plan
+from common.versions.plan import Plan, plan_json
 from common.versions.replan import update_schedules
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, open_ledger, print_table, record_action, settings_with_store, user_name
@@ -72,32 +71,68 @@ async def plan_of(versions: OpenVersions, target: Campaign, *, send_late: bool =
     return await read_plan(versions.ledger, source, target, pace, now_ms=now_ms(), send_late=send_late)
 
 
-async def put_in_force(
-    versions: OpenVersions, target: Campaign, action: VersionAction, *, send_late: bool = False
-) -> int | None:
+@dataclass(slots=True, kw_only=True)
+class VersionChange:
+    """A plan, and what was done. `people_replanned`: None if nothing was done, or while a worker changes the plans."""
+
+    plan: Plan
+    is_applied: bool = False
+    people_replanned: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the change for `--json`."""
+        return {**plan_json(self.plan), "applied": self.is_applied, "people_replanned": self.people_replanned}
+
+    @property
+    def result(self) -> str:
+        if self.people_replanned is None:
+            return "a worker changes the plans of those under way"
+        return f"the plans of {self.people_replanned} {'person' if self.people_replanned == 1 else 'people'} changed"
+
+
+async def change_version(
+    versions: OpenVersions,
+    target: Campaign,
+    action: VersionAction,
+    changes: list[VersionChange],
+    *,
+    send_late: bool = False,
+    prints: bool,
+) -> None:
     """
-    Switch to `target` and adapt the schedules. Return how many people's plans changed; None: a worker finishes it.
+    Plan the switch to `target`, make it unless it is in force, and adapt the schedules. `changes` gets the result, also
+    that of a switch that is refused. `prints`: print the plan and the result.
 
     Raises CommandFailed when another version was put in force meanwhile, and RepeatedText.
     """
+    change = VersionChange(plan=await plan_of(versions, target, send_late=send_late))
+    changes.append(change)
+    if prints:
+        print_plan(change.plan)
+    if change.plan.source == change.plan.target:
+        return
+    await _put_in_force(versions, target, action, change, send_late=send_late)
+    if prints:
+        again = " again" if action == "rollback" else ""
+        click.echo(f"{target.key}: version {target.version} is in force{again}; {change.result}")
+
+
+async def _put_in_force(
+    versions: OpenVersions, target: Campaign, action: VersionAction, change: VersionChange, *, send_late: bool
+) -> None:
     ledger, clock, key = versions.ledger, SystemClock(), target.key
     source, pace = versions.in_force[key], versions.settings.pace
-    applied = await in_force.put_in_force(
+    applied = await put_in_force(
         ledger, source, target, action, pace, by=user_name(), at_ms=clock.now_ms(), send_late=send_late
     )
     if not applied.is_done:
         raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
+    change.is_applied = True
     if applied.is_new:
         await record_action(ledger, action, [key], before=source.version, after=target.version)
     replanning = (await ledger.versions.in_force())[key].replanning
-    return await update_schedules(ledger, target, replanning, clock) if replanning else None
-
-
-def replanning_result(changed: int | None) -> str:
-    """Return the result of `put_in_force` in words."""
-    if changed is None:
-        return "a worker changes the plans of those under way"
-    return f"the plans of {changed} {'person' if changed == 1 else 'people'} changed"
+    if replanning is not None:
+        change.people_replanned = await update_schedules(ledger, target, replanning, clock)
 
 
 def print_plan(plan: Plan) -> None:
