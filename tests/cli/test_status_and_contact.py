@@ -171,7 +171,7 @@ def test_unknown_contact_is_reported_with_status_1(run_command):
     status, output, errors = run_command("contact", "nobody@example.com")
 
     assert (status, output) == (1, "")
-    cure = "try another spelling, or another CAMPAIGN"
+    cure = "try another spelling, or other CAMPAIGNS"
     assert f"advent: nobody@example.com is not enrolled in christmas_2025; {cure}\n" == errors
 
 
