@@ -169,7 +169,7 @@ async def test_rollback_that_would_repeat_a_text_is_refused(command, started, fi
 
     result = await asyncio.to_thread(command, "rollback", KEY)
 
-    assert "step-3 has the text of step-9, which 1 people under way have had" in str(result.exception)
+    assert "step-3 has the text of step-9, which 1 person under way has had" in str(result.exception)
     assert "in force again" not in result.output
     assert [entry.action for entry in await started.versions.log(KEY)] == ["first start", "apply"]
 

@@ -241,7 +241,7 @@ async def test_text_received_under_another_step_id_is_refused_in_either_directio
     assert ("step-9", 2.5) in run.sent(ada)
 
     target = former if action == "rollback" else campaign_of(edits.subject(former.compiled))
-    with pytest.raises(RepeatedText, match="step-3 has the text of step-9, which 1 people under way have had"):
+    with pytest.raises(RepeatedText, match="step-3 has the text of step-9, which 1 person under way has had"):
         await put_in_force(run.ledger, current, target, action, run.pace, by="ada", at_ms=run.clock.now_ms())
 
     assert (await run.ledger.versions.in_force())[KEY].version == current.version

@@ -118,7 +118,7 @@ async def test_plan_names_a_text_already_sent_under_another_step_id(people, camp
 
     had = PEOPLE - len(before(72))
     assert plan.repeated == (
-        f"step-9 has the text of step-3, which {had} people under way have had;"
+        f"step-9 has the text of step-3, which {had:,} people under way have had;"
         " keep the id step-3, or write another text",
     )
 

@@ -13,6 +13,7 @@ import click
 from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
+from common.formatting import count
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.versions.in_force import VersionAction, put_in_force, read_plan
@@ -142,7 +143,7 @@ def print_plan(plan: Plan) -> None:
     if not plan.changes and not plan.settings:
         click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; no mail and no schedule changes")
         return
-    people = "1 person is" if plan.people == 1 else f"{plan.people} people are"
+    people = count(plan.people, "person is", "people are")
     click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; {people} under way")
     rows: Sequence[Sequence[object]] = [
         (change.kind, change.step or "every mail", change.people) for change in plan.changes
@@ -152,7 +153,8 @@ def print_plan(plan: Plan) -> None:
     if plan.settings:
         click.echo(f"besides the mails: {', '.join(plan.settings)}")
     if plan.due_at_once:
-        click.secho(f"due at once: {plan.due_at_once} people get a mail as soon as this is applied", fg="yellow")
+        people = count(plan.due_at_once, "person gets", "people get")
+        click.secho(f"due at once: {people} a mail as soon as this is applied", fg="yellow")
     for line in plan.repeated:
         click.secho(f"refused: {line}", fg="red")
     _print_counts(plan)
