@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from common.campaigns.campaign import Campaign, stored_campaign
+from common.campaigns.errors import CampaignError
 from common.domain.cadence import Pace
 from common.ledger.ledger import Ledger
 from common.ledger.versions import Applied, LogEntry
+from common.versions.differences import Differences
 from common.versions.people import people_of, reminded_people
 from common.versions.plan import Comparison, Plan
+
+VersionAction = Literal["apply", "rollback"]
+
+
+class RepeatedText(CampaignError):
+    """A step has a text that people have received under another step id, so they would get it again."""
 
 
 async def campaign_in_force(ledger: Ledger, key: str) -> Campaign | None:
@@ -55,15 +64,29 @@ async def read_plan(
 
 
 async def put_in_force(
-    ledger: Ledger, target: Campaign, entry: LogEntry, pace: Pace, *, compiled: str = "", send_late: bool = False
+    ledger: Ledger,
+    source: Campaign,
+    target: Campaign,
+    action: VersionAction,
+    pace: Pace,
+    *,
+    by: str,
+    at_ms: int,
+    send_late: bool = False,
 ) -> Applied:
     """
-    Put `target` in force, for all processes at once.
+    Put `target` in force instead of `source`, for all processes at once. A rollback needs a `target` that is stored.
 
-    The schedules do not follow yet: call `update_schedules`, otherwise a worker does so. `compiled`: the campaign
-    as JSON; "" if the version is stored already. Raises CampaignError, before any change, when the pace is too fast.
+    The schedules do not follow yet: call `update_schedules`, otherwise a worker does so. Raises, before any change,
+    CampaignError when the pace is too fast, and RepeatedText.
     """
-    terms = target.terms(pace)
+    terms = target.as_in_force().terms(pace)
+    if Differences(source.compiled, target.compiled).copied:
+        plan = await read_plan(ledger, source, target, pace, now_ms=at_ms, send_late=send_late)
+        if plan.repeated:
+            raise RepeatedText(f"{target.key}: {plan.repeated[0]}")
+    entry = LogEntry(version=target.version, source=source.version, action=action, by=by, at_ms=at_ms)
+    compiled = target.compiled.to_json() if action == "apply" else ""
     applied = await ledger.versions.apply(target.key, entry, compiled=compiled, send_late=send_late)
     if applied.is_done:
         ledger.replace(terms)

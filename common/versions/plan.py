@@ -16,6 +16,7 @@ from common.domain.cadence import Cadence, Pace
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step, step_name, step_order
+from common.formatting import count
 from common.ledger.constants import ADDED_LATE, REMOVED
 from common.versions.differences import ChangeKind, Differences
 
@@ -56,10 +57,6 @@ class Plan:
     repeated: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.changes and not self.settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +178,7 @@ class Comparison:
 
     def plan(self, *, reminded: Mapping[str, int]) -> Plan:
         """Return the plan. `reminded`: how many people wait for a reminder or follow-up, by its name."""
-        changes = {change: count for change, count in self._people.items() if count}
+        changes = {change: people for change, people in self._people.items() if people}
         for change in self._differences.campaign_changes():
             changes.setdefault(change, 0)
         for kind, name in self._differences.call_message_changes():
@@ -192,14 +189,15 @@ class Comparison:
             target=self._new.version,
             people=self._under_way,
             changes=tuple(
-                Change(kind=kind, step=step, people=count)
-                for (kind, step), count in sorted(changes.items(), key=lambda item: self._place(*item[0]))
+                Change(kind=kind, step=step, people=number)
+                for (kind, step), number in sorted(changes.items(), key=lambda item: self._place(*item[0]))
             ),
             due_at_once=self._due_at_once,
             repeated=tuple(
-                f"{step_name(step)} has the text of {step_name(former)}, which {count} people under way have had;"
+                f"{step_name(step)} has the text of {step_name(former)}, which"
+                f" {count(number, 'person under way has', 'people under way have')} had;"
                 f" keep the id {step_name(former)}, or write another text"
-                for (step, former), count in sorted(self._repeated.items(), key=lambda item: step_order(item[0][0]))
+                for (step, former), number in sorted(self._repeated.items(), key=lambda item: step_order(item[0][0]))
             ),
             settings=tuple(self._differences.settings()),
             counts={step: dict(counts) for step, counts in self._counts.items() if counts},

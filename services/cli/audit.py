@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.clock import iso
+from common.formatting import count
 from services.cli.progress import line_bar
 from services.cli.shared import clock_time, json_option, print_json, print_table, with_world
 
@@ -84,10 +85,9 @@ def _line(finding: Finding) -> dict[str, Any]:
 
 
 def _print(report: Report) -> None:
-    click.echo(
-        f"{report.people} people; {report.sent - report.reminders} mails and {report.reminders} reminders sent;"
-        f" Resend lists {report.mails}, Notion has {report.rows} rows"
-    )
+    people, mails = count(report.people, "person", "people"), count(report.sent - report.reminders, "mail")
+    reminders, rows_in_notion = count(report.reminders, "reminder"), count(report.rows, "row")
+    click.echo(f"{people}; {mails} and {reminders} sent; Resend lists {report.mails:,}, Notion has {rows_in_notion}")
     if report.findings:
         rows = [(found.kind, found.email, _which(found), found.what) for found in report.findings]
         print_table(["", "address", "mail", "what"], rows)

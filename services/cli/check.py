@@ -39,8 +39,8 @@ def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_
     Check, before a start, everything that would fail later.
 
     Settings, the store's persistence and eviction policy, whether SECRET_KEY is the store's, both Notion databases, the
-    sender's domain and webhook at Resend, the webhook at Cal.com, and every e-mail of every segment. One line for each
-    problem; exit status 1 if any. Warnings leave it 0.
+    sender's domain and webhook at Resend, the webhook at Cal.com, the account at Twilio, and every e-mail of every
+    segment. One line for each problem; exit status 1 if any. Warnings leave it 0.
     """
     found = CheckReport()
     try:
@@ -78,21 +78,21 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
     if campaigns is not None:
         await compare_versions(settings, campaigns, found)
         await _check_sms(settings, campaigns, found)
-    await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
+    await check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
     if settings.calcom_api_key:
-        await _check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)
+        await check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)
     if campaigns is not None:
 
         async def check_tables(settings: Settings, found: CheckReport) -> None:
             await check_notion(settings, campaigns, found, fix=fix)
 
-        await _check_provider("Notion", settings.notion_is_real, settings, found, check_tables)
+        await check_provider("Notion", settings.notion_is_real, settings, found, check_tables)
 
 
 async def _check_sms(settings: Settings, campaigns: Campaigns, found: CheckReport) -> None:
     wanting = [campaign.key for campaign in campaigns.values() if campaign.compiled.sms is not None]
     if settings.twilio_account_sid is not None:
-        await _check_provider("Twilio", settings.twilio_is_real, settings, found, check_twilio)
+        await check_provider("Twilio", settings.twilio_is_real, settings, found, check_twilio)
     elif wanting:
         names = ", ".join(wanting)
         found.warnings.append(f"TWILIO_ACCOUNT_SID: unset, so the reminders by SMS of {names} are skipped; set it")
@@ -100,7 +100,7 @@ async def _check_sms(settings: Settings, campaigns: Campaigns, found: CheckRepor
         found.notes.append("Twilio: TWILIO_ACCOUNT_SID is unset; no SMS is sent")
 
 
-async def _check_provider(
+async def check_provider(
     name: str,
     is_real: bool,
     settings: Settings,

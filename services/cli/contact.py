@@ -129,7 +129,7 @@ async def _look_up(ledger: Ledger, campaigns: Campaigns, email: str) -> list[dic
         return [{"email": email, "status": None, **no_mail, "notes": []}]
     if not found:
         where = ", ".join(ledger.campaigns)
-        raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or another CAMPAIGN")
+        raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or other CAMPAIGNS")
     return [_fields(one, no_mail, _names(campaigns, one.campaign)) for one in found]
 
 

@@ -18,6 +18,7 @@ _PROVIDERS = {
     "resend": ("Resend", "resend_api_url"),
     "notion": ("Notion", "notion_base_url"),
     "calcom": ("Cal.com", "calcom_api_url"),
+    "twilio": ("Twilio", "twilio_api_url"),
 }
 
 

@@ -75,4 +75,6 @@ async def _resume(
             await record_action(ledger, "resume", [scope or "everybody" for scope in scopes], before="paused")
         is_general = contact is None and campaign is None
         store = await read_store_state(ledger, end_holds=is_general and not only_plan)
+        if store.ended:
+            await record_action(ledger, "end hold", ["everybody"], before=", ".join(store.ended))
         return pause, plan, pauses.everybody, store

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from common.formatting import count
 from services.cli.progress import count_bar
 from services.cli.shared import json_option, print_json
 
@@ -54,9 +55,11 @@ def command(people: int, seed: int, campaign: str | None, scenario: Path | None,
     if as_json:
         print_json(asdict(report))
     else:
-        click.echo(f"{report.people} people · {report.sent} sent · {report.skipped} skipped · {report.dead} dead")
+        enrolled = count(report.people, "person", "people")
+        click.echo(f"{enrolled} · {report.sent:,} sent · {report.skipped:,} skipped · {report.dead:,} dead")
         if report.calls:
-            click.echo(f"{report.calls} calls · {report.call_mails} e-mails about them · {report.texts} SMS")
+            calls, mails_about = count(report.calls, "call"), count(report.call_mails, "e-mail")
+            click.echo(f"{calls} · {mails_about} about them · {report.texts:,} SMS")
         for line in report.violations:
             click.echo(f"  broken: {line}")
         if not report.violations:

@@ -44,14 +44,8 @@ class PlanCounts:
         self._counts: dict[_Key, PlanCount] = {}
         self._background = BackgroundTasks()
 
-    async def of(
-        self, source: Campaign, target: Campaign, *, send_late: bool = False, waits_for_end: bool = False
-    ) -> PlanCount:
-        """
-        Return the count after a short wait, or with `waits_for_end` after its end.
-
-        Why a count failed is in the log.
-        """
+    async def of(self, source: Campaign, target: Campaign, *, send_late: bool = False) -> PlanCount:
+        """Return the count after a short wait. Why a count failed is in the log."""
         self._forget_old()
         key = (target.key, source.version, target.version, send_late)
         is_new = key not in self._counts
@@ -59,7 +53,7 @@ class PlanCounts:
         if is_new:
             self._background.start([self._count(count, source, target, send_late=send_late)])
         try:
-            await asyncio.wait_for(count.ended.wait(), None if waits_for_end else self._page_wait_s)
+            await asyncio.wait_for(count.ended.wait(), self._page_wait_s)
         except TimeoutError:
             return count
         if is_new or count.failed:

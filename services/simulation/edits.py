@@ -11,9 +11,7 @@ from common.campaigns.compiled import CompiledCampaign
 from common.campaigns.errors import CampaignError
 from common.domain.cadence import Cadence, Pace
 from common.domain.windows import Window
-from common.ledger.versions import Action, LogEntry
-from common.versions.people import people_of
-from common.versions.plan import Comparison, Plan
+from common.versions.in_force import put_in_force
 from common.versions.played import PlayedVersions
 from common.versions.replan import update_schedules
 from services.simulation.engine import Simulation
@@ -61,39 +59,32 @@ class VersionSwitch:
         for campaign in self._simulation.world.campaigns.values():
             self._note(campaign)
 
-    async def apply(self, edit: Edit) -> Plan:
+    async def apply(self, edit: Edit) -> None:
         """Make an edit. Raises CampaignError when it would repeat a text, or when there is nothing to go back to."""
         world = self._simulation.world
         played = world.campaigns.played(edit.campaign)
         target = campaign_of(edit.compiled or self._before(edit.campaign))
-        plan = await self._plan(played, target, edit)
-        if plan.repeated:
-            raise CampaignError(f"{edit.campaign}: {plan.repeated[0]}")
-        action: Action = "apply" if edit.compiled else "rollback"
-        entry = LogEntry(
-            version=target.version, source=played.version, action=action, by="scenario", at_ms=world.clock.now_ms()
+        await put_in_force(
+            world.ledger,
+            played,
+            target,
+            "apply" if edit.compiled else "rollback",
+            self._pace,
+            by="scenario",
+            at_ms=world.clock.now_ms(),
+            send_late=edit.send_late,
         )
-        compiled = target.compiled.to_json()
-        await world.ledger.versions.apply(edit.campaign, entry, compiled=compiled, send_late=edit.send_late)
         await self._versions.refresh()
         replanning = (await world.ledger.versions.in_force())[edit.campaign].replanning
         if replanning is not None:
             await update_schedules(world.ledger, world.campaigns[edit.campaign], replanning, world.clock)
             self._note(world.campaigns[edit.campaign], send_late=edit.send_late)
-        return plan
 
     def _before(self, key: str) -> CompiledCampaign:
         history = self.history[key]
         if len(history) < 2:
             raise CampaignError(f"{key}: nothing to go back to; put an edit before the rollback")
         return history[-2].campaign.compiled
-
-    async def _plan(self, source: Campaign, target: Campaign, edit: Edit) -> Plan:
-        world = self._simulation.world
-        comparison = Comparison(source, target, self._pace, now_ms=world.clock.now_ms(), send_late=edit.send_late)
-        async for person in people_of(world.ledger, edit.campaign):
-            comparison.add(person)
-        return comparison.plan(reminded={})
 
     def _note(self, campaign: Campaign, *, send_late: bool = False) -> None:
         now_ms = self._simulation.clock.now_ms()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -42,13 +43,26 @@ async def signs_up(simulation: Simulation, who: Assessment) -> str:
     return accepted.enrollment_id
 
 
-async def test_hot_lead_is_announced(reported: Reported, ada: Assessment) -> None:
+@pytest.mark.parametrize(
+    ("score", "red_systems", "result"),
+    [
+        (38, 2, "scored 38 with 2 red systems"),
+        (0, 1, "scored 0 with 1 red system"),
+        (38, 0, "scored 38"),
+        (None, 2, "has 2 red systems"),
+        (None, 0, "signed up"),  # The campaign declares neither field.
+    ],
+)
+async def test_hot_lead_is_announced_with_the_results_that_are_known(
+    reported: Reported, ada: Assessment, score: int | None, red_systems: int, result: str
+) -> None:
+    who = replace(ada, assessment_score=score, red_systems=red_systems)
     async with scripted(says(204, "")) as channel:
         simulation = reported(channel.url)
-        await announce(simulation.world, await signs_up(simulation, ada))
+        await announce(simulation.world, await signs_up(simulation, who))
 
     [asked] = channel.asked
-    assert asked.json["content"] == "CRITICAL: Ada <ada@example.org> scored 38 with 2 red systems."
+    assert asked.json["content"] == f"CRITICAL: Ada <ada@example.org> {result}."
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,15 @@ async def test_reminders_of_an_earlier_store_are_no_finding_once_the_call_is_rep
     assert {finding.email for finding in (await run_audit()).findings} == {"ada@salon.example"}
 
 
+def test_audit_of_one_person_is_printed_in_the_singular(monkeypatch, capsys):
+    report = Report(findings=[], people=1, sent=2, reminders=1, mails=2, rows=1)
+    monkeypatch.setattr(command, "with_world", lambda _act, **_: report)
+
+    assert command.command.main([], standalone_mode=False) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("1 person; 1 mail and 1 reminder sent; Resend lists 2, Notion has 1 row\n")
+
+
 def test_text_and_json_output_distinguish_reminders_from_mails(monkeypatch, capsys):
     steps = [Finding("missing", "ada@salon.example", 2, "due")]
     reminders = [replace(steps[0], step=0, reminder="1763974800000/24h")]

@@ -9,10 +9,12 @@ from aiohttp.test_utils import TestServer
 
 from common.errors import Throttled, Transient
 from common.settings.settings import Settings
+from services.cli.check import check_provider
 from services.cli.check_calcom import check_calcom
 from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
 from services.cli.check_resend import check_resend
+from services.cli.check_twilio import check_twilio
 from services.sandbox.app import build_app
 from services.sandbox.calcom.webhooks import TRIGGERS
 from services.sandbox.state import Sandbox, open_sandbox
@@ -187,3 +189,16 @@ async def test_a_key_that_calcom_refuses_is_named(settings: Settings) -> None:
     await check_calcom(settings.model_copy(update={"calcom_api_key": "cal_other"}), found)
 
     assert found.problems == ["CALCOM_API_KEY: Cal.com answers 401; set a valid key"]
+
+
+async def test_a_token_that_twilio_refuses_is_named(settings: Settings) -> None:
+    found = CheckReport()
+
+    await check_provider(
+        "Twilio", True, settings.model_copy(update={"twilio_auth_token": "other"}), found, check_twilio
+    )
+
+    assert found.problems == [
+        "Twilio failed (twilio_20003: Authenticate); check the key: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of one"
+        " account"
+    ]

@@ -13,7 +13,9 @@ def asked_in_vain(provider, failure):
     return raised.value
 
 
-@pytest.mark.parametrize(("provider", "name"), [("resend", "Resend"), ("notion", "Notion"), ("calcom", "Cal.com")])
+@pytest.mark.parametrize(
+    ("provider", "name"), [("resend", "Resend"), ("notion", "Notion"), ("calcom", "Cal.com"), ("twilio", "Twilio")]
+)
 def test_unreachable_sandbox_is_named_with_its_address_and_settings(provider, name):
     failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
 
@@ -28,10 +30,16 @@ def test_unreachable_sandbox_is_named_with_its_address_and_settings(provider, na
     [
         ("resend", "Resend cannot be reached at resend.example:8443; check the network, or correct RESEND_API_URL"),
         ("notion", "Notion cannot be reached at api.notion.com; check the network, or correct NOTION_BASE_URL"),
+        ("twilio", "Twilio cannot be reached at api.twilio.com; check the network, or correct TWILIO_API_URL"),
     ],
 )
 def test_unreachable_provider_is_named_without_the_path_of_its_url(provider, words):
-    settings = Settings(resend_api_key="re_1", notion_token="n", resend_api_url="https://resend.example:8443/t0ken")
+    settings = Settings(
+        resend_api_key="re_1",
+        notion_token="n",
+        twilio_account_sid=f"AC{'0' * 32}",
+        resend_api_url="https://resend.example:8443/t0ken",
+    )
     failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
 
     assert provider_error_line(failure, with_sandbox(settings)) == words

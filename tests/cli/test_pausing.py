@@ -1,6 +1,8 @@
 import json
 
+from common.domain.store_generation import UNSETTLED
 from common.ledger.action_log import ActionFilter
+from common.ledger.holds import Hold
 from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
@@ -75,6 +77,19 @@ def test_action_log_stores_the_reason_of_a_campaign_pause_but_not_of_a_person(ru
     actions = run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))
 
     assert [one.after for one in actions] == ["paused", "paused: the texts change"]
+
+
+def test_hold_ended_by_resume_is_in_the_action_log(run_command, run_ledger):
+    hold = Hold(since_ms=1, why="the store was restored", cure="resume")
+    run_ledger(lambda ledger: ledger.holds.start(UNSETTLED, hold))
+
+    run_command("resume", "--plan")
+    assert run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter())) == []
+    run_command("resume")
+
+    [action] = run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))
+    assert (action.via, action.what, action.on, action.before) == ("cli", "end hold", ("everybody",), UNSETTLED)
+    assert run_ledger(lambda ledger: ledger.holds.active()) == {}
 
 
 def test_resuming_without_a_pause_is_no_error(run_command, run_ledger):

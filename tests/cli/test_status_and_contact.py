@@ -13,6 +13,7 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
 from common.domain.note import Note, NoteKind
 from common.ledger.action_log import ActionFilter
+from common.ledger.dead_letters import DeadLetters
 from common.ledger.reads.people import PeopleList
 from common.ledger.unmarked_calls import UnmarkedCalls
 from services.cli.shared import now_ms
@@ -171,7 +172,7 @@ def test_unknown_contact_is_reported_with_status_1(run_command):
     status, output, errors = run_command("contact", "nobody@example.com")
 
     assert (status, output) == (1, "")
-    cure = "try another spelling, or another CAMPAIGN"
+    cure = "try another spelling, or other CAMPAIGNS"
     assert f"advent: nobody@example.com is not enrolled in christmas_2025; {cure}\n" == errors
 
 
@@ -207,6 +208,19 @@ def test_a_discarded_dead_letter_is_gone(run_command, run_ledger):
     assert run_command("dead", "discard", delivery, "--dry-run")[0] == 0
     assert run_command("dead", "discard", delivery)[0] == 0
     assert run_command("dead", "list")[1] == "No dead letters.\n"
+
+
+def test_dead_letter_that_somebody_else_settled_is_not_reported_as_discarded(run_command, run_ledger, monkeypatch):
+    delivery = run_ledger(adas_first_mail_dies)
+
+    async def comes_too_late(*_given, **_named):
+        return False
+
+    monkeypatch.setattr(DeadLetters, "discard", comes_too_late)
+    status, output, errors = run_command("dead", "discard", delivery)
+
+    assert (status, output) == (1, "")
+    assert errors == f"advent: {delivery} was replayed or discarded a moment ago\n"
 
 
 def test_only_dead_letters_can_be_replayed(run_command):

@@ -13,6 +13,7 @@ import pytest
 from common.campaigns.campaign import Campaign, campaign_of
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.versions import LogEntry
 from common.settings.console_users import new_user
@@ -274,6 +275,29 @@ async def test_step_with_the_text_of_another_step_is_refused(
     assert "Put it in force" not in plan
     assert "a step has a text that people already got" in page
     assert await version_in_force(author) == campaign.version
+
+
+@pytest.mark.parametrize("is_page", [True, False])
+async def test_rollback_to_a_step_with_the_text_of_another_step_is_refused(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, is_page: bool
+) -> None:
+    use_files(monkeypatch, campaign_of(edits.renamed(campaign.compiled)))
+    await apply(author, campaign)
+    await author.context.ledger.client.hset(
+        keys.enrollment(ADA), "/step-9", f"accepted {author.clock.now_ms()} 1 +0 id"
+    )  # type: ignore[misc]
+    current = str(await version_in_force(author))
+    fields = {"from": current, "to": campaign.version}
+
+    if is_page:
+        answer = await author.post(f"{PAGE}/rollback", **fields)
+        assert "a step has a text that people already got" in (await author.get(answer.location)).text
+    else:
+        headers = {"Accept": "application/json", "Authorization": "Bearer none"}
+        done = json.loads((await author.request("POST", f"/api{PAGE}/rollback", headers=headers, json=fields)).text)
+        assert (done["done"], done["answer"]) == (False, "repeated")
+
+    assert await version_in_force(author) == current
 
 
 async def test_long_plan_count_shows_its_progress_and_then_the_plan(

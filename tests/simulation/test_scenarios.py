@@ -76,6 +76,15 @@ def test_the_command_prints_json_and_nothing_else(tmp_path: Path, monkeypatch: p
     assert result.stderr == ""
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("loads_campaign_once")
+def test_simulation_of_one_person_is_printed_in_the_singular(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(advent, ["simulate", "--people", "1", "--seed", "5"], standalone_mode=False)
+
+    assert result.stdout == "1 person · 7 sent · 0 skipped · 0 dead\nno promise was broken\n"
+
+
 SCENARIO = """\
 [[edits]]
 after = "36h"

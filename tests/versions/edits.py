@@ -103,6 +103,12 @@ def copied(campaign: CompiledCampaign) -> CompiledCampaign:
     return replace(campaign, steps=(*campaign.steps, again))
 
 
+def renamed(campaign: CompiledCampaign, *, step: str = "step-3", to: str = "step-9") -> CompiledCampaign:
+    """Give one step another id; its text stays."""
+    steps = (replace(one, id=to, column="Email 9 Sent") if one.id == step else one for one in campaign.steps)
+    return replace(campaign, steps=tuple(steps))
+
+
 def _body(campaign: CompiledCampaign, name: str, tag: str, edit: Callable[[str], str]) -> CompiledCampaign:
     texts = campaign.languages[tag]
     bodies = {**texts.bodies, name: edit(texts.bodies[name])}

@@ -17,6 +17,7 @@ from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.constants import ADDED_LATE, NOT_SENT, REMOVED
 from common.ledger.versions import LogEntry, PlannedStep, ReplannedEnrollment
+from common.versions.in_force import RepeatedText, put_in_force
 from common.versions.people import people_of, person_of
 from common.versions.plan import Comparison, Plan, compare
 from common.versions.played import PlayedVersions
@@ -228,6 +229,22 @@ async def test_step_that_newly_needs_an_unsent_step_is_skipped_as_the_plan_says(
     assert [step for step, _ in run.sent(ada)] == ["step-1", "step-2", "step-3", "step-4", "step-7"]
     skipped = (await run.enrollment(ada)).final_status_of(6)
     assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
+
+
+@pytest.mark.parametrize("action", ["apply", "rollback"])
+async def test_text_received_under_another_step_id_is_refused_in_either_direction(run: CampaignRun, ada, action):
+    await run.begin(ada)
+    former = run.campaigns[KEY]
+    await run.apply(lambda now: edits.moved(edits.renamed(now), step="step-9", hours=60))
+    await run.until(2.6)
+    current = run.campaigns[KEY]
+    assert ("step-9", 2.5) in run.sent(ada)
+
+    target = former if action == "rollback" else campaign_of(edits.subject(former.compiled))
+    with pytest.raises(RepeatedText, match="step-3 has the text of step-9, which 1 person under way has had"):
+        await put_in_force(run.ledger, current, target, action, run.pace, by="ada", at_ms=run.clock.now_ms())
+
+    assert (await run.ledger.versions.in_force())[KEY].version == current.version
 
 
 async def test_plan_counts_no_step_whose_chain_of_needed_steps_is_broken(run: CampaignRun, ada):

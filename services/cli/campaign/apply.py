@@ -5,41 +5,30 @@ from __future__ import annotations
 import click
 
 from services.cli.campaign.plan import late_option
-from services.cli.campaign.versions import (
-    OpenVersions,
-    plan_of,
-    print_plan,
-    put_in_force,
-    refuse_repeated,
-    replanning_result,
-    with_versions,
-)
-from services.cli.shared import record_action
+from services.cli.campaign.versions import OpenVersions, VersionChange, change_version, with_versions
+from services.cli.shared import json_option, print_json
 
 
 @click.command()
 @click.argument("name", required=False)
 @late_option
-def command(name: str | None, late: bool) -> None:
+@json_option
+def command(name: str | None, late: bool, as_json: bool) -> None:
     """
     Put the files on disk in force, for all processes at once; `advent campaign plan` shows first what that changes.
 
     Mails that have been attempted are sent unchanged. Each person's days still count from the same signup. While
     schedules are changed, a few seconds for 10,000 people, no mail of the campaign is sent. NAME: one campaign; by
-    default all that are played.
+    default all that are played, up to the first that is refused.
     """
-    with_versions(lambda versions: _apply(versions, name, late=late))
+    changes: list[VersionChange] = []
 
+    async def apply(versions: OpenVersions) -> None:
+        for key in versions.chosen(name):
+            await change_version(versions, versions.files[key], "apply", changes, send_late=late, prints=not as_json)
 
-async def _apply(versions: OpenVersions, name: str | None, *, late: bool) -> None:
-    for key in versions.chosen(name):
-        target = versions.files[key]
-        plan = await plan_of(versions, target, send_late=late)
-        print_plan(plan)
-        if plan.is_empty:
-            continue
-        refuse_repeated(plan)
-        changed = await put_in_force(versions, target, "apply", compiled=target.compiled.to_json(), send_late=late)
-        before = versions.in_force[key].version if key in versions.in_force else None
-        await record_action(versions.ledger, "apply", [key], before=before or "", after=target.version or "")
-        click.echo(f"{key}: version {target.version} is in force; {replanning_result(changed)}")
+    try:
+        with_versions(apply)
+    finally:  # A program needs to know what was done before a campaign was refused.
+        if as_json:
+            print_json([change.fields() for change in changes])

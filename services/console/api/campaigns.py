@@ -8,6 +8,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.ledger import keys
+from common.versions.in_force import VersionAction
 from services.console.api import campaign_models as models
 from services.console.api.models import DecisionResult
 from services.console.api.replies import answer, limit_of, read_body
@@ -15,7 +16,7 @@ from services.console.campaigns.board import Board
 from services.console.campaigns.details import CampaignDetails, read_all_details, read_details
 from services.console.campaigns.gallery import GalleryMail, read_gallery
 from services.console.campaigns.sending_rates import SendingRates
-from services.console.campaigns.version_changes import VERSION_ACTIONS, Proposal, VersionAction, change_version, propose
+from services.console.campaigns.version_changes import VERSION_ACTIONS, Proposal, change_version, propose
 from services.console.context import CONTEXT
 from services.console.pages.campaigns import read_rates, unread_bookings
 from services.console.pages.unread_bookings import discard_events

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
-from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
-from common.ledger.versions import LogEntry, Replanning
-from common.versions.differences import Differences
-from common.versions.in_force import campaign_before, campaign_in_force, put_in_force
+from common.ledger.versions import Replanning
+from common.versions.in_force import RepeatedText, VersionAction, campaign_before, campaign_in_force, put_in_force
 from common.versions.replan import update_schedules
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
@@ -25,7 +24,6 @@ from services.console.decisions import Outcome
 from services.console.plan_counts import PlanCount
 from services.web.problem import Problem
 
-VersionAction = Literal["apply", "rollback"]
 VERSION_ACTIONS: Final[tuple[VersionAction, ...]] = get_args(VersionAction)
 
 MESSAGES: Final[Mapping[str, str]] = {
@@ -101,9 +99,10 @@ async def change_version(
         return _outcome("first")
     if proposed.version != target:
         return _outcome("files changed" if action == "apply" else "another version")
-    if action == "apply" and await _has_repeated(context, current, proposed, send_late=send_late):
+    try:
+        return _outcome(await _put_in_force(context, current, proposed, action, send_late=send_late))
+    except RepeatedText:
         return _outcome("repeated")
-    return _outcome(await _put_in_force(context, current, proposed, action, send_late=send_late))
 
 
 def _outcome(answer: str) -> Outcome:
@@ -137,32 +136,13 @@ async def _target(context: ConsoleContext, source: Campaign, action: VersionActi
     return found
 
 
-async def _has_repeated(context: ConsoleContext, source: Campaign, target: Campaign, *, send_late: bool) -> bool:
-    """
-    Whether people would get a text again under another step id; also true if that could not be counted.
-
-    The people are read only if a new step has the text of another step.
-    """
-    if not Differences(source.compiled, target.compiled).copied:
-        return False
-    count = await context.plan_counts.of(source, target, send_late=send_late, waits_for_end=True)
-    return count.plan is None or bool(count.plan.repeated)
-
-
 async def _put_in_force(
     context: ConsoleContext, source: Campaign, target: Campaign, action: VersionAction, *, send_late: bool
 ) -> str:
-    ledger = context.ledger
-    entry = LogEntry(
-        version=target.version,
-        source=source.version,
-        action=action,
-        by=PRINCIPAL.get().name,
-        at_ms=context.clock.now_ms(),
+    ledger, by, now_ms = context.ledger, PRINCIPAL.get().name, context.clock.now_ms()
+    applied = await put_in_force(
+        ledger, source, target, action, context.settings.pace, by=by, at_ms=now_ms, send_late=send_late
     )
-    compiled = target.compiled.to_json() if action == "apply" else ""
-    played = campaign_of(target.compiled, in_force=target.version)
-    applied = await put_in_force(ledger, played, entry, context.settings.pace, compiled=compiled, send_late=send_late)
     if not applied.is_done:
         return "another version"
     if not applied.is_new:
@@ -172,7 +152,7 @@ async def _put_in_force(
         await context.versions.refresh()
     replanning = (await ledger.versions.in_force())[target.key].replanning
     if replanning is not None:
-        context.background.start([_follow(context, played, replanning)])
+        context.background.start([_follow(context, target, replanning)])
     return "done"
 
 

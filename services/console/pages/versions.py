@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from common.versions.in_force import VersionAction
 from services.console.campaigns.details import get_running_campaign
-from services.console.campaigns.version_changes import MESSAGES, VersionAction, change_version, propose
+from services.console.campaigns.version_changes import MESSAGES, change_version, propose
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 
