@@ -148,9 +148,12 @@ def _outcome_fields(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict
 
 async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLetter:
     letter = await _one(ledger, delivery)
-    if not dry_run and await ledger.dead_letters.discard(letter.id, now_ms=now_ms()):
-        before = f"dead letter: {letter.reason}"
-        await record_action(ledger, "discard", [letter.id], before=before, after="discarded")
+    if dry_run:
+        return letter
+    if not await ledger.dead_letters.discard(letter.id, dead_since_ms=letter.dead_since_ms, now_ms=now_ms()):
+        raise CommandFailed(f"not discarded {letter.id}: it was replayed or discarded a moment ago")
+    before = f"dead letter: {letter.reason}"
+    await record_action(ledger, "discard", [letter.id], before=before, after="discarded")
     return letter
 
 
