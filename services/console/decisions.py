@@ -23,6 +23,7 @@ from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import ConsoleContext
+from services.console.notice import Notice
 from services.console.worker_jobs import job_id_in
 from services.web.problem import Problem
 
@@ -46,6 +47,10 @@ class Outcome:
     @property
     def is_done(self) -> bool:
         return self.answer in ("done", "waits", "asked")
+
+    @property
+    def notice(self) -> Notice:
+        return Notice(self.message, self.is_done)
 
 
 HANDED_OVER_MS: Final = 5 * 60_000
@@ -92,6 +97,13 @@ _OF_A_MAIL: Final[Mapping[str, str]] = {
 def message_of(action: str, answer: str) -> str:
     """Return the answer of an action in words; "" if no action has such an answer."""
     return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
+
+
+def notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the action that led to a page, `?did=pause&done=already`; None without one."""
+    answer = query.get("done", "")
+    message = message_of(query.get("did", ""), answer)
+    return Outcome(answer, message).notice if message else None
 
 
 async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:

@@ -17,7 +17,7 @@ from common.ledger.dead_letters import DeadLetter
 from common.ledger.reads.store_stats import QueueStats, StoreStats
 from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from services.console.context import CONTEXT, ConsoleContext
-from services.console.pages.dead_letters import message_of, rows_of
+from services.console.pages.dead_letters import notice_of, rows_of
 from services.console.replies import page
 from services.console.status.status_cache import Status
 from services.console.status.store_snapshot import StoreSnapshot
@@ -41,7 +41,7 @@ async def show(request: web.Request) -> web.Response:
         rates=_rates(context),
         providers=PROVIDERS,
         decided_at=DECIDED_AT,
-        message=message_of(request),
+        notice=notice_of(request.query),
         here="/",
     )
 

@@ -16,6 +16,7 @@ from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import REASON_LENGTH_MAX
 from services.console.mails.scheduled import count_planned
+from services.console.notice import Notice
 from services.console.pages.people import reading_of
 from services.console.replies import page, see_other
 from services.web.problem import Problem
@@ -24,11 +25,11 @@ CHART_HEIGHT, BAR_WIDTH, BAR_GAP = 160, 20, 8
 SERIES_MAX = 6
 """Number of fills in the style sheet. Further series all have the last one."""
 
-_MESSAGES = {
-    "paused": "Paused: this mail waits until somebody resumes it. Nothing is lost.",
-    "was paused": "It was already paused; nothing changed.",
-    "resumed": "Resumed: overdue mail is sent as the plan said.",
-    "was not paused": "It was not paused; nothing changed.",
+_NOTICES = {
+    "paused": Notice("Paused: this mail waits until somebody resumes it. Nothing is lost."),
+    "was paused": Notice("It was already paused; nothing changed.", is_done=False),
+    "resumed": Notice("Resumed: overdue mail is sent as the plan said."),
+    "was not paused": Notice("It was not paused; nothing changed.", is_done=False),
 }
 
 
@@ -78,7 +79,7 @@ async def show(request: web.Request) -> web.Response:
         mails_url=mails_url,
         given=given,
         choices={name: context.people.values(name) for name in given},
-        message=_MESSAGES.get(request.query.get("done", ""), ""),
+        notice=_NOTICES.get(request.query.get("done", "")),
         reading=reading_of(context),
         here="/schedule",
     )
@@ -93,7 +94,7 @@ async def act(request: web.Request) -> web.Response:
 
 async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -> str:
     """
-    Pause or resume the field `scope`: `everybody`, or a campaign's key. Return the result, a key of _MESSAGES.
+    Pause or resume the field `scope`: `everybody`, or a campaign's key. Return the result, a key of _NOTICES.
 
     Raises Problem 422 for an unknown scope, and 404 for another action.
     """
