@@ -10,7 +10,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.formatting import duration
-from common.health_checks import Finding, Level, check_health
+from common.health_checks import Finding, Level, check_health, stops_of
 from common.health_summary import summarize
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
@@ -35,6 +35,7 @@ async def show(request: web.Request) -> web.Response:
         gateway=status.gateway,
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
+        stops=stops_of(snapshot.stats) if snapshot else (),
         health=health_of(context, status, files_differ=differing),
         files_differ=bool(differing),
         rows=rows_of(letters, now_ms=now_ms),
