@@ -543,6 +543,7 @@ async def test_a_discarded_letter_stays_dead_with_its_reason(ledger, planned, no
     record = await planned.record()
     assert (record.final_status, record.detail) == (DeliveryStatus.DEAD, "because")
     assert await planned.fields == {}
+    assert await ledger.client.zcard(keys.DEAD) == 0
     assert ("discarded", planned.label) in [
         (entry.what, entry.detail) for entry in await timeline_of(ledger, planned.contact)
     ]
