@@ -16,6 +16,7 @@ from common.health.finding import Level as Level
 from common.health.finding import Limits as Limits
 from common.health.finding import problems_of as problems_of
 from common.health.finding import worst_level as worst_level
+from common.health.queues import stops_of as stops_of
 from common.health.receiving import check_gateway as check_gateway
 from common.health.receiving import check_unreachable_store as check_unreachable_store
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats

@@ -33,6 +33,15 @@ def check_hold(stats: StoreStats) -> Finding:
     return Finding("hold", Level.BROKEN, "; ".join(sentences), " ".join(dict.fromkeys(cures)))
 
 
+def stops_of(stats: StoreStats) -> tuple[Finding, ...]:
+    """Return the findings because of which no worker sends anything to anybody. Pauses are not among them."""
+    held = {name.partition("/")[2] for name in stats.holds}
+    alive = {worker.id for worker in stats.workers if worker.is_alive}
+    is_held = stats.is_all_held or (bool(alive) and alive <= held)
+    stops = ((check_workers(stats), not alive), (check_hold(stats), is_held))
+    return tuple(finding for finding, is_stop in stops if is_stop)
+
+
 def check_pause(stats: StoreStats) -> Finding:
     paused = {"everybody": "`advent resume --plan`"} if stats.pause is not None else {}
     for key in stats.paused_campaigns:

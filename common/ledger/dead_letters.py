@@ -134,9 +134,9 @@ class DeadLetters:
             dead_since_ms=dead_since_ms,
         )
 
-    async def discard(self, delivery_id: DeliveryId, *, now_ms: int) -> bool:
+    async def discard(self, delivery_id: DeliveryId, *, dead_since_ms: int, now_ms: int) -> bool:
         """Give the delivery up: it is never sent, and its status stays `dead`."""
-        return await self._run("discard", delivery_id, now_ms)
+        return await self._run("discard", delivery_id, now_ms, dead_since_ms=dead_since_ms)
 
     async def request_replay(self, delivery_id: DeliveryId, *, dead_since_ms: int, now_ms: int) -> bool:
         """Schedule a job that decides how to replay it, and does: only a worker can search at the provider."""

@@ -150,8 +150,8 @@ async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLette
     letter = await _one(ledger, delivery)
     if dry_run:
         return letter
-    if not await ledger.dead_letters.discard(letter.id, now_ms=now_ms()):
-        raise CommandFailed(f"{delivery} was replayed or discarded a moment ago")
+    if not await ledger.dead_letters.discard(letter.id, dead_since_ms=letter.dead_since_ms, now_ms=now_ms()):
+        raise CommandFailed(f"{letter.id} was replayed or discarded a moment ago")
     before = f"dead letter: {letter.reason}"
     await record_action(ledger, "discard", [letter.id], before=before, after="discarded")
     return letter

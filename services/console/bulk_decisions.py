@@ -15,6 +15,7 @@ from typing import Final
 
 from common.clock import Clock
 from common.observability.logs import get_logger
+from services.console.notice import Notice
 from services.web.problem import Problem
 
 WAIT_S: Final = 1.5
@@ -105,8 +106,14 @@ def _retrieve(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def numbers_in_words(query: Mapping[str, str], outcomes: Mapping[str, str]) -> str:
-    """Return in words the result that a URL has, as in `?requeued=3`; "" without one. `outcomes`: texts by name."""
-    numbers = [(query.get(name, ""), what) for name, what in outcomes.items()]
-    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
-    return "; ".join(parts) + "." if parts else ""
+def notice_of_numbers(query: Mapping[str, str], outcomes: Mapping[str, str]) -> Notice | None:
+    """
+    Return the result that a URL has, as in `?requeued=3`; None without one.
+
+    `outcomes`: texts by name; nothing was done to items whose outcome is `gone`.
+    """
+    numbers = {name: number for name in outcomes if (number := query.get(name, "")).isdecimal() and len(number) < 10}
+    if not numbers:
+        return None
+    parts = [f"{int(number):,} {outcomes[name]}" for name, number in numbers.items()]
+    return Notice("; ".join(parts) + ".", is_done=numbers.keys() != {"gone"})

@@ -18,11 +18,12 @@ from common.ledger.contacts import ForgetJob
 from common.ledger.pauses import Pause
 from common.ledger.planned_deliveries import Decided
 from common.ledger.reads.contact_timeline import ContactTimeline
-from common.ledger.reads.person_mails import PersonMail
+from common.ledger.reads.person_mails import PersonMail, why_all_wait
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import ConsoleContext
+from services.console.notice import Notice
 from services.console.worker_jobs import job_id_in
 from services.web.problem import Problem
 
@@ -47,6 +48,10 @@ class Outcome:
     def is_done(self) -> bool:
         return self.answer in ("done", "waits", "asked")
 
+    @property
+    def notice(self) -> Notice:
+        return Notice(self.message, self.is_done)
+
 
 HANDED_OVER_MS: Final = 5 * 60_000
 """Normally, an SMS that is sent now has reached its provider within this time."""
@@ -59,6 +64,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "pause done": "Paused: nothing is sent to this person until somebody resumes their mail.",
     "pause already": "This person was already paused; nothing changed.",
     "resume done": "Resumed: overdue mails are sent now, with the minimum gap between them.",
+    "resume waits": "Resumed, but this person's mail still waits; each planned mail below says why.",
     "resume already": "This person was not paused; nothing changed.",
     "skip done": "Skipped: that mail is never sent to this person. Later mails keep their dates.",
     "send-now done": "That mail is due now. It is sent as soon as a worker is free and the sending window is open.",
@@ -94,6 +100,13 @@ def message_of(action: str, answer: str) -> str:
     return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
 
 
+def notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the action that led to a page, `?did=pause&done=already`; None without one."""
+    answer = query.get("done", "")
+    message = message_of(query.get("did", ""), answer)
+    return Outcome(answer, message).notice if message else None
+
+
 async def decide(context: ConsoleContext, action: str, person: ContactTimeline, fields: Fields) -> Outcome:
     """Execute an action of ACTIONS. Raises KeyError for an unknown action, and the errors of `Store.run`."""
     job = job_id_in(fields)
@@ -112,11 +125,12 @@ async def _pause(context: ConsoleContext, person: ContactTimeline, fields: Field
 
 
 async def _resume(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:
-    ended = await context.ledger.pauses.finish(person.enrollment_id, now_ms=context.clock.now_ms())
+    ledger, contact = context.ledger, person.enrollment_id
+    ended = await ledger.pauses.finish(contact, now_ms=context.clock.now_ms())
     if ended is None:
         return "already"
-    await record_action(context, "resume", [person.enrollment_id], before=f"paused by {ended.by}", after=person.status)
-    return "done"
+    await record_action(context, "resume", [contact], before=f"paused by {ended.by}", after=person.status)
+    return "waits" if await why_all_wait(ledger, await ledger.pauses.active(), contact, person.campaign) else "done"
 
 
 async def _skip(context: ConsoleContext, person: ContactTimeline, fields: Fields) -> str:

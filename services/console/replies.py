@@ -9,11 +9,18 @@ from aiohttp import web
 from common.settings.settings import Settings
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT
+from services.console.notice import Notice
 from services.web.problem import Problem
 
 
-def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """Render a template of `templates/`. Every page also gets the principal, the time and the token for its forms."""
+def page(
+    request: web.Request, template: str, *, status: int = 200, notice: Notice | None = None, **values: Any
+) -> web.Response:
+    """
+    Render a template of `templates/`. Every page also gets the principal, the time and the token for its forms.
+
+    `notice`: the result of the action that led to the page.
+    """
     context, principal = request.app[CONTEXT], PRINCIPAL.get()
     html = context.environment.get_template(template).render(
         now_ms=context.clock.now_ms(),
@@ -21,6 +28,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         has_login=bool(context.logins),
         banners=banners(context.settings),
         principal=principal,
+        notice=notice,
         form_token=context.sessions.form_token(principal.session),
         **values,
     )

@@ -370,7 +370,8 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(simula
     ]
 
     simulation.mailer.failure = lambda mail: None
-    assert await simulation.ledger.dead_letters.discard(letters[0].id, now_ms=clock.now_ms())
+    died_ms, now_ms = letters[0].dead_since_ms, clock.now_ms()
+    assert await simulation.ledger.dead_letters.discard(letters[0].id, dead_since_ms=died_ms, now_ms=now_ms)
     assert await simulation.ledger.dead_letters.replay(letters[1].id, now_ms=clock.now_ms(), way="fresh")
     await simulation.run()
 

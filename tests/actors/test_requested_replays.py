@@ -79,7 +79,8 @@ async def test_refused_replay_request_says_why_in_the_dead_letter_and_in_the_tim
 async def test_replay_request_for_a_discarded_dead_letter_changes_nothing(simulation, dead_lettered):
     letter = await dead_lettered()
     await ask(simulation, letter)
-    await simulation.ledger.dead_letters.discard(FIRST, now_ms=simulation.clock.now_ms())
+    died_ms, now_ms = letter.dead_since_ms, simulation.clock.now_ms()
+    await simulation.ledger.dead_letters.discard(FIRST, dead_since_ms=died_ms, now_ms=now_ms)
 
     assert not await ask(simulation, letter)
     await soon(simulation)

@@ -10,6 +10,8 @@ import pytest
 
 from common.domain.ids import enrollment_id
 from common.ledger import keys
+from common.ledger.holds import Hold
+from common.ledger.pauses import Pause, campaign_scope
 from services.simulation.engine import MEETING_MS
 from tests.browser.accessibility import faults_of
 from tests.browser.conftest import expect
@@ -98,7 +100,19 @@ def test_failed_jobs_with_one_error_are_counted_and_deleted_by_two_clicks(page: 
     expect(page.get_by_text("KeyError: 'step'")).to_have_count(0)
 
 
-@pytest.mark.usefixtures("failed", "missed")
+@pytest.fixture
+def held(console: VirtualConsole) -> Iterator[None]:
+    """All sending is held, and the campaign is paused."""
+    hold = Hold(since_ms=1, why="the clocks disagree", cure="Run `advent clock confirm`.")
+    pause, scope = Pause(since_ms=1, by="Mia", reason="the texts change"), campaign_scope("christmas_2025")
+    console.run(console.context.ledger.holds.start("clock", hold))
+    console.run(console.context.ledger.pauses.start(scope, pause))
+    yield
+    console.run(console.context.ledger.holds.finish("clock"))
+    console.run(console.context.ledger.pauses.finish(scope, now_ms=console.simulation.clock.now_ms()))
+
+
+@pytest.mark.usefixtures("failed", "missed", "held")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_pages_with_pending_decisions_are_accessible(
@@ -110,6 +124,7 @@ def test_pages_with_pending_decisions_are_accessible(
     )
     looked_at = context.new_page()
     console.run(console.context.people.refresh())
-    for path in ("/", "/queues", "/unmarked-calls", f"/people/{NOOR}", "/campaigns"):
+    decided = ("/?done=gone", "/schedule?done=resumed", "/queues?done=gone", f"/people/{NOOR}?marked=before")
+    for path in ("/", "/queues", "/schedule", "/unmarked-calls", f"/people/{NOOR}", "/campaigns", *decided):
         assert faults_of(looked_at, path) == []
     context.close()

@@ -22,6 +22,7 @@ from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
+from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
@@ -85,6 +86,12 @@ class Console:
     async def log_in(self, token: str = TOKEN, **options: Any) -> Answer:
         page = await self.request("GET", "/login")
         return await self.request("POST", "/login", data={"form_token": page.form_token, "token": token}, **options)
+
+
+async def beat(console: Console, *, silent_ms: int = 0) -> None:
+    """Record the heartbeat of a worker."""
+    seconds, micros = await console.context.ledger.client.time()
+    await console.context.ledger.client.zadd(keys.HEARTBEATS, {"w1": seconds * 1000 + micros // 1000 - silent_ms})
 
 
 OpenConsole = Callable[..., Awaitable[Console]]

@@ -378,6 +378,33 @@ async def test_ticked_delivery_that_died_again_since_is_left_unchanged(
     assert await simulation.ledger.client.zcard(keys.DEAD) == 1
 
 
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+@pytest.mark.parametrize("is_ticked", [True, False])
+async def test_dead_letter_that_dies_again_during_a_decision_is_left_unchanged(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, verb: str, is_ticked: bool
+) -> None:
+    await make_dead_letters(console, simulation, {"a@example.org": "422 no such domain"})
+    chosen = second_mail_of("a@example.org")
+    tick = (await ticks_of(console))[chosen]
+    reads = "of" if is_ticked else "get"
+    read = getattr(DeadLetters, reads)
+
+    async def read_before_it_dies_again(self: DeadLetters, ids: Any) -> Any:
+        found = await read(self, ids)
+        await simulation.ledger.client.zincrby(keys.DEAD, 1, chosen)
+        return found
+
+    monkeypatch.setattr(DeadLetters, reads, read_before_it_dies_again)
+    if is_ticked:
+        answer = await console.post(f"/dead-letters/{verb}-many", chosen=tick)
+    else:
+        answer = await console.post(f"/dead-letters/{verb}", delivery=chosen, dead_since_ms=tick.partition(" ")[0])
+
+    assert answer.location == ("/dead-letters?gone=1&number=1" if is_ticked else "/?done=gone")
+    assert await simulation.ledger.client.zcard(keys.DEAD) == 1
+    assert await actions_of(console) == []
+
+
 @pytest.mark.parametrize("tick", ["enr_x/step-1", "x enr_x/step-1", "1 ", "1", "9" * 40 + " enr_x/step-1", "² x"])
 async def test_malformed_tick_of_a_dead_letter_is_400(console: Console, tick: str) -> None:
     assert (await console.post("/dead-letters/discard-many", chosen=tick)).status == 400
@@ -398,11 +425,11 @@ async def test_decisions_made_before_the_store_went_away_are_logged(
     await make_dead_letters(console, simulation, PEOPLE)
     discard, tried = DeadLetters.discard, []
 
-    async def fail_second(self: DeadLetters, delivery_id: Any, *, now_ms: int) -> bool:
+    async def fail_second(self: DeadLetters, delivery_id: Any, **given: Any) -> bool:
         tried.append(delivery_id)
         if len(tried) == 2:
             raise redis.exceptions.ConnectionError("away")
-        return await discard(self, delivery_id, now_ms=now_ms)
+        return await discard(self, delivery_id, **given)
 
     monkeypatch.setattr(DeadLetters, "discard", fail_second)
     answer = await console.post("/dead-letters/discard-many", all="yes")
@@ -417,10 +444,10 @@ async def test_long_group_decision_continues_in_the_background_and_shows_its_pro
     await make_dead_letters(console, simulation, PEOPLE)
     discard, may_go_on = DeadLetters.discard, asyncio.Event()
 
-    async def wait_before_second(self: DeadLetters, delivery_id: Any, *, now_ms: int) -> bool:
+    async def wait_before_second(self: DeadLetters, delivery_id: Any, **given: Any) -> bool:
         if delivery_id == second_mail_of("b@example.org"):
             await may_go_on.wait()
-        return await discard(self, delivery_id, now_ms=now_ms)
+        return await discard(self, delivery_id, **given)
 
     monkeypatch.setattr(DeadLetters, "discard", wait_before_second)
     monkeypatch.setattr(dead_letter_decisions, "WAIT_S", 0.05)
@@ -453,13 +480,18 @@ async def test_dead_letter_list_follows_decisions_of_others_and_new_dead_letters
     shown.append(len(await console.context.dead_letters.refresh()))
     await make_dead_letters(console, simulation, {"e@example.org": "500 broken", "f@example.org": "500 broken"})
     shown.append(len(await console.context.dead_letters.refresh()))
-    oldest = second_mail_of("a@example.org")
-    await console.context.ledger.dead_letters.discard(oldest, now_ms=console.clock.now_ms())
+    await discard_one(console, "a@example.org")
 
     left = await console.context.dead_letters.refresh()
 
     assert shown == [3, 4, 6]
     assert [one.id for one in left] == [second_mail_of(f"{name}@example.org") for name in "fedcb"]
+
+
+async def discard_one(console: Console, email: str) -> None:
+    letters, id = console.context.ledger.dead_letters, second_mail_of(email)
+    died_ms = (await letters.since())[id]
+    assert await letters.discard(id, dead_since_ms=died_ms, now_ms=console.clock.now_ms())
 
 
 async def list_of_three(console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> DeadLetterList:
@@ -499,7 +531,7 @@ async def test_list_is_right_when_as_many_dead_letters_are_discarded_as_missed(
 ) -> None:
     letters = await list_of_three(console, simulation, monkeypatch)
     await make_dead_letters(console, simulation, {"d@example.org": "500 broken", "e@example.org": "500 broken"})
-    await console.context.ledger.dead_letters.discard(second_mail_of("a@example.org"), now_ms=console.clock.now_ms())
+    await discard_one(console, "a@example.org")
 
     found = [one.id for one in await letters.refresh()]
 

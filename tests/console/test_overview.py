@@ -13,6 +13,7 @@ from actors.upkeep.provider_report import report_providers
 from common.domain.contact import Assessment
 from common.health_checks import Limits
 from common.ledger import keys
+from common.ledger.holds import Hold
 from common.ledger.pauses import Pause, campaign_scope
 from common.queue.job import Job
 from common.store.clients import connect
@@ -21,16 +22,11 @@ from services.console.formatting import code_spans
 from services.console.status import status_cache
 from services.simulation.engine import Simulation
 from services.web import probes
-from tests.console.conftest import Console, OpenConsole
+from tests.console.conftest import Console, OpenConsole, beat
 
 
 async def overview(console: Console) -> Any:
     return json.loads((await console.get("/api/overview")).text)
-
-
-async def beat(console: Console, *, silent_ms: int = 0) -> None:
-    seconds, micros = await console.context.ledger.client.time()
-    await console.context.ledger.client.zadd(keys.HEARTBEATS, {"w1": seconds * 1000 + micros // 1000 - silent_ms})
 
 
 async def test_overview_says_that_all_is_well_with_the_age_of_the_snapshot(
@@ -133,6 +129,20 @@ async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Co
     assert "for 60 s; tried again in 5 s" in page.text
     console.clock.advance(6_000)
     assert "for 66 s; being tried again" in (await console.get("/")).text
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_overview_says_whether_mail_is_under_way_or_waits_for_a_hold(console: Console, is_held: bool) -> None:
+    await beat(console)
+    if is_held:
+        hold = Hold(since_ms=console.clock.now_ms(), why="the clocks disagree", cure="Run `advent clock confirm`.")
+        await console.context.ledger.holds.start("clock", hold)
+
+    page = (await console.get("/")).text
+
+    assert ("under way</span>" in page) is not is_held
+    assert ("waits</span> nothing is sent, for 0 s: the clocks disagree" in page) is is_held
+    assert ("Run <code>advent clock confirm</code>." in page) is is_held
 
 
 async def test_open_circuit_of_cal_com_is_shown_with_the_cure(console: Console) -> None:

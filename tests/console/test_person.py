@@ -14,7 +14,8 @@ from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.contacts import Contacts, Traces
-from common.ledger.pauses import Pause
+from common.ledger.holds import Hold
+from common.ledger.pauses import Pause, campaign_scope
 from common.ledger.versions import Versions
 from services.console.formatting import readable_times
 from services.simulation.engine import Simulation
@@ -158,6 +159,24 @@ async def test_shown_mail_contains_no_working_unsubscribe_link(console: Console,
 @pytest.mark.parametrize("path", [f"/people/{ADA}/mails/step-99", f"/people/{ADA}/mails/x", "/people/x/mails/step-1"])
 async def test_a_mail_that_does_not_exist_is_404(console: Console, signed_up: Simulation, path: str) -> None:
     assert (await console.get(path)).status == 404
+
+
+@pytest.mark.parametrize("stop", ["a hold", "a pause of everybody", "a pause of the campaign"])
+async def test_resume_of_a_person_says_that_their_mail_still_waits(
+    console: Console, signed_up: Simulation, stop: str
+) -> None:
+    ledger, now_ms = console.context.ledger, console.clock.now_ms()
+    await decide(console, "pause")
+    if stop == "a hold":
+        await ledger.holds.start("clock", Hold(since_ms=now_ms, why="the clocks disagree", cure="Correct them."))
+    else:
+        scope = campaign_scope("christmas_2025") if stop == "a pause of the campaign" else None
+        await ledger.pauses.start(scope, Pause(since_ms=now_ms, by="mia", reason=""))
+
+    page = await decide(console, "resume")
+
+    assert "Resumed, but this person&#39;s mail still waits; each planned mail below says why." in page
+    assert "<b>step 2 waits</b>" in page
 
 
 async def test_pause_and_resume_say_what_they_did_and_are_logged(console: Console, signed_up: Simulation) -> None:

@@ -19,6 +19,7 @@ from common.domain.person_search import ListedPerson
 from common.domain.planned_mails import PlannedMails
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
+from common.ledger.holds import Hold
 from common.ledger.pauses import Pause
 from common.ledger.reads.people import PeopleList
 from common.ledger.reads.schedule import DAY_MS, HOUR_MS, reminder_times, schedule_of
@@ -26,7 +27,7 @@ from common.ledger.reads.scheduled_mails import reminders_between
 from services.console import resume_plans
 from services.console.mails.scheduled import ScheduleFilter, find_scheduled
 from services.simulation.engine import Simulation
-from tests.console.conftest import Console
+from tests.console.conftest import Console, beat
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 NOON_MS = 1_764_072_000_000
@@ -261,6 +262,7 @@ async def test_paused_person_is_left_out_of_the_schedule(console: Console, signe
 async def test_page_shows_what_a_resume_sends_before_the_click(
     console: Console, signed_up: Simulation, scope: str
 ) -> None:
+    await beat(console)
     answer = await console.post("/schedule/pause", scope=scope, reason="the sender moves")
     assert "Paused: this mail waits until somebody resumes it." in (await console.get(answer.location)).text
     console.clock.advance(25 * HOUR_MS)
@@ -274,6 +276,68 @@ async def test_page_shows_what_a_resume_sends_before_the_click(
     actions = await console.context.ledger.action_log.newest(ActionFilter())
     assert [(one.what, one.on[0].removeprefix("campaign:")) for one in actions] == [("resume", scope), ("pause", scope)]
     assert actions[1].after == "paused: the sender moves"
+
+
+async def hold_all(console: Console) -> None:
+    hold = Hold(since_ms=console.clock.now_ms(), why="the clocks disagree", cure="Run `advent clock confirm`.")
+    await console.context.ledger.holds.start("clock", hold)
+
+
+@pytest.mark.parametrize("stop", ["a hold", "no worker"])
+async def test_schedule_says_why_nothing_is_sent_and_what_to_do(
+    console: Console, signed_up: Simulation, stop: str
+) -> None:
+    if stop == "a hold":
+        await beat(console)
+        await hold_all(console)
+
+    page = (await console.get("/schedule")).text
+
+    assert "under way</span>" not in page
+    assert page.count("waits</span> while nothing is sent to anybody") == 2, "everybody, and the campaign"
+    if stop == "a hold":
+        assert "Nothing is sent, for 0 s: the clocks disagree. Run <code>advent clock confirm</code>." in page
+    else:
+        assert "No worker is alive" in page
+        assert "<code>advent worker</code>" in page
+
+
+async def test_schedule_of_a_working_system_is_under_way(console: Console, signed_up: Simulation) -> None:
+    await beat(console)
+
+    page = (await console.get("/schedule")).text
+
+    assert page.count("under way</span>") == 2
+    assert "notice alarm" not in page
+
+
+@pytest.mark.parametrize(
+    ("stop", "waits"),
+    [("", ""), ("a hold", "nothing is sent to anybody"), ("a pause of everybody", "everybody is paused")],
+)
+async def test_resume_of_a_campaign_says_whether_its_mail_still_waits(
+    console: Console, signed_up: Simulation, stop: str, waits: str
+) -> None:
+    await beat(console)
+    await console.post("/schedule/pause", scope="christmas_2025")
+    console.clock.advance(25 * HOUR_MS)
+    if stop == "a hold":
+        await hold_all(console)
+    elif stop:
+        await console.post("/schedule/pause", scope="everybody")
+
+    paused = (await console.get("/schedule")).text
+    resumed = await console.post("/schedule/resume", scope="christmas_2025")
+    after = (await console.get(resumed.location)).text
+
+    if waits:
+        assert f"This mail then waits only while {waits}." in paused
+        assert f"Even after a resume, this mail waits while {waits}. After that, 1 mail is sent at once" in paused
+        assert f"Resumed. This mail still waits while {waits}." in after
+    else:
+        assert "Resuming sends 1 mail at once" in paused
+        assert "Overdue mail is sent as the plan above says" in paused
+        assert "Resumed: overdue mail is sent as the plan said." in after
 
 
 async def test_campaign_under_a_pause_of_all_mail_is_not_shown_as_under_way(

@@ -520,13 +520,13 @@ async def test_dead_letter_is_replayed_immediately_and_only_once(ledger, planned
 
 
 async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned, now_ms):
-    assert not await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
+    assert not await ledger.dead_letters.discard(planned.id, dead_since_ms=now_ms, now_ms=now_ms)
     await planned.dies()
 
     found = {"sent_ms": now_ms + 9, "now_ms": now_ms + 60}
     assert not await ledger.dead_letters.accept(planned.id, "re_1", dead_since_ms=now_ms - 5, **found)
     assert await ledger.dead_letters.accept(planned.id, "re_1", dead_since_ms=now_ms, **found)
-    assert not await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
+    assert not await ledger.dead_letters.discard(planned.id, dead_since_ms=now_ms, now_ms=now_ms)
 
     record = await planned.record()
     assert (record.status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 9, "re_1")
@@ -537,11 +537,13 @@ async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned
 async def test_a_discarded_letter_stays_dead_with_its_reason(ledger, planned, now_ms):
     await planned.dies()
 
-    assert await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
+    assert not await ledger.dead_letters.discard(planned.id, dead_since_ms=now_ms - 5, now_ms=now_ms)
+    assert await ledger.dead_letters.discard(planned.id, dead_since_ms=now_ms, now_ms=now_ms)
 
     record = await planned.record()
     assert (record.status, record.detail) == (DeliveryStatus.DEAD, "because")
     assert await planned.fields == {}
+    assert await ledger.client.zcard(keys.DEAD) == 0
     assert ("discarded", planned.label) in [
         (entry.what, entry.detail) for entry in await timeline_of(ledger, planned.contact)
     ]

@@ -17,6 +17,7 @@ from common.health_checks import (
     check_health,
     check_unreachable_store,
     problems_of,
+    stops_of,
     worst_level,
 )
 from common.ledger.constants import QUEUES
@@ -245,6 +246,34 @@ def test_a_hold_on_all_sending_is_broken_and_explains_what_is_late() -> None:
 
     assert problems(**late, holds={"clock": hold}) == {"hold": Level.BROKEN}
     assert problems(**late, holds={"clock/w1": hold}) == {"hold": Level.BROKEN, "due": Level.BROKEN}
+
+
+TWO_WORKERS = tuple(WorkerStats(id=id, silent_ms=500, in_flight=0) for id in ("w1", "w2"))
+HOLD = Hold(since_ms=NOW_MS, why="the clock is wrong", cure="Correct it.")
+
+
+@pytest.mark.parametrize(
+    ("stops", "changes"),
+    [
+        ([], {}),
+        (["workers"], {"workers": ()}),
+        (["hold"], {"holds": {"clock": HOLD}}),
+        (["hold"], {"holds": {"clock/w1": HOLD}}),
+        ([], {"holds": {"clock/w1": HOLD}, "workers": TWO_WORKERS}),
+        (["hold"], {"holds": {"clock/w1": HOLD, "clock/w2": HOLD}, "workers": TWO_WORKERS}),
+        (["workers", "hold"], {"holds": {"restored": HOLD}, "workers": ()}),
+        ([], {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
+    ],
+)
+def test_stops_are_the_holds_and_missing_workers_that_keep_all_mail_from_everybody(
+    stops: list[str], changes: dict[str, Any]
+) -> None:
+    stats = replace(HEALTHY, **changes)
+
+    found = stops_of(stats)
+
+    assert [finding.name for finding in found] == stops
+    assert set(found) <= set(check_health(stats))
 
 
 def test_a_gateway_whose_clock_is_wrong_is_broken_and_says_by_how_much() -> None:

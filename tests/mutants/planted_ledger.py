@@ -332,7 +332,7 @@ FAULTS: tuple[Fault, ...] = (
     # dead_letters
     ("dead_letters", "since_ms ~= nil and (dead_since_ms == nil or since_ms == dead_since_ms)", "since_ms ~= nil"),
     ("dead_letters", "since_ms ~= nil and (dead_since_ms", "(dead_since_ms"),
-    ("dead_letters", "  redis.call('ZREM', KEYS[2], id)\n", ""),
+    ("dead_letters", "  redis.call('ZREM', KEYS[2], id)\n  records.plan", "  records.plan"),
     ("dead_letters", "redis.call('HGET', key, 'due_ms') or given.now_ms", "given.now_ms"),
     ("dead_letters", "'failures', 0, ", ""),
     ("dead_letters", ", 'replayed', 1)", ")"),
@@ -344,9 +344,10 @@ FAULTS: tuple[Fault, ...] = (
     ("dead_letters", "paced = given.paced})", "paced = false})"),
     (
         "dead_letters",
-        "== 0 then return 0 end\n  redis.call('DEL', KEYS[1])",
-        "== 2 then return 0 end\n  redis.call('DEL', KEYS[1])",
+        "  if not is_as_read(id, given.dead_since_ms) then return 0 end\n  redis.call('ZREM', KEYS[2], id)\n  redis.call('DEL'",
+        "  redis.call('ZREM', KEYS[2], id)\n  redis.call('DEL'",
     ),
+    ("dead_letters", "  redis.call('ZREM', KEYS[2], id)\n  redis.call('DEL'", "  redis.call('DEL'"),
     ("dead_letters", "  redis.call('DEL', KEYS[1])\n", ""),
     ("dead_letters", "  queue.schedule('replay', id, given.now_ms)\n", ""),
     ("dead_letters", "  redis.call('HSET', KEYS[1], 'replay_requested_ms', given.now_ms)\n", ""),

@@ -45,11 +45,13 @@ function dead_letters.accept()
   return 1
 end
 
--- discard(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter
+-- discard(KEYS, ARGV = [JSON]) → 1 | 0 not a dead letter, or not as it was read
 -- A person decided that it must not be sent. Its status remains `dead`, with the reason it had.
 function dead_letters.discard()
   local given = cjson.decode(ARGV[1])
-  if redis.call('ZREM', KEYS[2], given.owner .. '/' .. given.name) == 0 then return 0 end
+  local id = given.owner .. '/' .. given.name
+  if not is_as_read(id, given.dead_since_ms) then return 0 end
+  redis.call('ZREM', KEYS[2], id)
   redis.call('DEL', KEYS[1])
   timeline.add(owners.of(given.owner).contact, given.now_ms, 'discarded', given.label)
   return 1

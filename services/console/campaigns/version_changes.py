@@ -88,24 +88,25 @@ async def change_version(
     """
     current = await _in_force(context, key)
     if current.version == target:
-        return _outcome("already")
+        return outcome_of("already")
     if current.version != source:
-        return _outcome("another version")
+        return outcome_of("another version")
     try:
         proposed = await _target(context, current, action)
     except CampaignError as error:
         raise Problem(409, str(error), title="That version cannot be read") from None
     if proposed is None:
-        return _outcome("first")
+        return outcome_of("first")
     if proposed.version != target:
-        return _outcome("files changed" if action == "apply" else "another version")
+        return outcome_of("files changed" if action == "apply" else "another version")
     try:
-        return _outcome(await _put_in_force(context, current, proposed, action, send_late=send_late))
+        return outcome_of(await _put_in_force(context, current, proposed, action, send_late=send_late))
     except RepeatedText:
-        return _outcome("repeated")
+        return outcome_of("repeated")
 
 
-def _outcome(answer: str) -> Outcome:
+def outcome_of(answer: str) -> Outcome:
+    """`answer`: a key of MESSAGES."""
     return Outcome(answer, MESSAGES[answer])
 
 

@@ -84,4 +84,5 @@ async def replay_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Lite
 
 
 async def discard_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Literal["discarded", "gone"]:
-    return "discarded" if await ledger.dead_letters.discard(letter.id, now_ms=now_ms) else "gone"
+    done = await ledger.dead_letters.discard(letter.id, dead_since_ms=letter.dead_since_ms, now_ms=now_ms)
+    return "discarded" if done else "gone"

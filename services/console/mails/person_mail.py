@@ -7,7 +7,7 @@ rendered it. Its values may have changed since, through a later signup or change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,6 @@ from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
 from common.domain.delivery import Delivery
 from common.domain.enrollment import Enrollment
-from common.domain.series import Booking
 from common.ledger.bookings import zones_of
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.person_mails import PersonMail
@@ -93,9 +92,9 @@ async def render(
     Raises NotShown if it cannot be rendered.
     """
     campaign = await campaign_of(context, mail.campaign, version)
-    reader = _reader(campaign, person, mail, await _signups(context, person)) if campaign else None
-    if campaign is None or reader is None:
+    if campaign is None:
         raise NotShown(NOT_RUNNING)
+    reader = _reader(campaign, person, mail, await _signups(context, person))
     at_ms = mail.at_ms if version or mail.is_to_come else context.clock.now_ms()
     try:
         return render_shown(
@@ -114,9 +113,9 @@ def _subject(
     mail: PersonMail,
     signups: Sequence[Enrollment],
 ) -> str:
-    reader = _reader(campaign, person, mail, signups) if campaign else None
-    if campaign is None or reader is None:
+    if campaign is None:
         return ""
+    reader = _reader(campaign, person, mail, signups)
     try:
         return subject_shown(context.settings, campaign, mail.delivery, reader, at_ms=mail.at_ms)
     except (CampaignError, IndexError, KeyError):
@@ -131,17 +130,14 @@ async def _signups(context: ConsoleContext, person: ContactTimeline) -> Sequence
     return [one async for one in context.ledger.enrollments.of_guest(contact, person.email)]
 
 
-def _reader(
-    campaign: Campaign, person: ContactTimeline, mail: PersonMail, signups: Sequence[Enrollment]
-) -> Reader | None:
+def _reader(campaign: Campaign, person: ContactTimeline, mail: PersonMail, signups: Sequence[Enrollment]) -> Reader:
     """
-    Return the reader for which a mail is rendered; None for a message about a call that now belongs to another person.
+    Return the reader for which a mail is rendered.
 
     `signups`: the person's enrollments in all campaigns, needed for messages about calls.
     """
     if mail.delivery.step is not None:
         assert person.enrollment is not None, "who never signed up has no steps"
         return reader_of(campaign, person.enrollment, call_zones=zones_of(person.calls))
-    bookings: Mapping[str, Booking] = {call.booking.id: call.booking for call in person.calls}
-    booking = bookings.get(mail.delivery.owner)
-    return reader_of(campaign, booking, signups) if booking else None
+    booking = next(call.booking for call in person.calls if call.booking.id == mail.delivery.owner)
+    return reader_of(campaign, booking, signups)

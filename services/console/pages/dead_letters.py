@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
@@ -16,10 +16,11 @@ from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.reads.dead_letters import ListedLetter
 from services.console.acting import record_action
-from services.console.bulk_decisions import numbers_in_words
+from services.console.bulk_decisions import notice_of_numbers
 from services.console.context import CONTEXT
 from services.console.dead_letters.decisions import Verb, decide_many
 from services.console.dead_letters.groups import discard_letter, groups_of, replay_letter, way_of
+from services.console.notice import Notice
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
@@ -37,15 +38,18 @@ class Outcome(StrEnum):
     NONE_LEFT = "none-left"
 
 
-_MESSAGES = {
-    Outcome.REPLAYED: "Replayed: it is planned again, due at once.",
-    Outcome.ASKED: "A worker checks the provider's list for it, then sends it or says why not. This takes a moment.",
-    Outcome.DISCARDED: "Discarded: no further attempt is made to send it. Its reason stays in the contact's timeline.",
-    Outcome.GONE: "Nothing was done: the dead letter has changed since you saw it.",
-    Outcome.NONE_TICKED: "Nothing was done: tick some dead letters first.",
-    Outcome.NONE_LEFT: "Nothing was done: none of these is still a dead letter.",
+_NOTICES: dict[str, Notice] = {
+    Outcome.REPLAYED: Notice("Replayed: it is planned again, due at once."),
+    Outcome.ASKED: Notice(
+        "A worker checks the provider's list for it, then sends it or says why not. This takes a moment."
+    ),
+    Outcome.DISCARDED: Notice(
+        "Discarded: no further attempt is made to send it. Its reason stays in the contact's timeline."
+    ),
+    Outcome.GONE: Notice("Nothing was done: the dead letter has changed since you saw it.", is_done=False),
+    Outcome.NONE_TICKED: Notice("Nothing was done: tick some dead letters first.", is_done=False),
+    Outcome.NONE_LEFT: Notice("Nothing was done: none of these is still a dead letter.", is_done=False),
 }
-_NOTHING_DONE = (Outcome.GONE, Outcome.NONE_TICKED, Outcome.NONE_LEFT)
 _REPLAY_EFFECTS = {
     Way.RENDERED: "{provider} certainly never accepted it: it is rendered again and sent at once.",
     Way.SAME: "The same mail is sent to Resend again, unchanged. If Resend has already accepted it, Resend recognizes"
@@ -76,12 +80,9 @@ def replay_effect(letter: DeadLetter | ListedLetter, *, now_ms: int) -> str:
     return _REPLAY_EFFECTS[way_of(letter, now_ms=now_ms)].format(provider=provider, again=again)
 
 
-def message_of(request: web.Request) -> str:
-    """Return in words the result of the action that led to this page; "" without one."""
-    try:
-        return _MESSAGES[Outcome(request.query.get("done", ""))]
-    except ValueError:
-        return ""
+def notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the action on one dead letter that led to a page; None without one."""
+    return _NOTICES.get(query.get("done", ""))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -115,8 +116,7 @@ async def show(request: web.Request) -> web.Response:
         outcomes=_DONE,
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
-        message=message_of(request) or numbers_in_words(request.query, _DONE),
-        is_done=request.query.get("done") not in _NOTHING_DONE,
+        notice=notice_of(request.query) or notice_of_numbers(request.query, _DONE),
         here="/dead-letters",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from services.console.acting import record_action
 from services.console.context import CONTEXT, ConsoleContext
+from services.console.notice import Notice
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
@@ -37,7 +38,7 @@ async def show(request: web.Request) -> web.Response:
         total=total,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
-        message=_message_of(request),
+        notice=_notice_of(request.query),
         here="/held-signups",
     )
 
@@ -83,10 +84,12 @@ async def _chosen(ledger: Ledger, enrollment: str, visitor: str) -> list[Enrollm
     return await held_signup_ids(ledger, visitor or None)
 
 
-def _message_of(request: web.Request) -> str:
-    """Return in words the result of the action that led to this page; "" without one."""
+def _notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the action that led to this page; None without one."""
     for done, effect in (("released", "Their sequences begin now."), ("discarded", "They may sign up again.")):
-        number = request.query.get(done, "")
+        number = query.get(done, "")
         if number.isdecimal() and len(number) < 10:
-            return f"{count(int(number), 'signup')} {done}. {effect}"
-    return ""
+            if not int(number):
+                return Notice("Nothing was done: none of these is still held.", is_done=False)
+            return Notice(f"{count(int(number), 'signup')} {done}. {effect}")
+    return None

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.formatting import duration
-from common.health_checks import Finding, Level, check_health
+from common.health_checks import Finding, Level, check_health, stops_of
 from common.health_summary import summarize
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
@@ -18,7 +18,7 @@ from common.ledger.reads.queue_stats import QueueStats
 from common.ledger.reads.store_stats import StoreStats
 from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from services.console.context import CONTEXT, ConsoleContext
-from services.console.pages.dead_letters import message_of, rows_of
+from services.console.pages.dead_letters import notice_of, rows_of
 from services.console.replies import page
 from services.console.status.status_cache import Status
 from services.console.status.store_snapshot import StoreSnapshot
@@ -36,13 +36,14 @@ async def show(request: web.Request) -> web.Response:
         gateway=status.gateway,
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
+        stops=stops_of(snapshot.stats) if snapshot else (),
         health=health_of(context, status, files_differ=differing),
         files_differ=bool(differing),
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         providers=PROVIDERS,
         decided_at=DECIDED_AT,
-        message=message_of(request),
+        notice=notice_of(request.query),
         here="/",
     )
 

@@ -21,7 +21,7 @@ from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
 from common.domain.suppression import Suppression
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
-from services.console.decisions import message_of
+from services.console.decisions import notice_of
 from services.console.paging import first_of, index_of, timestamp_of
 from services.console.replies import page, see_other
 
@@ -148,7 +148,7 @@ async def _show(request: web.Request, query: Query, *, first: int, is_search: bo
         reading=reading_of(context),
         given=query.given,
         choices=_choices(context),
-        message=message_of(request.query.get("did", ""), request.query.get("done", "")),
+        notice=notice_of(request.query),
         query=query,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,

@@ -16,11 +16,11 @@ from common.ledger.contacts import NOT_ERASED
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
-from services.console.decisions import ACTIONS, decide, message_of
+from services.console.decisions import ACTIONS, decide, notice_of
 from services.console.mails.person_mail import ShownMail, person_time, shown_mails
-from services.console.pages.dead_letters import message_of as dead_letter_message
+from services.console.pages.dead_letters import notice_of as dead_letter_notice
 from services.console.pages.dead_letters import replay_effect
-from services.console.pages.unmarked_calls import message_of as mark_message
+from services.console.pages.unmarked_calls import notice_of as mark_notice
 from services.console.replies import page, see_other
 from services.console.unmarked_calls import ShownCall, show_call
 from services.console.worker_jobs import is_forget_job
@@ -62,7 +62,6 @@ async def show(request: web.Request) -> web.Response:
     person = await read_person(context, request.match_info["id"])
     others = [one for one in await find_contacts(context.ledger, person.email) if one.campaign != person.campaign]
     past, future = _rows(context, person, await shown_mails(context, person))
-    done = request.query.get("did", ""), request.query.get("done", "")
     return page(
         request,
         "person.html",
@@ -77,7 +76,7 @@ async def show(request: web.Request) -> web.Response:
         dead=await _dead_letters(context, person),
         new_job_id=new_job_id(),
         not_erased=NOT_ERASED,
-        message=message_of(*done) or dead_letter_message(request) or mark_message(request),
+        notice=notice_of(request.query) or dead_letter_notice(request.query) or mark_notice(request.query),
         here="",
     )
 

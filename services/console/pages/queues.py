@@ -7,18 +7,21 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from common.ledger.constants import QUEUES
-from services.console.bulk_decisions import numbers_in_words
+from services.console.bulk_decisions import notice_of_numbers
 from services.console.context import CONTEXT
 from services.console.failed_jobs import GROUPED_MAX, JobChoice, Verb, decide_job, decide_jobs, groups_of
+from services.console.notice import Notice
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 25
-_MESSAGES = {
-    "requeue": "Requeued: a worker runs it as soon as one is free.",
-    "delete": "Deleted: it never runs again. A mail that it should have sent is scheduled again if it is still due.",
-    "gone": "Nothing was done: that job is no longer a failed job.",
-    "none": "Nothing was done: none of these is still a failed job.",
+_NOTICES = {
+    "requeue": Notice("Requeued: a worker runs it as soon as one is free."),
+    "delete": Notice(
+        "Deleted: it never runs again. A mail that it should have sent is scheduled again if it is still due."
+    ),
+    "gone": Notice("Nothing was done: that job is no longer a failed job.", is_done=False),
+    "none": Notice("Nothing was done: none of these is still a failed job.", is_done=False),
 }
 _OUTCOMES = {
     "requeued": "requeued: to run as soon as a worker is free",
@@ -52,7 +55,7 @@ async def show(request: web.Request) -> web.Response:
         queue=queue if queue in QUEUES else "",
         newer=at(max(0, first - PAGE_SIZE)) if first else None,
         older=at(first + PAGE_SIZE) if first + PAGE_SIZE < total else None,
-        message=_MESSAGES.get(request.query.get("done", ""), "") or numbers_in_words(request.query, _OUTCOMES),
+        notice=_NOTICES.get(request.query.get("done", "")) or notice_of_numbers(request.query, _OUTCOMES),
         here="/queues",
     )
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from common.health_checks import stops_of
 from common.ledger.pauses import EVERYBODY, Pause, campaign_scope
 from common.ledger.reads.catch_up_plan import Plan
 from common.ledger.reads.schedule import FORESEEN_MS, Schedule, Span, reminder_times, schedule_of
@@ -16,6 +17,7 @@ from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import REASON_LENGTH_MAX
 from services.console.mails.scheduled import count_planned
+from services.console.notice import Notice
 from services.console.pages.people import reading_of
 from services.console.replies import page, see_other
 from services.web.problem import Problem
@@ -24,11 +26,11 @@ CHART_HEIGHT, BAR_WIDTH, BAR_GAP = 160, 20, 8
 SERIES_MAX = 6
 """Number of fills in the style sheet. Further series all have the last one."""
 
-_MESSAGES = {
-    "paused": "Paused: this mail waits until somebody resumes it. Nothing is lost.",
-    "was paused": "It was already paused; nothing changed.",
-    "resumed": "Resumed: overdue mail is sent as the plan said.",
-    "was not paused": "It was not paused; nothing changed.",
+_NOTICES = {
+    "paused": Notice("Paused: this mail waits until somebody resumes it. Nothing is lost."),
+    "was paused": Notice("It was already paused; nothing changed.", is_done=False),
+    "resumed": Notice("Resumed: overdue mail is sent as the plan said."),
+    "was not paused": Notice("It was not paused; nothing changed.", is_done=False),
 }
 
 
@@ -46,12 +48,18 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What can be paused: all contacts, or a campaign. `plan`: what resuming would send; None unless it is paused."""
+    """
+    What can be paused: all contacts, or a campaign.
+
+    `plan`: what resuming would send; None unless it is paused. `waits`: why its mail is not sent, apart from its own
+    pause, such as `while everybody is paused`; or "".
+    """
 
     name: str
     label: str
     pause: Pause | None
     plan: Plan | None
+    waits: str
 
 
 async def read_schedule(context: ConsoleContext) -> Schedule:
@@ -65,7 +73,9 @@ async def show(request: web.Request) -> web.Response:
     """Show the schedule; `?campaign=` and `?segment=` restrict it."""
     context = request.app[CONTEXT]
     given = {name: request.query.get(name, "") for name in ("campaign", "segment")}
-    schedule = (await read_schedule(context)).only(**given)
+    schedule, snapshot = (await read_schedule(context)).only(**given), (await context.status_cache.newest()).snapshot
+    stops = stops_of(snapshot.stats) if snapshot else ()
+    scopes = await _scopes(context, is_stopped=bool(stops))
     return page(
         request,
         "schedule.html",
@@ -74,11 +84,12 @@ async def show(request: web.Request) -> web.Response:
             ("The next 24 hours", "hours", schedule.hours, *chart_of(schedule, schedule.hours)),
             ("The next 14 days", "days", schedule.days, *chart_of(schedule, schedule.days)),
         ],
-        scopes=await _scopes(context),
+        scopes=scopes,
+        stops=stops,
         mails_url=mails_url,
         given=given,
         choices={name: context.people.values(name) for name in given},
-        message=_MESSAGES.get(request.query.get("done", ""), ""),
+        notice=_notice_of(request.query.get("done", ""), scopes),
         reading=reading_of(context),
         here="/schedule",
     )
@@ -93,7 +104,7 @@ async def act(request: web.Request) -> web.Response:
 
 async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -> str:
     """
-    Pause or resume the field `scope`: `everybody`, or a campaign's key. Return the result, a key of _MESSAGES.
+    Pause or resume the field `scope`: `everybody`, or a campaign's key. Return the result, a key of _NOTICES.
 
     Raises Problem 422 for an unknown scope, and 404 for another action.
     """
@@ -118,17 +129,25 @@ async def decide(context: ConsoleContext, action: str, fields: dict[str, str]) -
     return "resumed"
 
 
-async def _scopes(context: ConsoleContext) -> list[Scope]:
-    pauses = await context.ledger.pauses.active()
-    found = [await _scope(context, EVERYBODY, "Everybody", pauses.everybody)]
+def _notice_of(done: str, scopes: Sequence[Scope]) -> Notice | None:
+    """Return the result of a pause or a resume. `scopes`: as the page shows them now, everybody and then campaigns."""
+    waits = scopes[-1].waits
+    return Notice(f"Resumed. This mail still waits {waits}.") if done == "resumed" and waits else _NOTICES.get(done)
+
+
+async def _scopes(context: ConsoleContext, *, is_stopped: bool) -> list[Scope]:
+    """Return everybody, then each campaign. `is_stopped`: nothing is sent to anybody, whatever is paused."""
+    pauses, waits = await context.ledger.pauses.active(), "while nothing is sent to anybody" if is_stopped else ""
+    found = [await _scope(context, EVERYBODY, "Everybody", pauses.everybody, waits)]
+    waits = "while everybody is paused" if pauses.everybody else waits
     for key in context.ledger.campaigns:
-        found.append(await _scope(context, key, _name_of(context, key), pauses.campaigns.get(key)))
+        found.append(await _scope(context, key, _name_of(context, key), pauses.campaigns.get(key), waits))
     return found
 
 
-async def _scope(context: ConsoleContext, name: str, label: str, pause: Pause | None) -> Scope:
+async def _scope(context: ConsoleContext, name: str, label: str, pause: Pause | None, waits: str) -> Scope:
     plan = await context.resume_plans.of(name, pause) if pause is not None else None
-    return Scope(name="everybody" if name == EVERYBODY else name, label=label, pause=pause, plan=plan)
+    return Scope(name="everybody" if name == EVERYBODY else name, label=label, pause=pause, plan=plan, waits=waits)
 
 
 def _name_of(context: ConsoleContext, key: str) -> str:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from common.domain.ids import is_enrollment_id
 from services.console.context import CONTEXT
+from services.console.notice import Notice
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 from services.console.unmarked_calls import mark_call, parse_mark, show_calls
 
 PAGE_SIZE = 25
-_MESSAGES = {
-    "completed": "Marked: the call took place.",
-    "no-show": "Marked as a no-show: a worker plans what follows in a moment; the person's timeline then shows it.",
-    "before": "Nothing was done: that call had already been marked.",
-    "unknown": "Nothing was done: that call is not waiting for a mark.",
+_NOTICES = {
+    "completed": Notice("Marked: the call took place."),
+    "no-show": Notice(
+        "Marked as a no-show: a worker plans what follows in a moment; the person's timeline then shows it."
+    ),
+    "before": Notice("Nothing was done: that call had already been marked.", is_done=False),
+    "unknown": Notice("Nothing was done: that call is not waiting for a mark.", is_done=False),
 }
 
 
-def message_of(request: web.Request) -> str:
-    """Return in words the result of the mark that led to this page; "" without one."""
-    return _MESSAGES.get(request.query.get("marked", ""), "")
+def notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the mark that led to a page; None without one."""
+    return _NOTICES.get(query.get("marked", ""))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -35,7 +40,7 @@ async def show(request: web.Request) -> web.Response:
         total=len(calls),
         before=max(0, first - PAGE_SIZE) if first else None,
         after=first + PAGE_SIZE if first + PAGE_SIZE < len(calls) else None,
-        message=message_of(request),
+        notice=notice_of(request.query),
         here="/campaigns",
     )
 

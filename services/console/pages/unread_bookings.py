@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -10,6 +10,7 @@ from common.formatting import count
 from common.ledger import keys
 from services.console.acting import record_action
 from services.console.context import CONTEXT, ConsoleContext
+from services.console.notice import Notice
 from services.console.paging import first_of
 from services.console.replies import page, see_other
 
@@ -20,7 +21,6 @@ async def show(request: web.Request) -> web.Response:
     """Show unread booking events, newest first, a page at a time."""
     ledger, first = request.app[CONTEXT].ledger, first_of(request)
     total = int(await ledger.client.zcard(keys.UNREAD_BOOKINGS))
-    done = request.query.get("discarded", "")
     return page(
         request,
         "unread_bookings.html",
@@ -28,7 +28,7 @@ async def show(request: web.Request) -> web.Response:
         total=total,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
-        message=f"{count(int(done), 'booking event')} discarded." if done.isdecimal() and len(done) < 5 else "",
+        notice=_notice_of(request.query),
         here="/campaigns",
     )
 
@@ -45,3 +45,13 @@ async def discard_events(context: ConsoleContext, ids: Sequence[str]) -> int:
     if discarded:
         await record_action(context, "bookings discard", discarded, before="unread", after="discarded")
     return len(discarded)
+
+
+def _notice_of(query: Mapping[str, str]) -> Notice | None:
+    """Return the result of the discard that led to this page; None without one."""
+    number = query.get("discarded", "")
+    if not number.isdecimal() or len(number) >= 5:
+        return None
+    if not int(number):
+        return Notice("Nothing was done: that event had already been discarded.", is_done=False)
+    return Notice(f"{count(int(number), 'booking event')} discarded.")

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from common.versions.in_force import VersionAction
 from services.console.campaigns.details import get_running_campaign
-from services.console.campaigns.version_changes import MESSAGES, change_version, propose
+from services.console.campaigns.version_changes import MESSAGES, change_version, outcome_of, propose
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 
@@ -32,7 +32,7 @@ async def roll_back(request: web.Request) -> web.Response:
 
 
 async def _show(request: web.Request, action: VersionAction) -> web.Response:
-    context, key = request.app[CONTEXT], request.match_info["name"]
+    context, key, answer = request.app[CONTEXT], request.match_info["name"], request.query.get("done", "")
     send_late = action == "apply" and request.query.get("late") == "yes"
     proposal = await propose(context, key, action, send_late=send_late)
     directory = context.settings.campaigns_dir
@@ -43,8 +43,7 @@ async def _show(request: web.Request, action: VersionAction) -> web.Response:
         proposal=proposal,
         plan=proposal.count.plan if proposal.count else None,
         directory=directory,
-        message=MESSAGES.get(request.query.get("done", ""), ""),
-        is_good=request.query.get("done") in ("done", "already"),
+        notice=outcome_of(answer).notice if answer in MESSAGES else None,
         here="/campaigns",
     )
     if proposal.count is not None and not proposal.count.ended.is_set():
