@@ -101,12 +101,15 @@ pause = json.load(sys.stdin)["pause"]
 print("none" if pause is None else "ours" if pause["reason"] == sys.argv[1] else "other")' "$pause_reason" 2> /dev/null || true
 }
 
+# The holds of a restored or emptied store stay: only a person may end them.
+end_own_pause() { advent resume --keep-holds > /dev/null; }
+
 resume_sending() {
   case $(standing_pause) in
-    ours) advent resume > /dev/null || die "sending could not be resumed: sudo advent resume" ;;
+    ours) end_own_pause || die "sending could not be resumed: sudo advent resume --keep-holds" ;;
     other) say "sending stays paused, as it was before the upgrade: sudo advent resume" ;;
     none) ;;
-    *) die "it is unknown whether sending is paused: sudo advent status, then sudo advent resume" ;;
+    *) die "it is unknown whether sending is paused: sudo advent status, then sudo advent resume --keep-holds" ;;
   esac
 }
 
@@ -205,7 +208,7 @@ put_store_back() {
   until_true "$store_patience" store_answers || die "the store does not answer: journalctl --namespace=advent --lines=100"
   copy=$(kept_copy)
   if [ -z "$copy" ]; then
-    [ "$(standing_pause)" != ours ] || advent resume > /dev/null || warn "sending is still paused: sudo advent resume"
+    [ "$(standing_pause)" != ours ] || end_own_pause || warn "sending is still paused: sudo advent resume --keep-holds"
   elif advent migrate --restore "$copy" > /dev/null; then
     did "the store is restored from $copy"
   else

@@ -217,6 +217,21 @@ def test_pause_by_an_operator_outlasts_an_upgrade(make: Callable[..., Upgraded],
     assert [line for line in machine.log() if line.startswith("sent")] == []
 
 
+@pytest.mark.parametrize(("new_format", "fault"), [(2, None), (1, "trial-not-ready")])
+def test_hold_of_a_restored_store_outlasts_an_upgrade(
+    make: Callable[..., Upgraded], new_format: int, fault: str | None
+) -> None:
+    machine = make(new_format=new_format)
+    (machine.store / "hold").touch()
+    machine.release("new", new_format, *filter(None, [fault]))
+
+    done = machine.roll_to("new")
+
+    assert machine.current == ("old" if fault else "new"), done.stderr
+    assert (machine.pause(), (machine.store / "hold").exists()) == (None, True)
+    assert [line for line in machine.log() if line.startswith("sent")] == []
+
+
 @pytest.mark.acceptance
 def test_older_release_that_cannot_read_the_store_is_rolled_back(make: Callable[..., Upgraded]) -> None:
     machine = make()
