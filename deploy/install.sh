@@ -146,10 +146,9 @@ install_all() {
   echo "Advent $name${prefix:+, below $prefix}"
   make_users
   make_folders
-  remember
-  write_settings
   build_release "$name"
   backup_before "$name"
+  remember
   roll_to "$name"
   install_web
   install_firewall
@@ -161,7 +160,7 @@ install_all() {
 backup_before() { # NAME
   if upgrade_is_unfinished || [ ! -S "$store_socket" ] || [ -z "$(current_release)" ]; then return; fi
   if [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; then
-    ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so nothing was changed"
+    ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so the store, its release and the settings were not changed"
   fi
 }
 

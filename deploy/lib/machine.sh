@@ -60,6 +60,7 @@ problems() {
     echo "no Python 3.11 or newer: install one, or name it with --python PATH"
   fi
   [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
+  [ -z "$env_file" ] || [ -r "$env_file" ] || echo "--env-file: $env_file cannot be read; name your copy of .env.example"
   case $(uname -m) in x86_64 | aarch64) ;; *) echo "the store is not built for $(uname -m): use docker-compose.yml" ;; esac
   [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB is free below ${prefix:-/}"
 }

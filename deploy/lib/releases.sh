@@ -25,7 +25,7 @@ build_release() { # NAME
   if [ -n "$borrow" ]; then install_borrowed "$target"; else install_packages "$target"; fi
   copy_deploy "$target"
   rm -rf "$target/source"
-  "$target/bin/advent" --version > /dev/null || die "release $1 does not start; nothing was changed"
+  "$target/bin/advent" --version > /dev/null || die "release $1 does not start; the one in use and the settings were not changed"
   touch "$target/complete"
   did "release $1"
 }

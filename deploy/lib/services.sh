@@ -159,6 +159,7 @@ roll_to() { # NAME
     upgrade_to "$1"
     return
   fi
+  write_settings
   switch_to "$1"
   install_store
   write_units

@@ -8,7 +8,6 @@ secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESE
 write_settings() {
   local file=$etc/advent.env
   if [ -n "$env_file" ]; then
-    [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your copy of .env.example"
     merge_settings "$env_file" "$file"
   elif [ ! -f "$file" ]; then
     write_file "$file" 600 < "$here/../.env.example"
@@ -22,6 +21,26 @@ write_settings() {
     did "PUBLIC_URL=https://$domain in $file"
   fi
   own "$file" 600 0:0
+  write_credentials
+}
+
+# Keep a copy of settings and secrets for a rollback. The copy of an interrupted upgrade stays: it is from before it.
+keep_settings_aside() {
+  [ ! -d "$settings_aside" ] || return 0
+  rm -rf "$settings_aside.new"
+  (umask 077 && mkdir "$settings_aside.new")
+  cp -a "$etc/advent.env" "$secrets" "$settings_aside.new/"
+  sync "$settings_aside.new"/* && mv "$settings_aside.new" "$settings_aside"
+}
+
+# There is no moment without a secret, because a missing one would be generated anew.
+put_settings_back() {
+  local file
+  [ -d "$settings_aside" ] || return 0
+  cp -a --remove-destination "$settings_aside/advent.env" "$settings_aside/secrets" "$etc/"
+  for file in "$secrets"/*; do
+    [ -f "$settings_aside/secrets/${file##*/}" ] || rm -f "$file"
+  done
   write_credentials
 }
 

@@ -2,8 +2,9 @@
 # Upgrades to another release: stop everything, copy and migrate the store, start with sending paused, check, resume.
 #
 # The gateway starts last. Until then nothing is accepted or sent, so if a release fails its checks, the previous
-# release and the copy of the store are restored. After that the copy is never restored, because it lacks what was
-# accepted since. The file $upgrade records how far an upgrade came; after a killed run, the next run continues it.
+# release, its settings and the copy of the store are restored. After that the copy is never restored, because it lacks
+# what was accepted since. The file $upgrade records how far an upgrade came; after a killed run, the next run continues
+# it.
 #
 # stage=closed   the gateway has not been started since the upgrade began
 # stage=back     a rollback is running: the copy may be half restored
@@ -22,11 +23,14 @@ upgrade_to() { # NAME
   if [ "$1" = "$upgrade_from" ] && [ "$upgrade_stage" != open ]; then
     go_back
     say "the upgrade from $1 was not finished; $1 runs again"
+    [ -z "$env_file" ] || say "$env_file was not read; run install.sh again"
     return
   fi
   note_upgrade closed
   stop_services
   end_trial
+  keep_settings_aside
+  write_settings
   switch_to "$1"
   install_store
   write_units
@@ -48,6 +52,7 @@ begin_upgrade() {
     upgrade_check=ready
     if ready && is_healthy; then upgrade_check=health; fi
     upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s.%N)
+    rm -rf "$settings_aside"
     return
   fi
   recall_upgrade
@@ -57,9 +62,13 @@ begin_upgrade() {
       stop_services
       put_store_back
       switch_to "$upgrade_from"
+      put_settings_back
       upgrade_began=$(date +%s.%N) upgrade_stage=closed
       ;;
-    open) upgrade_from=$(current_release) upgrade_began=$(date +%s.%N) ;;
+    open)
+      upgrade_from=$(current_release) upgrade_began=$(date +%s.%N)
+      rm -rf "$settings_aside"
+      ;;
   esac
 }
 
@@ -79,6 +88,7 @@ note_upgrade() { # STAGE
 
 end_upgrade() {
   rm -f "$upgrade"
+  rm -rf "$settings_aside"
   trap - EXIT
 }
 
@@ -189,6 +199,7 @@ go_back() {
   end_trial
   put_store_back
   switch_to "$upgrade_from"
+  put_settings_back
   write_units
   # From here on the copy must not be restored again: the older release accepts signups.
   end_upgrade
