@@ -147,6 +147,7 @@ install_all() {
   make_users
   make_folders
   build_release "$name"
+  read_settings "$name"
   backup_before "$name"
   remember
   roll_to "$name"

@@ -29,8 +29,10 @@ set -euo pipefail
 export INSTALL_PID=$$
 here=$DEPLOY
 for part in say machine users settings releases services upgrade web; do . "$here/lib/$part.sh"; done
-domain='' env_file=${ENV_FILE:-} nginx=no http_port=80 https_port=443 upgrade_store=no store_changed=no changes=0 start=yes patience=0
+domain='' env_file=${ENV_FILE:-}
+nginx=no http_port=80 https_port=443 upgrade_store=no store_changed=no changes=0 start=yes patience=0
 places
+read_settings "$1"
 roll_to "$1"
 """
 
