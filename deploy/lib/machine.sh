@@ -30,12 +30,12 @@ install_packages_of_system() {
   did "packages: ${missing[*]}"
 }
 
-# Prefer the system's Python: the service cannot read one in a home directory (pyenv, conda).
+# Sets found_python. Prefer the system's Python: the service cannot read one in a home directory (pyenv, conda).
 find_python() {
   local name
   for name in "${python:-/usr/bin/python3}" /usr/bin/python3.{14,13,12,11} /usr/local/bin/python3{,.14,.13,.12,.11}; do
     if command -v "$name" > /dev/null && is_python_for_all "$name"; then
-      python=$(command -v "$name")
+      found_python=$(command -v "$name")
       return
     fi
   done

@@ -20,7 +20,7 @@ build_release() { # NAME
   fi
   # An interrupted run may have left a partial release.
   rm -rf "$target"
-  "$python" -m venv ${borrow:+--without-pip} "$target"
+  "$found_python" -m venv ${borrow:+--without-pip} "$target"
   copy_source "$target/source"
   if [ -n "$borrow" ]; then install_borrowed "$target"; else install_packages "$target"; fi
   copy_deploy "$target"
