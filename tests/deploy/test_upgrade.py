@@ -269,6 +269,20 @@ def test_pause_by_an_operator_outlasts_an_upgrade(make: Callable[..., Upgraded],
     assert [line for line in machine.log() if line.startswith("sent")] == []
 
 
+@pytest.mark.parametrize("new_format", [1, 2])
+def test_notes_of_a_migration_are_shown_by_an_upgrade(make: Callable[..., Upgraded], new_format: int) -> None:
+    machine = make(new_format=new_format)
+    machine.release("new", new_format, "migrate-asks")
+
+    done = machine.roll_to("new")
+
+    assert (done.returncode, "  decide: advent migrate --yes\n" in done.stdout) == (0, True), done.stdout
+    assert ("changed  the store was migrated" in done.stdout, "nothing to do" in done.stdout) == (
+        new_format == 2,
+        False,
+    )
+
+
 @pytest.mark.parametrize(("new_format", "fault"), [(2, None), (1, "trial-not-ready")])
 def test_hold_of_a_restored_store_outlasts_an_upgrade(
     make: Callable[..., Upgraded], new_format: int, fault: str | None
