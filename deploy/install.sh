@@ -36,6 +36,9 @@ usage: deploy/install.sh [--domain NAME --email ADDRESS] [--env-file FILE] [opti
   --upgrade-store       also install the store's program of this release (after a backup)
   --patience SECONDS    how long each check of a new release may take before the old one is put back; 60
 
+Later runs reuse --domain, --email, --no-nginx, --no-certbot, --no-firewall, --certificate, --key, --python and the
+ports. They are in /etc/advent/install.conf; to undo one, remove its line there and run the script again.
+
 for a rehearsal:
   --prefix DIR          put everything below DIR; change no users, packages, units, nginx or firewall of the machine
   --http-port N, --https-port N
@@ -50,7 +53,7 @@ defaults() {
 }
 
 # Flags that later runs reuse.
-remembered=(domain email nginx certbot firewall certificate key http_port https_port)
+remembered=(domain email nginx certbot firewall certificate key python http_port https_port)
 recall() {
   local name value
   while IFS='=' read -r name value; do
@@ -94,10 +97,11 @@ flag_with_value() { # FLAG VALUE
     --domain) domain=$2 ;;
     --email) email=$2 ;;
     --env-file) env_file=$(realpath -m "$2") ;;
-    --certificate) certificate=$2 ;;
-    --key) key=$2 ;;
+    # Links stay, because a renewal may replace their targets.
+    --certificate) certificate=$(realpath -sm "$2") ;;
+    --key) key=$(realpath -sm "$2") ;;
     --from) source=$(realpath -m "$2") ;;
-    --python) python=$2 ;;
+    --python) python=$(realpath -sm "$(command -v "$2" || echo "$2")") ;;
     --patience) patience=$2 ;;
     --prefix) : ;; # Was read before the other flags, because remembered flags are stored below it.
     --http-port) http_port=$2 ;;
@@ -146,10 +150,10 @@ install_all() {
   echo "Advent $name${prefix:+, below $prefix}"
   make_users
   make_folders
-  remember
-  write_settings
   build_release "$name"
+  read_settings "$name"
   backup_before "$name"
+  remember
   roll_to "$name"
   install_web
   install_firewall
@@ -161,7 +165,7 @@ install_all() {
 backup_before() { # NAME
   if upgrade_is_unfinished || [ ! -S "$store_socket" ] || [ -z "$(current_release)" ]; then return; fi
   if [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; then
-    ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so nothing was changed"
+    ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so the store, its release and the settings were not changed"
   fi
 }
 

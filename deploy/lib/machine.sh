@@ -30,12 +30,12 @@ install_packages_of_system() {
   did "packages: ${missing[*]}"
 }
 
-# Prefer the system's Python: the service cannot read one in a home directory (pyenv, conda).
+# Sets found_python. Prefer the system's Python: the service cannot read one in a home directory (pyenv, conda).
 find_python() {
   local name
   for name in "${python:-/usr/bin/python3}" /usr/bin/python3.{14,13,12,11} /usr/local/bin/python3{,.14,.13,.12,.11}; do
     if command -v "$name" > /dev/null && is_python_for_all "$name"; then
-      python=$(command -v "$name")
+      found_python=$(command -v "$name")
       return
     fi
   done
@@ -60,6 +60,7 @@ problems() {
     echo "no Python 3.11 or newer: install one, or name it with --python PATH"
   fi
   [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
+  [ -z "$env_file" ] || [ -r "$env_file" ] || echo "--env-file: $env_file cannot be read; name your copy of .env.example"
   case $(uname -m) in x86_64 | aarch64) ;; *) echo "the store is not built for $(uname -m): use docker-compose.yml" ;; esac
   [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB is free below ${prefix:-/}"
 }

@@ -20,12 +20,12 @@ build_release() { # NAME
   fi
   # An interrupted run may have left a partial release.
   rm -rf "$target"
-  "$python" -m venv ${borrow:+--without-pip} "$target"
+  "$found_python" -m venv ${borrow:+--without-pip} "$target"
   copy_source "$target/source"
   if [ -n "$borrow" ]; then install_borrowed "$target"; else install_packages "$target"; fi
   copy_deploy "$target"
   rm -rf "$target/source"
-  "$target/bin/advent" --version > /dev/null || die "release $1 does not start; nothing was changed"
+  "$target/bin/advent" --version > /dev/null || die "release $1 does not start; the one in use and the settings were not changed"
   touch "$target/complete"
   did "release $1"
 }

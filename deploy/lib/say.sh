@@ -13,6 +13,7 @@ places() {
   upgrade=$opt/upgrade
   etc=$prefix/etc/advent
   secrets=$etc/secrets
+  settings_aside=$etc/before-upgrade
   data=$prefix/var/lib/advent
   store_data=$prefix/var/lib/advent-store
   store_socket=$prefix/run/advent-store/store.sock

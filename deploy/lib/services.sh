@@ -127,11 +127,13 @@ until_true() { # SECONDS COMMAND…
 
 store_answers() { advent migrate --dry-run > /dev/null 2>&1; }
 
-# Changes nothing if the store has the format of this release.
+# Changes nothing if the store has the format of this release. Lines after the first may ask for a decision.
 migrate_store() {
-  local result
+  local result lines line
   result=$(advent migrate) || return 1
-  [[ $result == 'nothing to do'* ]] || did "${result%%$'\n'*}"
+  mapfile -t lines <<< "$result"
+  [[ ${lines[0]} == 'nothing to do'* ]] || did "${lines[0]}"
+  for line in "${lines[@]:1}"; do say "$line"; done
 }
 
 # For the first start, or a start of the same release with other settings.
@@ -159,6 +161,7 @@ roll_to() { # NAME
     upgrade_to "$1"
     return
   fi
+  write_settings
   switch_to "$1"
   install_store
   write_units

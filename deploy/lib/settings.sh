@@ -5,62 +5,60 @@
 secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
   RESEND_API_KEY TWILIO_AUTH_TOKEN NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL HEALTHCHECK_PING_URL)
 
+# Sets settings_given: the lines of the given file or of ours, as Advent reads them. The release's Python reads them.
+read_settings() { # RELEASE
+  local from=$etc/advent.env
+  if [ -n "$env_file" ]; then from=$env_file; elif [ ! -f "$from" ]; then from=$here/../.env.example; fi
+  settings_given=$("$releases/$1/bin/python" "$here/lib/env_file.py" "$from") ||
+    die "the settings cannot be read (see above); those in use were not changed"
+}
+
+# The given file replaces ours, but a secret or a PUBLIC_URL that it leaves out keeps its value.
 write_settings() {
-  local file=$etc/advent.env
-  if [ -n "$env_file" ]; then
-    [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your copy of .env.example"
-    merge_settings "$env_file" "$file"
-  elif [ ! -f "$file" ]; then
-    write_file "$file" 600 < "$here/../.env.example"
-  fi
-  take_out "$file" DATA_DIR
-  move_secrets "$file"
+  local file=$etc/advent.env name names url
+  for name in "${secret_names[@]}"; do keep_secret "$name" "$(value_given "$name")"; done
   make_secret SECRET_KEY "$(openssl rand -hex 32)"
   make_secret CONSOLE_TOKEN "$(openssl rand -hex 24)"
-  if [ -n "$domain" ] && ! grep -q '^PUBLIC_URL=' "$file"; then
-    printf 'PUBLIC_URL=https://%s\n' "$domain" >> "$file"
-    did "PUBLIC_URL=https://$domain in $file"
+  if ! grep -q '^PUBLIC_URL=' <<< "$settings_given"; then
+    url=$(grep '^PUBLIC_URL=' "$file" 2> /dev/null || true)
+    if [ -z "$url" ] && [ -n "$domain" ]; then url=PUBLIC_URL=https://$domain; fi
+    settings_given+=${url:+$'\n'$url}
   fi
-  own "$file" 600 0:0
+  names=$(IFS='|' && echo "${secret_names[*]}")
+  write_file "$file" 600 < <(grep -vE "^(DATA_DIR|$names)=" <<< "$settings_given")
   write_credentials
 }
 
-# The given file replaces ours. A secret that it leaves out keeps its value.
-merge_settings() { # FROM TO
-  local secret
-  secret=$(IFS='|' && echo "${secret_names[*]}")
-  {
-    # Without `export`: systemd ignores such a line.
-    grep -vE "^[[:space:]]*(export[[:space:]]+)?($secret)=" "$1" | sed -E 's/^[[:space:]]*export[[:space:]]+//' || true
-  } > "$etc/.settings-new"
-  if ! grep -q '^PUBLIC_URL=' "$etc/.settings-new" && [ -f "$2" ]; then
-    grep '^PUBLIC_URL=' "$2" >> "$etc/.settings-new" || true
-  fi
-  write_file "$2" 600 < "$etc/.settings-new"
-  rm -f "$etc/.settings-new"
-  keep_secrets "$1"
+# Keep a copy of settings and secrets for a rollback. The copy of an interrupted upgrade stays: it is from before it.
+keep_settings_aside() {
+  [ ! -d "$settings_aside" ] || return 0
+  rm -rf "$settings_aside.new"
+  (umask 077 && mkdir "$settings_aside.new")
+  cp -a "$etc/advent.env" "$secrets" "$settings_aside.new/"
+  sync "$settings_aside.new"/* && mv "$settings_aside.new" "$settings_aside"
 }
 
-move_secrets() { # FILE
-  keep_secrets "$1"
-  local name
-  for name in "${secret_names[@]}"; do take_out "$1" "$name"; done
-}
-
-keep_secrets() { # FILE
-  local name value
-  for name in "${secret_names[@]}"; do
-    value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$name=//p" "$1" | tail -n 1)
-    value=${value#[\"\']} value=${value%[\"\']}
-    [ -z "$value" ] || write_file "$secrets/$name" 400 <<< "$value"
+# There is no moment without a secret, because a missing one would be generated anew.
+put_settings_back() {
+  local file
+  [ -d "$settings_aside" ] || return 0
+  cp -a --remove-destination "$settings_aside/advent.env" "$settings_aside/secrets" "$etc/"
+  for file in "$secrets"/*; do
+    [ -f "$settings_aside/secrets/${file##*/}" ] || rm -f "$file"
   done
+  write_credentials
 }
 
-take_out() { # FILE NAME
-  if grep -qE "^[[:space:]]*(export[[:space:]]+)?$2=" "$1"; then
-    sed -i -E "/^[[:space:]]*(export[[:space:]]+)?$2=/d" "$1"
-    did "$2 is no longer in $1"
-  fi
+# The value of a setting in settings_given, without the quotes of env_file.py.
+value_given() { # NAME
+  local value
+  value=$(sed -n "s/^$1=//p" <<< "$settings_given")
+  [[ $value =~ ^\'(.*)\'$ || $value =~ ^\"(.*)\"$ ]] && value=${BASH_REMATCH[1]}
+  printf '%s' "$value"
+}
+
+keep_secret() { # NAME VALUE
+  [ -z "$2" ] || write_file "$secrets/$1" 400 <<< "$2"
 }
 
 make_secret() { # NAME VALUE

@@ -2,8 +2,9 @@
 # Upgrades to another release: stop everything, copy and migrate the store, start with sending paused, check, resume.
 #
 # The gateway starts last. Until then nothing is accepted or sent, so if a release fails its checks, the previous
-# release and the copy of the store are restored. After that the copy is never restored, because it lacks what was
-# accepted since. The file $upgrade records how far an upgrade came; after a killed run, the next run continues it.
+# release, its settings and the copy of the store are restored. After that the copy is never restored, because it lacks
+# what was accepted since. The file $upgrade records how far an upgrade came; after a killed run, the next run continues
+# it.
 #
 # stage=closed   the gateway has not been started since the upgrade began
 # stage=back     a rollback is running: the copy may be half restored
@@ -22,11 +23,14 @@ upgrade_to() { # NAME
   if [ "$1" = "$upgrade_from" ] && [ "$upgrade_stage" != open ]; then
     go_back
     say "the upgrade from $1 was not finished; $1 runs again"
+    [ -z "$env_file" ] || say "$env_file was not read; run install.sh again"
     return
   fi
   note_upgrade closed
   stop_services
   end_trial
+  keep_settings_aside
+  write_settings
   switch_to "$1"
   install_store
   write_units
@@ -48,6 +52,7 @@ begin_upgrade() {
     upgrade_check=ready
     if ready && is_healthy; then upgrade_check=health; fi
     upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s.%N)
+    rm -rf "$settings_aside"
     return
   fi
   recall_upgrade
@@ -57,9 +62,13 @@ begin_upgrade() {
       stop_services
       put_store_back
       switch_to "$upgrade_from"
+      put_settings_back
       upgrade_began=$(date +%s.%N) upgrade_stage=closed
       ;;
-    open) upgrade_from=$(current_release) upgrade_began=$(date +%s.%N) ;;
+    open)
+      upgrade_from=$(current_release) upgrade_began=$(date +%s.%N)
+      rm -rf "$settings_aside"
+      ;;
   esac
 }
 
@@ -79,6 +88,7 @@ note_upgrade() { # STAGE
 
 end_upgrade() {
   rm -f "$upgrade"
+  rm -rf "$settings_aside"
   trap - EXIT
 }
 
@@ -101,12 +111,15 @@ pause = json.load(sys.stdin)["pause"]
 print("none" if pause is None else "ours" if pause["reason"] == sys.argv[1] else "other")' "$pause_reason" 2> /dev/null || true
 }
 
+# The holds of a restored or emptied store stay: only a person may end them.
+end_own_pause() { advent resume --keep-holds > /dev/null; }
+
 resume_sending() {
   case $(standing_pause) in
-    ours) advent resume > /dev/null || die "sending could not be resumed: sudo advent resume" ;;
+    ours) end_own_pause || die "sending could not be resumed: sudo advent resume --keep-holds" ;;
     other) say "sending stays paused, as it was before the upgrade: sudo advent resume" ;;
     none) ;;
-    *) die "it is unknown whether sending is paused: sudo advent status, then sudo advent resume" ;;
+    *) die "it is unknown whether sending is paused: sudo advent status, then sudo advent resume --keep-holds" ;;
   esac
 }
 
@@ -186,6 +199,7 @@ go_back() {
   end_trial
   put_store_back
   switch_to "$upgrade_from"
+  put_settings_back
   write_units
   # From here on the copy must not be restored again: the older release accepts signups.
   end_upgrade
@@ -205,7 +219,7 @@ put_store_back() {
   until_true "$store_patience" store_answers || die "the store does not answer: journalctl --namespace=advent --lines=100"
   copy=$(kept_copy)
   if [ -z "$copy" ]; then
-    [ "$(standing_pause)" != ours ] || advent resume > /dev/null || warn "sending is still paused: sudo advent resume"
+    [ "$(standing_pause)" != ours ] || end_own_pause || warn "sending is still paused: sudo advent resume --keep-holds"
   elif advent migrate --restore "$copy" > /dev/null; then
     did "the store is restored from $copy"
   else

@@ -29,8 +29,8 @@ first_certificate() {
   local tls=$etc/tls
   if [ -n "$certificate" ]; then
     [ -r "$certificate" ] && [ -r "$key" ] || die "--certificate and --key: both must be readable files"
-    ln -sfn "$(realpath "$certificate")" "$tls/fullchain.pem"
-    ln -sfn "$(realpath "$key")" "$tls/privkey.pem"
+    ln -sfn "$certificate" "$tls/fullchain.pem"
+    ln -sfn "$key" "$tls/privkey.pem"
     return
   fi
   [ ! -e "$tls/fullchain.pem" ] || return 0

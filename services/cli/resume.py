@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 @click.option("--contact", callback=address, metavar="EMAIL", help="Resume mail to one person instead of all mail.")
 @click.option("--campaign", metavar="NAME", help="Resume one campaign instead of all mail.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would happen, and change nothing.")
+@click.option("--keep-holds", is_flag=True, help="End only the pause, not the holds that wait for a person.")
 @json_option
-def command(contact: str | None, campaign: str | None, only_plan: bool, as_json: bool) -> None:
+def command(contact: str | None, campaign: str | None, only_plan: bool, keep_holds: bool, as_json: bool) -> None:
     """
     Show what will happen to overdue mail, then end the pause.
 
     Overdue mails to one person keep the campaign's minimum gap, so that nobody receives several at once. All mails keep
     the provider's rate limit. Reminders of meetings that have started expire. Holds by Advent itself, such as after a
-    store was restored, are shown too; resuming all mail ends those that wait for a person.
+    store was restored, are shown too; without `--keep-holds`, resuming all mail ends those that
+    wait for a person.
     """
     refuse_both(contact, campaign)
-    pause, plan, general_pause, store = asyncio.run(_resume(contact, campaign, only_plan=only_plan))
+    pause, plan, general_pause, store = asyncio.run(
+        _resume(contact, campaign, only_plan=only_plan, keep_holds=keep_holds)
+    )
     if as_json:
         resumed = pause is not None and not only_plan
         figures = {"plan": plan.figures(), **store.figures()}
@@ -53,7 +57,7 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
 
 
 async def _resume(
-    contact: str | None, campaign: str | None, *, only_plan: bool
+    contact: str | None, campaign: str | None, *, only_plan: bool, keep_holds: bool
 ) -> tuple[Pause | None, Plan, Pause | None, StoreState]:
     from common.ledger.reads.catch_up_plan import plan_for_all, plan_for_people
 
@@ -74,7 +78,7 @@ async def _resume(
                 await ledger.pauses.finish(scope, now_ms=now)
             await record_action(ledger, "resume", [scope or "everybody" for scope in scopes], before="paused")
         is_general = contact is None and campaign is None
-        store = await read_store_state(ledger, end_holds=is_general and not only_plan)
+        store = await read_store_state(ledger, end_holds=is_general and not only_plan and not keep_holds)
         if store.ended:
             await record_action(ledger, "end hold", ["everybody"], before=", ".join(store.ended))
         return pause, plan, pauses.everybody, store

@@ -3,6 +3,7 @@ import json
 from common.domain.store_generation import UNSETTLED
 from common.ledger.action_log import ActionFilter
 from common.ledger.holds import Hold
+from common.ledger.ledger import Ledger
 from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
@@ -97,6 +98,24 @@ def test_resuming_without_a_pause_is_no_error(run_command, run_ledger):
 
     assert status == 0
     assert output == "no pause of all mail is in force\nnothing is overdue\n"
+
+
+def test_resume_with_keep_holds_ends_only_the_pause(run_command, run_ledger):
+    async def hold(ledger: Ledger) -> None:
+        await ledger.holds.start(UNSETTLED, Hold(why="restored", cure="advent resume", since_ms=0))
+
+    async def reasons(ledger: Ledger) -> set[str]:
+        return set(await ledger.holds.active())
+
+    run_ledger(hold)
+    run_command("pause")
+
+    data = json.loads(run_command("resume", "--keep-holds", "--json")[1])
+
+    assert (data["resumed"], data["holds"].keys(), data["holds_ended"]) == (True, {UNSETTLED}, [])
+    assert run_ledger(reasons) == {UNSETTLED}
+    assert json.loads(run_command("resume", "--json")[1])["holds_ended"] == [UNSETTLED]
+    assert run_ledger(reasons) == set()
 
 
 def test_an_unknown_contact_cannot_be_paused(run_command):

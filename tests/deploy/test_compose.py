@@ -171,6 +171,27 @@ def test_compose_secrets_from_files_give_the_same_settings_as_env(tmp_path: Path
         assert set(service["secrets"]) <= set(override["secrets"])
 
 
+def test_compose_secrets_file_explains_how_to_add_the_secrets_that_it_leaves_out(tmp_path: Path) -> None:
+    file = ROOT / "deploy" / "compose" / "secrets.yml"
+    head = file.read_text().split("\nservices:")[0]
+    covered = {name.removesuffix("_FILE") for name in load(file)["services"]["worker"]["environment"]}
+    left_out = {secret.upper() for secret in SECRET_NAMES} - covered
+    (tmp_path / "third.yml").write_text(re.sub("^#", "", head[head.index("#   services:") :], flags=re.MULTILINE))
+    example = load(tmp_path / "third.yml")
+    run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", tmp_path / "third.yml")
+
+    assert [name for name in left_out if name not in head] == []
+    assert {"gateway", "worker", "console"} == set(example["services"])
+    (tmp_path / "calcom_api_key").write_text("cal_live_none")
+    for process, service in example["services"].items():
+        given = {name: value.replace("/run/secrets", str(tmp_path)) for name, value in service["environment"].items()}
+        settings = load_settings({**REAL, **given}, env_file=Path("/nowhere"), process=process)
+        wanted = load_settings({**REAL, "CALCOM_API_KEY": "cal_live_none"}, env_file=Path("/nowhere"), process=process)
+        assert settings == wanted
+        assert ("secrets" in service) == (process == "worker")
+    assert example["services"]["worker"]["secrets"] == list(example["secrets"])
+
+
 class Store:
     """A store with the configuration that compose mounts, except for its port, socket and directory."""
 

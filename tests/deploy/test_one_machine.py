@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -235,6 +236,29 @@ def test_secrets_in_the_env_file_are_installed_as_separate_files(installed: Mach
         needed = {name.upper() for name in NEEDED.get(unit, NEEDED["health"])}
         assert given == needed & {file.name for file in (etc / "secrets").iterdir()}
         assert ("Environment=RESEND_API_KEY_FILE=elsewhere" in lines) == (unit != "worker")
+
+
+@linux
+@install_tools
+def test_install_remembers_its_options_until_they_are_removed_from_its_file(installed: Machine, tmp_path: Path) -> None:
+    pair = tmp_path / "my.pem", tmp_path / "my.key"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=advent.test")
+    subprocess.run(["openssl", *made, "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+    relative = [os.path.relpath(file) for file in pair]
+
+    done = installed.install("--certificate", relative[0], "--key", relative[1], "--no-firewall")
+
+    assert done.returncode == 0, done.stderr
+    file, tls = installed.root / "etc/advent/install.conf", installed.root / "etc/advent/tls"
+    remembered = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert [remembered["certificate"], remembered["key"]] == [str(name) for name in pair]
+    assert [(tls / name).readlink() for name in ("fullchain.pem", "privkey.pem")] == list(pair)
+    assert (remembered["python"], remembered["firewall"]) == (str(python_for_all()), "no")
+    assert "skipped  firewall: --no-firewall" in installed.install().stdout
+
+    # As `--help` says.
+    file.write_text(file.read_text().replace("firewall=no\n", ""))
+    assert "skipped  firewall: not changed in a rehearsal" in installed.install().stdout
 
 
 @linux

@@ -29,8 +29,10 @@ set -euo pipefail
 export INSTALL_PID=$$
 here=$DEPLOY
 for part in say machine users settings releases services upgrade web; do . "$here/lib/$part.sh"; done
-domain='' nginx=no http_port=80 https_port=443 upgrade_store=no store_changed=no changes=0 start=yes patience=0
+domain='' env_file=${ENV_FILE:-}
+nginx=no http_port=80 https_port=443 upgrade_store=no store_changed=no changes=0 start=yes patience=0
 places
+read_settings "$1"
 roll_to "$1"
 """
 
@@ -53,7 +55,7 @@ class Upgraded:
         for name in ("etc/advent/secrets", "etc/systemd/system", "var/lib/advent", "opt/advent/store", "world/running"):
             (root / name).mkdir(parents=True)
         (root / "etc/passwd").touch()
-        (root / "etc/advent/advent.env").touch()
+        (root / "etc/advent/advent.env").write_text("EMAIL_FROM=old@example.com\n")
         self.store.mkdir()
         (self.store / "accepted").touch()
         (self.world / "log").touch()
@@ -81,12 +83,26 @@ class Upgraded:
         (folder / "format").write_text(f"{number}\n")
         (folder / "faults").write_text("".join(f"{fault}\n" for fault in faults))
 
-    def roll_to(self, name: str, *, kill_at: int | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the part of `install.sh` after the release is installed; `kill_at`: the call at which it is killed."""
+    def roll_to(
+        self, name: str, *, kill_at: int | None = None, settings: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """
+        Run the part of `install.sh` after the release is installed.
+
+        `kill_at`: the call at which it is killed. `settings`: the content of the file that `--env-file` names.
+        """
+        if settings is not None:
+            (self.world / "my.env").write_text(settings)
+        self.environ["ENV_FILE"] = "" if settings is None else str(self.world / "my.env")
         (self.world / "calls").write_text("")
         (self.world / "kill_at").write_text(str(kill_at or "never"))
         command = ["bash", "-c", _RUN, "install.sh", name]
         return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, timeout=60)
+
+    def settings(self) -> dict[str, str]:
+        """Return the content of the settings file and of each secret, by file name."""
+        etc = self.root / "etc/advent"
+        return {file.name: file.read_text() for file in (etc / "advent.env", *(etc / "secrets").iterdir())}
 
     def calls(self) -> int:
         return len((self.world / "calls").read_text().splitlines())
@@ -202,6 +218,42 @@ def test_store_copy_is_not_restored_once_signups_may_have_been_accepted(make: Ca
     assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
 
 
+NEW_SETTINGS = "EMAIL_FROM=new@example.com\nSECRET_KEY=another\nNOTION_TOKEN=ntn_new\n"
+
+
+def test_new_settings_are_in_force_after_an_upgrade(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    before = machine.settings()
+
+    done = machine.roll_to("new", settings=NEW_SETTINGS)
+
+    assert done.returncode == 0, done.stderr
+    new = {"advent.env": "EMAIL_FROM=new@example.com\n", "SECRET_KEY": "another\n", "NOTION_TOKEN": "ntn_new\n"}
+    assert machine.settings() == {**before, **new}
+    assert not (machine.root / "etc/advent/before-upgrade").exists()
+
+
+@pytest.mark.parametrize("kill_at", [None, 3, 40])
+def test_rollback_restores_the_settings_from_before_the_upgrade(
+    make: Callable[..., Upgraded], kill_at: int | None
+) -> None:
+    machine = make()
+    before, units = machine.settings(), _worker_secrets(machine)
+    machine.release("new", 2, "trial-not-ready")
+
+    if kill_at:
+        assert machine.roll_to("new", kill_at=kill_at, settings=NEW_SETTINGS).returncode == -9
+    done = machine.roll_to("new", settings=NEW_SETTINGS)
+
+    assert (done.returncode, machine.runs("old", 1)) == (1, True), done.stderr
+    assert (machine.settings(), _worker_secrets(machine)) == (before, units)
+    assert not (machine.root / "etc/advent/before-upgrade").exists()
+
+
+def _worker_secrets(machine: Upgraded) -> str:
+    return (machine.root / "etc/systemd/system/advent-worker.service.d/secrets.conf").read_text()
+
+
 @pytest.mark.parametrize("fault", [None, pytest.param("unhealthy", marks=pytest.mark.acceptance)])
 def test_pause_by_an_operator_outlasts_an_upgrade(make: Callable[..., Upgraded], fault: str | None) -> None:
     machine = make()
@@ -214,6 +266,35 @@ def test_pause_by_an_operator_outlasts_an_upgrade(make: Callable[..., Upgraded],
     assert machine.current == ("old" if fault else "new"), done.stderr
     assert machine.pause() == PERSON
     assert fault or "sending stays paused, as it was before the upgrade" in done.stdout
+    assert [line for line in machine.log() if line.startswith("sent")] == []
+
+
+@pytest.mark.parametrize("new_format", [1, 2])
+def test_notes_of_a_migration_are_shown_by_an_upgrade(make: Callable[..., Upgraded], new_format: int) -> None:
+    machine = make(new_format=new_format)
+    machine.release("new", new_format, "migrate-asks")
+
+    done = machine.roll_to("new")
+
+    assert (done.returncode, "  decide: advent migrate --yes\n" in done.stdout) == (0, True), done.stdout
+    assert ("changed  the store was migrated" in done.stdout, "nothing to do" in done.stdout) == (
+        new_format == 2,
+        False,
+    )
+
+
+@pytest.mark.parametrize(("new_format", "fault"), [(2, None), (1, "trial-not-ready")])
+def test_hold_of_a_restored_store_outlasts_an_upgrade(
+    make: Callable[..., Upgraded], new_format: int, fault: str | None
+) -> None:
+    machine = make(new_format=new_format)
+    (machine.store / "hold").touch()
+    machine.release("new", new_format, *filter(None, [fault]))
+
+    done = machine.roll_to("new")
+
+    assert machine.current == ("old" if fault else "new"), done.stderr
+    assert (machine.pause(), (machine.store / "hold").exists()) == (None, True)
     assert [line for line in machine.log() if line.startswith("sent")] == []
 
 

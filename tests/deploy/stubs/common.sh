@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What the stand-ins share. WORLD is a folder:
-#   store/{format,accepted,pause}   what a copy of the store contains
+#   store/{format,accepted,pause,hold}   what a copy of the store contains
 #   running/UNIT                    the release that a running unit has, or `trial`
 #   log                             what has left or entered the machine, which nothing takes back
 #   calls, kill_at                  how many calls there were, and the one at which install.sh is killed
@@ -16,7 +16,7 @@ traffic() {
     echo signup >> "$WORLD/store/accepted"
     echo "accepted by $(release_of gateway)" >> "$WORLD/log"
   fi
-  if is_running worker && [ ! -f "$WORLD/store/pause" ] && reads_store "$(release_of worker)"; then
+  if is_running worker && [ ! -f "$WORLD/store/pause" ] && [ ! -f "$WORLD/store/hold" ] && reads_store "$(release_of worker)"; then
     echo "sent by $(release_of worker)" >> "$WORLD/log"
   fi
 }
