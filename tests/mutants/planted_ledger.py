@@ -597,9 +597,18 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/sequence", "tonumber(last_ms) < sent_ms then", "tonumber(last_ms) > sent_ms then"),
     (
         "lib/sequence",
-        "'completed' and redis.call('HSETNX', enrollment.key, 'exit_reason', reason) == 1 then",
-        "'completed' then",
+        "if status == 'completed' or status == 'exited' then note_reason",
+        "if status == 'completed' then note_reason",
     ),
+    (
+        "lib/sequence",
+        "if status == 'completed' or status == 'exited' then note_reason",
+        "if status == 'exited' then note_reason",
+    ),
+    ("lib/sequence", "  if known and (not ALLOWS_MAIL[known] or ALLOWS_MAIL[reason]) then return end\n", ""),
+    ("lib/sequence", "(not ALLOWS_MAIL[known] or ALLOWS_MAIL[reason])", "not ALLOWS_MAIL[known]"),
+    ("lib/sequence", "if known and (not ALLOWS_MAIL[known] or ALLOWS_MAIL[reason]) then", "if known then"),
+    ("lib/sequence", "  projection.changed(enrollment.id, now_ms)\nend", "end"),
     (
         "lib/sequence",
         "  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' then return false end\n",
