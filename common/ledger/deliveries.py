@@ -138,7 +138,7 @@ class Deliveries:
         `due_ms`: when to try again. `outcome_unknown`: the provider may nevertheless have accepted this attempt.
         `sent_ms`: time of the acceptance, if it was found out later. `ends`: for a dead letter, why nothing more can be
         sent to this address. `number`: the number that an SMS went to. Returns None, and changes nothing, if another
-        worker has claimed the delivery since.
+        worker has claimed the delivery since, unless this very acceptance is recorded already.
         """
         given = {
             "fence": claim.fence,

@@ -640,6 +640,37 @@ async def test_failed_attempt_that_is_settled_twice_counts_once(ledger, planned,
     assert await ledger.client.llen(keys.timeline(planned.contact)) == 1
 
 
+@pytest.mark.parametrize("reported", [None, FeedbackKind.DELIVERED], ids=["", "delivered meanwhile"])
+async def test_acceptance_settled_again_after_a_lost_answer_is_settled(ledger, planned, now_ms, reported):
+    claim = await planned.frozen()
+    first = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    if reported:
+        await planned.reported(reported)
+    before = await planned.record()
+
+    again = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+
+    assert (first, again) == (Settled(None), Settled(None))
+    assert await planned.record() == before
+
+
+@pytest.mark.parametrize(("outcome", "detail"), [("accepted", "re_2"), ("skipped", "re_1"), ("dead", "re_1")])
+async def test_accepted_delivery_cannot_be_settled_otherwise(ledger, planned, now_ms, outcome, detail):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    before = await planned.record()
+
+    assert await ledger.deliveries.settle(claim, outcome, detail, now_ms=now_ms) is None
+    assert await planned.record() == before
+
+
+async def test_forgotten_delivery_cannot_be_settled(ledger, planned, now_ms):
+    claim = await planned.frozen()
+    await ledger.contacts.forget(await ledger.contacts.find_traces(planned.address), now_ms=now_ms)
+
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
+
+
 async def test_delivery_ended_while_an_unknown_attempt_is_repeated_is_skipped_and_says_so(ledger, planned, now_ms):
     await planned.frozen()
     await ledger.client.zrem(keys.HEARTBEATS, "w1")

@@ -286,7 +286,10 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "if is_replanning and owner.is_enrollment then", "if false then"),
     ("lib/in_force", "replanning and true or false", "false"),
     # deliveries: settle
-    ("deliveries", "~= given.fence then return 0 end", "~= given.fence then return 1 end"),
+    ("deliveries", "return is_recorded(owner, given) and 1 or 0 end", "return 1 end"),
+    ("deliveries", "return is_recorded(owner, given) and 1 or 0 end", "return 0 end"),
+    ("deliveries", "given.outcome == 'accepted' and line and records.detail(line)", "line and records.detail(line)"),
+    ("deliveries", "line and records.detail(line) == given.detail", "line and true"),
     (
         "deliveries",
         "  delivery.end_sending(owner, name)\n  local reported_ms",

@@ -360,6 +360,13 @@ local function end_address(owner, given)
   sequence.exit(owner.contact, reason, now_ms)
 end
 
+-- Return whether this acceptance is recorded already: the call is repeated, or the provider gave another worker the
+-- same id, because both sent the same idempotency key.
+local function is_recorded(owner, given)
+  local line = redis.call('HGET', owner.key, '/' .. given.name)
+  return given.outcome == 'accepted' and line and records.detail(line) == given.detail
+end
+
 -- settle(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt
 --         outcome  accepted  the provider has it; detail: its id. sent_ms: when, as its list says; absent: just now
@@ -369,15 +376,16 @@ end
 --                  retry     an attempt failed and counts; the next one is at due_ms
 --                  defer     it must wait, or failed by a fault of the provider that all deliveries wait for: it does
 --                            not count; the next attempt is at due_ms
--- → since_ms: settled, which closed the circuit that was open since then | 1 settled, without closing a circuit
+-- → since_ms: settled, which closed the circuit that was open since then
+--   | 1 settled without closing a circuit, or this very acceptance is recorded already
 --   | 0 refused: another worker has claimed it since, and will settle it
 --   | -1 accepted, whatever the outcome of this attempt: a webhook reported it while the worker was processing it
 function deliveries.settle()
   local given = cjson.decode(ARGV[1])
   local key, name, now_ms = KEYS[2], given.name, given.now_ms
 
-  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return 0 end
   local owner = owners.of(given.owner)
+  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return is_recorded(owner, given) and 1 or 0 end
   delivery.end_sending(owner, name)
   local reported_ms, provider_id = delivery.reported(key)
   if provider_id and given.outcome ~= 'accepted' then
