@@ -627,6 +627,17 @@ async def test_a_dead_workers_claim_is_taken_over_with_the_same_payload(ledger, 
     assert (await planned.record()).attempts == 2
 
 
+async def test_freeze_repeated_after_a_lost_answer_counts_one_attempt(ledger, planned, now_ms):
+    claim = await planned.claimed()
+    times = (now_ms, now_ms, now_ms + 1)
+
+    attempts = [await ledger.deliveries.freeze(claim, "mail", now_ms=at_ms, number=planned.number) for at_ms in times]
+
+    assert attempts == [1, 1, 1]
+    fields = await planned.fields
+    assert (fields["attempts"], fields["attempted_ms"], fields["payload"]) == ("1", str(now_ms), "mail")
+
+
 async def test_failed_attempt_that_is_settled_twice_counts_once(ledger, planned, now_ms):
     claim = await planned.frozen()
 

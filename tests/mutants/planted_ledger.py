@@ -267,6 +267,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "  if pause.covers(owner.contact, fields.campaign) then return", "  if false then return"),
     ("deliveries", "if until_ms and until_ms > now_ms then return", "if false then return"),
     ("deliveries", "if until_ms and until_ms > now_ms then return", "if until_ms then return"),
+    ("deliveries", "  if in_progress == '1' then return {'granted', tonumber(attempts)} end\n", ""),
     ("deliveries", "'HSETNX', key, 'first_attempt_ms', now_ms", "'HSET', key, 'first_attempt_ms', now_ms"),
     ("deliveries", "  redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)\n", ""),
     (

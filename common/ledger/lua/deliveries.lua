@@ -295,7 +295,7 @@ end
 -- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
 -- The last check before the request: is the claim still valid, may the contact still be written to, and does no hold,
 -- pause or open circuit forbid it? Then the payload is stored, byte for byte, and the attempt begins: its outcome is
--- unknown until it is settled.
+-- unknown until it is settled. A repetition of this call, whose first answer was lost, begins no second attempt.
 function deliveries.freeze()
   local given, payload = cjson.decode(ARGV[1]), ARGV[2]
   local key, now_ms = KEYS[2], given.now_ms
@@ -322,6 +322,8 @@ function deliveries.freeze()
     redis.call('HSET', key, 'version', given.version)
   end
   if given.address_hash then number.note(owner, given.address_hash) end
+  local in_progress, attempts = unpack(redis.call('HMGET', key, 'in_progress', 'attempts'))
+  if in_progress == '1' then return {'granted', tonumber(attempts)} end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
   redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
