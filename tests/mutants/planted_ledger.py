@@ -299,7 +299,11 @@ FAULTS: tuple[Fault, ...] = (
     # generation
     ("leases", "if (holder(KEYS[1]) or worker) ~= worker then return 0 end", ""),
     ("leases", "if holder(KEYS[1]) ~= ARGV[1] then return 0 end", ""),
-    ("generation", "if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end", ""),
+    ("generation", "  if id ~= ARGV[1] then return 0 end\n", ""),
+    ("generation", "  if mark ~= ARGV[2] then return 0 end\n", ""),
+    ("generation", "  if tonumber(mark) == ARGV[2] + 1 and at_ms == ARGV[3] then return 1 end\n", ""),
+    ("generation", "ARGV[2] + 1 and at_ms == ARGV[3] then", "ARGV[2] + 1 then"),
+    ("generation", "if tonumber(mark) == ARGV[2] + 1 and at_ms", "if at_ms"),
     ("generation", "  redis.call('HINCRBY', KEYS[1], 'mark', 1)\n", ""),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if false then"),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if provider_id then"),
