@@ -580,9 +580,9 @@ FAULTS: tuple[Fault, ...] = (
         "  if requires and requires.start_ms and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end\n",
         "",
     ),
-    ("lib/owners", "if requires and requires.stays then", "if false then"),
-    ("lib/owners", "if reason and reason ~= 'stopped' then return reason end", ""),
-    ("lib/owners", "if reason and reason ~= 'stopped' then", "if reason then"),
+    ("lib/owners", "if requires and requires.left_by then", "if false then"),
+    ("lib/owners", "  if reason and requires.left_by[reason] then return reason end\n", ""),
+    ("lib/owners", "if reason and requires.left_by[reason] then", "if reason then"),
     (
         "lib/owners",
         "  if owners.has_sent(fields, requires.other_triggers) then return requires.sent_before end\n",
