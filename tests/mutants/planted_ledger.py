@@ -692,6 +692,8 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/suppression", "  if known == reason and tonumber(since_ms) <= at_ms then return false end\n", ""),
     ("lib/suppression", "  if known and known ~= reason and reason ~= 'complained' then return false end\n", ""),
     ("lib/suppression", " .. (rest or ''))", ")"),
+    ("lib/suppression", "  return known ~= reason\n", "  return true\n"),
+    ("lib/suppression", "  return known ~= reason\n", "  return not known\n"),
     ("lib/suppression", "  redis.call('DEL', keys.soft_bounces .. address_hash)\n", ""),
     ("lib/suppression", "' forgotten$') ~= nil", "' forgotten$') == nil"),
     ("lib/suppression", "or '', '^%S+')", "or '', '%S+$')"),
