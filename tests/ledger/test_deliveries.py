@@ -519,6 +519,24 @@ async def test_dead_letter_is_replayed_immediately_and_only_once(ledger, planned
     assert (claim.failures, claim.due_ms) == (0, now_ms)
 
 
+@pytest.mark.parametrize(("way", "is_forgotten"), [("fresh", True), ("again", True), ("same", False)])
+async def test_replay_as_if_never_tried_forgets_earlier_probes_and_conflicts(
+    ledger, planned, now_ms, way, is_forgotten
+):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    claim = await planned.frozen()
+    await ledger.deliveries.note_conflict(claim, since_ms=now_ms, now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
+
+    await ledger.dead_letters.replay(planned.id, way=way, now_ms=now_ms)
+
+    assert {"probed", "key_conflict"}.isdisjoint(await planned.fields) is is_forgotten
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    assert await ledger.deliveries.note_unaccepted(await planned.claimed()) is is_forgotten
+
+
 async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned, now_ms):
     assert not await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
     await planned.dies()

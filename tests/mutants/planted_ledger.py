@@ -347,6 +347,8 @@ FAULTS: tuple[Fault, ...] = (
     ("dead_letters", "  if given.way == 'fresh' then redis.call('HDEL', key, 'payload') end\n", ""),
     ("dead_letters", "if given.way == 'fresh' then", "if true then"),
     ("dead_letters", "if given.way ~= 'same' then", "if true then"),
+    ("dead_letters", ", 'probed', 'key_conflict')", ", 'key_conflict')"),
+    ("dead_letters", ", 'probed', 'key_conflict')", ", 'probed')"),
     ("dead_letters", "  delivery.schedule(id, given.now_ms)\n", ""),
     ("dead_letters", "  sequence.advance(owner, given.now_ms)\n", ""),
     ("dead_letters", "paced = given.paced})", "paced = false})"),
