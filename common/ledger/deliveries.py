@@ -29,6 +29,12 @@ _LATER_CALLS = {str(state): True for state in BookingState if state not in _CALL
 _ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.ends_all_channels}
 """Reasons for suppressing a mail address that also end the contact's SMS."""
 
+_ENDS_FOLLOW_UPS = {
+    Channel.EMAIL: {reason: True for reason in ExitReason if reason is not ExitReason.STOPPED},
+    Channel.SMS: _ENDS_EVERY_CHANNEL | {ExitReason.LEFT: True, ExitReason.UNKNOWN: True},
+}
+"""By channel: reasons for the end of the contact's enrollment after which follow-ups are not sent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimGranted:
@@ -140,7 +146,7 @@ class Deliveries:
         `due_ms`: when to try again. `outcome_unknown`: the provider may nevertheless have accepted this attempt.
         `sent_ms`: time of the acceptance, if it was found out later. `ends`: for a dead letter, why nothing more can be
         sent to this address. `number`: the number that an SMS went to. Returns None, and changes nothing, if another
-        worker has claimed the delivery since.
+        worker has claimed the delivery since, unless this very acceptance is recorded already.
         """
         given = {
             "fence": claim.fence,
@@ -279,7 +285,7 @@ def _requires(delivery: Delivery) -> dict[str, Any] | None:
             "since": "received_ms" if delivery.trigger is Trigger.CANCELLED else "start_ms",
             "later_calls": _LATER_CALLS,
             "booked_again": BOOKED_AGAIN,
-            "stays": True,
+            "left_by": _ENDS_FOLLOW_UPS[delivery.channel],
         }
     return required
 

@@ -71,7 +71,7 @@ class Suppressions:
         is_unlisted: bool = False,
     ) -> bool:
         """
-        Send no further mail to this address. Return False if it was suppressed already.
+        Send no further mail to this address. Return False if it was suppressed already, and the reason stays.
 
         `at_ms`: since when, if not now. `is_unlisted`: a worker must add it to the provider's own list.
         """
@@ -79,7 +79,7 @@ class Suppressions:
         return bool(await self._run("suppress", keys.SUPPRESSED, address, detail, now_ms, **more))
 
     async def suppress_listed(self, entries: Sequence[ListedSuppression], *, now_ms: int) -> int:
-        """Suppress entries of the provider's list. Return how many were not suppressed here before."""
+        """Suppress entries of the provider's list. Return how many were new or replaced the reason."""
         new = await asyncio.gather(
             *(
                 self.suppress(

@@ -75,9 +75,10 @@ MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by o
 """outcome: shown, or the kind of failure."""
 SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last accepted; 0: not yet.")
 SETTLED_TWICE = Counter(
-    "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
+    "advent_deliveries_settled_twice",
+    "Deliveries that the provider accepted after another worker had settled them otherwise.",
 )
-"""Both attempts had the same idempotency key, so the provider sent one mail."""
+"""An acceptance with the recorded id does not count: both attempts had the same key, so the provider sent one mail."""
 CLOCK_AHEAD_SECONDS = Gauge(
     "advent_clock_ahead_seconds", "By how much a clock is wrong; 0 while it is right. Negative: behind.", ["clock"]
 )

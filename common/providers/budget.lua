@@ -4,7 +4,8 @@
 -- budget(KEYS = [slots, after], ARGV = ['push', until_ms, …]) → {0, 0, 0}
 --   slots   LIST    times of the last `capacity` slots, newest first, ms             expires after the window
 --   after   HASH    hold: no slot before this time, because the provider demanded it, ms
---                   queue: the time that was returned to the last deferred request, ms    expires after them
+--                   queue: the time that was returned to the last deferred request, ms
+--                   asked: how often the provider demanded a wait, for the console        expires after the times
 --
 -- A slot is never within `window_ms` of the one given `capacity` slots before it, so no window has more than
 -- `capacity`. A request that would wait too long reserves nothing and gets a time of its own, one slot after the

@@ -14,7 +14,8 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
-from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id, step_delivery_id
 from common.domain.sms import Sms
 from common.errors import Ambiguous, Failure, Throttled, Transient
 from common.settings.settings import Settings
@@ -187,6 +188,25 @@ async def test_chain_of_moved_bookings_gets_one_follow_up_sms(run):
     await run.run()
     assert texted(run) == ["2026-03-12T16:30"]
     assert await outcome(run, "B") == ("skipped", "another follow-up of this call was sent")
+
+
+async def test_contact_whose_mail_bounced_gets_the_follow_up_sms_and_not_the_mail(run, boris):
+    await run.sign_up(boris)
+    await miss(run)
+    bounced = Feedback(
+        kind=FeedbackKind.BOUNCED,
+        delivery_id=step_delivery_id(WHO, 1),
+        contact_id=WHO,
+        event_ms=run.clock.now_ms(),
+        mailed_ms=run.clock.now_ms(),
+        received_ms=run.clock.now_ms(),
+        provider_id="re_1",
+        address=BORIS,
+    )
+    await run.ledger.feedback.record(bounced, webhook_id="resend:1")
+    await run.run()
+    assert texted(run) == ["2026-03-12T16:30"]
+    assert [mail for mail in run.mailer.inbox_of(BORIS) if "follow_up" in mail.tags] == []
 
 
 async def test_stop_ends_the_follow_up_sms_and_not_the_mail(run):

@@ -34,6 +34,7 @@ from common.store.clients import connect, connect_async
 from tests.interleavings.plans import ADA, CADENCE, CONTACT, NOW_MS, SECOND, STEP, Plan, cancelled, moved, report
 from tests.interleavings.snapshots import Snapshots
 from tests.interleavings.states import Budget, Move, State, Worker
+from tests.ledger_reads import record_of
 
 TIMELINE = keys.timeline(CONTACT)
 NOISE = (
@@ -231,11 +232,16 @@ class Protocol:
         assert claim is not None
         is_late = self.client.hget(keys.delivery(claim.id), "fence") != str(claim.fence).encode()
         before = self.snapshots.take() if is_late else None
+        is_recorded = outcome == "accepted" and self._is_recorded(claim.id, detail)
         settled = self._run(self.ledger.deliveries.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
         if is_late:
-            assert settled is None, f"{worker.name} settled a claim that it had lost"
-            assert self.snapshots.take() == before, "a refused settle changed something"
+            assert (settled is not None) == is_recorded, f"{worker.name} settled a claim that it had lost"
+            assert self.snapshots.take() == before, "a late settle changed something"
         return replace(worker, at="acknowledge", claim=None, claimed_ms=0, mail="")
+
+    def _is_recorded(self, delivery: DeliveryId, provider_id: str) -> bool:
+        record = self._run(record_of(self.ledger, delivery))
+        return record is not None and record.detail == provider_id
 
     def _acknowledge(self, worker: Worker) -> Worker:
         self._script("ack", worker.name, worker.ready_id)

@@ -519,6 +519,24 @@ async def test_dead_letter_is_replayed_immediately_and_only_once(ledger, planned
     assert (claim.failures, claim.due_ms) == (0, now_ms)
 
 
+@pytest.mark.parametrize(("way", "is_forgotten"), [("fresh", True), ("again", True), ("same", False)])
+async def test_replay_as_if_never_tried_forgets_earlier_probes_and_conflicts(
+    ledger, planned, now_ms, way, is_forgotten
+):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    claim = await planned.frozen()
+    await ledger.deliveries.note_conflict(claim, since_ms=now_ms, now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
+
+    await ledger.dead_letters.replay(planned.id, way=way, now_ms=now_ms)
+
+    assert {"probed", "key_conflict"}.isdisjoint(await planned.fields) is is_forgotten
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    assert await ledger.deliveries.note_unaccepted(await planned.claimed()) is is_forgotten
+
+
 async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned, now_ms):
     assert not await ledger.dead_letters.discard(planned.id, dead_since_ms=now_ms, now_ms=now_ms)
     await planned.dies()
@@ -629,6 +647,17 @@ async def test_a_dead_workers_claim_is_taken_over_with_the_same_payload(ledger, 
     assert (await planned.record()).attempts == 2
 
 
+async def test_freeze_repeated_after_a_lost_answer_counts_one_attempt(ledger, planned, now_ms):
+    claim = await planned.claimed()
+    times = (now_ms, now_ms, now_ms + 1)
+
+    attempts = [await ledger.deliveries.freeze(claim, "mail", now_ms=at_ms, number=planned.number) for at_ms in times]
+
+    assert attempts == [1, 1, 1]
+    fields = await planned.fields
+    assert (fields["attempts"], fields["attempted_ms"], fields["payload"]) == ("1", str(now_ms), "mail")
+
+
 async def test_failed_attempt_that_is_settled_twice_counts_once(ledger, planned, now_ms):
     claim = await planned.frozen()
 
@@ -640,6 +669,37 @@ async def test_failed_attempt_that_is_settled_twice_counts_once(ledger, planned,
 
     assert (await planned.fields)["failures"] == "1"
     assert await ledger.client.llen(keys.timeline(planned.contact)) == 1
+
+
+@pytest.mark.parametrize("reported", [None, FeedbackKind.DELIVERED], ids=["", "delivered meanwhile"])
+async def test_acceptance_settled_again_after_a_lost_answer_is_settled(ledger, planned, now_ms, reported):
+    claim = await planned.frozen()
+    first = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    if reported:
+        await planned.reported(reported)
+    before = await planned.record()
+
+    again = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+
+    assert (first, again) == (Settled(None), Settled(None))
+    assert await planned.record() == before
+
+
+@pytest.mark.parametrize(("outcome", "detail"), [("accepted", "re_2"), ("skipped", "re_1"), ("dead", "re_1")])
+async def test_accepted_delivery_cannot_be_settled_otherwise(ledger, planned, now_ms, outcome, detail):
+    claim = await planned.frozen()
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    before = await planned.record()
+
+    assert await ledger.deliveries.settle(claim, outcome, detail, now_ms=now_ms) is None
+    assert await planned.record() == before
+
+
+async def test_forgotten_delivery_cannot_be_settled(ledger, planned, now_ms):
+    claim = await planned.frozen()
+    await ledger.contacts.forget(await ledger.contacts.find_traces(planned.address), now_ms=now_ms)
+
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
 
 
 async def test_delivery_ended_while_an_unknown_attempt_is_repeated_is_skipped_and_says_so(ledger, planned, now_ms):

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.delivery import Trigger
+from common.domain.delivery import Channel, Trigger
+from common.domain.enrollment import ExitReason
 from common.domain.follow_ups import SENT_BEFORE
+from common.domain.ids import DeliveryId
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
@@ -82,11 +84,25 @@ async def test_follow_up_that_no_longer_fits_after_its_claim_is_stopped_by_the_f
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=follow_up.now_ms) == ClaimRefused("exited", reason)
 
 
-async def test_contact_stopped_by_a_booking_still_gets_the_follow_up(ledger, follow_up):
-    fields = {"status": "exited", "exit_reason": "stopped"}
-    await ledger.client.hset(keys.enrollment(follow_up.contact), mapping=fields)
+@pytest.mark.parametrize(
+    ("suffix", "sent"),
+    [
+        (Channel.EMAIL.suffix, {ExitReason.STOPPED}),
+        (Channel.SMS.suffix, {ExitReason.STOPPED, ExitReason.BOUNCED, ExitReason.REFUSED}),
+    ],
+    ids=["mail", "sms"],
+)
+@pytest.mark.parametrize("reason", ExitReason)
+async def test_follow_up_is_sent_after_an_exit_that_does_not_concern_its_channel(
+    ledger, follow_up, now_ms, suffix, sent, reason
+):
+    guest, _, name = follow_up.id.partition("/")
+    await ledger.client.hset(keys.guest(guest), f"/{name}{suffix}", f"planned {now_ms}")
+    await ledger.client.hset(keys.enrollment(follow_up.contact), mapping={"status": "exited", "exit_reason": reason})
 
-    assert await is_granted(ledger, follow_up)
+    answer = await ledger.deliveries.claim(DeliveryId(f"{follow_up.id}{suffix}"), worker="w1", now_ms=now_ms)
+
+    assert isinstance(answer, ClaimGranted) if reason in sent else answer == ClaimRefused("exited", reason)
 
 
 @pytest.mark.parametrize("state", ["cancelled", "rejected", "moved"])
@@ -143,7 +159,6 @@ async def test_moved_call_gets_no_follow_up_that_its_series_already_had(ledger, 
 
 def test_every_trigger_has_a_state_that_it_follows():
     from common.domain.delivery import delivery_of
-    from common.domain.ids import DeliveryId
     from common.domain.series import BookingState
 
     states = {delivery_of(DeliveryId(f"bkg_a/{trigger}/name")).call_state for trigger in Trigger}

@@ -75,6 +75,25 @@ async def test_consent_of_an_unknown_contact_is_stored_until_they_are_forgotten(
     assert await ledger.client.hget(keys.UNSUPPRESSED, hashed) == str(now_ms + 5).encode()
 
 
+async def test_suppression_with_an_earlier_time_is_not_new(ledger, began_ms):
+    await report(ledger, FeedbackKind.BOUNCED, began_ms + 5)
+    listed = [ListedSuppression(address=ADDRESS, origin="bounce", created_ms=began_ms + 4)]
+
+    assert await ledger.suppressions.suppress_listed(listed, now_ms=began_ms + 6) == 0
+
+    assert (await ledger.suppressions.of(ADDRESS)).since_ms == began_ms + 4
+    assert "suppressed" not in [entry.what for entry in await timeline_of(ledger, ADA)]
+
+
+async def test_complaint_in_the_list_of_the_provider_replaces_a_bounce(ledger, began_ms):
+    await report(ledger, FeedbackKind.BOUNCED, began_ms + 1)
+    listed = [ListedSuppression(address=ADDRESS, origin="complaint", created_ms=began_ms + 4)]
+
+    assert await ledger.suppressions.suppress_listed(listed, now_ms=began_ms + 6) == 1
+
+    assert (await ledger.suppressions.of(ADDRESS)).reason is ExitReason.COMPLAINED
+
+
 @pytest.mark.parametrize("left_first", [True, False])
 async def test_contact_who_complained_cannot_be_unsuppressed(ledger, began_ms, left_first):
     hashed = ledger.store.address_hash(ADDRESS)

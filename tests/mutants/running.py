@@ -76,7 +76,7 @@ FIRST: dict[str, Stage] = {
     "budget": ("tests/providers/test_budget.py",),
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     **dict.fromkeys(("versions", "lib/in_force"), ("tests/versions",)),
-    "generation": ("tests/rebuild/restored",),
+    "generation": ("tests/ledger/test_generations.py", "tests/rebuild/restored"),
     "failed_jobs": ("tests/console/test_queues.py",),
     **dict.fromkeys(
         ("console_jobs", "lib/console_job"),

@@ -221,6 +221,29 @@ async def test_exited_contact_stays_exited_and_suppressed_after_a_rebuild(instal
     assert await installation.inbox(ada) == STEPS[:2]
 
 
+@pytest.mark.parametrize("ended", [ExitReason.STOPPED, ExitReason.LEFT])
+@pytest.mark.parametrize("after_h", [30, 300], ids=["under way", "completed"])
+async def test_contact_who_unsubscribes_after_a_stop_stays_suppressed_after_a_rebuild(
+    installation: Installation, ada, ended, after_h
+):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.until(after_h)
+    enrollments, contact = installation.world.ledger.enrollments, enrollment_id("christmas_2025", ada.email)
+    hashed, now_ms = installation.world.ledger.store.address_hash(ada.email), installation.clock.now_ms()
+    await enrollments.exit(contact, ended, address_hash=None, now_ms=now_ms)
+    await installation.until(after_h + 1)
+    await enrollments.unsubscribe(contact, address_hash=hashed, now_ms=installation.clock.now_ms())
+    await installation.until(after_h + 2)
+    assert (await installation.rows())[0]["Exit Reason"] == "unsubscribed"
+    await installation.loses_its_store()
+
+    await installation.rebuilds()
+
+    assert (await installation.world.ledger.suppressions.of(ada.email)).reason is ExitReason.UNSUBSCRIBED
+    assert (await installation.record(ada)).exit_reason is ExitReason.UNSUBSCRIBED
+
+
 async def test_exited_contact_gets_no_mail_after_a_rebuild_without_a_reason_column(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(30)

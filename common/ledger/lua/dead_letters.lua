@@ -25,7 +25,9 @@ function dead_letters.replay()
   records.plan(owner, given.name, redis.call('HGET', key, 'due_ms') or given.now_ms)
   redis.call('HSET', key, 'claim_id', '', 'failures', 0, 'not_before_ms', given.now_ms, 'replayed', 1)
   if given.way == 'fresh' then redis.call('HDEL', key, 'payload') end
-  if given.way ~= 'same' then redis.call('HDEL', key, 'first_attempt_ms', 'outcome_unknown') end
+  if given.way ~= 'same' then
+    redis.call('HDEL', key, 'first_attempt_ms', 'outcome_unknown', 'probed', 'key_conflict')
+  end
   delivery.schedule(id, given.now_ms)
   timeline.add(owner.contact, given.now_ms, 'replayed', given.label)
   sequence.advance(owner, given.now_ms)

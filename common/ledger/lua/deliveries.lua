@@ -295,7 +295,7 @@ end
 -- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
 -- The last check before the request: is the claim still valid, may the contact still be written to, and does no hold,
 -- pause or open circuit forbid it? Then the payload is stored, byte for byte, and the attempt begins: its outcome is
--- unknown until it is settled.
+-- unknown until it is settled. A repetition of this call, whose first answer was lost, begins no second attempt.
 function deliveries.freeze()
   local given, payload = cjson.decode(ARGV[1]), ARGV[2]
   local key, now_ms = KEYS[2], given.now_ms
@@ -322,6 +322,8 @@ function deliveries.freeze()
     redis.call('HSET', key, 'version', given.version)
   end
   if given.address_hash then number.note(owner, given.address_hash) end
+  local in_progress, attempts = unpack(redis.call('HMGET', key, 'in_progress', 'attempts'))
+  if in_progress == '1' then return {'granted', tonumber(attempts)} end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
   redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
@@ -360,6 +362,13 @@ local function end_address(owner, given)
   sequence.exit(owner.contact, reason, now_ms)
 end
 
+-- Return whether this acceptance is recorded already: the call is repeated, or the provider gave another worker the
+-- same id, because both sent the same idempotency key.
+local function is_recorded(owner, given)
+  local line = redis.call('HGET', owner.key, '/' .. given.name)
+  return given.outcome == 'accepted' and line and records.detail(line) == given.detail
+end
+
 -- settle(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt
 --         outcome  accepted  the provider has it; detail: its id. sent_ms: when, as its list says; absent: just now
@@ -369,15 +378,16 @@ end
 --                  retry     an attempt failed and counts; the next one is at due_ms
 --                  defer     it must wait, or failed by a fault of the provider that all deliveries wait for: it does
 --                            not count; the next attempt is at due_ms
--- → since_ms: settled, which closed the circuit that was open since then | 1 settled, without closing a circuit
+-- → since_ms: settled, which closed the circuit that was open since then
+--   | 1 settled without closing a circuit, or this very acceptance is recorded already
 --   | 0 refused: another worker has claimed it since, and will settle it
 --   | -1 accepted, whatever the outcome of this attempt: a webhook reported it while the worker was processing it
 function deliveries.settle()
   local given = cjson.decode(ARGV[1])
   local key, name, now_ms = KEYS[2], given.name, given.now_ms
 
-  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return 0 end
   local owner = owners.of(given.owner)
+  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return is_recorded(owner, given) and 1 or 0 end
   delivery.end_sending(owner, name)
   local reported_ms, provider_id = delivery.reported(key)
   if provider_id and given.outcome ~= 'accepted' then

@@ -13,9 +13,12 @@ function generation.begin()
 end
 
 -- beat(KEYS = [generation], ARGV = [id, mark, now_ms]) → 1 | 0 the store is at another mark: it was replaced
+-- A repetition of this call, whose first answer was lost, changes nothing; its time shows that the mark is this call's.
 function generation.beat()
-  local id, mark = unpack(redis.call('HMGET', KEYS[1], 'id', 'mark'))
-  if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end
+  local id, mark, at_ms = unpack(redis.call('HMGET', KEYS[1], 'id', 'mark', 'at_ms'))
+  if id ~= ARGV[1] then return 0 end
+  if tonumber(mark) == ARGV[2] + 1 and at_ms == ARGV[3] then return 1 end
+  if mark ~= ARGV[2] then return 0 end
   redis.call('HINCRBY', KEYS[1], 'mark', 1)
   redis.call('HSET', KEYS[1], 'at_ms', ARGV[3])
   return 1

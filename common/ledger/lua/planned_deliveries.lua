@@ -1,7 +1,7 @@
 -- Decisions of a person of the team about a mail that is still to be sent. JSON as in deliveries.lua, and
 --   by         who, for the timeline
 --   following  [{name, after_ms: after the anchor}], the steps after it
---   campaign, version  of the caller; refused when another version is in force
+--   version    of the owner's campaign, as the caller knows it; refused when another one is in force
 --   call_id    of this call, so that one whose answer was lost can be repeated
 -- KEYS = [owner, delivery]: HASH, see owners.lua; HASH, see delivery.lua
 -- The answers of every entry point

@@ -31,7 +31,7 @@ local function note(given, what)
   end
 end
 
--- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
+-- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already, and the reason stays
 --   JSON  also reason; at_ms: since when; is_unlisted: the address must be added to the provider's own list
 function suppressions.suppress()
   local given = read()

@@ -47,14 +47,14 @@ end
 -- Return why a follow-up must not be sent although its call has the required state; nil: it may.
 local function follow_up_refusal(fields, requires)
   local reason = redis.call('HGET', keys.enrollment .. (fields.contact or ''), 'exit_reason')
-  if reason and reason ~= 'stopped' then return reason end
+  if reason and requires.left_by[reason] then return reason end
   if owners.has_sent(fields, requires.other_triggers) then return requires.sent_before end
   if has_later_call(fields, requires) then return requires.booked_again end
 end
 
 -- Return why this delivery must not be sent, apart from a suppression; nil: it may.
 --   requires    state: that the owner must have; start_ms: likewise, nil: any; nil: nothing
---               stays: set for a follow-up, whose contact must not have left, with
+--               left_by: set for a follow-up: reasons for the end of its contact's enrollment that forbid it, with
 --               other_triggers, sent_before: none of these was sent, otherwise sent_before is the reason
 --               since, later_calls, booked_again: no call in these states starts after the time in that field,
 --               otherwise booked_again is the reason
@@ -63,7 +63,7 @@ function owners.refusal(fields, requires, expires_ms, now_ms)
   if fields.status == 'exited' then return fields.exit_reason end
   if requires and fields.state ~= requires.state then return fields.state end
   if requires and requires.start_ms and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end
-  if requires and requires.stays then
+  if requires and requires.left_by then
     local reason = follow_up_refusal(fields, requires)
     if reason then return reason end
   end

@@ -90,15 +90,25 @@ function sequence.note_sent(owner, sent_ms)
   if not last_ms or tonumber(last_ms) < sent_ms then redis.call('HSET', owner.key, 'last_sent_ms', sent_ms) end
 end
 
--- End an enrollment early: nothing of it is scheduled any more. For a completed one only the reason is stored, for a
--- rebuild.
+-- Reasons for an end after which the contact may still get mail: see `ExitReason.is_suppressing`.
+local ALLOWS_MAIL = {stopped = true, left = true}
+
+-- Store why a contact whose enrollment has ended gets no more mail: a rebuild suppresses the address for the reason that
+-- Notion shows. The first reason stays, unless it allows mail and this one does not.
+local function note_reason(enrollment, reason, now_ms)
+  local known = redis.call('HGET', enrollment.key, 'exit_reason')
+  if known and (not ALLOWS_MAIL[known] or ALLOWS_MAIL[reason]) then return end
+  redis.call('HSET', enrollment.key, 'exit_reason', reason)
+  timeline.add(enrollment.id, now_ms, 'left', reason)
+  projection.changed(enrollment.id, now_ms)
+end
+
+-- End an enrollment early: nothing of it is scheduled any more. If it has ended before, only the reason may change.
+-- Return whether this ended it.
 function sequence.exit(id, reason, now_ms)
   local enrollment = owners.of(id)
   local status = redis.call('HGET', enrollment.key, 'status')
-  if status == 'completed' and redis.call('HSETNX', enrollment.key, 'exit_reason', reason) == 1 then
-    timeline.add(id, now_ms, 'left', reason)
-    projection.changed(id, now_ms)
-  end
+  if status == 'completed' or status == 'exited' then note_reason(enrollment, reason, now_ms) end
   if status ~= 'held' and status ~= 'accepted' and status ~= 'active' then return false end
   sequence.drop_next(enrollment)
   redis.call('HDEL', enrollment.key, 'sending', 'hold')

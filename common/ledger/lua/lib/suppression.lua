@@ -28,7 +28,7 @@ local function unsuppressed_ms(address_hash)
 end
 
 -- Suppress an address. The first reason stays, with its earliest time, so that the order of reports does not matter;
--- but a complaint replaces every other reason. Return whether anything changed.
+-- but a complaint replaces every other reason. Return whether the reason changed.
 function suppression.add(address_hash, reason, at_ms)
   at_ms = tonumber(at_ms)
   if at_ms <= (unsuppressed_ms(address_hash) or 0) then return false end
@@ -37,7 +37,7 @@ function suppression.add(address_hash, reason, at_ms)
   if known == reason and tonumber(since_ms) <= at_ms then return false end
   if known and known ~= reason and reason ~= 'complained' then return false end
   redis.call('HSET', keys.suppressed, address_hash, reason .. ' ' .. string.format('%.0f', at_ms) .. (rest or ''))
-  return true
+  return known ~= reason
 end
 
 -- Mark that nothing else may be stored of this contact. The words with which they once came back are deleted too.
