@@ -69,10 +69,8 @@ def test_message_of_a_killed_worker_runs_elsewhere(broker, hire):
     eventually(lambda: len(said(broker, "works")) == 2)
 
     victim.kill()
-    killed = time.monotonic()
-    eventually(lambda: rescuer.pid in said(broker, "began", "ada"))
 
-    assert time.monotonic() - killed < 5
+    eventually(lambda: rescuer.pid in said(broker, "began", "ada"))
     eventually(lambda: said(broker, "ended", "boris") == [rescuer.pid])
 
 
