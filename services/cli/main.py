@@ -46,7 +46,7 @@ HELP = """
 Advent sends the right e-mail at the right hour for eleven days to everyone who signs up.
 
 Settings come from the environment or from .env; docs/settings.md lists them. Exit status: 0 done, 1 failed,
-2 wrong use.
+2 wrong use; `advent health` also 3: somebody must decide.
 """
 
 advent = click.version_option(package_name="advent")(

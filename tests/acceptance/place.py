@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,24 +151,31 @@ class Place:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _ports_of_this_worker() -> Iterator[int]:
+    """
+    Return the ports of this pytest worker in random order, again and again.
+
+    They are below the range for outgoing connections, so that none of those takes one of them meanwhile.
+    """
+    first = 11_000 + 1_300 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 16)  # browsers refuse 10080
+    return itertools.cycle(random.SystemRandom().sample(range(first, first + 1_300), 1_300))
+
+
+_PORTS = _ports_of_this_worker()
+
+
 def free_ports(count: int) -> list[int]:
-    """Return free ports below the range for outgoing connections, so that none of those takes one of them meanwhile."""
-    found: list[int] = []
-    draw = random.SystemRandom()
-    while len(found) < count:
-        port = draw.randrange(11_000, 32_000)  # browsers refuse 10080
-        with socket.socket() as probe:
-            if port not in found and not _is_taken(probe, port):
-                found.append(port)
-    return found
+    """Return free ports, which neither another pytest worker nor a later call gets while the test needs them."""
+    return list(itertools.islice(filter(_is_free, _PORTS), count))
 
 
-def _is_taken(probe: socket.socket, port: int) -> bool:
-    try:
-        probe.bind(("127.0.0.1", port))
-    except OSError:
-        return True
-    return False
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def gone(pid: int) -> bool:

@@ -19,7 +19,7 @@ from common.ledger.ledger import Ledger
 from common.store.clients import connect, connect_async
 from tests.acceptance.calcom import does, iso, now_ms, post, reported
 from tests.acceptance.place import SECRETS, Place
-from tests.acceptance.waiting import eventually, on_time, punctual
+from tests.acceptance.waiting import Late, eventually, on_time, punctual
 
 GUEST = "guest@example.com"
 BEFORE_S = {"72h": 6, "24h": 3, "2h": 1}
@@ -39,6 +39,7 @@ def test_call_is_booked_moved_completed_and_marked_no_show_as_cal_com_reports_it
     assert [post(place, created).status, post(place, created).status] == [202, 202]
     eventually(lambda: _contact(place) == ("Booked", first_ms), "the call on the board")
     assert post(place, reported("booking_rescheduled", start_ms=second_ms, minutes=0.01)).status == 202
+    _changed_before_its_first_reminder(place, "moved", first_ms)
 
     _reminders_come_on_time(place, GUEST, second_ms)
     eventually(lambda: _contact(place) == ("Booked", second_ms), "the moved call on the board")
@@ -70,6 +71,7 @@ def test_cancelled_call_sends_no_reminders_through_real_processes(place: Place) 
     eventually(lambda: _contact(place) == ("Booked", start_ms), "the call on the board")
     post(place, reported("booking_rescheduled", start_ms=start_ms + 1_000))
     assert post(place, reported("booking_cancelled", start_ms=start_ms + 1_000)).status == 202
+    _changed_before_its_first_reminder(place, "cancelled", start_ms)
 
     eventually(lambda: _contact(place)[0] == "Not Booked", "nobody booked any longer")
     eventually(lambda: now_ms() > start_ms + 2_000, "the hour of the call")
@@ -93,6 +95,8 @@ def test_booking_changes_without_a_webhook_are_repaired(place: Place) -> None:
     moved = does(place, f"/{uids['dunya']}/reschedule", start=iso(start_ms + 4_000), webhook=False)
 
     assert moved["rescheduledFromUid"] == uids["dunya"]
+    for state in ("cancelled", "moved"):
+        _changed_before_its_first_reminder(place, state, start_ms)
     for name, at_ms in (("boris", start_ms), ("dunya", start_ms + 4_000)):
         _reminders_come_on_time(place, people[name], at_ms)
     assert _contact(place, people["chen"])[0] == "Not Booked"
@@ -146,6 +150,19 @@ def _is_parked(store: redis.Redis) -> bool:
     """Return whether all reminders are scheduled and the only booking jobs left are those due after the calls' ends."""
     left = store.zcount(keys.delayed("bookings"), 0, now_ms() + DAY_MS) + store.llen(keys.ready("bookings"))
     return store.zcard(keys.delayed("send")) >= 3 * PARKED and left == 0
+
+
+def _changed_before_its_first_reminder(place: Place, state: str, start_ms: int) -> None:
+    """Wait until a worker has written that state of a call. Raise Late if its first reminder was due by then."""
+    line = eventually(lambda: _resolved(place, state), f"a call that is {state}")[0]
+    changed_ms = datetime.fromisoformat(line["timestamp"]).timestamp() * 1_000
+    if changed_ms > start_ms - 1_000 * BEFORE_S["72h"]:
+        raise Late("the change came after the first reminder was due")
+
+
+def _resolved(place: Place, state: str) -> list[dict[str, Any]]:
+    lines = [line for process in place.processes for line in process.logs()]
+    return [line for line in lines if line["event"] == "booking_resolved" and state in line["states"]]
 
 
 def _reminders_come_on_time(place: Place, address: str, start_ms: int) -> None:

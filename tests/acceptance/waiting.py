@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
+
 from tests.acceptance.place import Place
 
 Answer = TypeVar("Answer")
@@ -30,6 +32,7 @@ def punctual(test: Callable[[Place], None]) -> Callable[[Callable[[], Place]], N
     Run a test with limits of fractions of a second again, in a new place, if its only fault was lateness.
 
     The limits are not relaxed for a loaded machine; it gets a second chance instead. A wrong result fails at once.
+    `make acceptance` runs these tests alone, so that no other test delays them.
     """
 
     @functools.wraps(test)
@@ -40,7 +43,7 @@ def punctual(test: Callable[[Place], None]) -> Callable[[Callable[[], Place]], N
             test(places())
 
     del reported.__wrapped__  # type: ignore[attr-defined]  # pytest would read the parameters of the wrapped test
-    return reported
+    return pytest.mark.punctual(reported)
 
 
 def on_time(late_s: float, allowed_s: float, what: str) -> None:

@@ -1,7 +1,8 @@
 """
 A worker process that tests can kill: `python -m tests.broker.crew URL SILENCE_MS THREADS`.
 
-Its actors write what they do to the list `log` in the store, as `<process id> <event> <name>`.
+Its actors write what they do to the list `log` in the store, as `<process id> <event> <name>`. The test ends
+`work_until_told` by setting the key `end <name>`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 
 import dramatiq
@@ -30,6 +32,13 @@ def main(url: str, silence_ms: str, threads: str) -> None:
         time.sleep(for_ms / 1000)
         note("ended", whom)
 
+    @dramatiq.actor(broker=broker, max_retries=0, time_limit=60_000)
+    def work_until_told(whom: str) -> None:
+        note("began", whom)
+        while not journal.exists(f"end {whom}"):
+            time.sleep(0.01)
+        note("ended", whom)
+
     @dramatiq.actor(broker=broker, max_retries=0)
     def poison(whom: str) -> None:
         note("began", whom)
@@ -43,7 +52,12 @@ def main(url: str, silence_ms: str, threads: str) -> None:
     note("works", broker.broker_id)
     while not stop:
         time.sleep(0.02)
-    worker.stop()
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    while any(thread.running for thread in worker.workers):
+        time.sleep(0.01)
+    note("stops", broker.broker_id)
+    stopping.join()
     broker.close()
     journal.close()
 

@@ -169,10 +169,16 @@ def test_stopping_worker_requeues_messages_it_did_not_start_and_deregisters(brok
         go_on.wait(60)
 
     sent = [note.send(n).options["redis_message_id"] for n in range(3)]
-    with working(broker, worker_threads=1):
+    with working(broker, worker_threads=1) as worker:
         begun.wait(60)
         eventually(lambda: len(held(broker)) == 2)
-        threading.Timer(0.05, go_on.set).start()
+        [thread] = worker.workers
+
+        def finish_once_told_to_stop():
+            eventually(lambda: not thread.running)
+            go_on.set()
+
+        threading.Thread(target=finish_once_told_to_stop).start()
 
     assert calls == [0]
     assert ready(broker) == sent[1:]

@@ -213,7 +213,7 @@ def test_nine_thousand_jobs_due_later_do_not_delay_a_near_one(broker, new_broker
         eventually(lambda: started)
 
     # Usually a few milliseconds; a machine that is busy with other tests may need longer.
-    assert 0 <= started[0] - due_ms < 500
+    assert 0 <= started[0] - due_ms < 5_000
     assert len(waiting(broker)) == 9_000
 
 
@@ -234,7 +234,7 @@ def test_idle_worker_starts_a_message_long_before_its_timeout(broker, new_broker
         sent = time.monotonic()
         new_broker().enqueue(send.message("ada"))
         eventually(lambda: send.calls)
-        assert time.monotonic() - sent < 1
+        assert time.monotonic() - sent < 2.5
 
 
 def test_no_delayed_job_runs_while_the_clock_stands(broker, send):

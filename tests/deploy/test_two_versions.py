@@ -77,6 +77,7 @@ class RollOut:
         self._gateways: list[Website] = []
         self._stop = threading.Event()
         self._starting = threading.Lock()
+        self._posting = threading.Lock()
         self._visitors = threading.Thread(target=self._sign_up)
 
     def gateway(self, code: Path) -> Leave:
@@ -89,8 +90,8 @@ class RollOut:
         self._gateways = [*self._gateways, gateway]
 
         def leave() -> None:
-            self._gateways = [other for other in self._gateways if other is not gateway]
-            time.sleep(0.2)  # Time for requests already sent; the pods' preStop hook gives them ten seconds.
+            with self._posting:  # A request already sent has its answer; in a cluster, preStop hooks give it ten seconds.
+                self._gateways = [other for other in self._gateways if other is not gateway]
             assert process.stop()[0] == 0
 
         return leave
@@ -116,8 +117,9 @@ class RollOut:
     def _sign_up(self) -> None:
         while not self._stop.is_set():
             number = len(self.answers)
-            gateway = self._gateways[number % len(self._gateways)]
-            self.answers.append(gateway.post(person(f"P{number}"), f"msg_{number}"))
+            with self._posting:
+                gateway = self._gateways[number % len(self._gateways)]
+                self.answers.append(gateway.post(person(f"P{number}"), f"msg_{number}"))
             time.sleep(0.25)
 
     def _start(self, name: str, code: Path, url: str, **settings: str) -> Process:

@@ -64,7 +64,7 @@ NOTION = Provider(
     },
     sees={
         "hold": "mirror lag in `advent status`",
-        "hold all": "alert `circuit_opened` at once; `circuit_closed` when it is over",
+        "hold all": "`circuit_opened` in the log, alert `NotionCircuitOpen` after 15 min; `circuit_closed` at the end",
         "alone": "mirror lag in `advent status`",
         "later": "`contact_not_mirrored` in the log",
         "done": "nothing",

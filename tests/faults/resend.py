@@ -78,7 +78,7 @@ RESEND = Provider(
     sees={
         "retry": "`advent contact` shows each attempt; `advent dead list`, if it lasts",
         "hold": "throttled attempts in the metrics",
-        "hold all": "alert `circuit_opened` at once; `circuit_closed` when it is over",
+        "hold all": "`circuit_opened` in the log, alert `ResendCircuitOpen` after 5 min; `circuit_closed` at the end",
         "dead": "`advent dead list` names the field",
         "end": "`advent dead list` names the field; `advent contact` says why it ended",
         "look up": "`advent dead list`, if it is not found",

@@ -150,7 +150,7 @@ async def test_a_head_that_does_not_arrive_in_time_is_cut_off(
     began = time.monotonic()
 
     assert await wire(gateway, *pieces, pause_s=0.02) == b""
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
     assert (await gateway.request("GET", "/health")).status == 200
 
 
@@ -163,15 +163,16 @@ async def test_time_limit_of_a_second_request_head_starts_with_that_head(
     answers = await wire(gateway, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /hea", pause_s=0.05)
 
     assert answers.count(b"HTTP/1.1 200") == 1
-    assert 0.15 <= time.monotonic() - began < 3
+    assert 0.15 <= time.monotonic() - began < 30
 
 
 async def test_a_connection_may_be_idle_between_two_requests(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.2)
     request = b"GET /health HTTP/1.1\r\nHost: a\r\n"
 
-    pieces = request[:9], request[9:] + b"\r\n", request + b"Connection: close\r\n\r\n"
-    answers = await wire(gateway, *pieces, pause_s=0.03)
+    # Idle for longer than a head may take.
+    answers = await wire(gateway, request + b"\r\n", request + b"Connection: close\r\n\r\n", pause_s=0.4)
+
     assert answers.count(b"HTTP/1.1 200") == 2
 
 

@@ -7,7 +7,6 @@ import base64
 import hmac
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 from common.clock import SystemClock
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
+from tests.acceptance.place import free_ports
 from tests.gateway.conftest import SECRET_KEY, SIGNUP, person, secret
 
 pytestmark = pytest.mark.acceptance
@@ -28,9 +28,7 @@ class Gateway:
     """A process of `python -m services.gateway`, and its address."""
 
     def __init__(self, store_url: str, folder: Path, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         given = {
             "REDIS_URL": store_url,

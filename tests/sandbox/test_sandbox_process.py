@@ -17,17 +17,12 @@ import pytest
 
 from services.sandbox.disk import Disk
 from services.sandbox.ids import API_KEY
+from tests.acceptance.place import free_ports
 from tests.acceptance.process import STOP_S
 
 pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -78,7 +73,7 @@ def post(port: int, key: str) -> str:
 
 
 def test_accepted_mail_and_its_idempotency_key_survive_kill_9(tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     with process(tmp_path, port) as first:
         wait_for(f"http://127.0.0.1:{port}/health")
         mail_id = post(port, "k/1")
@@ -92,7 +87,7 @@ def test_accepted_mail_and_its_idempotency_key_survive_kill_9(tmp_path: Path) ->
 
 
 def test_sigterm_stops_the_sandbox_with_status_0_while_a_request_hangs(tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     with process(tmp_path, port) as started:
         wait_for(f"http://127.0.0.1:{port}/health")
         httpx.post(f"http://127.0.0.1:{port}/faults", json={"kind": "timeout_before", "provider": "resend"})

@@ -1,16 +1,12 @@
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
-
-def unused_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+from tests.acceptance.place import free_ports
 
 
 class Up:
@@ -23,7 +19,7 @@ class Up:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.getcwd(),
             "DATA_DIR": str(data_dir),
-            **{name: str(unused_port()) for name in ports},
+            **{name: str(port) for name, port in zip(ports, free_ports(4), strict=True)},
         }
         self.process = None
 

@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from common.store.clients import connect, connect_async, redacted_url, wait_for_
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore, server_binary
 from common.store.errors import StoreError
+from tests.acceptance.place import free_ports
 
 
 @pytest.fixture
@@ -206,14 +206,8 @@ def primary_with_sentinel(folder, data_port, sentinel_port):
             process.wait()
 
 
-@pytest.fixture
-def unused_ports():
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
-
-
-async def test_the_primary_is_found_through_sentinels(tmp_path_factory, unused_ports):
-    data_port, sentinel_port = unused_ports
+async def test_the_primary_is_found_through_sentinels(tmp_path_factory):
+    data_port, sentinel_port = free_ports(2)
     with primary_with_sentinel(tmp_path_factory.mktemp("sentinel"), data_port, sentinel_port):
         url = f"sentinel://127.0.0.1:{sentinel_port},127.0.0.1:1/main"
         wait_for_store(url, lambda line: None)
