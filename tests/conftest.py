@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 
 from common.campaigns import campaigns, loader
 from common.campaigns.loader import Campaign
@@ -24,6 +25,16 @@ from tests.store import servers
 
 # Every write is synced, as in production. If this folder exists, the store's files are in memory and syncs are free.
 _MEMORY = Path("/dev/shm")
+
+# The same examples in each run, and no limit of time: neither chance nor a loaded machine decides whether a test fails.
+# Hypothesis warns of fixtures that live through all examples of a test; tests that need a new state make it themselves.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("tests")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 

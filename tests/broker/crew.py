@@ -2,7 +2,7 @@
 A worker process that tests can kill: `python -m tests.broker.crew URL SILENCE_MS THREADS`.
 
 Its actors write what they do to the list `log` in the store, as `<process id> <event> <name>`. The test ends
-`work_until_ended` by setting the key `end <name>`.
+`work_until_key_is_set` by setting the key `end <name>`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(url: str, silence_ms: str, threads: str) -> None:
         note("ended", whom)
 
     @dramatiq.actor(broker=broker, max_retries=0, time_limit=60_000)
-    def work_until_ended(whom: str) -> None:
+    def work_until_key_is_set(whom: str) -> None:
         note("began", whom)
         while not journal.exists(f"end {whom}"):
             time.sleep(0.01)

@@ -174,11 +174,11 @@ def test_stopping_worker_requeues_messages_it_did_not_start_and_deregisters(brok
         eventually(lambda: len(held(broker)) == 2)
         [thread] = worker.workers
 
-        def finish_once_stopping():
+        def finish_during_stop():
             eventually(lambda: not thread.running)
             go_on.set()
 
-        threading.Thread(target=finish_once_stopping).start()
+        threading.Thread(target=finish_during_stop).start()
 
     assert calls == [0]
     assert ready(broker) == sent[1:]

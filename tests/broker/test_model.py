@@ -135,7 +135,5 @@ class Queue(RuleBasedStateMachine):
 def test_queue_equals_its_model_after_any_order_of_operations(store_url):
     Queue.url = store_url
     test = Queue.TestCase
-    test.settings = settings(
-        max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    test.settings = settings(max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck))
     test().runTest()

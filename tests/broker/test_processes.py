@@ -56,7 +56,7 @@ def send(broker: DurableRedisBroker, actor: str, *args: Any) -> None:
 
 
 def tell_to_end(broker: DurableRedisBroker, whom: str) -> None:
-    """End the message `work_until_ended` of this name, wherever it runs."""
+    """End the message `work_until_key_is_set` of this name, wherever it runs."""
     broker.client.set(f"end {whom}", 1)
 
 
@@ -99,7 +99,7 @@ def test_busy_worker_is_never_considered_dead(broker, hire):
 
 
 def test_messages_of_a_suspended_worker_run_elsewhere_and_only_once_after_it_continues(broker, hire):
-    send(broker, "work_until_ended", "ada")
+    send(broker, "work_until_key_is_set", "ada")
     send(broker, "work", "boris", 0)
     sleeper = hire()
     eventually(lambda: said(broker, "began", "ada"))
@@ -110,7 +110,7 @@ def test_messages_of_a_suspended_worker_run_elsewhere_and_only_once_after_it_con
     sleepers_id = next(whom for pid, what, whom in journal(broker) if (pid, what) == (sleeper.pid, "is"))
     assert sleepers_id not in workers(broker)
 
-    send(broker, "work_until_ended", "chen")
+    send(broker, "work_until_key_is_set", "chen")
     eventually(lambda: said(broker, "began", "chen"))
     sleeper.send_signal(signal.SIGCONT)
 
@@ -139,7 +139,7 @@ def test_message_that_kills_three_workers_is_dead_lettered_and_the_next_one_runs
 
 
 def test_terminated_worker_finishes_its_message_and_requeues_the_others(broker, hire):
-    send(broker, "work_until_ended", "ada")
+    send(broker, "work_until_key_is_set", "ada")
     send(broker, "work", "boris", 0)
     worker = hire()
     eventually(lambda: said(broker, "began", "ada"))

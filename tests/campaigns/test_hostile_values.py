@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import date
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from common.campaigns import samples
@@ -61,7 +61,7 @@ SNIPPETS = st.sampled_from(
 VALUES = st.lists(SNIPPETS | st.text(max_size=8), min_size=1, max_size=6).map("".join)
 SEGMENTS = st.sampled_from(list(Segment))
 STEPS = st.integers(1, 7)
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=60)
 
 
 def render(campaign: Campaign, step: int, person: Assessment, segment: Segment) -> Rendered:

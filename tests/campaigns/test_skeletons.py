@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from common.campaigns import samples
@@ -24,7 +24,7 @@ EDGES = st.sampled_from(
     ["J.", '"Cut"', "Ada", "e\u0301", "❤️", "a\\b", "\U00010380", "\U000103803\U00010381&\U00010382"]
 )
 NAMES = EDGES | VALUES
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=60)
 
 
 @pytest.fixture(scope="session")

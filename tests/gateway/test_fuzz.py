@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway.signatures import StandardSignatures
@@ -24,7 +24,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 SIGNUPS = st.dictionaries(st.sampled_from(FIELDS) | TEXTS, VALUES, max_size=8)
-BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(max_examples=200)
 
 
 def parsed(body: bytes) -> int:
@@ -76,7 +76,7 @@ def test_any_headers_are_verified_or_refused(id: str, at: str, signature: str) -
 
 async def test_no_signed_object_gets_a_5xx(gateway: Gateway) -> None:
     bodies: list[bytes] = []
-    collect = settings(max_examples=100, deadline=None, database=None)(
+    collect = settings(max_examples=100)(
         given(SIGNUPS)(lambda fields: bodies.append(json.dumps(person("ada") | fields).encode()))
     )
     await asyncio.to_thread(collect)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.ordinary_signup import read_ordinary_signup
@@ -14,7 +14,7 @@ from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
 from tests.gateway.conftest import person
 
-UNHURRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=300)
 NUMBERS = [0, 1, 8, 9, 42, 99, 100, 101, -1, -0.0, 0.5, 72.5, 100.0, 1e2, 1e12, 10**12, 10**12 + 1, 1e400, 10**400]
 TEXTS = [
     *(

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.domain.booking import BookingEvent, BookingKind
@@ -132,7 +132,7 @@ class CallsPlay(Play):
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120)
 @given(st.lists(st.sampled_from(MOVES), min_size=10, max_size=60))
 def test_no_reminder_is_sent_twice_late_or_for_a_cancelled_call_in_any_order_of_events(store_url, moves):
     async def play() -> None:

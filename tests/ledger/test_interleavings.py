@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.domain.cadence import Cadence
@@ -113,7 +113,7 @@ class StepsPlay(Play):
     ]
 )
 @pytest.mark.timeout(120)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(st.lists(moves, min_size=10, max_size=60))
 def test_in_any_order_of_events_nothing_is_sent_twice_and_nothing_is_lost(store_url, moves):
     async def play() -> None:
