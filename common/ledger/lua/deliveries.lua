@@ -139,6 +139,139 @@ local function is_replaced(seen)
   return not string.find(' ' .. ancestors .. ' ', ' ' .. seen.id .. ' ', 1, true)
 end
 
+-- The parts of a claim. Each check returns the claim's answer, or nil: it may go on.
+--   claim  given: the JSON; owner, fields: see owners.lua; id, key, open, due_ms: of the delivery, see read_open
+--          not_before_ms: of its next attempt; campaign: the owner's, if this worker serves it
+--          is_repeated: the claim was granted before, and that answer was lost
+
+local function defer(claim, word, until_ms, why)
+  local given, open = claim.given, claim.open
+  until_ms = delivery.schedule(claim.id, math.min(until_ms, given.expires_ms or math.huge))
+  -- What was never claimed gets no HASH here, so that its booking can still change its due time.
+  if open.claimed_ms or open.not_before_ms then delivery.defer(claim.key, until_ms, given.now_ms) end
+  return {word, until_ms, why}
+end
+
+-- A webhook may have reported it as accepted. That settles it if it must not be sent any more, or if one more crash
+-- would make it a dead letter. Otherwise it is sent again under the same key, and the provider returns the acceptance.
+local function check_end(claim)
+  local given, owner, fields, key = claim.given, claim.owner, claim.fields, claim.key
+  local name, now_ms = given.name, given.now_ms
+  local suppressed, ends_mail = suppressed_by(fields, given)
+  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
+  local sent_ms, provider_id = delivery.reported(key)
+  if provider_id and (reason or delivery.is_last_crash(key)) then
+    delivery.accept_as_reported(owner, name, given.label, now_ms, sent_ms, provider_id, given.paced)
+    return {'already', 'accepted'}
+  end
+  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
+  if reason then
+    -- A next step that was never claimed lost its record when the enrollment ended: the exit reason says why.
+    if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then
+      delivery.skip(owner, name, now_ms, reason)
+    else
+      redis.call('ZREM', keys.open, claim.id)
+    end
+    return {'exited', reason}
+  end
+  if not claim.due_ms then
+    redis.call('ZREM', keys.open, claim.id)
+    return {'unknown'}
+  end
+end
+
+-- Does this worker serve the campaign, in the version in force, and does that version have this step?
+local function check_campaign(claim)
+  local given, owner, fields, campaign = claim.given, claim.owner, claim.fields, claim.campaign
+  local name, now_ms = given.name, given.now_ms
+  if not campaign then
+    return defer(claim, 'held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
+  end
+  if not claim.is_repeated then
+    local version, is_replanning = in_force.of(fields.campaign)
+    if campaign.version and version and version ~= campaign.version then return {'another version', version} end
+    if is_replanning and owner.is_enrollment then return defer(claim, 'not yet', now_ms + SOON_MS) end
+  end
+  if campaign.lacks_step and redis.call('HEXISTS', claim.key, 'payload') == 0 then
+    sequence.plan_following(owner, fields, name, campaign.following, claim.due_ms)
+    delivery.skip(owner, name, now_ms, limits.removed)
+    return {'exited', limits.removed}
+  end
+end
+
+-- Has it killed its workers? Does the enrollment, a pause, the address or its time delay it? Was the step that it needs
+-- sent? Of a repeated claim this is known.
+local function check_waits(claim)
+  local given, owner, fields, key = claim.given, claim.owner, claim.fields, claim.key
+  local name, now_ms, not_before_ms = given.name, given.now_ms, claim.not_before_ms
+  local reason = count_crash(key, claim.open)
+  if reason then
+    delivery.make_dead_letter(owner, name, given.label, now_ms, reason)
+    return {'dead', reason}
+  end
+  if fields.hold then
+    redis.call('ZREM', keys.open, claim.id)
+    return {'held', 0, fields.hold}
+  end
+  if pause.covers(owner.contact, fields.campaign) then
+    return defer(claim, 'held', math.max(not_before_ms, now_ms + limits.pause_wait_ms), 'paused')
+  end
+  if is_resting(fields, given) then
+    return defer(claim, 'held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
+  end
+  if not_before_ms > now_ms then return defer(claim, 'not yet', not_before_ms) end
+  local campaign = claim.campaign
+  local has_needed, wait_ms = is_needed_step_sent(owner, fields, campaign.needs, key, now_ms)
+  if wait_ms then return defer(claim, 'not yet', wait_ms) end
+  if not has_needed then
+    reason = campaign.needs .. ' ' .. limits.not_sent
+    sequence.plan_following(owner, fields, name, campaign.following)
+    delivery.skip(owner, name, now_ms, reason)
+    return {'exited', reason}
+  end
+end
+
+-- Of two deliveries that could be sent now, the earlier one is sent first: after an outage no contact reads the second
+-- mail before the first. If it is this one's turn to probe the provider, the earlier one gets the turn. A delivery that
+-- waits longer, for a reason of its own, delays no other.
+--   until_ms, why, probe_ms  of the provider's circuit, see circuit.lua
+local function check_turn(claim, until_ms, why, probe_ms)
+  local given, fields, open, id, is_repeated = claim.given, claim.fields, claim.open, claim.id, claim.is_repeated
+  local now_ms = given.now_ms
+  local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
+  local earlier = is_paced and earlier_one(claim.owner, fields, given.name, claim.due_ms, now_ms)
+  if earlier then
+    if until_ms then pass_probe(id, earlier, now_ms) end
+    return defer(claim, 'not yet', now_ms + SOON_MS)
+  end
+  if until_ms and not is_repeated then
+    local wait_ms = circuit.wait_until(until_ms, probe_ms, now_ms)
+    if wait_ms > now_ms then return defer(claim, 'held', wait_ms, why) end
+  end
+  local gap_ms = is_paced and gap_until(fields, given, claim.campaign, open, now_ms)
+  if gap_ms then return defer(claim, 'not yet', gap_ms) end
+  if not is_repeated and not may_be_tried(id, given.claim_id) then return defer(claim, 'not yet', now_ms + SOON_MS) end
+end
+
+local function grant(claim)
+  local given, owner, key, due_ms = claim.given, claim.owner, claim.key, claim.due_ms
+  local name, now_ms = given.name, given.now_ms
+  -- An attempt was under way when its worker died: its outcome is unknown.
+  if claim.open.in_progress == '1' then redis.call('HSET', key, 'outcome_unknown', 1, 'in_progress', 0) end
+  local fence = redis.call('HINCRBY', key, 'fence', claim.is_repeated and 0 or 1)
+  redis.call('HSET', key, 'claim_id', given.claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
+  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, claim.id)
+  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
+  sequence.plan_following(owner, claim.fields, name, claim.campaign.following)
+
+  local attempts, first_ms, failures, unknown, payload =
+    unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
+  local answer = {'granted', fence, tonumber(attempts or 0), due_ms, tonumber(first_ms or 0), tonumber(failures or 0),
+    tonumber(unknown or 0), payload or ''}
+  for _, text in ipairs(redis.call('HGETALL', owner.key)) do answer[#answer + 1] = text end
+  return answer
+end
+
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also generation: {id, mark} of the store as this worker last saw it; nil: it has not read it yet
 --         claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
@@ -159,12 +292,10 @@ end
 --   | ['another version', version]   that version of the campaign is in force, not the caller's; nothing was changed
 --   | ['unknown']                    no delivery of that id is planned
 function deliveries.claim()
-  local given = cjson.decode(ARGV[1])
-  local key, circuit_key = KEYS[2], KEYS[3]
-  local name, now_ms, claim_id = given.name, given.now_ms, given.claim_id
-  local owner = owners.of(given.owner)
-  local id, fields = given.owner .. '/' .. name, owners.fields(owner)
-  local line = fields['/' .. name]
+  local given, key, circuit_key = cjson.decode(ARGV[1]), KEYS[2], KEYS[3]
+  local now_ms, claim_id, owner = given.now_ms, given.claim_id, owners.of(given.owner)
+  local id, fields = given.owner .. '/' .. given.name, owners.fields(owner)
+  local line = fields['/' .. given.name]
 
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
 
@@ -180,113 +311,20 @@ function deliveries.claim()
     or is_replaced(given.generation) and 'the store was replaced')
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
-  -- A webhook may have reported it as accepted. That settles it if it must not be sent any more, or if one more crash
-  -- would make it a dead letter. Otherwise it is sent again under the same key, and the provider returns the acceptance.
-  local suppressed, ends_mail = suppressed_by(fields, given)
-  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
-  local sent_ms, provider_id = delivery.reported(key)
-  if provider_id and (reason or delivery.is_last_crash(key)) then
-    delivery.accept_as_reported(owner, name, given.label, now_ms, sent_ms, provider_id, given.paced)
-    return {'already', 'accepted'}
-  end
-  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
-  if reason then
-    -- A next step that was never claimed lost its record when the enrollment ended: the exit reason says why.
-    if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then
-      delivery.skip(owner, name, now_ms, reason)
-    else
-      redis.call('ZREM', keys.open, id)
-    end
-    return {'exited', reason}
-  end
-  local due_ms = records.due_ms(line)
-  if not due_ms then
-    redis.call('ZREM', keys.open, id)
-    return {'unknown'}
-  end
-  local not_before_ms = delivery.not_before_ms(open, now_ms) or due_ms
-
-  local function defer(word, until_ms, why)
-    until_ms = delivery.schedule(id, math.min(until_ms, given.expires_ms or math.huge))
-    -- What was never claimed gets no HASH here, so that its booking can still change its due time.
-    if open.claimed_ms or open.not_before_ms then delivery.defer(key, until_ms, now_ms) end
-    return {word, until_ms, why}
-  end
-
-  local campaign = given.campaigns[fields.campaign]
-  if not campaign then
-    return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
-  end
-  if not is_repeated then
-    local version, is_replanning = in_force.of(fields.campaign)
-    if campaign.version and version and version ~= campaign.version then return {'another version', version} end
-    if is_replanning and owner.is_enrollment then return defer('not yet', now_ms + SOON_MS) end
-  end
-  if campaign.lacks_step and redis.call('HEXISTS', key, 'payload') == 0 then
-    sequence.plan_following(owner, fields, name, campaign.following, due_ms)
-    delivery.skip(owner, name, now_ms, limits.removed)
-    return {'exited', limits.removed}
-  end
-  if not is_repeated then
-    reason = count_crash(key, open)
-    if reason then
-      delivery.make_dead_letter(owner, name, given.label, now_ms, reason)
-      return {'dead', reason}
-    end
-    if fields.hold then
-      redis.call('ZREM', keys.open, id)
-      return {'held', 0, fields.hold}
-    end
-    if pause.covers(owner.contact, fields.campaign) then
-      return defer('held', math.max(not_before_ms, now_ms + limits.pause_wait_ms), 'paused')
-    end
-    if is_resting(fields, given) then
-      return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
-    end
-    if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
-    local has_needed, wait_ms = is_needed_step_sent(owner, fields, campaign.needs, key, now_ms)
-    if wait_ms then return defer('not yet', wait_ms) end
-    if not has_needed then
-      reason = campaign.needs .. ' ' .. limits.not_sent
-      sequence.plan_following(owner, fields, name, campaign.following)
-      delivery.skip(owner, name, now_ms, reason)
-      return {'exited', reason}
-    end
-  end
-
-  -- Of two deliveries that could be sent now, the earlier one is sent first: after an outage no contact reads the
-  -- second mail before the first. If it is this one's turn to probe the provider, the earlier one gets the turn. A
-  -- delivery that waits longer, for a reason of its own, delays no other.
+  local claim = {
+    given = given, owner = owner, fields = fields, id = id, key = key, open = open, is_repeated = is_repeated,
+    due_ms = records.due_ms(line), campaign = given.campaigns[fields.campaign],
+  }
+  local answer = check_end(claim)
+  if answer then return answer end
+  claim.not_before_ms = delivery.not_before_ms(open, now_ms) or claim.due_ms
+  answer = check_campaign(claim) or not is_repeated and check_waits(claim)
+  if answer then return answer end
   local until_ms, why, probe_ms = circuit.read(circuit_key, now_ms)
-  local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
-  local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)
-  if earlier then
-    if until_ms then pass_probe(id, earlier, now_ms) end
-    return defer('not yet', now_ms + SOON_MS)
-  end
-  if until_ms and not is_repeated then
-    local wait_ms = circuit.wait_until(until_ms, probe_ms, now_ms)
-    if wait_ms > now_ms then return defer('held', wait_ms, why) end
-  end
-  local gap_ms = is_paced and gap_until(fields, given, campaign, open, now_ms)
-  if gap_ms then return defer('not yet', gap_ms) end
-  if not is_repeated and not may_be_tried(id, claim_id) then return defer('not yet', now_ms + SOON_MS) end
-
+  answer = check_turn(claim, until_ms, why, probe_ms)
+  if answer then return answer end
   if until_ms then redis.call('HSET', circuit_key, 'probe_ms', now_ms) end
-  -- An attempt was under way when its worker died: its outcome is unknown.
-  if open.in_progress == '1' then redis.call('HSET', key, 'outcome_unknown', 1, 'in_progress', 0) end
-  local fence = redis.call('HINCRBY', key, 'fence', is_repeated and 0 or 1)
-  redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
-  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
-  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
-  sequence.plan_following(owner, fields, name, campaign.following)
-
-  local attempts, first_ms, failures, unknown, payload =
-    unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
-  local answer = {'granted', fence, tonumber(attempts or 0), due_ms, tonumber(first_ms or 0), tonumber(failures or 0),
-    tonumber(unknown or 0), payload or ''}
-  for _, text in ipairs(redis.call('HGETALL', owner.key)) do answer[#answer + 1] = text end
-  return answer
+  return grant(claim)
 end
 
 -- freeze(KEYS = [owner, delivery, circuit], ARGV = [JSON, payload or ''])
