@@ -90,7 +90,7 @@ class RollOut:
         self._gateways = [*self._gateways, gateway]
 
         def leave() -> None:
-            with self._posting:  # A request already sent has its answer; in a cluster, preStop hooks give it ten seconds.
+            with self._posting:  # Requests already sent have their answers, as after the ten seconds of a preStop hook.
                 self._gateways = [other for other in self._gateways if other is not gateway]
             assert process.stop()[0] == 0
 
