@@ -179,7 +179,7 @@ def _completed(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
     occurrence = _Occurrence(end_ms, max(end_ms, received_ms))
     if booking.state is not BookingState.COMPLETED:
         return replace(occurrence, skip_reason=str(booking.state))
-    return replace(occurrence, skip_reason=ABSENT) if _is_somebody_absent(booking, events) else occurrence
+    return replace(occurrence, skip_reason=ABSENT) if _is_somebody_absent(events) else occurrence
 
 
 def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
@@ -211,9 +211,7 @@ def _absence_of(event: BookingEvent, booking: Booking) -> bool | None:
     return next((is_absent for address, is_absent in event.no_shows if address == booking.email), None)
 
 
-def _is_somebody_absent(booking: Booking, events: Sequence[BookingEvent]) -> bool:
-    """Whether anybody was absent. In a booking with seats only the host's absence counts, not that of other guests."""
+def _is_somebody_absent(events: Sequence[BookingEvent]) -> bool:
+    """Whether anybody was absent. With seats, `events` do not contain the marks of other guests."""
     absent = dict(mark for event in _marks(events) for mark in event.no_shows)
-    hosts = {event.organizer_email for event in events}
-    concerned = hosts if any(event.is_seated for event in events) else absent.keys()
-    return any(is_absent for address, is_absent in absent.items() if address in concerned)
+    return any(absent.values())

@@ -126,6 +126,39 @@ async def test_absence_of_the_host_is_shown_as_such_and_changes_nothing_for_the_
     assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
+def marked(absent: str, minute: int = 0) -> dict[str, Any]:
+    """Return the webhook that marks somebody as absent from the call with seats, an hour after its start."""
+    payload = {"bookingUid": "seat1", "attendees": [{"email": absent, "noShow": True}]}
+    return {
+        "triggerEvent": "BOOKING_NO_SHOW_UPDATED",
+        "createdAt": f"2026-12-03T19:{minute:02}:00Z",
+        "payload": payload,
+    }
+
+
+async def absences(simulation: Simulation, address: str) -> list[str]:
+    """Return what this guest's timeline says about absences."""
+    happened = [entry.what for entry in await timeline_of(simulation.ledger, contact(address))]
+    return [what for what in happened if "absen" in what or what.startswith("no-show")]
+
+
+async def test_absence_of_the_host_of_a_call_with_seats_is_shown_to_every_guest_and_thanks_nobody(guests):
+    ended = {"triggerEvent": "MEETING_ENDED", "createdAt": "2026-12-03T19:00:00Z", "payload": {"uid": "seat1"}}
+    await post(guests, *case("c17"), marked("host@example.com"), ended)
+    await guests.run()
+
+    assert [await absences(guests, who) for who in (ADA, BOB)] == [["host marked absent"]] * 2
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Completed"}
+    assert not any("follow_up" in mail.tags for who in (ADA, BOB) for mail in guests.mailer.inbox_of(who))
+
+
+async def test_absence_of_one_guest_with_a_seat_is_not_in_the_timeline_of_another(guests):
+    await post(guests, *case("c17"), marked(ADA))
+    await guests.run()
+
+    assert [await absences(guests, who) for who in (ADA, BOB)] == [["no-show marked"], []]
+
+
 async def test_new_host_and_link_are_in_later_reminders_and_none_is_repeated(guests):
     created, reassigned = case("c26")
     await post(guests, created, reassigned | {"createdAt": "2026-12-01T10:00:00.000Z"})
