@@ -126,9 +126,9 @@ async def test_absence_of_the_host_is_shown_as_such_and_changes_nothing_for_the_
     assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
-def marked(absent: str, minute: int = 0) -> dict[str, Any]:
-    """Return the webhook that marks somebody as absent from the call with seats, an hour after its start."""
-    payload = {"bookingUid": "seat1", "attendees": [{"email": absent, "noShow": True}]}
+def marked(absent: str, *, uid: str = "seat1", minute: int = 0, no_show: object = True) -> dict[str, Any]:
+    """Return the webhook that marks somebody as absent from a call, an hour after its start."""
+    payload = {"bookingUid": uid, "attendees": [{"email": absent, "noShow": no_show}]}
     return {
         "triggerEvent": "BOOKING_NO_SHOW_UPDATED",
         "createdAt": f"2026-12-03T19:{minute:02}:00Z",
@@ -150,6 +150,15 @@ async def test_absence_of_the_host_of_a_call_with_seats_is_shown_to_every_guest_
     assert [await absences(guests, who) for who in (ADA, BOB)] == [["host marked absent"]] * 2
     assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Completed"}
     assert not any("follow_up" in mail.tags for who in (ADA, BOB) for mail in guests.mailer.inbox_of(who))
+
+
+async def test_report_without_a_readable_mark_leaves_a_no_show_as_it_is(guests):
+    unreadable = marked(ADA, uid="ns1", minute=1, no_show="perhaps")
+    await post(guests, case("c21")[0], marked(ADA, uid="ns1"), unreadable)
+    await guests.run()
+
+    assert await absences(guests, ADA) == ["no-show marked", "absence reported without a mark"]
+    assert guests.mirror.bookings[contact(ADA)].status == "No-Show"
 
 
 async def test_absence_of_one_guest_with_a_seat_is_not_in_the_timeline_of_another(guests):

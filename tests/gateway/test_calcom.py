@@ -159,6 +159,22 @@ async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(ga
     assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]
 
 
+@pytest.mark.parametrize(
+    ("sent", "marks"),
+    [
+        *((absent, [True]) for absent in (True, "true", "True ", 1, "1")),
+        *((present, [False]) for present in (False, "false", 0, "0")),
+        *((unknown, []) for unknown in (..., None, "", "perhaps", 2, [True])),
+    ],
+)
+def test_no_show_mark_that_is_missing_or_unreadable_takes_no_mark_back(sent: Any, marks: list[bool]) -> None:
+    attendee = {"email": "guest@example.com"} | ({} if sent is ... else {"noShow": sent})
+    payload = {"bookingUid": "uidBBB", "attendees": [attendee]}
+    parsed = event({"triggerEvent": "BOOKING_NO_SHOW_UPDATED", "createdAt": "2026-12-04T20:00:00Z", "payload": payload})
+
+    assert [is_absent for _, is_absent in parsed.no_shows] == marks
+
+
 async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
     payload = fixture("no_show_updated")
     back = json.loads(json.dumps(payload).replace("true", "false"))

@@ -124,7 +124,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
         organizer_email=booking.organizer.email or booking.user.email,
-        request_reschedule=booking.request_reschedule,
+        request_reschedule=booking.request_reschedule is True,
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
@@ -182,7 +182,10 @@ def _join_url(kind: BookingKind, booking: Booking) -> str | None:
 
 
 def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
-    return tuple((one.address, one.no_show) for one in booking.attendees if one.address is not None)
+    """Return the marks. An attendee whose mark is missing or unreadable has none: no earlier mark was withdrawn."""
+    return tuple(
+        (one.address, one.no_show) for one in booking.attendees if one.address is not None and one.no_show is not None
+    )
 
 
 def _missing(event: BookingEvent, path: str) -> list[FieldError]:

@@ -72,7 +72,7 @@ class Attendee(_Camel):
     time_zone: Zone = None
     phone_number: Words = None
     language: Annotated[SpokenLanguage, AnObject] = SpokenLanguage()
-    no_show: Boolean = False
+    no_show: Boolean = None
 
     @property
     def address(self) -> str | None:
@@ -108,15 +108,15 @@ class Booking(_Camel):
     title: Words = None
     start_time: Timestamp = None
     end_time: Timestamp = None
-    request_reschedule: Boolean = False
+    request_reschedule: Boolean = None
     location: Annotated[
         str | None, PlainValidator(location_address), WithJsonSchema({"type": ["string", "object", "null"]})
     ] = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
     booker_url: WebAddress = None
-    disable_rescheduling: Boolean = False
-    disable_cancelling: Boolean = False
+    disable_rescheduling: Boolean = None
+    disable_cancelling: Boolean = None
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
