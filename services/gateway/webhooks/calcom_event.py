@@ -161,7 +161,9 @@ def _guest_fields(booking: Booking, named: Sequence[NamedAttendee], *, is_seated
         "first_name": first.given_name,
         "timezone": first.time_zone,
         "locale": first.language.locale,
-        "sms_number": booking.responses.sms_reminder_number or booking.booking_fields_responses.sms_reminder_number,
+        "sms_number": booking.responses.sms_reminder_number
+        or booking.booking_fields_responses.sms_reminder_number
+        or booking.sms_reminder_number,
     }
 
 

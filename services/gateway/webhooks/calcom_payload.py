@@ -120,6 +120,7 @@ class Booking(_Camel):
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
+    sms_reminder_number: Words = None
     organizer: Annotated[Host, AnObject] = Host()
     user: Annotated[Host, AnObject] = Host()
     metadata: Annotated[VideoLinks, AnObject] = VideoLinks()
