@@ -260,7 +260,12 @@ async def test_only_the_reminder_number_of_cal_com_counts_as_consent_to_sms(gate
 
 
 @pytest.mark.parametrize(
-    ("answer", "number"), [("+14165550123", "+14165550123"), (True, "+1 647 555 0100"), (False, None), (None, None)]
+    ("answer", "number"),
+    [
+        *((answer, "+14165550123") for answer in ("+14165550123", ["+14165550123"])),
+        *((yes, "+1 647 555 0100") for yes in (True, [True], "true", "Yes", ["Yes"], "oui", "on", "1")),
+        *((no, None) for no in (False, [False], "No", "non", "off", "0", "", [], None, ["Yes", "No"], "perhaps")),
+    ],
 )
 def test_yes_to_the_configured_question_counts_as_consent_to_sms(answer: object, number: str | None) -> None:
     payload = {

@@ -84,9 +84,11 @@ def _place(webhook: ReceivedWebhook, kind: BookingKind) -> str | None:
 def _agreed_number(webhook: ReceivedWebhook, question: str) -> str | None:
     """Return the number in the answer to the question; after a yes, the number that was given with the booking."""
     answer = answer_value(webhook.answers.get(question))
-    if answer is True or answer == [True]:
-        answer = _phone_number(webhook)
-    return lenient.words(answer, 40) if isinstance(answer, str) else None
+    if isinstance(answer, list) and len(answer) == 1:
+        [answer] = answer
+    is_agreed = lenient.boolean(answer)
+    number = lenient.words(_phone_number(webhook) if is_agreed else answer, 40)
+    return number if is_agreed is not False and number and any(map(str.isdigit, number)) else None
 
 
 def _phone_number(webhook: ReceivedWebhook) -> Any:
