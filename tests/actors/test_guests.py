@@ -203,6 +203,21 @@ async def test_guest_without_a_time_zone_gets_the_hour_in_the_signups_zone_or_in
     assert all("6:00 p.m." in text and "UTC" in text for _, text in mails(guests, BOB))
 
 
+async def test_end_of_a_call_of_a_type_configured_by_slug_thanks_its_guest_and_nobody_else(guests):
+    booked = case("c21")[0]
+    of_known = {name: value for name, value in booked["payload"].items() if name != "type"}
+    of_unknown = of_known | {"uid": "unknown", "eventTypeId": 124, "attendees": [{"email": BOB}]}
+    ends = [{"triggerEvent": "MEETING_ENDED", **one} for one in (of_known, of_unknown)]
+    for body, at_ms in ((booked, guests.clock.now_ms()), *((ended, START_MS + HOUR_MS) for ended in ends)):
+        await guests.run(until_ms=at_ms)
+        await guests.receive(parse_event(body, received_ms=at_ms, types=("strategy-call",)))
+    await guests.run()
+
+    assert guests.mirror.bookings[contact(ADA)].status == "Completed"
+    assert [sum("follow_up" in mail.tags for mail in guests.mailer.inbox_of(who)) for who in (ADA, BOB)] == [1, 0]
+    assert await calls(guests, BOB) == []
+
+
 class Listing:
     """A Cal.com list that contains `rows`."""
 

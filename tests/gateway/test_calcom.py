@@ -14,6 +14,7 @@ from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
+from services.gateway.events import IgnoredEvent
 from services.gateway.openapi_models import BookingAccepted
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, OpenGateway
@@ -456,6 +457,31 @@ async def test_event_types_can_be_restricted(
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
     # This event does not name its type: it concerns a booking that counted before, or an unknown one.
     assert (await post_calcom(gateway, fixture("no_show_updated"))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("types", "changes", "processed"),
+    [
+        (("123", "coffee"), {}, "in full"),
+        (("strategy-call",), {}, "without its guest"),
+        (("124", "strategy-call"), {}, "without its guest"),
+        (("124",), {}, "not at all"),
+        (("123",), {"eventTypeId": None, "type": "strategy-call"}, "without its guest"),
+        (("coffee",), {"eventTypeId": None, "type": "strategy-call"}, "not at all"),
+        (("124", "coffee"), {"type": "strategy-call"}, "not at all"),
+    ],
+)
+def test_end_of_a_meeting_whose_type_cannot_be_compared_is_processed_without_its_guest(
+    types: tuple[str, ...], changes: dict[str, Any], processed: str
+) -> None:
+    parsed = event(fixture("meeting_ended_flat") | changes, types=types)
+
+    found = "not at all" if isinstance(parsed, IgnoredEvent) else "in full" if parsed.email else "without its guest"
+    assert found == processed
+
+
+def test_booking_whose_type_cannot_be_compared_is_ignored() -> None:
+    assert isinstance(event(booked(type=None), types=("strategy-call",)), IgnoredEvent)
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", ""])

@@ -62,7 +62,11 @@ def event_of(
     moved = booking.reschedule_uid or booking.from_reschedule
     if uid is None and moved is not None and kind in _NEEDS_ALL:
         kind, uid = BookingKind.LOST_MOVE, moved
-    if not _is_processed_type(booking, types):
+    is_processed = _is_processed_type(booking, types)
+    if is_processed is None and kind is BookingKind.ENDED:
+        # Without a guest it changes a booking that was processed before, and makes none.
+        booking = Booking()
+    elif not is_processed:
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
     created_ms = None if path == "" else read_timestamp_ms(body.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
@@ -96,14 +100,18 @@ def _phone_number(webhook: ReceivedWebhook) -> Any:
     return webhook.booking.first_attendee.phone_number or answer_value(webhook.answers.get("attendeePhoneNumber"))
 
 
-def _is_processed_type(booking: Booking, types: Collection[str]) -> bool:
+def _is_processed_type(booking: Booking, types: Collection[str]) -> bool | None:
     """
-    Return whether events of this type are processed.
+    Return whether events of this type are processed; None when the event has only an id and `types` a slug, or the
+    reverse: a flat MEETING_ENDED has no slug.
 
     An event without a type always is: it concerns a booking that was processed before, or one that is unknown here.
     """
     names = {name for name in (booking.event_type_id, booking.type) if name is not None}
-    return not types or not names or not names.isdisjoint(types)
+    if not types or not names or not names.isdisjoint(types):
+        return True
+    has_id = booking.event_type_id is not None
+    return None if len(names) == 1 and any(one.isdecimal() is not has_id for one in types) else False
 
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
