@@ -18,9 +18,11 @@ from common.domain.series import Booking, BookingState
 TAKEN_BACK: Final = "the mark was taken back"
 ABSENT: Final = "somebody was marked absent"
 """The host or a further attendee was absent: no thanks are sent for a call that may not have been held."""
+ASKED_AGAIN: Final = "the host asks for another time"
+"""The host cancelled for it: Cal.com has asked the guest already."""
 SENT_BEFORE: Final = "another follow-up of this call was sent"
 
-FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, str(BookingState.BOOKED))
+FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, ASKED_AGAIN, str(BookingState.BOOKED))
 """Skip reasons set by this plan that can change with the booking, in addition to `reminders.PLANNED_AWAY`."""
 
 _HOUR_MS = 3_600_000
@@ -188,9 +190,9 @@ def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
         return None
     newest = max(cancelled, key=lambda event: event.event_ms)
     occurrence = _Occurrence(newest.event_ms, newest.received_ms)
-    return (
-        occurrence if booking.state is BookingState.CANCELLED else replace(occurrence, skip_reason=str(booking.state))
-    )
+    if booking.state is not BookingState.CANCELLED:
+        return replace(occurrence, skip_reason=str(booking.state))
+    return replace(occurrence, skip_reason=ASKED_AGAIN) if booking.reschedule_requested else occurrence
 
 
 _OCCURRENCES: Mapping[Trigger, Callable[[Booking, Sequence[BookingEvent]], _Occurrence | None]] = {
