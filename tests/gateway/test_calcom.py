@@ -151,10 +151,13 @@ async def test_a_start_among_spaces_and_invisible_characters_is_read(gateway: Ga
     assert (answer.status, answer.json["meeting_time"]) == (202, "2026-12-03T20:00:00.000Z")
 
 
-async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(gateway: Gateway) -> None:
-    answer = await post_calcom(gateway, json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()))
+@pytest.mark.parametrize("trigger", ["BOOKING_RESCHEDULED", "BOOKING_REQUESTED", "BOOKING_CREATED"])
+async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(gateway: Gateway, trigger: str) -> None:
+    moved = json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()) | {"triggerEvent": trigger}
+    answer = await post_calcom(gateway, moved)
 
-    assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
+    assert (answer.status, answer.json["event"]) == (202, trigger)
+    assert (await post_calcom(gateway, moved)).body == answer.body
     assert (answer.json["booking_uid"], answer.json["meeting_time"]) == (None, "2026-12-03T18:00:00.000Z")
     BookingAccepted.model_validate(answer.json)
     assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]

@@ -28,9 +28,6 @@ KIND_BY_TRIGGER = {
     "BOOKING_REASSIGNED": BookingKind.REASSIGNED,
     "BOOKING_LOCATION_UPDATED": BookingKind.RELOCATED,
 }
-TRIGGER_BY_KIND = {kind: trigger for trigger, kind in KIND_BY_TRIGGER.items()} | {
-    BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"
-}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
 CANCELLED_KINDS = (BookingKind.CANCELLED, BookingKind.REJECTED)
 
@@ -48,7 +45,7 @@ def event_of(
     creates or moves a booking also an address and a start.
     """
     body, path, booking = webhook.body, webhook.path, webhook.booking
-    trigger = lenient.words(body.get("triggerEvent"), 100)
+    trigger = webhook.trigger
     if trigger is None:
         raise invalid_fields(FieldError("triggerEvent", "is required, such as BOOKING_CREATED"))
     kind = KIND_BY_TRIGGER.get(trigger)

@@ -159,6 +159,11 @@ class ReceivedWebhook:
         return cls(body, path, fields, Booking.model_validate(fields))
 
     @property
+    def trigger(self) -> str | None:
+        """Return the name of the event, such as BOOKING_CREATED."""
+        return lenient.words(self.body.get("triggerEvent"), 100)
+
+    @property
     def answers(self) -> dict[str, Any]:
         """Return the answers to all questions of the booking form, by question."""
         answers: dict[str, Any] = {}
