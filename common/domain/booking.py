@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -121,10 +121,10 @@ class BookingEvent:
             return None
         return replace(self._naming(*named), no_shows=marks)
 
-    def about(self, address: str) -> BookingEvent:
-        """Return the event with this person's data only."""
+    def about(self, address: str, hosts: Collection[str | None] = ()) -> BookingEvent:
+        """Return the event with this person's data only, and with the no-show marks of these hosts."""
         named = [attendee for attendee in self.attendees if attendee.email == address]
-        marks = tuple(mark for mark in self.no_shows if mark[0] == address)
+        marks = tuple(mark for mark in self.no_shows if mark[0] == address or mark[0] in hosts)
         return replace(self._naming(*named), no_shows=marks)
 
     def _naming(self, *named: Attendee) -> BookingEvent:

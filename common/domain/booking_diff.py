@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.series import Booking, BookingState
@@ -35,12 +35,18 @@ _OPEN_STATES = (BookingState.BOOKED, BookingState.AWAITING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSeat:
-    """An attendee who has a seat."""
+    """An attendee who has a seat. `sms_number`: as in `booking.Attendee`."""
 
     email: str
     first_name: str | None = None
     timezone: str | None = None
+    locale: str | None = None
+    sms_number: str | None = None
     is_absent: bool = False
+
+
+_NOBODY: dict[str, Any] = {**asdict(ListedSeat(email="")), "email": None}
+"""The fields of `ListedBooking` about its guest, when the list does not say whom it means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +54,11 @@ class ListedBooking:
     """
     One booking as Cal.com lists it. None: not listed.
 
-    `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it. `is_absent`:
-    the first attendee is marked as a no-show (a host's absence does not set it). `event_types`: the id and the slug of
-    its event type. `seats`: the attendees of a booking with seats. `some_seats_unread`: it has further seats whose
-    addresses cannot be read. `is_seat`: this object stands for a single seat of the booking.
+    `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it. `sms_number`,
+    `organizer_email`: as in `BookingEvent`. `is_absent`: the first attendee is marked as a no-show (a host's absence
+    does not set it). `event_types`: the id and the slug of its event type. `seats`: the attendees of a booking with
+    seats. `some_seats_unread`: it has further seats whose addresses cannot be read. `is_seat`: this object stands for a
+    single seat of the booking.
     """
 
     uid: str
@@ -66,10 +73,13 @@ class ListedBooking:
     ical_uid: str | None = None
     first_name: str | None = None
     timezone: str | None = None
+    locale: str | None = None
+    sms_number: str | None = None
     title: str | None = None
     join_url: str | None = None
     place: str | None = None
     organizer: str | None = None
+    organizer_email: str | None = None
     is_absent: bool = False
     event_types: tuple[str, ...] = ()
     seats: tuple[ListedSeat, ...] = ()
@@ -97,7 +107,7 @@ def unreported(
         return [*_of_seats(listed, known, own, now_ms), *_of_left_seats(listed, known, now_ms)]
     if any(event.is_seated for event in own):
         # The list does not say who has the seats, so the events concern all guests.
-        any_guest = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
+        any_guest = replace(listed, **_NOBODY)
         found = [event for guest in known for event in _unreported(any_guest, guest, own, now_ms)]
         return list(dict.fromkeys(found)) if known else _unreported(any_guest, None, own, now_ms)
     return _unreported(listed, next(iter(known), None), own, now_ms)
@@ -111,10 +121,7 @@ def _of_seats(
         guest = next((booking for booking in known if booking.email == seat.email), None)
         row = replace(
             listed,
-            email=seat.email,
-            first_name=seat.first_name,
-            timezone=seat.timezone,
-            is_absent=seat.is_absent,
+            **asdict(seat),
             moved_from=None,
             moved_to=None,
             seats=(),
@@ -145,7 +152,7 @@ def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int)
     for guest in known:
         is_settled = now_ms - guest.received_ms >= UNSEEN_MS
         if guest.email not in (None, *seats) and guest.state in _OPEN_STATES and is_settled:
-            left = replace(listed, status="cancelled", email=guest.email, first_name=None, timezone=None, is_seat=True)
+            left = replace(listed, **_NOBODY | {"email": guest.email}, status="cancelled", is_seat=True)
             yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
 
 
@@ -224,10 +231,13 @@ def _event(listed: ListedBooking, kind: BookingKind, now_ms: int) -> BookingEven
         email=listed.email,
         first_name=listed.first_name,
         timezone=listed.timezone,
+        locale=listed.locale,
+        sms_number=listed.sms_number,
         title=listed.title,
         join_url=listed.join_url,
         place=listed.place,
         organizer=listed.organizer,
+        organizer_email=listed.organizer_email,
         event_type=next(iter(listed.event_types), None),
         is_seated=listed.is_seat,
     )

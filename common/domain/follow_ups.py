@@ -18,9 +18,11 @@ from common.domain.series import Booking, BookingState
 TAKEN_BACK: Final = "the mark was taken back"
 ABSENT: Final = "somebody was marked absent"
 """The host or a further attendee was absent: no thanks are sent for a call that may not have been held."""
+ASKED_AGAIN: Final = "the host asks for another time"
+"""The host cancelled for it: Cal.com has asked the guest already."""
 SENT_BEFORE: Final = "another follow-up of this call was sent"
 
-FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, str(BookingState.BOOKED))
+FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, ASKED_AGAIN, str(BookingState.BOOKED))
 """Skip reasons set by this plan that can change with the booking, in addition to `reminders.PLANNED_AWAY`."""
 
 _HOUR_MS = 3_600_000
@@ -179,7 +181,7 @@ def _completed(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
     occurrence = _Occurrence(end_ms, max(end_ms, received_ms))
     if booking.state is not BookingState.COMPLETED:
         return replace(occurrence, skip_reason=str(booking.state))
-    return replace(occurrence, skip_reason=ABSENT) if _is_somebody_absent(booking, events) else occurrence
+    return replace(occurrence, skip_reason=ABSENT) if _is_somebody_absent(events) else occurrence
 
 
 def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
@@ -188,9 +190,9 @@ def _cancelled(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence 
         return None
     newest = max(cancelled, key=lambda event: event.event_ms)
     occurrence = _Occurrence(newest.event_ms, newest.received_ms)
-    return (
-        occurrence if booking.state is BookingState.CANCELLED else replace(occurrence, skip_reason=str(booking.state))
-    )
+    if booking.state is not BookingState.CANCELLED:
+        return replace(occurrence, skip_reason=str(booking.state))
+    return replace(occurrence, skip_reason=ASKED_AGAIN) if booking.reschedule_requested else occurrence
 
 
 _OCCURRENCES: Mapping[Trigger, Callable[[Booking, Sequence[BookingEvent]], _Occurrence | None]] = {
@@ -211,9 +213,7 @@ def _absence_of(event: BookingEvent, booking: Booking) -> bool | None:
     return next((is_absent for address, is_absent in event.no_shows if address == booking.email), None)
 
 
-def _is_somebody_absent(booking: Booking, events: Sequence[BookingEvent]) -> bool:
-    """Whether anybody was absent. In a booking with seats only the host's absence counts, not that of other guests."""
+def _is_somebody_absent(events: Sequence[BookingEvent]) -> bool:
+    """Whether anybody was absent. With seats, `events` do not contain the marks of other guests."""
     absent = dict(mark for event in _marks(events) for mark in event.no_shows)
-    hosts = {event.organizer_email for event in events}
-    concerned = hosts if any(event.is_seated for event in events) else absent.keys()
-    return any(is_absent for address, is_absent in absent.items() if address in concerned)
+    return any(absent.values())

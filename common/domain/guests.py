@@ -77,10 +77,16 @@ def concerns(event: BookingEvent, seat: str | None) -> bool:
 
 
 def events_about(address: str, events: Sequence[BookingEvent]) -> tuple[BookingEvent, ...]:
-    """Return those events of one booking that concern the guest with this address; with seats, without other guests."""
+    """
+    Return those events of one booking that concern the guest with this address; with seats, without other guests.
+
+    The absence of a host concerns every guest.
+    """
     if not any(event.is_seated for event in events):
         return tuple(events)
-    return tuple(event.about(address) for event in events if concerns(event, address))
+    hosts = {event.organizer_email for event in events}
+    own = [event.about(address, hosts) for event in events if concerns(event, address)]
+    return tuple(event for event in own if event.kind is not BookingKind.NO_SHOW or event.no_shows)
 
 
 def _guests(uid: str, events: Sequence[BookingEvent], first_guest: str | None) -> list[Guest]:

@@ -16,6 +16,10 @@ WORDS_CHARACTERS_MAX = 200
 TOKEN_CHARACTERS_MAX = 255
 URL_CHARACTERS_MAX = 2000
 
+_BOOLEANS = dict.fromkeys(("true", "yes", "oui", "on", "1"), True) | dict.fromkeys(
+    ("false", "no", "non", "off", "0"), False
+)
+
 
 def words(value: Any, characters_max: int = WORDS_CHARACTERS_MAX) -> str | None:
     """Return a text for people, on one line."""
@@ -54,6 +58,11 @@ def web_address(value: Any) -> str | None:
         return text if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
+
+
+def boolean(value: Any) -> bool | None:
+    """Return a truth value, which forms may send as a number or a word: `1`, `"true"`, `"Yes"`, `"oui"`, `"on"`."""
+    return _BOOLEANS.get((words(str(value)) or "").casefold()) if isinstance(value, str | int) else None
 
 
 def object_or_empty(value: Any) -> Any:

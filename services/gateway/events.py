@@ -91,9 +91,10 @@ class UnsubscribeReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingReceived:
-    """A valid booking event of Cal.com. `notes`: as in `SignupForm`."""
+    """A valid booking event of Cal.com. `trigger`: what Cal.com calls it. `notes`: as in `SignupForm`."""
 
     webhook_id: str
+    trigger: str
     event: BookingEvent
     notes: tuple[Note, ...] = ()
 

@@ -37,6 +37,11 @@ class CallHistory:
         return self._first(BookingKind.CANCELLED)
 
     @property
+    def is_called_off(self) -> bool:
+        """Whether it was cancelled, and not by a host who asks for another time."""
+        return any(event.kind is BookingKind.CANCELLED and not event.request_reschedule for event in self.events)
+
+    @property
     def ended_ms(self) -> int | None:
         return self._first(BookingKind.ENDED)
 

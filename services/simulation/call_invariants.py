@@ -139,13 +139,13 @@ def a_follow_up_waits_for_marks(run: FinishedRun) -> Iterator[str]:
 
 
 def a_follow_up_is_true(run: FinishedRun) -> Iterator[str]:
-    """A follow-up agrees with the call: its guest missed it, or it ended and nobody did, or it was cancelled."""
+    """A follow-up agrees with the call: its guest missed it, or it ended and nobody did, or it was called off."""
     for at_ms, delivery, history in _follow_ups(run):
         absent = history.absent(at_ms)
         is_true = {
             Trigger.NO_SHOW: history.address in absent and history.is_booked(at_ms),
             Trigger.COMPLETED: history.ended_ms is not None and not absent,
-            Trigger.CANCELLED: history.cancelled_ms is not None,
+            Trigger.CANCELLED: history.is_called_off,
         }[_trigger_of(delivery)]
         if not is_true:
             yield f"{delivery} does not agree with what happened to the call"

@@ -104,7 +104,8 @@ class SimulatedContact:
     def _cancel(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         assert call.start_ms is not None
         self.now_ms = self._between(self.now_ms, call.start_ms)
-        yield self.now_ms, self._event(call, BookingKind.CANCELLED, email=None, start_ms=None, end_ms=None)
+        cancelled = self._event(call, BookingKind.CANCELLED, email=None, start_ms=None, end_ms=None)
+        yield self.now_ms, replace(cancelled, request_reschedule=self.draw.random() < 0.3)
 
     def _cancel_and_book_again(self, call: BookingEvent) -> Iterator[tuple[int, CallEvent]]:
         yield from self._cancel(call)

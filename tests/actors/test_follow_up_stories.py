@@ -176,6 +176,25 @@ async def test_cancelled_call_is_followed_up_after_two_days_without_a_new_bookin
     assert [(start_ms + DAY_MS, "come-back")] == follow_ups(simulation)
 
 
+@pytest.mark.parametrize("is_cancelled_later", [False, True])
+async def test_cancellation_by_which_the_host_asks_for_another_time_is_not_followed_up(
+    simulation, start_ms, is_cancelled_later
+):
+    await simulation.book(BORIS, start_ms, uid="A")
+    await simulation.run(until_ms=start_ms - 4 * DAY_MS)
+    await simulation.cancel("A", request_reschedule=True)
+    await simulation.run(until_ms=start_ms - 3 * DAY_MS)
+    if is_cancelled_later:
+        await simulation.cancel("A")
+    await simulation.run()
+
+    if is_cancelled_later:
+        assert [name for _, name in follow_ups(simulation)] == ["come-back"]
+    else:
+        assert follow_ups(simulation) == []
+        assert await reason(simulation, "cancelled", "come-back") == "the host asks for another time"
+
+
 @pytest.mark.parametrize("takes_place", [True, False])
 async def test_new_booking_cancels_the_follow_up_of_a_cancelled_call(simulation, start_ms, takes_place):
     await simulation.book(BORIS, start_ms, uid="A")

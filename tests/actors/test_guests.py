@@ -126,6 +126,48 @@ async def test_absence_of_the_host_is_shown_as_such_and_changes_nothing_for_the_
     assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
+def marked(absent: str, *, uid: str = "seat1", minute: int = 0, no_show: object = True) -> dict[str, Any]:
+    """Return the webhook that marks somebody as absent from a call, an hour after its start."""
+    payload = {"bookingUid": uid, "attendees": [{"email": absent, "noShow": no_show}]}
+    return {
+        "triggerEvent": "BOOKING_NO_SHOW_UPDATED",
+        "createdAt": f"2026-12-03T19:{minute:02}:00Z",
+        "payload": payload,
+    }
+
+
+async def absences(simulation: Simulation, address: str) -> list[str]:
+    """Return what this guest's timeline says about absences."""
+    happened = [entry.what for entry in await timeline_of(simulation.ledger, contact(address))]
+    return [what for what in happened if "absen" in what or what.startswith("no-show")]
+
+
+async def test_absence_of_the_host_of_a_call_with_seats_is_shown_to_every_guest_and_thanks_nobody(guests):
+    ended = {"triggerEvent": "MEETING_ENDED", "createdAt": "2026-12-03T19:00:00Z", "payload": {"uid": "seat1"}}
+    await post(guests, *case("c17"), marked("host@example.com"), ended)
+    await guests.run()
+
+    assert [await absences(guests, who) for who in (ADA, BOB)] == [["host marked absent"]] * 2
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Completed"}
+    assert not any("follow_up" in mail.tags for who in (ADA, BOB) for mail in guests.mailer.inbox_of(who))
+
+
+async def test_report_without_a_readable_mark_leaves_a_no_show_as_it_is(guests):
+    unreadable = marked(ADA, uid="ns1", minute=1, no_show="perhaps")
+    await post(guests, case("c21")[0], marked(ADA, uid="ns1"), unreadable)
+    await guests.run()
+
+    assert await absences(guests, ADA) == ["no-show marked", "absence reported without a mark"]
+    assert guests.mirror.bookings[contact(ADA)].status == "No-Show"
+
+
+async def test_absence_of_one_guest_with_a_seat_is_not_in_the_timeline_of_another(guests):
+    await post(guests, *case("c17"), marked(ADA))
+    await guests.run()
+
+    assert [await absences(guests, who) for who in (ADA, BOB)] == [["no-show marked"], []]
+
+
 async def test_new_host_and_link_are_in_later_reminders_and_none_is_repeated(guests):
     created, reassigned = case("c26")
     await post(guests, created, reassigned | {"createdAt": "2026-12-01T10:00:00.000Z"})
@@ -159,6 +201,21 @@ async def test_guest_without_a_time_zone_gets_the_hour_in_the_signups_zone_or_in
     reminders = [mail for mail in guests.mailer.inbox_of(ADA) if "reminder" in mail.tags]
     assert all("10:00 a.m." in mail.text and "Vancouver" in mail.text for mail in reminders)
     assert all("6:00 p.m." in text and "UTC" in text for _, text in mails(guests, BOB))
+
+
+async def test_end_of_a_call_of_a_type_configured_by_slug_thanks_its_guest_and_nobody_else(guests):
+    booked = case("c21")[0]
+    of_known = {name: value for name, value in booked["payload"].items() if name != "type"}
+    of_unknown = of_known | {"uid": "unknown", "eventTypeId": 124, "attendees": [{"email": BOB}]}
+    ends = [{"triggerEvent": "MEETING_ENDED", **one} for one in (of_known, of_unknown)]
+    for body, at_ms in ((booked, guests.clock.now_ms()), *((ended, START_MS + HOUR_MS) for ended in ends)):
+        await guests.run(until_ms=at_ms)
+        await guests.receive(parse_event(body, received_ms=at_ms, types=("strategy-call",)))
+    await guests.run()
+
+    assert guests.mirror.bookings[contact(ADA)].status == "Completed"
+    assert [sum("follow_up" in mail.tags for mail in guests.mailer.inbox_of(who)) for who in (ADA, BOB)] == [1, 0]
+    assert await calls(guests, BOB) == []
 
 
 class Listing:

@@ -94,6 +94,7 @@ async def test_bookings_changed_since_a_time_are_read_with_their_rescheduling_li
         title="Strategy Call between Sarah Host and a guest",
         join_url=f"https://app.cal.com/video/{moved['uid']}",
         organizer="Sarah Host",
+        organizer_email="host@advent.example",
         event_types=("123", "strategy-call"),
     )
 
@@ -169,11 +170,31 @@ async def test_bookings_without_a_pagination_object_are_read_until_a_page_is_emp
     assert {"1970-01-01T00:00:00.000Z"} == {asked.query["afterUpdatedAt"] for asked in script.asked}
 
 
+@pytest.mark.parametrize("seat", [{}, {"seatUid": "s1"}], ids=["without seats", "with seats"])
+def test_guests_language_and_sms_number_and_the_hosts_address_are_read_from_a_row(seat: dict[str, str]):
+    answers = {"bookingFieldsResponses": {"smsReminderNumber": "+14165550123", "attendeePhoneNumber": "+16475550100"}}
+    attendee = {"name": "Ada", "email": "ada@example.org", "language": "fr", "phoneNumber": "+16475550100"}
+    row = {
+        **{"uid": "A", "status": "accepted", "start": "2026-12-03T18:00:00Z", "end": "2026-12-03T18:30:00Z"},
+        **({} if seat else answers),
+        "attendees": [{**attendee, **seat, **(answers if seat else {})}],
+        "hosts": [{"name": "Sarah Host", "email": "Host@example.com"}],
+    }
+
+    found, silent = read_booking(row), read_booking(row | {"bookingFieldsResponses": {}, "attendees": [attendee]})
+
+    assert found is not None
+    assert silent is not None
+    guest = found.seats[0] if seat else found
+    assert (guest.locale, guest.sms_number, found.organizer_email) == ("fr", "+14165550123", "host@example.com")
+    assert silent.sms_number is None
+
+
 def test_invalid_fields_of_a_booking_row_are_dropped_and_an_invalid_row_is_none():
     row = {"uid": "A", "status": "accepted", "start": "2026-12-03T18:00:00Z", "end": "2026-12-03T18:30:00+00:00"}
     odd = {
-        "attendees": [{"email": "no address", "name": 7, "timeZone": "Mars/Base", "absent": "yes"}],
-        "bookingFieldsResponses": {"email": " Boris@Example.ORG "},
+        "attendees": [{"email": "no address", "name": 7, "timeZone": "Mars/Base", "absent": "yes", "language": 7}],
+        "bookingFieldsResponses": {"email": " Boris@Example.ORG ", "smsReminderNumber": 7},
         "location": "integrations:daily",
         "meetingUrl": "javascript:alert(1)",
         "hosts": None,
@@ -187,6 +208,7 @@ def test_invalid_fields_of_a_booking_row_are_dropped_and_an_invalid_row_is_none(
 
     assert found is not None
     assert (found.email, found.first_name, found.timezone, found.join_url) == ("boris@example.org", None, None, None)
+    assert (found.locale, found.sms_number, found.organizer_email) == (None, None, None)
     assert (found.ical_uid, found.is_absent, found.updated_ms, found.event_types) == (None, False, None, ())
     assert found.start_ms == round(datetime(2026, 12, 3, 18, tzinfo=UTC).timestamp() * 1000)
     for wrong in (

@@ -16,7 +16,14 @@ from common.domain.series import Booking, BookingState, resolve
 HOUR_MS = 3_600_000
 NOW_MS = 1_764_000_000_000
 START_MS = NOW_MS + 100 * HOUR_MS
-WHO = {"email": "boris@example.org", "first_name": "Boris", "timezone": "America/Toronto"}
+WHO = {
+    "email": "boris@example.org",
+    "first_name": "Boris",
+    "timezone": "America/Toronto",
+    "locale": "fr",
+    "sms_number": "+14165550123",
+}
+HOST = {"organizer_email": "host@example.com"}
 WHAT = {"title": "A call", "join_url": "https://meet.example/1", "organizer": "Sarah"}
 ENTRY = {"ical_uid": "A@cal.example", "sequence": 2}
 CHANGING = {"reschedule_url": "https://cal.example/reschedule/A", "cancel_url": "https://cal.example/booking/A"}
@@ -31,6 +38,7 @@ LISTED = ListedBooking(
     event_types=("7", "discovery"),
     **WHO,
     **WHAT,
+    **HOST,
 )
 CREATED = BookingEvent(
     kind=BookingKind.CREATED,
@@ -41,6 +49,7 @@ CREATED = BookingEvent(
     end_ms=START_MS + HOUR_MS,
     **WHO,
     **WHAT,
+    **HOST,
     **ENTRY,
     **CHANGING,
 )
@@ -64,9 +73,7 @@ def test_booking_has_every_reported_field():
         "starts_ms": (START_MS,),
         "reschedule_requested": False,
         "was_reassigned": False,
-        "locale": None,
         "chain": (booking_id("A"),),
-        "sms_number": None,
         "place": None,
         **WHO,
         **WHAT,
@@ -95,6 +102,7 @@ def test_event_recorded_from_the_list_has_every_listed_field():
         event_type="7",
         **WHO,
         **WHAT,
+        **HOST,
     )
 
 

@@ -14,6 +14,7 @@ from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
+from services.gateway.events import IgnoredEvent
 from services.gateway.openapi_models import BookingAccepted
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, OpenGateway
@@ -150,13 +151,32 @@ async def test_a_start_among_spaces_and_invisible_characters_is_read(gateway: Ga
     assert (answer.status, answer.json["meeting_time"]) == (202, "2026-12-03T20:00:00.000Z")
 
 
-async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(gateway: Gateway) -> None:
-    answer = await post_calcom(gateway, json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()))
+@pytest.mark.parametrize("trigger", ["BOOKING_RESCHEDULED", "BOOKING_REQUESTED", "BOOKING_CREATED"])
+async def test_reschedule_without_a_new_uid_is_recorded_under_the_old_booking(gateway: Gateway, trigger: str) -> None:
+    moved = json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()) | {"triggerEvent": trigger}
+    answer = await post_calcom(gateway, moved)
 
-    assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
+    assert (answer.status, answer.json["event"]) == (202, trigger)
+    assert (await post_calcom(gateway, moved)).body == answer.body
     assert (answer.json["booking_uid"], answer.json["meeting_time"]) == (None, "2026-12-03T18:00:00.000Z")
     BookingAccepted.model_validate(answer.json)
     assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]
+
+
+@pytest.mark.parametrize(
+    ("sent", "marks"),
+    [
+        *((absent, [True]) for absent in (True, "true", "True ", 1, "1")),
+        *((present, [False]) for present in (False, "false", 0, "0")),
+        *((unknown, []) for unknown in (..., None, "", "perhaps", 2, [True])),
+    ],
+)
+def test_no_show_mark_that_is_missing_or_unreadable_takes_no_mark_back(sent: Any, marks: list[bool]) -> None:
+    attendee = {"email": "guest@example.com"} | ({} if sent is ... else {"noShow": sent})
+    payload = {"bookingUid": "uidBBB", "attendees": [attendee]}
+    parsed = event({"triggerEvent": "BOOKING_NO_SHOW_UPDATED", "createdAt": "2026-12-04T20:00:00Z", "payload": payload})
+
+    assert [is_absent for _, is_absent in parsed.no_shows] == marks
 
 
 async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
@@ -440,6 +460,31 @@ async def test_event_types_can_be_restricted(
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
     # This event does not name its type: it concerns a booking that counted before, or an unknown one.
     assert (await post_calcom(gateway, fixture("no_show_updated"))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("types", "changes", "processed"),
+    [
+        (("123", "coffee"), {}, "in full"),
+        (("strategy-call",), {}, "without its guest"),
+        (("124", "strategy-call"), {}, "without its guest"),
+        (("124",), {}, "not at all"),
+        (("123",), {"eventTypeId": None, "type": "strategy-call"}, "without its guest"),
+        (("coffee",), {"eventTypeId": None, "type": "strategy-call"}, "not at all"),
+        (("124", "coffee"), {"type": "strategy-call"}, "not at all"),
+    ],
+)
+def test_end_of_a_meeting_whose_type_cannot_be_compared_is_processed_without_its_guest(
+    types: tuple[str, ...], changes: dict[str, Any], processed: str
+) -> None:
+    parsed = event(fixture("meeting_ended_flat") | changes, types=types)
+
+    found = "not at all" if isinstance(parsed, IgnoredEvent) else "in full" if parsed.email else "without its guest"
+    assert found == processed
+
+
+def test_booking_whose_type_cannot_be_compared_is_ignored() -> None:
+    assert isinstance(event(booked(type=None), types=("strategy-call",)), IgnoredEvent)
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", ""])

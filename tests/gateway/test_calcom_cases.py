@@ -153,6 +153,14 @@ async def test_unreadable_field_of_another_seat_is_noted_and_counted(
     assert await dropped(gateway, payload, field) == ([field], 1)
 
 
+@pytest.mark.parametrize("sent", ["perhaps", 2, [True], {"value": True}])
+async def test_unreadable_no_show_mark_is_noted_and_counted(gateway: Gateway, sent: Any) -> None:
+    payload = fixture("no_show_updated")
+    payload["payload"]["attendees"][0]["noShow"] = sent
+
+    assert await dropped(gateway, payload, "no_show") == (["no_show"], 1)
+
+
 @pytest.mark.parametrize("attendees", [["bob"], "bob"])
 async def test_unreadable_attendee_is_noted_and_counted(gateway: Gateway, attendees: Any) -> None:
     payload = fixture("booking_created")

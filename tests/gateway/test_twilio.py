@@ -237,6 +237,9 @@ async def test_an_sms_that_cannot_be_recorded_is_set_aside_and_no_number_is_logg
 async def test_only_the_reminder_number_of_cal_com_counts_as_consent_to_sms(gateway: Gateway) -> None:
     for uid, given in (
         ("with", {"responses": {"smsReminderNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
+        ("top", {"smsReminderNumber": "+1 416 555 0123"}),
+        ("both", {"smsReminderNumber": "+1 647 555 0100", "responses": {"smsReminderNumber": "+1 416 555 0123"}}),
+        ("seats", {"smsReminderNumber": "+1 416 555 0123", "seatsPerTimeSlot": 5}),
         ("without", {"responses": {"attendeePhoneNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
     ):
         payload = {
@@ -248,12 +251,21 @@ async def test_only_the_reminder_number_of_cal_com_counts_as_consent_to_sms(gate
         event = {"triggerEvent": "BOOKING_CREATED", "createdAt": "2026-11-01T00:00:00Z", "payload": payload}
         assert (await post_calcom(gateway, event)).status == 202
     ledger = gateway.context.intake.ledger
-    gathered = [await ledger.bookings.gather(booking_id(uid)) for uid in ("with", "without")]
-    assert [event.sms_number for one in gathered for event in one.events] == ["+1 416 555 0123", None]
+    found = {
+        uid: [event.sms_number for event in (await ledger.bookings.gather(booking_id(uid))).events]
+        for uid in ("with", "top", "both", "seats", "without")
+    }
+    number = ["+1 416 555 0123"]
+    assert found == {"with": number, "top": number, "both": number, "seats": [None], "without": [None]}
 
 
 @pytest.mark.parametrize(
-    ("answer", "number"), [("+14165550123", "+14165550123"), (True, "+1 647 555 0100"), (False, None), (None, None)]
+    ("answer", "number"),
+    [
+        *((answer, "+14165550123") for answer in ("+14165550123", ["+14165550123"])),
+        *((yes, "+1 647 555 0100") for yes in (True, [True], "true", "Yes", ["Yes"], "oui", "on", "1")),
+        *((no, None) for no in (False, [False], "No", "non", "off", "0", "", [], None, ["Yes", "No"], "perhaps")),
+    ],
 )
 def test_yes_to_the_configured_question_counts_as_consent_to_sms(answer: object, number: str | None) -> None:
     payload = {

@@ -3,6 +3,7 @@ import pytest
 from common.domain.ids import canonical_mailbox
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.fields import match_field_names
+from common.normalization.lenient import boolean
 from common.normalization.locale import read_locale, read_timezone
 from common.normalization.numbers import fitted_counts, read_number
 
@@ -141,6 +142,18 @@ def test_number_sent_as_text_is_read(given, expected):
 )
 def test_surplus_systems_are_subtracted_from_the_least_urgent(counts, expected):
     assert fitted_counts(*counts) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        *((yes, True) for yes in (True, 1, "1", "true", " True\u200b", "Yes", "oui", "ON")),
+        *((no, False) for no in (False, 0, "0", "false", "No", "NON", "off")),
+        *((neither, None) for neither in (None, "", "perhaps", 2, 1.0, [True], {"value": True})),
+    ],
+)
+def test_yes_and_no_are_read_in_english_and_french_and_as_forms_send_them(given, expected):
+    assert boolean(given) is expected
 
 
 def test_field_is_recognized_in_any_spelling_and_its_exact_name_wins():

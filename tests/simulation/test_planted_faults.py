@@ -365,7 +365,7 @@ FAULTS: dict[str, tuple[PlayScenario, Mutant]] = {
     ),
     "a_follow_up_is_true": (
         the_host_does_not_come,
-        Mutant(DOMAIN, "follow_ups.py", "if _is_somebody_absent(booking, events) else", "if False else"),
+        Mutant(DOMAIN, "follow_ups.py", "if _is_somebody_absent(events) else", "if False else"),
     ),
     "a_new_booking_calls_follow_ups_off": (
         ada_misses_a_call_and_books_again,

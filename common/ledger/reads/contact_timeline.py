@@ -262,6 +262,8 @@ def _what(event: BookingEvent, call: ReportedCall) -> str:
 def _mark(event: BookingEvent, call: ReportedCall) -> str:
     """Return whose absence was marked or taken back: the guest's, or else the host's, or else another attendee's."""
     marks = dict(event.no_shows)
+    if not marks:
+        return "absence reported without a mark"
     guest = call.booking.email
     if guest in marks or guest is None:
         is_absent = marks.get(guest, False) if guest else any(marks.values())

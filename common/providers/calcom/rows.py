@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
 from common.normalization.lenient import address, object_or_empty, token, web_address, words
-from common.normalization.locale import read_timestamp_ms, read_timezone
+from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.place import read_place
 
 
@@ -25,6 +25,7 @@ def read_booking(row: Any) -> ListedBooking | None:
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
     attendee, kind = _first(given.get("attendees")), object_or_empty(given.get("eventType"))
+    answers, host = object_or_empty(given.get("bookingFieldsResponses")), _first(given.get("hosts"))
     seated = _seated(given.get("attendees"))
     seats = _seats(seated)
     return ListedBooking(
@@ -35,21 +36,15 @@ def read_booking(row: Any) -> ListedBooking | None:
         updated_ms=updated_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        email=_attendee_address(attendee) or address(object_or_empty(given.get("bookingFieldsResponses")).get("email")),
+        **_person(attendee, answers),
         moved_from=token(given.get("rescheduledFromUid")),
         moved_to=token(given.get("rescheduledToUid")),
         ical_uid=None if given.get("recurringBookingUid") else token(given.get("icsUid")),
-        first_name=_first_name(attendee),
-        timezone=read_timezone(attendee.get("timeZone")),
         title=words(given.get("title")),
         join_url=web_address(given.get("location")) or web_address(given.get("meetingUrl")),
-        place=read_place(
-            object_or_empty(given.get("bookingFieldsResponses")).get("location"),
-            given.get("location"),
-            guest_number=attendee.get("phoneNumber"),
-        ),
-        organizer=words(_first(given.get("hosts")).get("name")),
-        is_absent=attendee.get("absent") is True,
+        place=read_place(answers.get("location"), given.get("location"), guest_number=attendee.get("phoneNumber")),
+        organizer=words(host.get("name")),
+        organizer_email=address(host.get("email")),
         seats=seats,
         some_seats_unread=len(seats) < len(seated),
         event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := token(value)) is not None),
@@ -62,16 +57,20 @@ def _seated(attendees: Any) -> list[Mapping[str, Any]]:
 
 def _seats(seated: Iterable[Mapping[str, Any]]) -> tuple[ListedSeat, ...]:
     """Return the seats whose address can be read. It may be among the answers to the booking form."""
-    return tuple(
-        ListedSeat(
-            email=email,
-            first_name=_first_name(one),
-            timezone=read_timezone(one.get("timeZone")),
-            is_absent=one.get("absent") is True,
-        )
-        for one in seated
-        if (email := _attendee_address(one)) is not None
-    )
+    people = [_person(one, object_or_empty(one.get("bookingFieldsResponses"))) for one in seated]
+    return tuple(ListedSeat(**person) for person in people if person["email"] is not None)
+
+
+def _person(attendee: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is listed about an attendee. `answers`: theirs to the booking form, one of which agrees to SMS."""
+    return {
+        "email": _attendee_address(attendee) or address(answers.get("email")),
+        "first_name": _first_name(attendee),
+        "timezone": read_timezone(attendee.get("timeZone")),
+        "locale": read_locale(attendee.get("language")),
+        "sms_number": words(answers.get("smsReminderNumber")),
+        "is_absent": attendee.get("absent") is True,
+    }
 
 
 def _first(value: Any) -> Mapping[str, Any]:

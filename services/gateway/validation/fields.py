@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from common.domain.contact import Number
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.address import AddressError, repaired_address
+from common.normalization.lenient import boolean as read_boolean
 from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.numbers import SYSTEMS, read_number
 from common.normalization.text import reason_name_unusable, reason_unusable, visible
@@ -123,8 +124,7 @@ def locale(value: Any) -> str:
 
 def boolean(value: Any) -> bool:
     """Return true or false. Forms send the state of a checkbox as text."""
-    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
+    found = read_boolean(value)
     if found is None:
         raise invalid("must be true or false")
     return found

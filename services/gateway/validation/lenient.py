@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
-from common.normalization.lenient import address, object_or_empty, token, web_address, words
+from common.normalization.lenient import address, boolean, object_or_empty, token, web_address, words
 from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.numbers import read_number
 
@@ -16,10 +16,6 @@ def count(value: Any) -> int | None:
     """Return a whole number of 0 or more, which may be sent as text; None for anything else."""
     number = read_number(value)
     return number if isinstance(number, int) and 0 <= number < 2**53 else None
-
-
-def is_true(value: Any) -> bool:
-    return value is True
 
 
 def objects(value: Any) -> Any:
@@ -39,6 +35,6 @@ Zone = Annotated[str | None, PlainValidator(read_timezone), _TEXT]
 Locale = Annotated[str | None, PlainValidator(read_locale), _TEXT]
 WebAddress = Annotated[str | None, PlainValidator(web_address), _TEXT]
 Count = Annotated[int | None, PlainValidator(count), WithJsonSchema({"type": ["integer", "null"]})]
-Boolean = Annotated[bool, PlainValidator(is_true), WithJsonSchema({"type": ["boolean", "null"]})]
+Boolean = Annotated[bool | None, PlainValidator(boolean), WithJsonSchema({"type": ["boolean", "null"]})]
 AnObject = BeforeValidator(object_or_empty)
 Objects = BeforeValidator(objects)

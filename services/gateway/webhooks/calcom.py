@@ -20,7 +20,7 @@ from services.gateway.events import BookingReceived, IgnoredEvent, UnreadBooking
 from services.gateway.http.body import JsonResponse, json_response, read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
-from services.gateway.webhooks.calcom_event import TRIGGER_BY_KIND, event_of
+from services.gateway.webhooks.calcom_event import event_of
 from services.gateway.webhooks.calcom_notes import field_notes
 from services.gateway.webhooks.calcom_payload import ReceivedWebhook
 from services.web.problem import Problem
@@ -58,7 +58,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     if not answer.repeated:
         count_notes(received.notes)
     _SECONDS.observe(perf_counter() - started)
-    return json_response(202, answer_body(answer))
+    return json_response(202, answer_body(received.trigger, answer))
 
 
 async def _parse_or_store(
@@ -100,10 +100,11 @@ def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingR
     )
     if isinstance(event, IgnoredEvent):
         return event
-    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(webhook, event.kind))
+    trigger, notes = webhook.trigger or "", field_notes(webhook, event.kind)
+    return BookingReceived(webhook_id=webhook_id(trigger, event, body), trigger=trigger, event=event, notes=notes)
 
 
-def webhook_id(event: BookingEvent, body: bytes) -> str:
+def webhook_id(trigger: str, event: BookingEvent, body: bytes) -> str:
     """
     Return the id by which a repeated event is recognized, because Cal.com sends no id.
 
@@ -113,17 +114,20 @@ def webhook_id(event: BookingEvent, body: bytes) -> str:
     """
     booking = booking_id(event.uid)
     owner = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
-    prefix = f"calcom:{TRIGGER_BY_KIND[event.kind]}:{owner}"
+    prefix = f"calcom:{trigger}:{owner}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
 
 
-def answer_body(answer: BookingAnswer) -> dict[str, Any]:
-    """Return the response body. It depends only on the recorded answer, so a repeated event gets the same bytes."""
+def answer_body(trigger: str, answer: BookingAnswer) -> dict[str, Any]:
+    """
+    Return the response body. It depends only on the trigger, which is in the webhook id, and on the recorded answer, so
+    a repeated event gets the same bytes.
+    """
     return {
         "status": "accepted",
-        "event": TRIGGER_BY_KIND[answer.kind],
+        "event": trigger,
         "booking_uid": None if answer.kind is BookingKind.LOST_MOVE else answer.booking_uid,
         "email": answer.email,
         "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),

@@ -28,9 +28,6 @@ KIND_BY_TRIGGER = {
     "BOOKING_REASSIGNED": BookingKind.REASSIGNED,
     "BOOKING_LOCATION_UPDATED": BookingKind.RELOCATED,
 }
-TRIGGER_BY_KIND = {kind: trigger for trigger, kind in KIND_BY_TRIGGER.items()} | {
-    BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"
-}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
 CANCELLED_KINDS = (BookingKind.CANCELLED, BookingKind.REJECTED)
 
@@ -48,7 +45,7 @@ def event_of(
     creates or moves a booking also an address and a start.
     """
     body, path, booking = webhook.body, webhook.path, webhook.booking
-    trigger = lenient.words(body.get("triggerEvent"), 100)
+    trigger = webhook.trigger
     if trigger is None:
         raise invalid_fields(FieldError("triggerEvent", "is required, such as BOOKING_CREATED"))
     kind = KIND_BY_TRIGGER.get(trigger)
@@ -62,7 +59,11 @@ def event_of(
     moved = booking.reschedule_uid or booking.from_reschedule
     if uid is None and moved is not None and kind in _NEEDS_ALL:
         kind, uid = BookingKind.LOST_MOVE, moved
-    if not _is_processed_type(booking, types):
+    is_processed = _is_processed_type(booking, types)
+    if is_processed is None and kind is BookingKind.ENDED:
+        # Without a guest it changes a booking that was processed before, and makes none.
+        booking = Booking()
+    elif not is_processed:
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
     created_ms = None if path == "" else read_timestamp_ms(body.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
@@ -84,9 +85,11 @@ def _place(webhook: ReceivedWebhook, kind: BookingKind) -> str | None:
 def _agreed_number(webhook: ReceivedWebhook, question: str) -> str | None:
     """Return the number in the answer to the question; after a yes, the number that was given with the booking."""
     answer = answer_value(webhook.answers.get(question))
-    if answer is True or answer == [True]:
-        answer = _phone_number(webhook)
-    return lenient.words(answer, 40) if isinstance(answer, str) else None
+    if isinstance(answer, list) and len(answer) == 1:
+        [answer] = answer
+    is_agreed = lenient.boolean(answer)
+    number = lenient.words(_phone_number(webhook) if is_agreed else answer, 40)
+    return number if is_agreed is not False and number and any(map(str.isdigit, number)) else None
 
 
 def _phone_number(webhook: ReceivedWebhook) -> Any:
@@ -94,14 +97,18 @@ def _phone_number(webhook: ReceivedWebhook) -> Any:
     return webhook.booking.first_attendee.phone_number or answer_value(webhook.answers.get("attendeePhoneNumber"))
 
 
-def _is_processed_type(booking: Booking, types: Collection[str]) -> bool:
+def _is_processed_type(booking: Booking, types: Collection[str]) -> bool | None:
     """
-    Return whether events of this type are processed.
+    Return whether events of this type are processed; None when the event has only an id and `types` a slug, or the
+    reverse: a flat MEETING_ENDED has no slug.
 
     An event without a type always is: it concerns a booking that was processed before, or one that is unknown here.
     """
     names = {name for name in (booking.event_type_id, booking.type) if name is not None}
-    return not types or not names or not names.isdisjoint(types)
+    if not types or not names or not names.isdisjoint(types):
+        return True
+    has_id = booking.event_type_id is not None
+    return None if len(names) == 1 and any(one.isdecimal() is not has_id for one in types) else False
 
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
@@ -124,7 +131,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
         organizer_email=booking.organizer.email or booking.user.email,
-        request_reschedule=booking.request_reschedule,
+        request_reschedule=booking.request_reschedule is True,
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
@@ -161,7 +168,9 @@ def _guest_fields(booking: Booking, named: Sequence[NamedAttendee], *, is_seated
         "first_name": first.given_name,
         "timezone": first.time_zone,
         "locale": first.language.locale,
-        "sms_number": booking.responses.sms_reminder_number or booking.booking_fields_responses.sms_reminder_number,
+        "sms_number": booking.responses.sms_reminder_number
+        or booking.booking_fields_responses.sms_reminder_number
+        or booking.sms_reminder_number,
     }
 
 
@@ -182,7 +191,10 @@ def _join_url(kind: BookingKind, booking: Booking) -> str | None:
 
 
 def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
-    return tuple((one.address, one.no_show) for one in booking.attendees if one.address is not None)
+    """Return the marks. An attendee whose mark is missing or unreadable has none: no earlier mark was withdrawn."""
+    return tuple(
+        (one.address, one.no_show) for one in booking.attendees if one.address is not None and one.no_show is not None
+    )
 
 
 def _missing(event: BookingEvent, path: str) -> list[FieldError]:

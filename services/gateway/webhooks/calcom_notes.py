@@ -35,6 +35,8 @@ def field_notes(webhook: ReceivedWebhook, kind: BookingKind) -> tuple[Note, ...]
     found = [_note(*one) for one in fields]
     if webhook.booking.seats_per_time_slot or kind in _NAMES_ATTENDEES:
         found += [_dropped(*one) for pair in pairs[1:] for one in _attendee_fields(*pair)]
+    if kind is BookingKind.NO_SHOW:
+        found += [_dropped("no_show", one.get("noShow"), attendee.no_show) for one, attendee in pairs]
     if len(given) < len(listed) or (attendees is not None and attendees is not listed):
         found.append(_dropped("attendees", attendees, None))
     return tuple(dict.fromkeys(note for note in found if note is not None))

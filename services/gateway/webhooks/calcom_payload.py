@@ -72,7 +72,7 @@ class Attendee(_Camel):
     time_zone: Zone = None
     phone_number: Words = None
     language: Annotated[SpokenLanguage, AnObject] = SpokenLanguage()
-    no_show: Boolean = False
+    no_show: Boolean = None
 
     @property
     def address(self) -> str | None:
@@ -108,18 +108,19 @@ class Booking(_Camel):
     title: Words = None
     start_time: Timestamp = None
     end_time: Timestamp = None
-    request_reschedule: Boolean = False
+    request_reschedule: Boolean = None
     location: Annotated[
         str | None, PlainValidator(location_address), WithJsonSchema({"type": ["string", "object", "null"]})
     ] = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
     booker_url: WebAddress = None
-    disable_rescheduling: Boolean = False
-    disable_cancelling: Boolean = False
+    disable_rescheduling: Boolean = None
+    disable_cancelling: Boolean = None
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
+    sms_reminder_number: Words = None
     organizer: Annotated[Host, AnObject] = Host()
     user: Annotated[Host, AnObject] = Host()
     metadata: Annotated[VideoLinks, AnObject] = VideoLinks()
@@ -156,6 +157,11 @@ class ReceivedWebhook:
     def of(cls, body: dict[str, Any]) -> ReceivedWebhook:
         path, fields = _booking_fields(body)
         return cls(body, path, fields, Booking.model_validate(fields))
+
+    @property
+    def trigger(self) -> str | None:
+        """Return the name of the event, such as BOOKING_CREATED."""
+        return lenient.words(self.body.get("triggerEvent"), 100)
 
     @property
     def answers(self) -> dict[str, Any]:
