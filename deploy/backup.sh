@@ -42,8 +42,8 @@ folder=$work/$name
 mkdir -p "$folder/store/appendonlydir"
 
 # Copy the spool first: events move from it to the store, so each is in one copy or in both, and replaying it twice
-# changes nothing. In the other order an event could be missing from both. The gateway removes files meanwhile whose events
-# are in the store: then tar ends with 1, after an error with 2.
+# changes nothing. In the other order an event could be missing from both. Meanwhile the gateway removes files whose
+# events are in the store: then tar ends with 1, after an error with 2.
 copy_spool() {
   { tar -C "$data" --warning=no-file-removed --warning=no-file-changed -cf - spool || [ $? -eq 1 ]; } |
     tar -C "$folder" -xpf -

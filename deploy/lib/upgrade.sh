@@ -63,6 +63,8 @@ begin_upgrade() {
       put_store_back
       switch_to "$upgrade_from"
       put_settings_back
+      # Settings were read before they were restored; they must match the restored secrets.
+      [ -n "$env_file" ] || read_settings "$upgrade_from"
       upgrade_began=$(date +%s.%N) upgrade_stage=closed
       ;;
     open)

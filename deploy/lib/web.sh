@@ -29,8 +29,8 @@ first_certificate() {
   local tls=$etc/tls
   if [ -n "$certificate" ]; then
     [ -r "$certificate" ] && [ -r "$key" ] || die "--certificate and --key: both must be readable files"
-    ln -sfn "$certificate" "$tls/fullchain.pem"
-    ln -sfn "$key" "$tls/privkey.pem"
+    ln -sfn "$(realpath -s "$certificate")" "$tls/fullchain.pem"
+    ln -sfn "$(realpath -s "$key")" "$tls/privkey.pem"
     return
   fi
   [ ! -e "$tls/fullchain.pem" ] || return 0

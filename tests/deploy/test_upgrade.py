@@ -233,7 +233,7 @@ def test_new_settings_are_in_force_after_an_upgrade(make: Callable[..., Upgraded
     assert not (machine.root / "etc/advent/before-upgrade").exists()
 
 
-@pytest.mark.parametrize("kill_at", [None, 3, 40])
+@pytest.mark.parametrize("kill_at", [None, 3, 50])
 def test_rollback_restores_the_settings_from_before_the_upgrade(
     make: Callable[..., Upgraded], kill_at: int | None
 ) -> None:
