@@ -119,14 +119,7 @@ def _of_seats(
     """Yield the missing events of each listed seat. Seats move one by one: the booking's own links do not apply."""
     for seat in listed.seats:
         guest = next((booking for booking in known if booking.email == seat.email), None)
-        row = replace(
-            listed,
-            **asdict(seat),
-            moved_from=None,
-            moved_to=None,
-            seats=(),
-            is_seat=True,
-        )
+        row = replace(listed, **asdict(seat), moved_from=None, moved_to=None, seats=(), is_seat=True)
         if guest is None or not _taken_again(row, guest):
             yield from _unreported(row, guest, events, now_ms)
         elif now_ms - guest.received_ms >= UNSEEN_MS:
