@@ -168,8 +168,8 @@ MUTANTS: tuple[Mutant, ...] = (
     # SMS: what became of one whose answer was lost
     Mutant(DOMAIN, "delivery.py", "KEY_REMEMBERED_MS if self is Channel.EMAIL else 0", "KEY_REMEMBERED_MS"),
     Mutant(ACTORS, "failure_policy.py", "if is_looked_for or claim.failures", "if claim.failures"),
-    Mutant(ACTORS, "find_accepted.py", "one.id not in known and ", ""),
-    Mutant(ACTORS, "find_accepted.py", " and plain_text(one.body) == text.body]", "]"),
+    Mutant(ACTORS, "find_accepted.py", " if one.id not in known]", "]"),
+    Mutant(ACTORS, "find_accepted.py", " if plain_text(one.body) == text.body]", "]"),
     Mutant(ACTORS, "find_accepted.py", "    if len(found) == 1:\n", "    if found:\n"),
     Mutant(
         ACTORS,
