@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.main import COMMANDS
-from tests.supervisor.conftest import unused_port
+from tests.acceptance.place import free_ports
 from tests.tidy.repository import ROOT
 
 
@@ -119,7 +119,7 @@ def test_unusable_sandbox_folder_is_reported_in_one_line(advent, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sandbox").touch()
 
-    status, _, errors = advent("sandbox", SANDBOX_PORT=unused_port())
+    status, _, errors = advent("sandbox", SANDBOX_PORT=str(free_ports(1)[0]))
 
     assert status == 1
     assert (

@@ -342,7 +342,10 @@ FAULTS: dict[str, tuple[PlayScenario, Mutant]] = {
         ada_meets_us,
         Mutant(ACTORS, "render_sms.py", "return min(latest_ms, closing_ms)", "return closing_ms"),
     ),
-    "a_text_needs_consent": (ada_says_no_to_sms, Mutant(ACTORS, "render_sms.py", " if consent.is_given]", "]")),
+    "a_text_needs_consent": (
+        ada_says_no_to_sms,
+        Mutant(ACTORS, "render_sms.py", " and one.sms_consent.is_given]", "]"),
+    ),
     "a_number_that_ended_it_gets_no_text": (
         ada_answers_stop,
         Mutant(LEDGER, "deliveries", "return suppression.reason(given.address_hash), false", "return nil, false"),
