@@ -80,7 +80,7 @@ def _number(booking: Booking, people: Sequence[Assessment]) -> str:
 
     A number alone is not consent. Raises `NotSent` if there is no consent, or no mobile number.
     """
-    agreed = [one.agreed_number for one in people if one.sms_consent is not None and one.sms_consent.is_given]
+    agreed = [one.agreed_number for one in people if one.agrees_to_sms]
     given = [booking.sms_number] if booking.sms_number else agreed
     if not given:
         raise NotSent(NO_CONSENT)

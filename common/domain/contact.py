@@ -89,10 +89,14 @@ class Assessment:
         return segment_of(red=self.red_systems, orange=self.orange_systems)
 
     @property
+    def agrees_to_sms(self) -> bool:
+        return self.sms_consent is not None and self.sms_consent.is_given
+
+    @property
     def agreed_number(self) -> str | None:
         """The phone number for which the contact agreed to SMS, as they wrote it; None: they did not, or gave none."""
-        consent = self.sms_consent
-        return (consent.number or self.phone) if consent is not None and consent.is_given else None
+        given = self.sms_consent.number if self.sms_consent is not None else None
+        return (given or self.phone) if self.agrees_to_sms else None
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and ready > now and", "false and"),
     Mutant(PROVIDERS, "notion/creation_guard", "attempted and '1' or '0'", "'0'"),
     # SMS: consent, and hours
-    Mutant(ACTORS, "render_sms.py", " and one.sms_consent.is_given]", "]"),
+    Mutant(DOMAIN, "contact.py", " and self.sms_consent.is_given\n", "\n"),
     Mutant(ACTORS, "render_sms.py", "    if not given:\n        raise NotSent(NO_CONSENT)\n"),
     Mutant(ACTORS, "render_sms.py", ":= mobile_number(one)", ":= one"),
     Mutant(

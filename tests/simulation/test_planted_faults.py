@@ -344,7 +344,7 @@ FAULTS: dict[str, tuple[PlayScenario, Mutant]] = {
     ),
     "a_text_needs_consent": (
         ada_says_no_to_sms,
-        Mutant(ACTORS, "render_sms.py", " and one.sms_consent.is_given]", "]"),
+        Mutant(DOMAIN, "contact.py", " and self.sms_consent.is_given\n", "\n"),
     ),
     "a_number_that_ended_it_gets_no_text": (
         ada_answers_stop,
