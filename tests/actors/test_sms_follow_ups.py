@@ -14,6 +14,7 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
+from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id, step_delivery_id
 from common.domain.sms import Sms
@@ -207,6 +208,16 @@ async def test_contact_whose_mail_bounced_gets_the_follow_up_sms_and_not_the_mai
     await run.run()
     assert texted(run) == ["2026-03-12T16:30"]
     assert [mail for mail in run.mailer.inbox_of(BORIS) if "follow_up" in mail.tags] == []
+
+
+async def test_contact_who_unsubscribes_after_a_bounce_gets_no_sms_either(run, boris):
+    await run.sign_up(boris)
+    await miss(run)
+    now_ms = run.clock.now_ms()
+    for reason in (ExitReason.BOUNCED, ExitReason.UNSUBSCRIBED):
+        await run.ledger.suppressions.suppress(BORIS, reason, detail="", now_ms=now_ms)
+    await run.run()
+    assert texted(run) == []
 
 
 async def test_stop_ends_the_follow_up_sms_and_not_the_mail(run):

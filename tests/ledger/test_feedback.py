@@ -360,13 +360,13 @@ async def test_timeline_shows_the_acceptance_before_an_earlier_delivery_report(l
     assert [entry.what for entry in await timeline_of(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
 
 
-async def test_contact_who_complains_after_unsubscribing_stays_unsubscribed(ledger, sent):
+async def test_complaint_replaces_the_unsubscription_before_it(ledger, sent):
     await ledger.enrollments.unsubscribe(
         ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=sent + 10
     )
     await tell(ledger, about(K.COMPLAINED, sent + 50))
 
-    assert (await ledger.enrollments.get(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
+    assert (await ledger.enrollments.get(ADA)).exit_reason is ExitReason.COMPLAINED
     assert await final_status(ledger) is DeliveryStatus.COMPLAINED
 
 

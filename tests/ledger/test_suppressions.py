@@ -50,6 +50,25 @@ async def test_contact_suppressed_by_an_operator_gets_no_more_mail(ledger, began
     assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 
+MAILBOX = (ExitReason.BOUNCED, ExitReason.REFUSED, ExitReason.UNKNOWN)
+WISHES = (ExitReason.UNSUBSCRIBED, ExitReason.SUPPRESSED)
+
+
+@pytest.mark.parametrize("second", [*MAILBOX, *WISHES, ExitReason.COMPLAINED])
+@pytest.mark.parametrize("first", [*MAILBOX, *WISHES, ExitReason.COMPLAINED])
+async def test_wish_of_a_person_replaces_what_a_mailbox_said_and_a_complaint_replaces_both(
+    ledger, began_ms, first, second
+):
+    for at_ms, reason in enumerate((first, second), start=began_ms):
+        await ledger.suppressions.suppress(ADDRESS, reason, detail="", now_ms=at_ms)
+
+    order = [MAILBOX, WISHES, (ExitReason.COMPLAINED,)]
+    is_replaced = [second in group for group in order].index(True) > [first in group for group in order].index(True)
+    assert await ledger.suppressions.of(ADDRESS) == Suppression(
+        reason=second if is_replaced else first, since_ms=began_ms + is_replaced, is_forgotten=False
+    )
+
+
 async def test_unsuppressed_contact_is_not_suppressed_by_earlier_reports(ledger, began_ms):
     await report(ledger, FeedbackKind.BOUNCED, began_ms + 1)
     assert await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=began_ms + 5) == "done"

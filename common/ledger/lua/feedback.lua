@@ -3,7 +3,7 @@
 --   content_bounces:<campaign>  ZSET  contact → when a mail to them was last refused for its content, ms
 -- Reports are stored as a set, and the status of a delivery is read from all of them (records.lua), so that repeated or
 -- late reports lead to the same status. A report that arrives before the acceptance is recorded waits in the set.
--- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline, webhook_ids
+-- uses: delivery, mailbox, owners, records, sequence, suppression, timeline, webhook_ids
 
 local feedback = {}
 
@@ -81,21 +81,12 @@ local function note_bounces(given, owner)
   if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
 
-local function leave_one(contact, given)
-  if sequence.exit(contact, given.ends, given.now_ms) or given.ends ~= 'complained' then return end
-  local key = keys.enrollment .. contact
-  if redis.call('HGET', key, 'exit_reason') ~= 'bounced' then return end
-  redis.call('HSET', key, 'exit_reason', 'complained')
-  timeline.add(contact, given.now_ms, 'exited', 'complained')
-  projection.changed(contact, given.now_ms)
-end
-
 -- A suppressed contact leaves every campaign. Reports from before they came back end only the campaign of the mail.
 local function leave(given, address_hash)
-  leave_one(given.contact, given)
+  sequence.exit(given.contact, given.ends, given.now_ms)
   if not suppression.reason(address_hash) then return end
   local others = redis.call('HGET', keys.enrollment .. given.contact, 'others') or ''
-  for contact in string.gmatch(others, '%S+') do leave_one(contact, given) end
+  for contact in string.gmatch(others, '%S+') do sequence.exit(contact, given.ends, given.now_ms) end
 end
 
 -- record(KEYS = [webhook], ARGV = [JSON])

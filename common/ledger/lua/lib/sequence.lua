@@ -1,7 +1,7 @@
 -- One enrollment and its steps: `next` names the only step that waits in the schedule unclaimed.
 --   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper checks it, ms
 --   ended      ZSET  every other enrollment → time of its end or of its last call's, ms; `+inf` once it was erased
--- uses: counts, held, owners, projection, queue, records, timeline
+-- uses: counts, held, owners, projection, queue, records, suppression, timeline
 
 local sequence = {}
 
@@ -90,14 +90,10 @@ function sequence.note_sent(owner, sent_ms)
   if not last_ms or tonumber(last_ms) < sent_ms then redis.call('HSET', owner.key, 'last_sent_ms', sent_ms) end
 end
 
--- Reasons for an end after which the contact may still get mail: see `ExitReason.is_suppressing`.
-local ALLOWS_MAIL = {stopped = true, left = true}
-
 -- Store why a contact whose enrollment has ended gets no more mail: a rebuild suppresses the address for the reason that
--- Notion shows. The first reason stays, unless it allows mail and this one does not.
+-- Notion shows.
 local function note_reason(enrollment, reason, now_ms)
-  local known = redis.call('HGET', enrollment.key, 'exit_reason')
-  if known and (not ALLOWS_MAIL[known] or ALLOWS_MAIL[reason]) then return end
+  if not suppression.outranks(reason, redis.call('HGET', enrollment.key, 'exit_reason')) then return end
   redis.call('HSET', enrollment.key, 'exit_reason', reason)
   timeline.add(enrollment.id, now_ms, 'left', reason)
   projection.changed(enrollment.id, now_ms)

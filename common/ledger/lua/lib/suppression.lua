@@ -27,15 +27,24 @@ local function unsuppressed_ms(address_hash)
   return tonumber(string.match(redis.call('HGET', keys.unsuppressed, address_hash) or '', '^%d+'))
 end
 
--- Suppress an address. The first reason stays, with its earliest time, so that the order of reports does not matter;
--- but a complaint replaces every other reason. Return whether the reason changed.
+-- What a person wants says more than what a mailbox reports, and ends every channel; see `ExitReason`.
+local RANKS = {stopped = 0, left = 0, bounced = 1, refused = 1, unknown = 1, unsubscribed = 2, suppressed = 2,
+  complained = 3}
+
+-- Return whether a reason replaces the one that is known; nil: none is. Of two of one rank the first stays.
+function suppression.outranks(reason, known)
+  return not known or RANKS[reason] > RANKS[known]
+end
+
+-- Suppress an address. Of several reasons the highest stays, with its earliest time, so that the order of reports does
+-- not matter. Return whether the reason changed.
 function suppression.add(address_hash, reason, at_ms)
   at_ms = tonumber(at_ms)
   if at_ms <= (unsuppressed_ms(address_hash) or 0) then return false end
   local known, since_ms, rest =
     string.match(redis.call('HGET', keys.suppressed, address_hash) or '', '^(%S+) (%d+)(.*)$')
   if known == reason and tonumber(since_ms) <= at_ms then return false end
-  if known and known ~= reason and reason ~= 'complained' then return false end
+  if known ~= reason and not suppression.outranks(reason, known) then return false end
   redis.call('HSET', keys.suppressed, address_hash, reason .. ' ' .. string.format('%.0f', at_ms) .. (rest or ''))
   return known ~= reason
 end
