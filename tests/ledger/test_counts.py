@@ -79,7 +79,7 @@ async def test_completed_contact_who_exits_twice_has_exited_once(ledger, ada, cl
         await ends(ledger, step_delivery_id(person("chen"), number), "skipped", now_ms + offset_ms)
     before = await ledger.client.llen(keys.timeline(person("chen")))
 
-    for reason in (ExitReason.UNSUBSCRIBED, ExitReason.COMPLAINED):
+    for reason in (ExitReason.UNSUBSCRIBED, ExitReason.SUPPRESSED):
         await ledger.enrollments.exit(person("chen"), reason, address_hash="", now_ms=now_ms)
 
     assert await ledger.client.llen(keys.timeline(person("chen"))) == before + 1
