@@ -113,8 +113,10 @@ pause = json.load(sys.stdin)["pause"]
 print("none" if pause is None else "ours" if pause["reason"] == sys.argv[1] else "other")' "$pause_reason" 2> /dev/null || true
 }
 
-# The holds of a restored or emptied store stay: only a person may end them.
-end_own_pause() { advent resume --keep-holds > /dev/null; }
+# The holds of a restored or emptied store stay: only a person may end them. An older release cannot keep them.
+end_own_pause() {
+  if advent resume --help | grep -q -e --keep-holds; then advent resume --keep-holds; else advent resume; fi > /dev/null
+}
 
 resume_sending() {
   case $(standing_pause) in

@@ -298,6 +298,16 @@ def test_hold_of_a_restored_store_outlasts_an_upgrade(
     assert [line for line in machine.log() if line.startswith("sent")] == []
 
 
+def test_older_release_that_cannot_keep_holds_is_resumed(make: Callable[..., Upgraded]) -> None:
+    machine = make(new_format=1)
+    machine.release("old", 1, "resumes-all")
+    assert machine.roll_to("new").returncode == 0
+
+    done = machine.roll_to("old")
+
+    assert (done.returncode, machine.current, machine.pause()) == (0, "old", None), done.stderr
+
+
 @pytest.mark.acceptance
 def test_older_release_that_cannot_read_the_store_is_rolled_back(make: Callable[..., Upgraded]) -> None:
     machine = make()
