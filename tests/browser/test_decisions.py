@@ -112,6 +112,20 @@ def held(console: VirtualConsole) -> Iterator[None]:
     console.run(console.context.ledger.pauses.finish(scope, now_ms=console.simulation.clock.now_ms()))
 
 
+def test_cure_of_a_fault_with_a_long_reason_is_readable(console: VirtualConsole, page: Any) -> None:
+    why = "the store was restored, and neither Resend nor Notion shows who has left since the backup"
+    cure = "Set RESEND_API_KEY to one with full access and restart."
+    console.run(console.context.ledger.holds.start("unsettled", Hold(since_ms=1, why=why, cure=cure)))
+    console.context.status_cache.invalidate()
+    try:
+        page.goto("/")
+        box = page.locator(".health dd", has_text=cure).bounding_box()
+        assert box["width"] > 300, "not one letter a line"
+    finally:
+        console.run(console.context.ledger.holds.finish("unsettled"))
+        console.context.status_cache.invalidate()
+
+
 @pytest.mark.usefixtures("failed", "missed", "held")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
