@@ -40,6 +40,7 @@ class Bootstrap:
         self._world, self._sleep = world, sleep
         self._lease = rebuild_lease(world.ledger)
         self._word: Word = "reading"
+        self._renewing = asyncio.Lock()
         self._is_ours = False
         self._background = BackgroundTasks()
 
@@ -103,7 +104,9 @@ class Bootstrap:
 
     async def _renew_turn(self) -> None:
         while self._is_ours:
-            await self._keep_lease()
+            async with self._renewing:
+                if self._is_ours:
+                    await self._keep_lease()
             await self._sleep(RENEW_S)
 
     async def _read_later(self) -> None:
@@ -122,7 +125,8 @@ class Bootstrap:
                 return False
         await record_rebuild_done(self._world.ledger, now_ms=self._world.clock.now_ms())
         self._is_ours = False
-        await self._lease.leave(self._world.worker)
+        async with self._renewing:  # A renewal that is under way would take the lease again.
+            await self._lease.leave(self._world.worker)
         return True
 
     async def _read_campaign(self, campaign: Campaign, answer_s: float) -> bool:
