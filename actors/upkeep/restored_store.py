@@ -138,7 +138,7 @@ def _open_steps(world: World, enrollment: Enrollment) -> Iterator[Risk]:
     cadence = world.ledger.cadence_of(enrollment.campaign)
     for step in cadence.steps:
         due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
-        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
+        if enrollment.step_status(step)[0] is DeliveryStatus.PLANNED:
             yield Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)
 
 

@@ -157,7 +157,7 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
         elif number not in one.under_way:  # Otherwise its answer is still to come, or lost and being looked up.
-            status = enrollment.final_status_of(number)[0]
+            status = enrollment.step_status(number)[0]
             yield Finding(
                 "unexplained", one.email, number, f"the provider lists {mail.id}, and the ledger says {status}"
             )

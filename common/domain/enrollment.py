@@ -88,7 +88,7 @@ class Enrollment:
         """The id under which the contact's calls are stored: the id of their enrollment in the first campaign."""
         return self.contact or self.id
 
-    def final_status_of(self, step: Step) -> tuple[DeliveryStatus, str]:
+    def step_status(self, step: Step) -> tuple[DeliveryStatus, str]:
         """Return the status and the reason of a step, even if the step was never claimed."""
         record = self.records.get(step)
         if record is not None:

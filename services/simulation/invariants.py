@@ -34,7 +34,7 @@ def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
         if enrollment.status not in (Status.COMPLETED, Status.EXITED):
             yield f"{enrollment.id} is {enrollment.status}"
         for step in run.steps_of(enrollment):
-            if not enrollment.final_status_of(step)[0].is_final:
+            if not enrollment.step_status(step)[0].is_final:
                 yield f"{enrollment.id}/{step_name(step)} has no final status"
 
 
@@ -43,7 +43,7 @@ def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
     accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
     for enrollment in run.enrollments:
         for step in run.steps_of(enrollment):
-            has, says = (enrollment.id, step_name(step)) in accepted, enrollment.final_status_of(step)[0].is_sent
+            has, says = (enrollment.id, step_name(step)) in accepted, enrollment.step_status(step)[0].is_sent
             if has != says and not may_be_out(enrollment.records.get(step)):
                 yield f"{enrollment.id}/{step_name(step)}: sent in the ledger: {says}, accepted by the provider: {has}"
 

@@ -56,7 +56,7 @@ async def report_on(
     """
     run = await finished(simulation, history=history)
     enrollments = run.enrollments
-    statuses = [enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)]
+    statuses = [enrollment.step_status(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)]
     known = len({enrollment.assessment.email for enrollment in enrollments})
     missing = [f"nobody_is_lost: {people - known} who signed up are not in the ledger"] if known != people else []
     return Report(

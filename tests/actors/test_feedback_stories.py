@@ -66,7 +66,7 @@ async def test_bounce_or_complaint_ends_all_mail_to_the_contact(simulation, chen
     assert subjects(simulation) == 2
     row = simulation.mirror.rows[CHEN]
     assert (row.status, row.exit_reason) == (Status.EXITED, reason)
-    assert [row.final_status_of(step)[0] for step in (1, 3, 7)] == [
+    assert [row.step_status(step)[0] for step in (1, 3, 7)] == [
         DeliveryStatus.ACCEPTED,
         DeliveryStatus.SKIPPED,
         DeliveryStatus.SKIPPED,

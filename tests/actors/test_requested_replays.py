@@ -50,7 +50,7 @@ async def test_requested_replay_sends_a_mail_that_the_provider_does_not_list(sim
     assert (await simulation.ledger.dead_letters.get(FIRST)).replay_requested_ms == simulation.clock.now_ms()
     await soon(simulation)
 
-    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await simulation.ledger.enrollments.get(ADA)).step_status(1)[0] is DeliveryStatus.ACCEPTED
     assert len(simulation.mailer.inbox_of(ada.email)) == 1
 
 
@@ -85,7 +85,7 @@ async def test_replay_request_for_a_discarded_dead_letter_changes_nothing(simula
     assert not await ask(simulation, letter)
     await soon(simulation)
 
-    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.DEAD
+    assert (await simulation.ledger.enrollments.get(ADA)).step_status(1)[0] is DeliveryStatus.DEAD
     assert await simulation.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 

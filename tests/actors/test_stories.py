@@ -93,7 +93,7 @@ async def test_a_replayed_dead_letter_goes_out_once(simulation, ada):
     await simulation.run()
 
     assert len(simulation.mailer.inbox_of(ada.email)) == 7
-    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await simulation.ledger.enrollments.get(ADA)).step_status(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_refusal_after_a_lost_answer_says_that_the_mail_may_have_been_accepted(simulation, ada):
@@ -169,7 +169,7 @@ async def test_unknown_outcome_is_never_sent_blindly_after_23_hours(simulation, 
 
     first = [mail for _, mail in simulation.mailer.accepted_mails if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
+    assert (await simulation.ledger.enrollments.get(ADA)).step_status(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
 @pytest.mark.timeout(180)  # Simulates many days.

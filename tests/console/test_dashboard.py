@@ -303,4 +303,4 @@ async def test_requeued_job_of_an_accepted_mail_sends_nothing(
         DeliveryId(message.args[0]), worker="w", now_ms=simulation.clock.now_ms()
     )
     assert isinstance(claim, ClaimRefused)
-    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]
+    assert (await simulation.ledger.enrollments.get(ADA)).step_status(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]

@@ -67,7 +67,7 @@ async def click(console: Console, what: str, letter: Any, **fields: str) -> Answ
 async def status_of_first(simulation: Simulation) -> DeliveryStatus:
     enrollment = await simulation.ledger.enrollments.get(ADA)
     assert enrollment is not None
-    return enrollment.final_status_of(1)[0]
+    return enrollment.step_status(1)[0]
 
 
 async def run_two_seconds(simulation: Simulation) -> None:

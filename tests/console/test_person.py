@@ -100,7 +100,7 @@ async def decide(console: Console, action: str, **fields: str) -> str:
 async def status_of(console: Console, step: int) -> tuple[str, str]:
     known = await console.context.ledger.enrollments.get(ADA)
     assert known is not None
-    return known.final_status_of(step)
+    return known.step_status(step)
 
 
 async def done_by_whom(console: Console) -> list[tuple[str, str]]:

@@ -121,11 +121,11 @@ def _enrollment(status: Status, *, reason: ExitReason | None = None, records: di
 def test_every_step_has_one_status_and_one_reason():
     sent = Record(status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, detail="re_1", sent_ms=1)
 
-    assert _enrollment(Status.ACTIVE, records={1: sent}).final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
-    assert _enrollment(Status.ACTIVE).final_status_of(2) == (DeliveryStatus.PLANNED, "")
+    assert _enrollment(Status.ACTIVE, records={1: sent}).step_status(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert _enrollment(Status.ACTIVE).step_status(2) == (DeliveryStatus.PLANNED, "")
     left = _enrollment(Status.EXITED, reason=ExitReason.BOUNCED, records={1: sent})
-    assert left.final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
-    assert left.final_status_of(2) == (DeliveryStatus.SKIPPED, "bounced")
+    assert left.step_status(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert left.step_status(2) == (DeliveryStatus.SKIPPED, "bounced")
 
 
 def test_sent_counts_what_the_provider_accepted_and_nothing_else():

@@ -75,7 +75,7 @@ class Reported:
     async def the_mail_has_gone(self) -> None:
         known = await self.simulation.ledger.enrollments.get(ADA)
         assert known is not None
-        assert known.final_status_of(1)[0] is DeliveryStatus.ACCEPTED
+        assert known.step_status(1)[0] is DeliveryStatus.ACCEPTED
 
 
 @asynccontextmanager

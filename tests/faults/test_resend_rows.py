@@ -133,7 +133,7 @@ class Reported:
     async def final_status(self) -> tuple[DeliveryStatus, str]:
         known = await self.simulation.ledger.enrollments.get(ADA)
         assert known is not None
-        return known.final_status_of(1)
+        return known.step_status(1)
 
     async def dead(self) -> int:
         return int(await self.simulation.ledger.client.zcard(keys.DEAD))

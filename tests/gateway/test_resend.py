@@ -94,7 +94,7 @@ async def test_each_event_has_its_effect(
     answer = await post_resend(gateway, event(name, bounce))
 
     enrollment = await ada(gateway)
-    assert (answer.status, enrollment.final_status_of(1)[0], enrollment.exit_reason) == (202, final_status, reason)
+    assert (answer.status, enrollment.step_status(1)[0], enrollment.exit_reason) == (202, final_status, reason)
     assert [one.kind for one in await gateway.context.intake.ledger.feedback.of(ADA)] == ([kind] if kind else [])
     assert await gateway.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 

@@ -64,7 +64,7 @@ async def sent(ledger, ada, clock) -> int:
 
 async def final_status(ledger, step=1):
     enrollment = await ledger.enrollments.get(ADA)
-    return enrollment.final_status_of(step)[0]
+    return enrollment.step_status(step)[0]
 
 
 async def state(ledger):
@@ -143,8 +143,8 @@ async def test_bounce_or_complaint_ends_the_enrollment_and_suppresses_the_addres
 
     enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.exit_reason, enrollment.next_step) == (Status.EXITED, reason, None)
-    assert enrollment.final_status_of(1)[0] is shown
-    assert enrollment.final_status_of(2) == (DeliveryStatus.SKIPPED, reason)
+    assert enrollment.step_status(1)[0] is shown
+    assert enrollment.step_status(2) == (DeliveryStatus.SKIPPED, reason)
     assert await ledger.store.read_hash(keys.SUPPRESSED) == {
         ledger.store.address_hash("ada@example.org"): f"{reason} {sent + 20}"
     }
@@ -158,7 +158,7 @@ async def test_other_feedback_neither_ends_an_enrollment_nor_suppresses_an_addre
 
     enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.next_step) == (Status.ACTIVE, 2)
-    assert enrollment.final_status_of(1)[0] is (
+    assert enrollment.step_status(1)[0] is (
         DeliveryStatus.DELIVERED if kind is K.DELIVERED else DeliveryStatus.ACCEPTED
     )
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0

@@ -48,7 +48,7 @@ async def test_step_is_skipped_when_the_step_it_needs_was_never_sent(ledger: Led
 
     assert refused == ClaimRefused("exited", BECAUSE)
     enrollment = await ledger.enrollments.get(ADA)
-    assert enrollment.final_status_of(2) == (DeliveryStatus.SKIPPED, BECAUSE)
+    assert enrollment.step_status(2) == (DeliveryStatus.SKIPPED, BECAUSE)
     assert ("step 2 skipped", BECAUSE) in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 

@@ -46,7 +46,7 @@ async def test_a_skipped_mail_is_never_sent_and_the_one_after_it_keeps_its_day(l
 
     known = await ada_now(ledger)
     assert decided.answer == "done"
-    assert known.final_status_of(2) == (DeliveryStatus.SKIPPED, "not for her")
+    assert known.step_status(2) == (DeliveryStatus.SKIPPED, "not for her")
     assert (known.next_step, known.next_due_ms) == (3, now + 72 * HOUR_MS)
     refused = await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 25 * HOUR_MS)
     assert refused.reason == "already"
@@ -70,7 +70,7 @@ async def test_second_skip_of_a_mail_changes_nothing_and_says_so(ledger, now):
     first, second = await skip(ledger, 2, now), await skip(ledger, 2, now, "again")
 
     assert (first.answer, second.answer, second.detail) == ("done", "already", "skipped")
-    assert (await ada_now(ledger)).final_status_of(2)[1] == "not for her"
+    assert (await ada_now(ledger)).step_status(2)[1] == "not for her"
 
 
 async def test_a_mail_that_is_sent_now_keeps_the_gap_unless_confirmed(ledger, now):
@@ -281,7 +281,7 @@ async def test_concurrent_send_now_skip_and_claim_have_one_outcome_and_correct_a
         if not sent and answers["skip"].answer != "done":
             await getattr(worker, call)()
 
-    status, _ = (await ada_now(ledger)).final_status_of(2)
+    status, _ = (await ada_now(ledger)).step_status(2)
     if answers["skip"].is_done:
         assert (status, sent) == (DeliveryStatus.SKIPPED, [])
         assert answers["send now"].answer in ("done", "already")

@@ -248,7 +248,7 @@ async def test_contact_who_unsubscribes_gets_no_more_mail_and_has_nothing_schedu
 
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.UNSUBSCRIBED)
-    assert known.final_status_of(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
+    assert known.step_status(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert (await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 24 * HOUR_MS)).reason == "exited"
     assert await ledger.client.hget(keys.COUNTS, "exited") == b"1"
@@ -363,7 +363,7 @@ async def test_dead_letter_can_be_replayed_once(ledger, ada, clock):
     claim = await go(ledger, 1, now)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now)
     await ledger.deliveries.settle(claim, "dead", "422 invalid `to`", now_ms=now)
-    assert (await ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
+    assert (await ledger.enrollments.get(ADA)).step_status(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
 
     later = now + 366 * 24 * HOUR_MS
     for at in (now + HOUR_MS, later):
@@ -423,4 +423,4 @@ async def test_worker_settles_a_frozen_mail_also_after_its_contact_left(ledger, 
 
     assert (await ledger.deliveries.claim(step(1), worker="w2", now_ms=now + 5_000)).reason == "in hand"
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
-    assert (await ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert (await ledger.enrollments.get(ADA)).step_status(1) == (DeliveryStatus.ACCEPTED, "re_1")

@@ -80,7 +80,7 @@ async def test_feedback_on_a_named_step_is_recorded_and_the_timeline_names_the_s
 
     timeline = await read_contact_timeline(ledger, owner, now_ms=named.clock.now_ms())
 
-    assert (await named.record(ada)).final_status_of("turned-away")[0] is DeliveryStatus.DELIVERED
+    assert (await named.record(ada)).step_status("turned-away")[0] is DeliveryStatus.DELIVERED
     assert "step turned-away accepted" in [entry.what for entry in timeline.happened]
     assert [one.what for one in timeline.next] == [f"step {step} planned" for step in STEPS[3:]]
 

@@ -311,7 +311,7 @@ async def test_step_skipped_without_the_step_it_needs_is_no_dead_letter_after_a_
     await installation.until(300)
 
     assert [letter.delivery.step for letter in await dead_letters_of(installation.world.ledger)] == [2]
-    skipped = (await installation.record(ada)).final_status_of(3)
+    skipped = (await installation.record(ada)).step_status(3)
     assert skipped == (DeliveryStatus.SKIPPED, f"step-2 {NOT_SENT}")
     assert await installation.inbox(ada) == ["step-1", "step-4", "step-5", "step-6", "step-7"]
     assert (await run_audit()).findings == []

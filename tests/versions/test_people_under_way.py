@@ -140,7 +140,7 @@ async def test_removed_step_is_skipped_with_that_reason_and_the_next_keeps_its_d
 
     assert run.sent(ada) == [sent for sent in ALL if sent[0] != "step-6"]
     enrollment = await run.enrollment(ada)
-    assert enrollment.final_status_of(6) == (DeliveryStatus.SKIPPED, REMOVED)
+    assert enrollment.step_status(6) == (DeliveryStatus.SKIPPED, REMOVED)
     assert enrollment.status is Status.COMPLETED
 
 
@@ -160,7 +160,7 @@ async def test_new_step_is_not_sent_after_its_day_has_passed(run: CampaignRun, a
     await run.until(12)
 
     assert run.sent(ada) == ALL
-    assert (await run.enrollment(ada)).final_status_of(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
+    assert (await run.enrollment(ada)).step_status(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
 
 
 async def test_new_step_is_sent_after_its_day_has_passed_when_requested(run: CampaignRun, ada):
@@ -227,7 +227,7 @@ async def test_step_that_newly_needs_an_unsent_step_is_skipped_as_the_plan_says(
     await run.until(12)
 
     assert [step for step, _ in run.sent(ada)] == ["step-1", "step-2", "step-3", "step-4", "step-7"]
-    skipped = (await run.enrollment(ada)).final_status_of(6)
+    skipped = (await run.enrollment(ada)).step_status(6)
     assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
 
 

@@ -72,7 +72,7 @@ async def backlog_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     steps = ledger.cadence_of(enrollment.campaign).steps
-    planned_steps = [step for step in steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
+    planned_steps = [step for step in steps if enrollment.step_status(step)[0] is DeliveryStatus.PLANNED]
     mails = _due(ledger.cadence_of(enrollment.campaign), planned_steps, enrollment.anchor_ms)
     return await _backlog_with(ledger, contact, mails, await ledger.store.read_hash(keys.enrollment(contact)))
 

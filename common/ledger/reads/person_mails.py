@@ -171,7 +171,7 @@ class _Known:
         is_next = step == self.enrollment.next_step
         if is_next:
             due_ms = self.enrollment.next_due_ms or due_ms
-        status, reason = self.enrollment.final_status_of(step)
+        status, reason = self.enrollment.step_status(step)
         if needed := self._unsent_need(step):
             status, reason = DeliveryStatus.SKIPPED, f"{step_name(needed)} {NOT_SENT}"
         if status is DeliveryStatus.SKIPPED and not fields.get("claim_id"):
@@ -202,7 +202,7 @@ class _Known:
     def _unsent_need(self, step: Step) -> Step | None:
         """Return the step that this one needs, if that one ended without being sent."""
         needed = self.ledger.cadence_of(self.enrollment.campaign).needs.get(step)
-        is_unsent = needed is not None and self.enrollment.final_status_of(needed)[0] in _NEVER_SENT
+        is_unsent = needed is not None and self.enrollment.step_status(needed)[0] in _NEVER_SENT
         return needed if is_unsent else None
 
     def _waiting(self, fields: Mapping[str, Any], due_ms: int, *, is_next: bool) -> tuple[int, str, str]:
